@@ -1,0 +1,113 @@
+# Everything is installed under .venv/ and contracts/node_modules/; build/ holds what is made.
+# `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+CXX ?= c++
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+ROOMS := verifier models circuits prover api
+FORGE = $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs/forge-*/bin/forge)))
+
+# Folders count as sources, so that a deleted file reinstalls the wheels as a changed one does.
+SOURCES := $(shell find $(ROOMS) -not -name '__pycache__' -not -path '*/__pycache__/*' 2>/dev/null)
+
+.PHONY: help setup setup-train demo serve test campaign lint type contracts-test bench clean \
+        prerequisites links npm lock readme format
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: prerequisites $(VENV)/.installed npm links ## install everything, inside this folder
+
+setup-train: setup $(VENV)/.train ## add torch and scikit-learn, to train and export models
+
+demo: setup ## ask, answer, prove, settle, verify: the whole line on this machine
+	@$(BIN)/avow demo
+
+serve: setup ## run chain, queue, provider, validator and API until interrupted
+	@$(BIN)/avow serve
+
+test: setup ## lint, types, contracts and every Python test, on the installed wheels
+	@$(MAKE) lint type contracts-test
+	@AVOW_TEST_INSTALLED=1 $(BIN)/python -m pytest
+
+campaign: setup ## the fuzz and invariant tests, for hours instead of seconds
+	cd contracts && FOUNDRY_PROFILE=campaign $(FORGE) test
+	AVOW_TEST_INSTALLED=1 HYPOTHESIS_PROFILE=campaign \
+	  $(BIN)/python -m pytest -m hypothesis --timeout=0
+
+lint: setup ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: setup ## mypy, strict
+	$(BIN)/mypy
+
+contracts-test: setup ## forge: unit, fuzz, stateful invariants
+	cd contracts && $(FORGE) test
+
+bench: setup ## measure every model on every system: build/bench.json
+	@$(BIN)/avow bench --json build/bench.json
+
+clean: ## remove the environment, the npm folder and everything built
+	rm -rf $(VENV) build dist contracts/node_modules contracts/out contracts/cache
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find $(ROOMS) tests -name '__pycache__' -type d -prune -exec rm -rf {} +
+
+format: setup # let ruff rewrite the sources
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+readme: setup # refresh the help texts in README.md
+	$(BIN)/python tests/architecture/readme.py README.md
+
+prerequisites:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "make: Python 3.11 or newer is needed, found: $$($(PYTHON) --version 2>&1 || true)" \
+	       "(choose one with PYTHON=...)" >&2; exit 2; }
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || { \
+	  echo "make: Node 20 or newer is needed, found: $$(node --version 2>&1 || true)" >&2; exit 2; }
+	@npm --version >/dev/null 2>&1 || { echo "make: npm is needed, found none" >&2; exit 2; }
+	@$(CXX) --version >/dev/null 2>&1 || { \
+	  echo "make: a C++ compiler is needed, found none named $(CXX)" >&2; exit 2; }
+
+$(VENV)/bin/python: | prerequisites
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.locked: locks/all.txt | $(VENV)/bin/python
+	$(PIP) install --quiet --require-hashes -r locks/all.txt
+	@touch $@
+
+# Never from an index: a package of the same name there must not be able to take our place.
+$(VENV)/.installed: $(VENV)/.locked pyproject.toml README.md $(SOURCES)
+	@rm -rf build/wheels
+	$(PIP) wheel --quiet --no-index --no-deps --no-build-isolation -w build/wheels ./verifier .
+	$(PIP) install --quiet --no-index --no-deps --force-reinstall build/wheels/*.whl
+	@touch $@
+
+$(VENV)/.train: locks/train.txt $(VENV)/.locked
+	$(PIP) install --quiet -r locks/train.txt
+	@touch $@
+
+npm: contracts/node_modules/.package-lock.json
+
+contracts/node_modules/.package-lock.json: contracts/package.json contracts/package-lock.json
+	cd contracts && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# Type checkers do not know the mapping of the wheels; they read it from these links.
+links:
+	@mkdir -p build/links/avow
+	@$(foreach room,$(ROOMS),ln -sfn ../../../$(room) build/links/avow/$(room);)
+
+lock: # resolve the locks again, from the package index
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv==0.13.8
+	locks/compile build/lock/bin/uv

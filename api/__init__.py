@@ -1,0 +1,1 @@
+"""The way in: the HTTP routes and the command line."""

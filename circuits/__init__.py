@@ -1,0 +1,1 @@
+"""Circuits: a model compiled for a proof system, with its keys and records."""

@@ -1,0 +1,1 @@
+"""The prover: jobs, queue, workers, and the proving half of every proof system."""
