@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @notice What stands for a tensor in a statement: how it was committed to, and the 32-byte result.
+/// @param scheme 1 public digest, 2 salted digest, 3 Poseidon hash computed inside an ezkl circuit.
+/// @param value the commitment; under scheme 1 it is the digest of `docs/formats.md`.
+struct Commitment {
+    uint16 scheme;
+    bytes32 value;
+}
+
+/// @notice The numbers of the commitment schemes.
+library CommitmentScheme {
+    uint16 internal constant PUBLIC = 1;
+    uint16 internal constant SALTED = 2;
+    uint16 internal constant EZKL_POSEIDON = 3;
+}
