@@ -1,0 +1,109 @@
+"""`avow-verify`, also `avow verify`: check one bundle on the command line."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from avow.verifier.errors import VerificationError
+from avow.verifier.limits import LIMITS
+from avow.verifier.policy import Policy, parse_policy
+from avow.verifier.verdict import Verdict
+from avow.verifier.verify import verify
+
+ACCEPTED, REJECTED, USAGE, NOT_FINAL = 0, 1, 2, 3
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Check a bundle offline: that this model, on this input, gave this output.",
+        epilog="exit status: 0 accepted, 1 rejected, 2 usage, 3 accepted but not final yet",
+    )
+    parser.add_argument("bundle", type=Path, help="bundle file (.avow.json)")
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="policy file (JSON)")
+    parser.add_argument(
+        "--at",
+        type=int,
+        metavar="TIME",
+        help="time to judge at, in Unix seconds (no clock is read)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    parser.add_argument(
+        "--allow-unsafe-srs",
+        action="store_true",
+        help="accept a locally made SRS: whoever made it can forge proofs (development only)",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "avow-verify") -> int:
+    """Run the command; returns the exit status."""
+    options = _parser(program).parse_args(arguments)
+    try:
+        data = _read(options.bundle, LIMITS.bundle_bytes)
+        policy = Policy()
+        if options.policy is not None:
+            policy = parse_policy(_read(options.policy, LIMITS.policy_bytes))
+    except OSError as error:
+        print(f"{program}: error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return USAGE
+    except VerificationError as error:
+        print(f"{program}: error: {options.policy}: {error.message}", file=sys.stderr)
+        return USAGE
+    if options.allow_unsafe_srs:
+        policy = replace(policy, unsafe_allow_unsafe_srs=True)
+    try:
+        verdict = verify(data, policy, options.at)
+    except VerificationError as error:
+        _reject(error, options.json)
+        return REJECTED
+    print(json.dumps(verdict.to_json(), indent=2) if options.json else describe(verdict))
+    return ACCEPTED if verdict.final else NOT_FINAL
+
+
+def _read(path: Path, limit: int) -> bytes:
+    # One byte more than allowed is enough to refuse a file without reading all of it.
+    with path.open("rb") as stream:
+        return stream.read(limit + 1)
+
+
+def _reject(error: VerificationError, as_json: bool) -> None:
+    if as_json:
+        print(
+            json.dumps({"accepted": False, "step": error.step, "reason": error.message}, indent=2)
+        )
+    else:
+        print(f"REJECTED at step {error.step}: {error.message}")
+
+
+def describe(verdict: Verdict) -> str:
+    """The verdict in plain words, a line for each thing established or left open."""
+    final = "" if verdict.final else f" until {verdict.final_at}: not final yet"
+    lines = [
+        f"ACCEPTED: {verdict.assurance.value}{final}",
+        f"  statement      0x{verdict.statement.hex()}",
+        f"  model          {verdict.model_name} (0x{verdict.model.hex()})",
+        f"  system         {verdict.system}",
+        f"  hides          {verdict.hides.value}",
+        f"  model binding  {verdict.model_binding.value}",
+    ]
+    if verdict.srs is not None:
+        safety = verdict.srs_name or "trusted by the policy"
+        if not verdict.srs_safe:
+            safety = "UNSAFE: whoever made it can forge proofs"
+        lines.append(f"  srs            0x{verdict.srs.hex()} ({safety})")
+    for spec, tensor in zip(verdict.output_specs, verdict.outputs, strict=True):
+        shown = ", ".join(f"{real:g}" for real in spec.dequantise(tensor)[:16])
+        more = ", ..." if len(tensor.values) > 16 else ""
+        lines.append(f"  output         {spec.name} = [{shown}{more}]")
+    lines += [f"  {step.name:<14} {step.established}" for step in verdict.steps]
+    lines += [f"  rests on       {item}" for item in verdict.rests_on]
+    lines += [f"  NOT CHECKED    {item}" for item in verdict.not_checked]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

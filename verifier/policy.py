@@ -1,0 +1,127 @@
+"""The policy: what the caller insists on before believing an answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from avow.verifier import canonical
+from avow.verifier.canonical import Json
+from avow.verifier.fields import Fields, parse_hex
+from avow.verifier.limits import LIMITS
+from avow.verifier.statement import Domain
+from avow.verifier.tensor import Tensor, parse_tensors
+from avow.verifier.verdict import Assurance, Hides
+
+FORMAT = "avow-policy/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Pins and minimums. None means that the caller does not insist.
+
+    The default accepts proven answers under a safe SRS only. `checked_keys` are key digests
+    that the caller has recomputed from the ONNX file (`avow model check`). `trusted_srs` are
+    digests of ceremonies that the caller knows to be safe. The unsafe choices say so in their
+    names.
+    """
+
+    minimum_assurance: Assurance = Assurance.PROVEN
+    model: bytes | None = None
+    systems: tuple[str, ...] | None = None
+    program: bytes | None = None
+    domain: Domain | None = None
+    order: bytes | None = None
+    provider: bytes | None = None
+    nonce: int | None = None
+    hides: Hides | None = None
+    inputs: tuple[Tensor, ...] | None = None
+    outputs: tuple[Tensor, ...] | None = None
+    checked_keys: tuple[bytes, ...] = ()
+    trusted_srs: tuple[bytes, ...] = ()
+    measurements: tuple[bytes, ...] = ()
+    require_owner_signature: bool = False
+    require_model_binding: bool = False
+    unsafe_allow_unsafe_srs: bool = False
+
+
+def parse_policy(data: bytes) -> Policy:
+    """Read a policy file; unknown keys are refused, spacing is free.
+
+    An absent key means the default. `domain` is {chain_id, market}.
+    """
+    fields = Fields(
+        canonical.parse_lenient(data, LIMITS.policy_bytes, "policy"),
+        "policy",
+        {"format"},
+        {
+            "minimum_assurance",
+            "model",
+            "systems",
+            "program",
+            "domain",
+            "order",
+            "provider",
+            "nonce",
+            "hides",
+            "inputs",
+            "outputs",
+            "checked_keys",
+            "trusted_srs",
+            "measurements",
+            "require_owner_signature",
+            "require_model_binding",
+            "unsafe_allow_unsafe_srs",
+        },
+    )
+    fields.one_of("format", (FORMAT,))
+
+    def optional[T](key: str, read: Callable[[str], T]) -> T | None:
+        return read(key) if fields.has(key) else None
+
+    def word(key: str) -> bytes:
+        return fields.octets(key, 32)
+
+    def tensors(key: str) -> tuple[Tensor, ...]:
+        return parse_tensors(fields.raw(key), f"policy.{key}")
+
+    def flag(key: str) -> bool:
+        return fields.boolean(key) if fields.has(key) else False
+
+    def words(key: str, length: int = 32) -> tuple[bytes, ...]:
+        # An empty list would read as "nothing is allowed" to some and "anything" to others.
+        items = fields.items(key, 1, 256) if fields.has(key) else []
+        return tuple(parse_hex(item, length, f"policy.{key}") for item in items)
+
+    levels = tuple(level.value for level in Assurance)
+    hidden = tuple(level.value for level in Hides if level is not Hides.NONE)
+    return Policy(
+        minimum_assurance=Assurance(fields.one_of("minimum_assurance", levels))
+        if fields.has("minimum_assurance")
+        else Assurance.PROVEN,
+        model=optional("model", word),
+        systems=optional("systems", lambda key: _systems(fields, key)),
+        program=optional("program", word),
+        domain=optional("domain", lambda key: _domain(fields.raw(key))),
+        order=optional("order", word),
+        provider=optional("provider", lambda key: fields.octets(key, 20)),
+        nonce=optional("nonce", lambda key: fields.decimal(key, 256)),
+        hides=optional("hides", lambda key: Hides(fields.one_of(key, hidden))),
+        inputs=optional("inputs", tensors),
+        outputs=optional("outputs", tensors),
+        checked_keys=words("checked_keys"),
+        trusted_srs=words("trusted_srs"),
+        measurements=words("measurements", 48),
+        require_owner_signature=flag("require_owner_signature"),
+        require_model_binding=flag("require_model_binding"),
+        unsafe_allow_unsafe_srs=flag("unsafe_allow_unsafe_srs"),
+    )
+
+
+def _systems(fields: Fields, key: str) -> tuple[str, ...]:
+    items = fields.items(key, 1, 32)
+    wrapped = [Fields({"id": item}, "policy.systems", {"id"}) for item in items]
+    return tuple(item.name("id") for item in wrapped)
+
+
+def _domain(value: Json) -> Domain:
+    fields = Fields(value, "policy.domain", {"chain_id", "market"})
+    return Domain(fields.decimal("chain_id", 256), fields.octets("market", 20))

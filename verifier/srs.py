@@ -1,0 +1,66 @@
+"""Which structured reference string a proof rests on, and which are known to be safe."""
+
+from py_ecc.optimized_bn128 import (
+    FQ,
+    FQ2,
+    G1,
+    G2,
+    b2,
+    curve_order,
+    field_modulus,
+    is_inf,
+    is_on_curve,
+    multiply,
+    normalize,
+)
+
+from avow.verifier.errors import VerificationError
+from avow.verifier.keccak import keccak256, tag
+
+_SRS_TAG = tag("avow.srs.bn254.v1")
+
+# Ceremonies whose secret nobody is believed to hold, by digest of (G1, G2, tau G2).
+# Every truncation of a ceremony's file has the same digest.
+KNOWN_CEREMONIES: dict[str, str] = {
+    # Computed from powersOfTau28_hez_final_08.ptau, Blake2b-512 d6a8fb3a...57b583 as published
+    # by snarkjs; the larger files of the ceremony share its tau.
+    "0xe69ba6d857420214ad56e9f4ebcb6171831a7270f79627a17ccf464db0f6b6ed": (
+        "perpetual powers of tau, Hermez phase (28)"
+    ),
+}
+
+G2Coordinates = tuple[int, int, int, int]
+
+
+def parse_tau_g2(coordinates: G2Coordinates) -> G2Coordinates:
+    """Check that (x.c0, x.c1, y.c0, y.c1) is a non-zero point of the order-r subgroup of G2."""
+    if any(not 0 <= coordinate < field_modulus for coordinate in coordinates):
+        raise VerificationError("srs", "a coordinate of tau G2 is not a canonical field element")
+    x0, x1, y0, y1 = coordinates
+    point = (FQ2([x0, x1]), FQ2([y0, y1]), FQ2.one())
+    if not is_on_curve(point, b2) or not is_inf(multiply(point, curve_order)):
+        raise VerificationError("srs", "tau G2 is not a point of the right subgroup")
+    if normalize(point) == normalize(G2):
+        raise VerificationError("srs", "tau is 1: this string has no secret at all")
+    return coordinates
+
+
+def srs_digest(tau_g2: G2Coordinates) -> bytes:
+    """The digest of the verifying part (G1, G2, tau G2); truncating a file leaves it unchanged.
+
+    keccak256(tag || G1.x || G1.y || G2 || tau G2), G2 points as x.c1 || x.c0 || y.c1 || y.c0,
+    every coordinate 32 bytes big-endian.
+    """
+    x0, x1, y0, y1 = tau_g2
+    generator = normalize(G2)
+    words = [
+        *(int(FQ(coordinate)) for coordinate in normalize(G1)),
+        *(int(generator[axis].coeffs[part]) for axis in (0, 1) for part in (1, 0)),
+        *(x1, x0, y1, y0),
+    ]
+    return keccak256(_SRS_TAG + b"".join(word.to_bytes(32, "big") for word in words))
+
+
+def ceremony(digest: bytes) -> str | None:
+    """The name of the known ceremony with this digest, if there is one."""
+    return KNOWN_CEREMONIES.get("0x" + digest.hex())

@@ -1,0 +1,64 @@
+"""What the checking half of a proof system takes and gives."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from avow.verifier.canonical import Json
+from avow.verifier.commitment import Scheme
+from avow.verifier.records import ModelRecord, SystemRecord
+from avow.verifier.statement import Statement
+from avow.verifier.tensor import Tensor
+from avow.verifier.verdict import Assurance, Hides
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A parsed bundle whose records and tensors already agree with its statement.
+
+    `root` is the Merkle root that the proof must bind. `inputs` is None where they are hidden.
+    """
+
+    root: bytes
+    statement: Statement
+    model: ModelRecord
+    system: SystemRecord
+    inputs: tuple[Tensor, ...] | None
+    outputs: tuple[Tensor, ...]
+    proof: Json
+    material: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a system's half has established.
+
+    `srs` is the digest of the string that the proof was checked under. `rests_on` names
+    software and assumptions beyond this package; `not_checked` what cannot be checked here.
+    `final_at` is a Unix time for what may still be challenged.
+    """
+
+    assurance: Assurance
+    hides: Hides
+    srs: bytes | None
+    established: str
+    rests_on: tuple[str, ...] = ()
+    not_checked: tuple[str, ...] = ()
+    final_at: int | None = None
+
+
+class System(Protocol):
+    """The checking half of one proof system."""
+
+    @property
+    def system_id(self) -> str:
+        """The id that keys every half, e.g. `ezkl/v1`."""
+        ...
+
+    @property
+    def input_schemes(self) -> frozenset[Scheme]:
+        """Input commitments that this system can bind a proof to."""
+        ...
+
+    def verify(self, evidence: Evidence) -> Findings:
+        """Check the proof against root, tensors, key and program; raise `VerificationError`."""
+        ...
