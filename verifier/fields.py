@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Set
 
 from avow.verifier.canonical import Json, names
 from avow.verifier.errors import VerificationError
@@ -24,8 +25,8 @@ class Fields:
         self,
         value: Json,
         what: str,
-        required: set[str],
-        optional: set[str] = frozenset(),  # type: ignore[assignment]
+        required: Set[str],
+        optional: Set[str] = frozenset(),
     ) -> None:
         if not isinstance(value, dict):
             raise VerificationError("parse", f"{what} must be an object, got {_kind(value)}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from avow.verifier import canonical
 from avow.verifier.canonical import Json
@@ -12,6 +13,7 @@ from avow.verifier.tensor import Tensor, parse_tensors
 from avow.verifier.verdict import Assurance, Hides
 
 FORMAT = "avow-policy/1"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def parse_policy(data: bytes) -> Policy:
     )
     fields.one_of("format", (FORMAT,))
 
-    def optional[T](key: str, read: Callable[[str], T]) -> T | None:
+    def optional(key: str, read: Callable[[str], T]) -> T | None:
         return read(key) if fields.has(key) else None
 
     def word(key: str) -> bytes:

@@ -1,8 +1,8 @@
 """Which structured reference string a proof rests on, and which are known to be safe."""
 
-from py_ecc.optimized_bn128 import (
-    FQ,
-    FQ2,
+from py_ecc.fields import optimized_bn128_FQ as FQ
+from py_ecc.fields import optimized_bn128_FQ2 as FQ2
+from py_ecc.optimized_bn128.optimized_curve import (
     G1,
     G2,
     b2,

@@ -32,17 +32,17 @@ class ElementType(Enum):
     @property
     def width(self) -> int:
         """Bytes of one element."""
-        return 2 ** (self.code - 1)
+        return 1 << (self.code - 1)
 
     @property
     def minimum(self) -> int:
         """The smallest value."""
-        return -(2 ** (8 * self.width - 1))
+        return -(1 << (8 * self.width - 1))
 
     @property
     def maximum(self) -> int:
         """The largest value."""
-        return 2 ** (8 * self.width - 1) - 1
+        return (1 << (8 * self.width - 1)) - 1
 
 
 _CODES = {

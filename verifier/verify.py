@@ -11,7 +11,7 @@ from avow.verifier.signature import recover
 from avow.verifier.srs import ceremony
 from avow.verifier.systems import RETIRED, SYSTEMS
 from avow.verifier.systems.system import Evidence, Findings, System
-from avow.verifier.tensor import Tensor
+from avow.verifier.tensor import Tensor, TensorSpec
 from avow.verifier.verdict import Assurance, Hides, ModelBinding, Step, Verdict
 
 _HIDES = {
@@ -185,11 +185,11 @@ def _check_tensors(bundle: Bundle, system: System) -> str:
     return "inputs and outputs match the statement"
 
 
-def _match_schema(what: str, specs: tuple[object, ...], tensors: tuple[Tensor, ...]) -> None:
+def _match_schema(what: str, specs: tuple[TensorSpec, ...], tensors: tuple[Tensor, ...]) -> None:
     if len(specs) != len(tensors):
         raise VerificationError("tensors", f"{len(specs)} {what} expected, got {len(tensors)}")
     for spec, tensor in zip(specs, tensors, strict=True):
-        spec.check(tensor)  # type: ignore[attr-defined]
+        spec.check(tensor)
 
 
 def _match_commitment(what: str, claimed: Commitment, computed: Commitment) -> None:
