@@ -5,10 +5,16 @@ from typing import Protocol
 
 from avow.verifier.canonical import Json
 from avow.verifier.commitment import Scheme
+from avow.verifier.keccak import keccak256
 from avow.verifier.records import ModelRecord, SystemRecord
 from avow.verifier.statement import Statement
 from avow.verifier.tensor import Tensor
 from avow.verifier.verdict import Assurance, Hides
+
+
+def selector(system_id: str) -> bytes:
+    """The 4 bytes by which the router contract knows a system; a seal begins with them."""
+    return keccak256(system_id.encode("ascii"))[:4]
 
 
 @dataclass(frozen=True, slots=True)
