@@ -31,6 +31,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.inputs[0])
 
+    def keys(self) -> set[bytes]:
+        """One value per distinct row, to find rows that two sets share."""
+        return {b"".join(array[at].tobytes() for array in self.inputs) for at in range(len(self))}
+
 
 def load_rows(path: Path, ports: tuple[Port, ...]) -> Rows:
     """Read an npz file for these model inputs; raises `ModelError`."""

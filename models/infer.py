@@ -98,11 +98,11 @@ def evaluate(model: Model, rows: Rows, device: Device = Device.CPU) -> Evaluatio
     return Evaluation(len(rows), int((top_class(output) == labels).sum()), None)
 
 
-def top_class(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
+def top_class(outputs: NDArray[np.floating]) -> NDArray[np.int64]:
     """The answer of each row [n, k]: the index of the largest, or for k = 1 whether it is > 0."""
     if outputs.shape[1] == 1:
-        return (outputs[:, 0] > np.zeros(1, outputs.dtype)).astype(np.int64)
-    return np.argmax(outputs, axis=1).astype(np.int64)
+        return np.asarray(outputs[:, 0] > 0, dtype=np.int64)
+    return np.asarray(np.argmax(outputs, axis=1), dtype=np.int64)
 
 
 def _providers(device: Device) -> list[str]:
