@@ -13,7 +13,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 ROOMS := verifier models circuits prover api
-FORGE = $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs/forge-*/bin/forge)))
 
 # Folders count as sources, so that a deleted file reinstalls the wheels as a changed one does.
 SOURCES := $(shell find $(ROOMS) -not -name '__pycache__' -not -path '*/__pycache__/*' 2>/dev/null)
@@ -39,7 +38,7 @@ test: setup ## lint, types, contracts and every Python test, on the installed wh
 	@AVOW_TEST_INSTALLED=1 $(BIN)/python -m pytest
 
 campaign: setup ## the fuzz and invariant tests, for hours instead of seconds
-	cd contracts && FOUNDRY_PROFILE=campaign $(FORGE) test
+	cd contracts && npm run --silent campaign
 	AVOW_TEST_INSTALLED=1 \
 	  $(BIN)/python -m pytest -m hypothesis --hypothesis-profile=campaign --timeout=0
 
@@ -51,7 +50,7 @@ type: setup ## mypy, strict
 	$(BIN)/mypy
 
 contracts-test: setup # forge: unit, fuzz, stateful invariants
-	cd contracts && $(FORGE) test
+	cd contracts && npm run --silent test
 
 bench: setup ## measure every model on every system: build/bench.json
 	@$(BIN)/avow bench --json build/bench.json
