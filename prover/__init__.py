@@ -1,1 +1,1 @@
-"""The prover: jobs, queue, workers, and the proving half of every proof system."""
+"""Jobs, their queue and the workers that answer and prove them."""

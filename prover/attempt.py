@@ -1,0 +1,108 @@
+"""One attempt at a task: take the lease, work, and store either the result or the reason."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from enum import Enum
+
+from avow.prover.bench import Bench
+from avow.prover.errors import (
+    DatabaseUnavailable,
+    IllegalTransition,
+    LeaseLost,
+    NotNow,
+    Refused,
+    RequestRefused,
+    UnknownJob,
+    WorkFailed,
+)
+from avow.prover.leases import Lease, fail, put_back, take
+from avow.prover.outbox import Task
+
+_LOG = logging.getLogger("avow.prover")
+_LONGEST_DELAY_MS = 60_000
+_NOT_NOW_DELAY_MS = 5_000
+
+Work = Callable[[Bench, Lease], None]
+
+
+class Outcome(Enum):
+    """What became of one delivery of a task; the value goes to the log."""
+
+    DONE = "done"
+    NOTHING_TO_DO = "nothing to do"
+    LOST = "lost"
+    AGAIN = "again"
+    FAILED = "failed"
+
+
+def attempt(bench: Bench, job_id: str, leg: int, task: Task, work: Work) -> Outcome:
+    """Carries out one delivered task; a second delivery finds nothing to do.
+
+    Never raises for what the work runs into: the job's own history tells it. Raises
+    DatabaseUnavailable when not even that can be stored; the lease then ends by itself.
+    """
+    lease = _take(bench, job_id, leg, task)
+    if lease is None:
+        return _say(Outcome.NOTHING_TO_DO, job_id, task)
+    try:
+        work(bench, lease)
+    except LeaseLost:
+        return _say(Outcome.LOST, job_id, task)
+    except (Refused, RequestRefused) as error:
+        return _say(_fail(bench, lease, str(error)), job_id, task)
+    except NotNow as error:
+        outcome = _put_back(bench, lease, str(error), _NOT_NOW_DELAY_MS, counted=False)
+        return _say(outcome, job_id, task)
+    except WorkFailed as error:
+        return _say(_put_back(bench, lease, str(error), _delay(lease)), job_id, task)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        # A fault of this program must cost one attempt of one job, not the worker.
+        _LOG.exception("job=%s task=%s internal error", job_id, task.value)
+        reason = f"internal error ({type(error).__name__}); the worker's log has it"
+        return _say(_put_back(bench, lease, reason, _delay(lease)), job_id, task)
+    return _say(Outcome.DONE, job_id, task)
+
+
+def _take(bench: Bench, job_id: str, leg: int, task: Task) -> Lease | None:
+    try:
+        with bench.database.write() as session:
+            holder = bench.holder.text()
+            return take(session, job_id, leg, task, holder, bench.clock(), bench.terms)
+    except (UnknownJob, IllegalTransition):
+        # A message of another database, or a job that moved on in this very moment.
+        return None
+
+
+def _fail(bench: Bench, lease: Lease, reason: str) -> Outcome:
+    try:
+        with bench.database.write() as session:
+            fail(session, lease, reason, bench.clock())
+    except LeaseLost:
+        return Outcome.LOST
+    return Outcome.FAILED
+
+
+def _put_back(
+    bench: Bench, lease: Lease, reason: str, delay_ms: int, counted: bool = True
+) -> Outcome:
+    try:
+        with bench.database.write() as session:
+            again = put_back(session, lease, reason, bench.clock(), bench.terms, delay_ms, counted)
+    except LeaseLost:
+        return Outcome.LOST
+    return Outcome.AGAIN if again else Outcome.FAILED
+
+
+def _delay(lease: Lease) -> int:
+    return min(_LONGEST_DELAY_MS, 1000 * 2 ** min(lease.attempt, 10))
+
+
+def _say(outcome: Outcome, job_id: str, task: Task) -> Outcome:
+    # Reasons may quote a caller's input, so they stay in the job and out of the log.
+    level = logging.WARNING if outcome in (Outcome.AGAIN, Outcome.FAILED) else logging.INFO
+    _LOG.log(level, "job=%s task=%s outcome=%s", job_id, task.value, outcome.value)
+    return outcome

@@ -1,0 +1,63 @@
+"""The workbench of one process: everything that a task needs, opened once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from avow.prover.catalogue import Catalogue, Compiled, FolderCatalogue
+from avow.prover.config import Config
+from avow.prover.database import Database, open_database
+from avow.prover.holder import Holder, this_process
+from avow.prover.leases import Terms
+from avow.prover.preview import Preview, run_preview
+from avow.prover.queue import Clock, now_ms
+from avow.prover.selfcheck import check_draft
+from avow.prover.store import BundleStore
+from avow.prover.systems import PROVERS
+from avow.prover.systems.system import Limits, ProvingSystem, Tick
+from avow.verifier.policy import Policy
+from avow.verifier.tensor import Tensor
+
+# Raises WorkFailed when the draft does not convince the verifier under the policy.
+DraftCheck = Callable[[Path, Policy, Limits, Tick], None]
+PreviewRun = Callable[[Compiled, tuple[Tensor, ...]], Preview]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What inference and proof work with; `systems` and `check` are the real ones by default."""
+
+    config: Config
+    database: Database
+    catalogue: Catalogue
+    store: BundleStore
+    holder: Holder
+    clock: Clock = now_ms
+    preview: PreviewRun = run_preview
+    check: DraftCheck = check_draft
+    systems: Mapping[str, ProvingSystem] | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """How long a lease lasts and how often a task is attempted."""
+        return Terms(self.config.lease_seconds * 1000, self.config.max_attempts)
+
+    def system(self, system_id: str) -> ProvingSystem | None:
+        """The proving half of a system, None when this installation has none."""
+        table = PROVERS if self.systems is None else self.systems
+        return table.get(system_id)
+
+
+@lru_cache(maxsize=1)
+def open_bench(config: Config, worker: str) -> Bench:
+    """The bench of the calling process."""
+    return Bench(
+        config=config,
+        database=open_database(config.database_url),
+        catalogue=FolderCatalogue(config.artifacts, config.models),
+        store=BundleStore(config.bundles),
+        holder=this_process(worker),
+    )

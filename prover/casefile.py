@@ -1,0 +1,111 @@
+"""The case file of one task: the job's request, its artifact and the system that serves it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from avow.prover.bench import Bench
+from avow.prover.catalogue import Compiled
+from avow.prover.errors import Refused, RequestRefused
+from avow.prover.job import read_output
+from avow.prover.leases import Lease
+from avow.prover.systems.system import ProvingSystem
+from avow.prover.tables import AnswerRow, EvidenceRow, JobRow
+from avow.verifier.commitment import Commitment, Scheme, commit_public
+from avow.verifier.fields import parse_hex
+from avow.verifier.srs import ceremony
+from avow.verifier.statement import Domain, Statement
+from avow.verifier.tensor import Tensor, parse_tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The published outputs and the commitment to the input that goes with them."""
+
+    outputs: tuple[Tensor, ...]
+    input: Commitment
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """What a worker needs to know of a job; `salt` is 32 bytes."""
+
+    compiled: Compiled
+    system: ProvingSystem
+    inputs: tuple[Tensor, ...]
+    salt: bytes
+    domain: Domain
+    order: bytes
+    provider: bytes
+    nonce: int
+    published: Published | None
+
+
+def open_case(bench: Bench, lease: Lease) -> CaseFile:
+    """Reads the job of a lease; raises Refused when this installation cannot serve it."""
+    with bench.database.read() as session:
+        job = session.get(JobRow, lease.job_id)
+        # Inference serves every leg, so its lease names none in particular.
+        query = select(EvidenceRow).where(EvidenceRow.job_id == lease.job_id)
+        legs = session.scalars(query.order_by(EvidenceRow.leg)).all()
+        leg = next((row for row in legs if row.leg == lease.leg), legs[0] if legs else None)
+        answer = session.get(AnswerRow, lease.job_id)
+        if job is None or leg is None:
+            raise Refused(f"job {lease.job_id} has no leg {lease.leg}")
+    system = bench.system(leg.system)
+    if system is None:
+        raise Refused(f"this worker cannot prove with {leg.system!r}")
+    try:
+        compiled = bench.catalogue.find(job.model, leg.system, leg.record)
+    except RequestRefused as error:
+        raise Refused(f"the artifact is gone: {error}") from error
+    _check_srs(bench, compiled)
+    return CaseFile(
+        compiled=compiled,
+        system=system,
+        inputs=tuple(parse_tensor(item) for item in json.loads(job.inputs)),
+        salt=parse_hex(job.salt, 32, "salt"),
+        domain=Domain(int(job.chain_id), parse_hex(job.market, 20, "market")),
+        order=parse_hex(job.order, 32, "order"),
+        provider=parse_hex(job.provider, 20, "provider"),
+        nonce=int(job.nonce),
+        published=_published(answer),
+    )
+
+
+def statement_of(case: CaseFile, published: Published) -> Statement:
+    """The statement that the proof of this case binds."""
+    record = case.compiled.record
+    return Statement(
+        domain=case.domain,
+        model=record.model,
+        system=record.system,
+        program=record.program,
+        key=record.key,
+        input=published.input,
+        output=commit_public(published.outputs),
+        order=case.order,
+        provider=case.provider,
+        nonce=case.nonce,
+    )
+
+
+def _published(row: AnswerRow | None) -> Published | None:
+    if row is None:
+        return None
+    value = parse_hex(row.input_value, 32, "input commitment")
+    return Published(read_output(row).tensors, Commitment(Scheme(row.input_scheme), value))
+
+
+def _check_srs(bench: Bench, compiled: Compiled) -> None:
+    claim = compiled.record.srs
+    if claim is None or (claim.safe and ceremony(claim.digest) is not None):
+        return
+    if not bench.config.allow_unsafe_srs:
+        raise Refused(
+            "the artifact's SRS is unsafe (made locally or unknown): whoever made it can forge "
+            "proofs; a worker takes it only with --allow-unsafe-srs"
+        )

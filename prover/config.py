@@ -1,0 +1,131 @@
+"""The configuration of one process, read from the environment in one function."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from avow.prover.errors import ConfigurationError
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a process is told from outside; docs/reference/configuration.md has every variable.
+
+    Durations are seconds, sizes are bytes. `broker_url` None means the embedded Redis and
+    `prove_memory` None means what the machine has available when a step starts.
+    """
+
+    home: Path
+    database_url: str = field(repr=False)
+    broker_url: str | None = field(default=None, repr=False)
+    rpc_url: str | None = field(default=None, repr=False)
+    contracts: Path = Path("contracts")
+    keystore: Path | None = None
+    keystore_password_file: Path | None = None
+    private_key: str | None = field(default=None, repr=False)
+    allow_unsafe_srs: bool = False
+    concurrency: int = 1
+    max_attempts: int = 3
+    lease_seconds: int = 15
+    infer_seconds: int = 120
+    prove_seconds: int = 3600
+    prove_memory: int | None = None
+    job_seconds: int = 86_400
+    max_open_jobs: int = 10_000
+    minimum_free_disk: int = 256 * 1024 * 1024
+
+    @property
+    def models(self) -> Path:
+        """Folder of the models, one per model digest."""
+        return self.home / "models"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of the compiled artifacts, one per system record digest."""
+        return self.home / "artifacts"
+
+    @property
+    def bundles(self) -> Path:
+        """Folder of the bundles, one file per statement digest."""
+        return self.home / "bundles"
+
+    @property
+    def broker_folder(self) -> Path:
+        """Folder of the embedded broker: socket, append-only file, log."""
+        return self.home / "broker"
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Config:
+    """Reads the AVOW_ variables; raises ConfigurationError naming the variable and its value."""
+    env = os.environ if environment is None else environment
+    home = Path(env.get("AVOW_HOME") or _default_home(env)).expanduser().absolute()
+    default_database = f"sqlite:///{home / 'avow.sqlite3'}"
+    return Config(
+        home=home,
+        database_url=env.get("AVOW_DATABASE_URL") or default_database,
+        broker_url=env.get("AVOW_BROKER_URL") or None,
+        rpc_url=env.get("AVOW_RPC_URL") or None,
+        contracts=Path(env.get("AVOW_CONTRACTS") or "contracts"),
+        keystore=_path(env, "AVOW_KEYSTORE"),
+        keystore_password_file=_path(env, "AVOW_KEYSTORE_PASSWORD_FILE"),
+        private_key=env.get("AVOW_PRIVATE_KEY") or None,
+        allow_unsafe_srs=_flag(env, "AVOW_ALLOW_UNSAFE_SRS"),
+        concurrency=_number(env, "AVOW_CONCURRENCY", 1, 1, 256),
+        max_attempts=_number(env, "AVOW_MAX_ATTEMPTS", 3, 1, 100),
+        lease_seconds=_number(env, "AVOW_LEASE_SECONDS", 15, 2, 3600),
+        infer_seconds=_number(env, "AVOW_INFER_SECONDS", 120, 1, 86_400),
+        prove_seconds=_number(env, "AVOW_PROVE_SECONDS", 3600, 1, 7 * 86_400),
+        prove_memory=_optional_number(env, "AVOW_PROVE_MEMORY_BYTES", 64 * 1024 * 1024, 2**50),
+        job_seconds=_number(env, "AVOW_JOB_SECONDS", 86_400, 1, 366 * 86_400),
+        max_open_jobs=_number(env, "AVOW_MAX_OPEN_JOBS", 10_000, 1, 10**9),
+        minimum_free_disk=_number(env, "AVOW_MINIMUM_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 2**50),
+    )
+
+
+def _default_home(env: Mapping[str, str]) -> str:
+    data = env.get("XDG_DATA_HOME")
+    return str(Path(data) / "avow") if data else "~/.local/share/avow"
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    value = env.get(name)
+    return Path(value).expanduser() if value else None
+
+
+def _flag(env: Mapping[str, str], name: str) -> bool:
+    value = env.get(name, "").strip().lower()
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    raise ConfigurationError(f"{name}: expected 1 or 0, got {value[:40]!r}")
+
+
+def _number(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    value = env.get(name, "").strip()
+    if not value:
+        return default
+    return _bounded(name, value, least, most)
+
+
+def _optional_number(env: Mapping[str, str], name: str, least: int, most: int) -> int | None:
+    value = env.get(name, "").strip()
+    return _bounded(name, value, least, most) if value else None
+
+
+def _bounded(name: str, value: str, least: int, most: int) -> int:
+    try:
+        number = int(value)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise ConfigurationError(
+            f"{name}: expected a whole number from {least} to {most}, got {value[:40]!r}"
+        )
+    return number

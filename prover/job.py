@@ -1,0 +1,235 @@
+"""A job as callers see it: one immutable reading of its rows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from avow.prover.errors import UnknownJob
+from avow.prover.tables import (
+    AnswerRow,
+    EvidenceRow,
+    JobRow,
+    LeaseRow,
+    PaymentRow,
+    ProofRow,
+    TransitionRow,
+)
+from avow.verifier.lifecycle import JobState
+from avow.verifier.tensor import Tensor, TensorSpec, parse_tensor, parse_tensor_spec
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The published answer: the proven program's integers, with what they mean."""
+
+    tensors: tuple[Tensor, ...]
+    specs: tuple[TensorSpec, ...]
+    at: int
+
+    def reals(self) -> tuple[tuple[float, ...], ...]:
+        """The numbers that the integers stand for, row-major, one tuple per output."""
+        pairs = zip(self.specs, self.tensors, strict=True)
+        return tuple(spec.dequantise(tensor) for spec, tensor in pairs)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """One object per output; integers as numbers, reals beside them."""
+        return [
+            {
+                "name": spec.name,
+                "type": tensor.element_type.value,
+                "shape": list(tensor.shape),
+                "scale": spec.scale,
+                "integers": list(tensor.values),
+                "reals": list(reals),
+            }
+            for spec, tensor, reals in zip(self.specs, self.tensors, self.reals(), strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work at hand is; `percent` is an estimate where `eta_seconds` is known."""
+
+    task: str
+    stage: str
+    percent: int
+    eta_seconds: int | None
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One leg: which system shows the answer, and the bundle that does, once there is one."""
+
+    leg: int
+    system: str
+    selector: str
+    record: str
+    deadline: int
+    share_bps: int
+    state: str
+    statement: str | None
+    bundle: str | None
+    bundle_sha256: str | None
+    bundle_size: int | None
+    prove_seconds: float | None
+    payment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a job's history."""
+
+    from_state: str
+    to_state: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job at one moment. Digests are 0x hexadecimal, times unix milliseconds.
+
+    `preview` is the float model's run, labelled so; it never enters a statement.
+    """
+
+    id: str
+    state: JobState
+    reason: str
+    model: str
+    nonce: int
+    order: str
+    chain_id: int
+    client_key: str | None
+    created_at: int
+    updated_at: int
+    deadline: int
+    answer: Output | None
+    preview: dict[str, Any] | None
+    progress: Progress | None
+    evidence: tuple[Evidence, ...]
+    history: tuple[Step, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The job as plain JSON values, without its inputs."""
+        value: dict[str, Any] = {
+            "id": self.id,
+            "state": self.state.value,
+            "reason": self.reason,
+            "model": self.model,
+            "nonce": str(self.nonce),
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "deadline": self.deadline,
+            "evidence": [_plain(item) for item in self.evidence],
+            "history": [_plain(item) for item in self.history],
+        }
+        if self.chain_id:
+            value["order"] = {"chain_id": str(self.chain_id), "order": self.order}
+        if self.client_key is not None:
+            value["client_key"] = self.client_key
+        if self.answer is not None:
+            value["answer"] = self.answer.to_json()
+        if self.preview is not None:
+            value["preview"] = self.preview
+        if self.progress is not None:
+            value["progress"] = _plain(self.progress)
+        return value
+
+
+def read_job(session: Session, job_id: str) -> Job:
+    """The job with everything that hangs on it; raises UnknownJob."""
+    row = session.get(JobRow, job_id)
+    if row is None:
+        raise UnknownJob(f"no job {job_id[:64]!r}")
+    answer = session.get(AnswerRow, job_id)
+    return Job(
+        id=row.id,
+        state=JobState(row.state),
+        reason=row.reason,
+        model=row.model,
+        nonce=int(row.nonce),
+        order=row.order,
+        chain_id=int(row.chain_id),
+        client_key=row.client_key,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        deadline=row.deadline,
+        answer=read_output(answer) if answer is not None else None,
+        preview=json.loads(answer.preview) if answer is not None else None,
+        progress=_progress(session, job_id),
+        evidence=_evidence(session, job_id),
+        history=_history(session, job_id),
+    )
+
+
+def output_text(tensors: tuple[Tensor, ...], specs: tuple[TensorSpec, ...]) -> str:
+    """The form that an answer row stores and `read_output` reads."""
+    return json.dumps(
+        {
+            "tensors": [tensor.to_json() for tensor in tensors],
+            "specs": [spec.to_json() for spec in specs],
+        }
+    )
+
+
+def read_output(row: AnswerRow) -> Output:
+    """The published answer out of its row."""
+    value = json.loads(row.outputs)
+    return Output(
+        tensors=tuple(parse_tensor(item) for item in value["tensors"]),
+        specs=tuple(parse_tensor_spec(item) for item in value["specs"]),
+        at=row.at,
+    )
+
+
+def _progress(session: Session, job_id: str) -> Progress | None:
+    query = select(LeaseRow).where(LeaseRow.job_id == job_id, LeaseRow.token != "")
+    row = session.scalars(query.order_by(LeaseRow.leg).limit(1)).first()
+    if row is None:
+        return None
+    return Progress(row.task, row.stage, row.percent, row.eta_seconds, row.attempts)
+
+
+def _evidence(session: Session, job_id: str) -> tuple[Evidence, ...]:
+    legs = select(EvidenceRow).where(EvidenceRow.job_id == job_id).order_by(EvidenceRow.leg)
+    found = []
+    for leg in session.scalars(legs):
+        proof = session.get(ProofRow, (job_id, leg.leg))
+        payment = session.get(PaymentRow, (job_id, leg.leg))
+        found.append(
+            Evidence(
+                leg=leg.leg,
+                system=leg.system,
+                selector=leg.selector,
+                record=leg.record,
+                deadline=leg.deadline,
+                share_bps=leg.share_bps,
+                state=leg.state,
+                statement=proof.statement if proof else None,
+                bundle=proof.file if proof else None,
+                bundle_sha256=proof.sha256 if proof else None,
+                bundle_size=proof.size if proof else None,
+                prove_seconds=proof.seconds if proof else None,
+                payment=payment.reference if payment else None,
+            )
+        )
+    return tuple(found)
+
+
+def _history(session: Session, job_id: str) -> tuple[Step, ...]:
+    query = select(TransitionRow).where(TransitionRow.job_id == job_id).order_by(TransitionRow.id)
+    return tuple(
+        Step(row.from_state, row.to_state, row.reason, row.at) for row in session.scalars(query)
+    )
+
+
+def _plain(item: Evidence | Progress | Step) -> dict[str, Any]:
+    names = cast(tuple[str, ...], item.__slots__)
+    values = ((name, getattr(item, name)) for name in names)
+    return {name: value for name, value in values if value is not None}

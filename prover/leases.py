@@ -1,0 +1,218 @@
+"""Leases: at most one process works on a task of a job, and a stale one can store nothing."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, update
+from sqlalchemy.orm import Session
+
+from avow.prover.errors import LeaseLost
+from avow.prover.history import changed, end, locked, move, remark
+from avow.prover.holder import is_gone
+from avow.prover.outbox import Task, enqueue
+from avow.prover.tables import JobRow, LeaseRow
+from avow.verifier.lifecycle import JobState
+
+# The states from which a task may be taken, the first one waiting, the second one at work.
+STATES = {
+    Task.INFER: (JobState.QUEUED, JobState.RUNNING),
+    Task.PROVE: (JobState.ANSWERED, JobState.PROVING),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one task, proven by a token that changes with every holder."""
+
+    job_id: str
+    leg: int
+    task: Task
+    token: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long a lease lasts without a heartbeat, and how often one task may be attempted."""
+
+    lease_ms: int
+    max_attempts: int
+
+
+def take(
+    session: Session, job_id: str, leg: int, task: Task, holder: str, now: int, terms: Terms
+) -> Lease | None:
+    """Takes the lease and moves the job to its working state.
+
+    None when there is nothing to do: the work is done, cancelled, or in other hands. Past its
+    deadline the job expires here; past the cap of attempts it fails here.
+    """
+    job = locked(session, job_id)
+    row = session.get(LeaseRow, (job_id, leg, task.value), populate_existing=True)
+    waiting, working = STATES[task]
+    if row is None or JobState(job.state) not in (waiting, working):
+        return None
+    if row.token and row.expires_at > now and not is_gone(row.holder):
+        return None
+    if now >= job.deadline:
+        end(session, job, JobState.EXPIRED, f"deadline passed before {task.value} ended", now)
+        return None
+    if row.attempts >= terms.max_attempts:
+        _exhausted(session, job, row, "the worker was lost", now)
+        return None
+    token = secrets.token_hex(16)
+    result = session.execute(
+        update(LeaseRow)
+        .where(*_is(row.job_id, row.leg, row.task, row.token))
+        .values(
+            token=token,
+            holder=holder,
+            attempts=row.attempts + 1,
+            acquired_at=now,
+            heartbeat_at=now,
+            expires_at=now + terms.lease_ms,
+            stage="started",
+            percent=0,
+            eta_seconds=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if changed(result) != 1:
+        return None
+    if JobState(job.state) is waiting:
+        move(session, job, working, f"attempt {row.attempts + 1}", now)
+    else:
+        remark(session, job, f"attempt {row.attempts + 1}", now)
+    return Lease(job_id, leg, task, token, row.attempts + 1)
+
+
+def beat(
+    session: Session,
+    lease: Lease,
+    now: int,
+    terms: Terms,
+    stage: str,
+    percent: int,
+    eta_seconds: int | None,
+) -> None:
+    """Extends the lease and notes the progress; raises LeaseLost when it is no longer held."""
+    result = session.execute(
+        update(LeaseRow)
+        .where(*_is(lease.job_id, lease.leg, lease.task.value, lease.token))
+        .values(
+            heartbeat_at=now,
+            expires_at=now + terms.lease_ms,
+            stage=stage[:32],
+            percent=max(0, min(100, percent)),
+            eta_seconds=eta_seconds,
+        )
+    )
+    if changed(result) != 1:
+        raise LeaseLost(f"{lease.task.value} of job {lease.job_id} is in other hands")
+
+
+def still_held(session: Session, lease: Lease) -> bool:
+    """Whether the lease is held; a cheap read between heartbeats."""
+    row = session.get(LeaseRow, (lease.job_id, lease.leg, lease.task.value))
+    return row is not None and row.token == lease.token
+
+
+def require(session: Session, lease: Lease) -> JobRow:
+    """The job's row, locked, when the lease is still held; else raises LeaseLost.
+
+    An expired lease that nobody took counts as held: nothing else can have been stored.
+    """
+    job = locked(session, lease.job_id)
+    row = session.get(LeaseRow, (lease.job_id, lease.leg, lease.task.value), populate_existing=True)
+    if row is None or row.token != lease.token:
+        raise LeaseLost(f"{lease.task.value} of job {lease.job_id} is in other hands")
+    if JobState(job.state) is not STATES[lease.task][1]:
+        raise LeaseLost(f"job {lease.job_id} is {job.state}")
+    return job
+
+
+def finish(session: Session, lease: Lease) -> None:
+    """Ends a lease whose work is stored."""
+    session.execute(
+        update(LeaseRow)
+        .where(*_is(lease.job_id, lease.leg, lease.task.value, lease.token))
+        .values(token="", holder="", expires_at=0, stage="done", percent=100, eta_seconds=0)
+    )
+
+
+def put_back(
+    session: Session,
+    lease: Lease,
+    reason: str,
+    now: int,
+    terms: Terms,
+    delay_ms: int,
+    counted: bool = True,
+) -> bool:
+    """Gives the work up and asks for it again later; returns whether it will be tried again.
+
+    With `counted` False this attempt does not count against the cap.
+    """
+    job = require(session, lease)
+    return _again(session, job, lease, reason, now, terms, delay_ms, counted)
+
+
+def take_back(session: Session, row: LeaseRow, reason: str, now: int, terms: Terms) -> bool:
+    """Ends a lease that its holder left behind; returns whether the work will be tried again."""
+    lease = Lease(row.job_id, row.leg, Task(row.task), row.token, row.attempts)
+    try:
+        job = require(session, lease)
+    except LeaseLost:
+        finished = _is(lease.job_id, lease.leg, lease.task.value, lease.token)
+        session.execute(update(LeaseRow).where(*finished).values(token="", holder=""))
+        return False
+    return _again(session, job, lease, reason, now, terms, 0, True)
+
+
+def fail(session: Session, lease: Lease, reason: str, now: int) -> None:
+    """Ends the job as failed because no attempt can succeed."""
+    end(session, require(session, lease), JobState.FAILED, reason, now)
+
+
+def _again(
+    session: Session,
+    job: JobRow,
+    lease: Lease,
+    reason: str,
+    now: int,
+    terms: Terms,
+    delay_ms: int,
+    counted: bool,
+) -> bool:
+    row = session.get(LeaseRow, (lease.job_id, lease.leg, lease.task.value))
+    if row is None:
+        raise LeaseLost(f"{lease.task.value} of job {lease.job_id} has no lease row")
+    if now >= job.deadline:
+        end(session, job, JobState.EXPIRED, f"deadline passed: {reason}", now)
+        return False
+    if counted and row.attempts >= terms.max_attempts:
+        _exhausted(session, job, row, reason, now)
+        return False
+    row.token, row.holder, row.expires_at = "", "", 0
+    row.stage, row.percent, row.eta_seconds = "waiting", 0, None
+    if not counted:
+        row.attempts -= 1
+    move(session, job, STATES[lease.task][0], f"{lease.task.value} again: {reason}", now)
+    enqueue(session, lease.job_id, lease.leg, lease.task, now, delay_ms)
+    return True
+
+
+def _exhausted(session: Session, job: JobRow, row: LeaseRow, reason: str, now: int) -> None:
+    text = f"{row.task} failed {row.attempts} times, last: {reason}"
+    end(session, job, JobState.FAILED, text, now)
+
+
+def _is(job_id: str, leg: int, task: str, token: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        LeaseRow.job_id == job_id,
+        LeaseRow.leg == leg,
+        LeaseRow.task == task,
+        LeaseRow.token == token,
+    )

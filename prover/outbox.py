@@ -1,0 +1,124 @@
+"""The outbox: messages stored in the same transaction as the state that asks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from avow.prover.history import changed
+from avow.prover.tables import LeaseRow, OutboxRow
+
+_CLAIM_MS = 30_000
+
+
+class Task(Enum):
+    """A kind of work; the value is its wire string, its queue's name in the broker."""
+
+    INFER = "infer"
+    PROVE = "prove"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One row of the outbox: which task of which leg of which job is due."""
+
+    id: int
+    job_id: str
+    leg: int
+    task: Task
+
+
+def enqueue(
+    session: Session, job_id: str, leg: int, task: Task, now: int, delay_ms: int = 0
+) -> None:
+    """Asks for a task; the message exists exactly when the caller's transaction does.
+
+    Also creates the row on which the task's lease will be taken.
+    """
+    session.add(
+        OutboxRow(
+            job_id=job_id,
+            leg=leg,
+            task=task.value,
+            created_at=now,
+            not_before=now + delay_ms,
+            claimed_until=0,
+        )
+    )
+    if session.get(LeaseRow, (job_id, leg, task.value)) is None:
+        session.add(
+            LeaseRow(
+                job_id=job_id,
+                leg=leg,
+                task=task.value,
+                attempts=0,
+                holder="",
+                token="",
+                acquired_at=0,
+                heartbeat_at=0,
+                expires_at=0,
+                stage="",
+                percent=0,
+            )
+        )
+
+
+def claim_due(session: Session, now: int, limit: int = 50) -> list[Message]:
+    """Messages that are due and that no other relay is sending, oldest first.
+
+    A claim ends by itself: a relay that dies before `mark_sent` loses nothing, and a message
+    sent twice is harmless, since the second one finds the lease taken or the work done.
+    """
+    due = select(OutboxRow).where(
+        OutboxRow.sent_at.is_(None), OutboxRow.not_before <= now, OutboxRow.claimed_until <= now
+    )
+    claimed = []
+    for row in session.scalars(due.order_by(OutboxRow.id).limit(limit)).all():
+        result = session.execute(
+            update(OutboxRow)
+            .where(
+                OutboxRow.id == row.id,
+                OutboxRow.sent_at.is_(None),
+                OutboxRow.claimed_until == row.claimed_until,
+            )
+            .values(claimed_until=now + _CLAIM_MS)
+            .execution_options(synchronize_session=False)
+        )
+        if changed(result) == 1:
+            claimed.append(Message(row.id, row.job_id, row.leg, Task(row.task)))
+    return claimed
+
+
+def mark_sent(session: Session, message_id: int, now: int) -> None:
+    """Notes that the broker has the message."""
+    session.execute(update(OutboxRow).where(OutboxRow.id == message_id).values(sent_at=now))
+
+
+def release(session: Session, message_ids: list[int]) -> None:
+    """Gives claimed messages back because the broker did not take them."""
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.id.in_(message_ids), OutboxRow.sent_at.is_(None))
+        .values(claimed_until=0)
+    )
+
+
+def waiting(session: Session, job_id: str, sent_since: int) -> bool:
+    """Whether a message for the job is unsent, or was sent at or after `sent_since`."""
+    row = session.scalars(
+        select(OutboxRow.id)
+        .where(
+            OutboxRow.job_id == job_id,
+            or_(OutboxRow.sent_at.is_(None), OutboxRow.sent_at >= sent_since),
+        )
+        .limit(1)
+    ).first()
+    return row is not None
+
+
+def prune(session: Session, sent_before: int) -> int:
+    """Deletes messages sent before a time; returns how many."""
+    return changed(session.execute(delete(OutboxRow).where(OutboxRow.sent_at < sent_before)))

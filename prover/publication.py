@@ -1,0 +1,147 @@
+"""What may happen once: an answer per job, a bundle and a payment mark per leg."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from avow.prover.errors import IllegalTransition, UnknownJob
+from avow.prover.history import end, locked, move
+from avow.prover.leases import Lease, finish, require
+from avow.prover.outbox import Task, enqueue
+from avow.prover.tables import AnswerRow, EvidenceRow, PaymentRow, ProofRow
+from avow.verifier.lifecycle import JOB_TRANSITIONS, LEG_TRANSITIONS, JobState, LegState, job_ends
+from avow.verifier.statement import ZERO_ADDRESS
+
+_OFF_CHAIN = "0x" + ZERO_ADDRESS.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """An answer as it is stored: JSON of the outputs and the preview, the input's commitment."""
+
+    outputs: str
+    input_scheme: int
+    input_value: str
+    preview: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProof:
+    """A bundle that lies in the store: its statement, file name, SHA-256 and size in bytes."""
+
+    statement: str
+    file: str
+    sha256: str
+    size: int
+    seconds: float
+
+
+def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: int) -> None:
+    """Publishes the answer, moves the job to `answered` and asks for every leg's proof.
+
+    Raises LeaseLost when the work has gone to somebody else; then nothing is stored.
+    """
+    job = require(session, lease)
+    session.add(
+        AnswerRow(
+            job_id=job.id,
+            outputs=answer.outputs,
+            input_scheme=answer.input_scheme,
+            input_value=answer.input_value,
+            preview=answer.preview,
+            seconds=answer.seconds,
+            at=now,
+        )
+    )
+    finish(session, lease)
+    move(session, job, JobState.ANSWERED, "answered by the proven program", now)
+    for row in _legs(session, job.id):
+        enqueue(session, job.id, row.leg, Task.PROVE, now)
+
+
+def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) -> None:
+    """Notes the bundle of one leg; the job is `proven` when every leg has one.
+
+    Raises LeaseLost when the work has gone to somebody else; then nothing is stored.
+    """
+    job = require(session, lease)
+    leg = _leg(session, job.id, lease.leg)
+    session.add(
+        ProofRow(
+            job_id=job.id,
+            leg=leg.leg,
+            record=leg.record,
+            statement=proof.statement,
+            file=proof.file,
+            sha256=proof.sha256,
+            size=proof.size,
+            seconds=proof.seconds,
+            at=now,
+        )
+    )
+    finish(session, lease)
+    if job.market == _OFF_CHAIN:
+        # Off chain a stored bundle is the delivery; on chain the market says when it happened.
+        leg.state = LegState.DELIVERED.name.lower()
+    session.flush()
+    proven = session.scalar(
+        select(func.count()).select_from(ProofRow).where(ProofRow.job_id == job.id)
+    )
+    if proven == len(_legs(session, job.id)):
+        move(session, job, JobState.PROVEN, "every leg has its proof", now)
+
+
+def move_leg(session: Session, job_id: str, leg: int, to: LegState) -> bool:
+    """Follows a leg's state in the market; False when it already stands there.
+
+    Raises IllegalTransition for a step that the market does not have.
+    """
+    locked(session, job_id)
+    row = _leg(session, job_id, leg)
+    stands = LegState[row.state.upper()]
+    if stands is to:
+        return False
+    if to not in LEG_TRANSITIONS[stands]:
+        raise IllegalTransition(
+            f"leg {leg} of job {job_id} is {stands.name.lower()}: "
+            f"it cannot become {to.name.lower()}"
+        )
+    row.state = to.name.lower()
+    return True
+
+
+def record_payment(session: Session, job_id: str, leg: int, reference: str, now: int) -> bool:
+    """Marks a delivered leg as paid and settled; False when it already was.
+
+    When every leg is settled the job is too. Raises IllegalTransition for a leg that was not
+    delivered, or that was refunded or slashed: a leg is paid or refunded, never both.
+    """
+    job = locked(session, job_id)
+    if session.get(PaymentRow, (job_id, leg)) is not None:
+        return False
+    if job_ends(JobState(job.state)):
+        raise IllegalTransition(f"job {job_id} is {job.state}: its legs can no longer be paid")
+    if not move_leg(session, job_id, leg, LegState.SETTLED):
+        raise IllegalTransition(f"leg {leg} of job {job_id} is settled without a payment mark")
+    session.add(PaymentRow(job_id=job_id, leg=leg, reference=reference[:200], at=now))
+    session.flush()
+    settled = all(row.state == "settled" for row in _legs(session, job_id))
+    if settled and JobState.SETTLED in JOB_TRANSITIONS[JobState(job.state)]:
+        end(session, job, JobState.SETTLED, f"paid: {reference}", now)
+    return True
+
+
+def _legs(session: Session, job_id: str) -> list[EvidenceRow]:
+    query = select(EvidenceRow).where(EvidenceRow.job_id == job_id).order_by(EvidenceRow.leg)
+    return list(session.scalars(query))
+
+
+def _leg(session: Session, job_id: str, leg: int) -> EvidenceRow:
+    row = session.get(EvidenceRow, (job_id, leg))
+    if row is None:
+        raise UnknownJob(f"job {job_id} has no leg {leg}")
+    return row

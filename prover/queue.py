@@ -1,0 +1,271 @@
+"""The queue of jobs: what the API, the nodes, the demo and the command line call."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from avow.prover import publication
+from avow.prover.catalogue import Catalogue, Compiled, FolderCatalogue
+from avow.prover.config import Config
+from avow.prover.database import Database, open_database
+from avow.prover.errors import IllegalTransition, NotReady, QueueFull, RequestRefused
+from avow.prover.history import end, locked, move
+from avow.prover.job import Job, read_job
+from avow.prover.outbox import Task, enqueue
+from avow.prover.request import Request, quantised
+from avow.prover.store import BundleStore
+from avow.prover.tables import EvidenceRow, JobRow, ProofRow, TransitionRow
+from avow.verifier import canonical
+from avow.verifier.fields import to_hex
+from avow.verifier.keccak import ZERO_WORD, keccak256
+from avow.verifier.lifecycle import JOB_TRANSITIONS, JobState, LegState, job_ends
+from avow.verifier.statement import ZERO_ADDRESS
+from avow.verifier.tensor import Tensor, tensors_digest
+
+Clock = Callable[[], int]
+_OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVING)
+
+
+def now_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Queue:
+    """Submitting jobs and following them. It needs the database, never the broker.
+
+    Every method is one or more whole transactions; an object serves many threads.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        catalogue: Catalogue,
+        store: BundleStore,
+        clock: Clock = now_ms,
+    ) -> None:
+        self._config = config
+        self._database = database
+        self._catalogue = catalogue
+        self._store = store
+        self._clock = clock
+
+    def submit(self, request: Request) -> Job:
+        """Accepts a request as a job in state `queued`, with its message in the outbox.
+
+        With a client key, a repeated submission of the same request returns the first job.
+        Raises RequestRefused (nothing was stored), QueueFull, DatabaseUnavailable.
+        """
+        compiled = self._catalogue.find(request.model, request.system, request.record)
+        inputs = quantised(request, compiled.model.inputs)
+        fingerprint = _fingerprint(request, compiled, inputs)
+        known = self._known(request, fingerprint)
+        if known is not None:
+            return known
+        self._refuse_when_full()
+        job_id = uuid.uuid4().hex
+        try:
+            self._insert(job_id, request, compiled, inputs, fingerprint)
+        except IntegrityError:
+            # Somebody submitted the same client key between the look and the insertion.
+            known = self._known(request, fingerprint)
+            if known is None:
+                raise
+            return known
+        return self.status(job_id)
+
+    def status(self, job_id: str) -> Job:
+        """The job as it stands; raises UnknownJob."""
+        with self._database.read() as session:
+            return read_job(session, job_id)
+
+    def jobs(
+        self, states: Iterable[JobState] = (), limit: int = 50, before: int | None = None
+    ) -> list[Job]:
+        """Jobs in any of `states` (all when empty), newest first, created before a time in ms."""
+        query = select(JobRow.id).order_by(JobRow.created_at.desc(), JobRow.id)
+        wanted = [state.value for state in states]
+        if wanted:
+            query = query.where(JobRow.state.in_(wanted))
+        if before is not None:
+            query = query.where(JobRow.created_at < before)
+        with self._database.read() as session:
+            found = session.scalars(query.limit(max(1, min(limit, 1000)))).all()
+            return [read_job(session, job_id) for job_id in found]
+
+    def bundle(self, job_id: str, leg: int | None = None) -> bytes:
+        """The stored bundle of a leg (the only one when None), its digest checked.
+
+        Raises UnknownJob, or NotReady saying where the job stands.
+        """
+        with self._database.read() as session:
+            job = read_job(session, job_id)
+            chosen = job.evidence[0].leg if leg is None else leg
+            proof = session.get(ProofRow, (job_id, chosen))
+            found = (proof.file, bytes.fromhex(proof.sha256[2:])) if proof else None
+        if found is None:
+            ends = "it will never have a bundle" if job_ends(job.state) else "it has no bundle yet"
+            raise NotReady(f"job {job_id} is {job.state.value}: {ends}")
+        return self._store.read(*found)
+
+    def cancel(self, job_id: str, reason: str = "cancelled by the caller") -> Job:
+        """Cancels a job that is not proven yet; a proof under way ends within a second.
+
+        Cancelling twice is no error. Raises UnknownJob, IllegalTransition when too late.
+        """
+        with self._database.write() as session:
+            row = locked(session, job_id)
+            if JobState(row.state) is not JobState.CANCELLED:
+                end(session, row, JobState.CANCELLED, reason, self._clock())
+        return self.status(job_id)
+
+    def advance(self, job_id: str, to: JobState, reason: str) -> Job:
+        """Follows what became of a job on chain; standing there already is no error.
+
+        Raises IllegalTransition for a step that the life cycle does not have, and for
+        `settled`, which only `record_payment` may bring about.
+        """
+        if to is JobState.SETTLED or to in _OPEN or to is JobState.PROVEN:
+            raise IllegalTransition(f"a job becomes {to.value} by its own work, not by decree")
+        with self._database.write() as session:
+            row = locked(session, job_id)
+            if JobState(row.state) is not to:
+                step = move if JOB_TRANSITIONS[to] else end
+                step(session, row, to, reason, self._clock())
+        return self.status(job_id)
+
+    def move_leg(self, job_id: str, leg: int, to: LegState) -> bool:
+        """Follows a leg's state in the market; False when it already stands there."""
+        if to is LegState.SETTLED:
+            raise IllegalTransition("a leg becomes settled by record_payment only")
+        with self._database.write() as session:
+            return publication.move_leg(session, job_id, leg, to)
+
+    def record_payment(self, job_id: str, leg: int, reference: str) -> bool:
+        """Marks a delivered leg as paid, once; False when it already was."""
+        with self._database.write() as session:
+            return publication.record_payment(session, job_id, leg, reference, self._clock())
+
+    def close(self) -> None:
+        """Gives the database connections back."""
+        self._database.close()
+
+    def _known(self, request: Request, fingerprint: str) -> Job | None:
+        if request.client_key is None:
+            return None
+        with self._database.read() as session:
+            query = select(JobRow).where(JobRow.client_key == request.client_key)
+            row = session.scalars(query).first()
+            if row is None:
+                return None
+            if row.request_digest != fingerprint:
+                raise RequestRefused(
+                    f"client_key: {request.client_key!r} belongs to job {row.id}, "
+                    "which asked for something else"
+                )
+            return read_job(session, row.id)
+
+    def _refuse_when_full(self) -> None:
+        query = select(func.count()).where(JobRow.state.in_([state.value for state in _OPEN]))
+        with self._database.read() as session:
+            count = session.scalar(query) or 0
+        if count >= self._config.max_open_jobs:
+            raise QueueFull(
+                f"the queue is full: {count} jobs wait, at most {self._config.max_open_jobs} may"
+            )
+
+    def _insert(
+        self,
+        job_id: str,
+        request: Request,
+        compiled: Compiled,
+        inputs: tuple[Tensor, ...],
+        fingerprint: str,
+    ) -> None:
+        now = self._clock()
+        order = request.order
+        nonce = order.nonce if order else request.nonce or secrets.randbits(256) or 1
+        deadline = now + self._config.job_seconds * 1000
+        if order is not None and order.deadline is not None:
+            deadline = order.deadline * 1000
+            if deadline <= now:
+                raise RequestRefused("order: its deadline has passed")
+        with self._database.write() as session:
+            session.add(
+                JobRow(
+                    id=job_id,
+                    client_key=request.client_key,
+                    request_digest=fingerprint,
+                    state=JobState.QUEUED.value,
+                    reason="submitted",
+                    model=compiled.model_digest,
+                    inputs=json.dumps([tensor.to_json() for tensor in inputs]),
+                    salt=to_hex(secrets.token_bytes(32)),
+                    chain_id=str(order.chain_id if order else 0),
+                    market=to_hex(order.market if order else ZERO_ADDRESS),
+                    order=to_hex(order.order if order else ZERO_WORD),
+                    provider=to_hex(order.provider if order else ZERO_ADDRESS),
+                    nonce=str(nonce),
+                    created_at=now,
+                    updated_at=now,
+                    deadline=deadline,
+                )
+            )
+            # Without relationships SQLAlchemy orders unrelated rows by name, not by foreign key.
+            session.flush()
+            session.add(
+                EvidenceRow(
+                    job_id=job_id,
+                    leg=order.leg if order else 0,
+                    system=request.system,
+                    selector=to_hex(keccak256(request.system.encode("ascii"))[:4]),
+                    record=compiled.record_digest,
+                    deadline=deadline,
+                    share_bps=order.share_bps if order else 10_000,
+                    state=LegState.LOCKED.name.lower(),
+                )
+            )
+            session.add(
+                TransitionRow(
+                    job_id=job_id,
+                    from_state=JobState.QUEUED.value,
+                    to_state=JobState.QUEUED.value,
+                    reason="submitted",
+                    at=now,
+                )
+            )
+            enqueue(session, job_id, 0, Task.INFER, now)
+
+
+def open_queue(config: Config, catalogue: Catalogue | None = None) -> Queue:
+    """The queue of this configuration; creates or upgrades the database when needed."""
+    return Queue(
+        config,
+        open_database(config.database_url),
+        catalogue or FolderCatalogue(config.artifacts, config.models),
+        BundleStore(config.bundles),
+    )
+
+
+def _fingerprint(request: Request, compiled: Compiled, inputs: tuple[Tensor, ...]) -> str:
+    order = request.order
+    where: list[canonical.Json] = []
+    if order is not None:
+        place = (order.market, order.order, order.provider)
+        where = [str(order.chain_id), *(to_hex(item) for item in place), str(order.nonce)]
+        where += [order.leg, order.deadline or 0, order.share_bps]
+    value: dict[str, canonical.Json] = {
+        "record": compiled.record_digest,
+        "inputs": to_hex(tensors_digest(inputs)),
+        "order": where,
+        "nonce": str(request.nonce or 0),
+    }
+    return to_hex(keccak256(canonical.encode(value)))

@@ -1,0 +1,264 @@
+"""What a caller asks for: a model, a proof system and the inputs, on chain or off."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from avow.prover.errors import RequestRefused
+from avow.verifier.errors import VerificationError
+from avow.verifier.limits import LIMITS
+from avow.verifier.tensor import ElementType, Tensor, TensorSpec, parse_tensor
+
+# Text form of 2^24 elements with room for digits and separators.
+REQUEST_BYTES = 256 * 2**20
+_CLIENT_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_NAME = re.compile(r"[\x21-\x7e]{1,200}")
+_DIGEST = re.compile(r"0x[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers of one input as a caller wrote them, row-major, with the shape they came in.
+
+    `real` True: to be quantised by the model's scale. False: integers, taken as they are.
+    """
+
+    shape: tuple[int, ...]
+    values: tuple[float, ...] | tuple[int, ...]
+    real: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderContext:
+    """The order on a chain that a job serves.
+
+    `market` and `provider` are 20 bytes, `order` 32; `nonce` is the order's; `leg` its leg;
+    `deadline` is a Unix time in seconds; `share_bps` the leg's share of the price.
+    """
+
+    chain_id: int
+    market: bytes
+    order: bytes
+    provider: bytes
+    nonce: int
+    leg: int = 0
+    deadline: int | None = None
+    share_bps: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `model` is a digest, a name, or name@version; `record` pins one artifact.
+
+    `client_key` makes a repeated submission return the first job. `nonce` is chosen at random
+    when absent; with `order` the order's nonce counts. Construction checks every bound.
+    """
+
+    model: str
+    system: str
+    inputs: tuple[Tensor | Numbers, ...]
+    order: OrderContext | None = None
+    client_key: str | None = None
+    nonce: int | None = None
+    record: str | None = None
+
+    def __post_init__(self) -> None:
+        _expect(bool(_NAME.fullmatch(self.model)), "model", "a digest or a name", self.model)
+        _expect(bool(_NAME.fullmatch(self.system)), "system", "a system id", self.system)
+        _expect(
+            1 <= len(self.inputs) <= LIMITS.tensors,
+            "inputs",
+            f"1 to {LIMITS.tensors} tensors",
+            len(self.inputs),
+        )
+        if self.client_key is not None:
+            good = bool(_CLIENT_KEY.fullmatch(self.client_key))
+            _expect(good, "client_key", "1 to 200 printable characters", self.client_key)
+        if self.record is not None:
+            good = bool(_DIGEST.fullmatch(self.record))
+            _expect(good, "record", "0x and 64 hexadecimal digits", self.record)
+        if self.nonce is not None:
+            _expect(1 <= self.nonce < 2**256, "nonce", "a number in [1, 2^256)", self.nonce)
+            _expect(self.order is None, "nonce", "none, since the order has its own", self.nonce)
+        if self.order is not None:
+            _check_order(self.order)
+
+
+def quantised(request: Request, specs: Sequence[TensorSpec]) -> tuple[Tensor, ...]:
+    """The request's inputs as tensors that fit the model's schema; raises RequestRefused."""
+    if len(request.inputs) != len(specs):
+        raise RequestRefused(f"inputs: expected {len(specs)}, got {len(request.inputs)}")
+    return tuple(
+        _fit(item, spec, f"inputs[{at}]")
+        for at, (item, spec) in enumerate(zip(request.inputs, specs, strict=True))
+    )
+
+
+def check_inputs(tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> None:
+    """Refuses tensors that do not fit the schema, with RequestRefused."""
+    if len(tensors) != len(specs):
+        raise RequestRefused(f"inputs: expected {len(specs)}, got {len(tensors)}")
+    for at, (tensor, spec) in enumerate(zip(tensors, specs, strict=True)):
+        _fit(tensor, spec, f"inputs[{at}]")
+
+
+def parse_request(data: bytes) -> Request:
+    """Reads the JSON form of a request from outside; raises RequestRefused.
+
+    An object with `model`, `system`, `inputs` and optionally `client_key`, `nonce` (a decimal
+    string) and `record`. An input is `{"reals": nested list}`, `{"integers": nested list}` or a
+    tensor `{"type", "shape", "data"}`. An order never comes from outside as JSON.
+    """
+    if len(data) > REQUEST_BYTES:
+        raise RequestRefused(f"request: at most {REQUEST_BYTES} bytes, got {len(data)}")
+    try:
+        value = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_constant
+        )
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        said = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+        raise RequestRefused(f"request: expected JSON, got {said}") from error
+    return request_from(value)
+
+
+def request_from(value: object) -> Request:
+    """Reads the decoded JSON form of a request from outside; see `parse_request`."""
+    if not isinstance(value, dict):
+        raise RequestRefused(f"request: expected an object, got {_kind(value)}")
+    _keys(value, "request", {"model", "system", "inputs"}, {"client_key", "nonce", "record"})
+    inputs = value["inputs"]
+    _expect(isinstance(inputs, list), "inputs", "a list", inputs)
+    _expect(len(inputs) <= LIMITS.tensors, "inputs", f"at most {LIMITS.tensors}", len(inputs))
+    nonce = _text(value, "nonce")
+    if nonce is not None:
+        good = bool(re.fullmatch(r"[1-9][0-9]{0,77}", nonce))
+        _expect(good, "nonce", "a decimal string from 1", nonce)
+    return Request(
+        model=_text(value, "model") or "",
+        system=_text(value, "system") or "",
+        inputs=tuple(_parse_input(item, f"inputs[{at}]") for at, item in enumerate(inputs)),
+        client_key=_text(value, "client_key"),
+        nonce=int(nonce) if nonce is not None else None,
+        record=_text(value, "record"),
+    )
+
+
+def _fit(item: Tensor | Numbers, spec: TensorSpec, where: str) -> Tensor:
+    try:
+        if isinstance(item, Numbers):
+            _expect(
+                item.shape in (spec.shape, (math.prod(spec.shape),)),
+                where,
+                f"shape {list(spec.shape)}",
+                list(item.shape),
+            )
+            if item.real:
+                return spec.quantise(item.values)
+            whole = tuple(int(value) for value in item.values)
+            item = Tensor(spec.element_type, spec.shape, whole)
+        spec.check(item)
+    except VerificationError as error:
+        raise RequestRefused(f"{where}: {error.message}") from error
+    return item
+
+
+def _parse_input(value: object, where: str) -> Tensor | Numbers:
+    if not isinstance(value, dict):
+        raise RequestRefused(f"{where}: expected an object, got {_kind(value)}")
+    for key in ("reals", "integers"):
+        if key in value:
+            _keys(value, where, {key}, set())
+            shape, flat = _flatten(value[key], where, LIMITS.tensor_rank)
+            return Numbers(shape, _read_numbers(flat, key, where), key == "reals")
+    try:
+        return parse_tensor(value)
+    except VerificationError as error:
+        raise RequestRefused(
+            f"{where}: expected reals, integers or a tensor, got: {error.message}"
+        ) from error
+
+
+def _read_numbers(flat: list[Any], key: str, where: str) -> tuple[float, ...] | tuple[int, ...]:
+    low, high = ElementType.INT64.minimum, ElementType.INT64.maximum
+    for item in flat:
+        number = isinstance(item, int | float) and not isinstance(item, bool)
+        if key == "integers":
+            good = number and isinstance(item, int) and low <= item <= high
+            _expect(good, where, "64-bit integers", item)
+        else:
+            good = number and abs(item) < 1e300 and math.isfinite(item)
+            _expect(good, where, "finite numbers", item)
+    return tuple(int(item) for item in flat) if key == "integers" else tuple(map(float, flat))
+
+
+def _flatten(value: object, where: str, depth: int) -> tuple[tuple[int, ...], list[Any]]:
+    if not isinstance(value, list):
+        return (), [value]
+    if depth == 0:
+        raise RequestRefused(f"{where}: expected at most {LIMITS.tensor_rank} nested lists")
+    if not value:
+        raise RequestRefused(f"{where}: expected numbers, got an empty list")
+    if not any(isinstance(item, list) for item in value):
+        return (len(value),), value
+    parts = [_flatten(item, where, depth - 1) for item in value]
+    shapes = {shape for shape, _ in parts}
+    if len(shapes) != 1:
+        raise RequestRefused(f"{where}: expected lists of equal length, got ragged ones")
+    return (len(value), *shapes.pop()), [item for _, flat in parts for item in flat]
+
+
+def _check_order(order: OrderContext) -> None:
+    good = (
+        1 <= order.chain_id < 2**256
+        and len(order.market) == 20
+        and any(order.market)
+        and len(order.order) == 32
+        and any(order.order)
+        and len(order.provider) == 20
+        and 1 <= order.nonce < 2**256
+        and 0 <= order.leg < 256
+        and 0 <= order.share_bps <= 10_000
+        and (order.deadline is None or 0 <= order.deadline < 2**40)
+    )
+    _expect(good, "order", "a chain, market, order id, provider and nonce within bounds", order)
+
+
+def _text(value: dict[str, Any], key: str) -> str | None:
+    item = value.get(key)
+    _expect(item is None or isinstance(item, str), key, "text", item)
+    return item if isinstance(item, str) else None
+
+
+def _keys(value: dict[str, Any], where: str, required: set[str], optional: set[str]) -> None:
+    missing, unknown = required - value.keys(), value.keys() - required - optional
+    if missing:
+        raise RequestRefused(f"{where}: lacks {', '.join(sorted(missing))}")
+    if unknown:
+        shown = ", ".join(sorted(repr(key)[:40] for key in unknown)[:5])
+        raise RequestRefused(f"{where}: unknown {shown}")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key appears twice")
+    return result
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text}, which is not a number")
+
+
+def _expect(holds: bool, where: str, expected: str, got: object) -> None:
+    if not holds:
+        raise RequestRefused(f"{where}: expected {expected}, got {_kind(got)}")
+
+
+def _kind(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,101 @@
+"""Checking a bundle before anybody sees it: the verifier itself, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from avow.prover.children import before_exec
+from avow.prover.errors import TryAgain
+from avow.prover.systems.system import Limits, Tick
+from avow.verifier import canonical
+from avow.verifier.canonical import Json
+from avow.verifier.cli import ACCEPTED, NOT_FINAL
+from avow.verifier.fields import to_hex
+from avow.verifier.policy import FORMAT, Policy
+
+_TICK_SECONDS = 0.2
+# Python, its libraries' address space and a bundle of the largest size.
+_LEAST_MEMORY = 4 * 2**30
+
+
+def check_draft(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None:
+    """Runs `python -m avow.verifier` on a draft, exactly what anybody else will run.
+
+    The process is separate because a system's half may bring native code that must not take
+    the worker down. Raises TryAgain when the draft does not convince, or the check dies or
+    takes too long.
+    """
+    with tempfile.TemporaryDirectory(prefix="avow-check-") as folder:
+        wanted = Path(folder) / "policy.json"
+        wanted.write_bytes(canonical.encode(policy_json(policy)))
+        code, output = _run([str(draft), "--policy", str(wanted), "--json"], limits, tick)
+    if code in (ACCEPTED, NOT_FINAL):
+        return
+    raise TryAgain(f"the proof did not pass its own check: {_reason(code, output)}")
+
+
+def policy_json(policy: Policy) -> Json:
+    """The policy file with the pins that a prover sets; see `avow.verifier.policy`."""
+    value: dict[str, Json] = {
+        "format": FORMAT,
+        "minimum_assurance": policy.minimum_assurance.value,
+        "unsafe_allow_unsafe_srs": policy.unsafe_allow_unsafe_srs,
+    }
+    pins = {
+        "model": policy.model,
+        "program": policy.program,
+        "order": policy.order,
+        "provider": policy.provider,
+    }
+    value |= {key: to_hex(pin) for key, pin in pins.items() if pin is not None}
+    if policy.systems is not None:
+        value["systems"] = list(policy.systems)
+    if policy.nonce is not None:
+        value["nonce"] = str(policy.nonce)
+    if policy.domain is not None:
+        market = to_hex(policy.domain.market)
+        value["domain"] = {"chain_id": str(policy.domain.chain_id), "market": market}
+    if policy.outputs is not None:
+        value["outputs"] = [tensor.to_json() for tensor in policy.outputs]
+    return value
+
+
+def _run(arguments: list[str], limits: Limits, tick: Tick) -> tuple[int, str]:
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter on our own files
+            [sys.executable, "-m", "avow.verifier", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=before_exec(max(limits.memory, _LEAST_MEMORY)),
+        )
+        try:
+            deadline = time.monotonic() + limits.seconds
+            while process.poll() is None:
+                tick("checking", None)
+                if time.monotonic() > deadline:
+                    raise TryAgain(f"the proof's check took more than {limits.seconds:g} s")
+                try:
+                    process.wait(_TICK_SECONDS)
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        output.seek(0)
+        return process.returncode, output.read(65_536).decode("utf-8", errors="replace")
+
+
+def _reason(code: int, output: str) -> str:
+    try:
+        value = json.loads(output)
+        return f"{value['step']}: {value['reason']}"
+    except (ValueError, KeyError, TypeError):
+        said = " ".join(output.split())[-300:]
+        return f"the verifier ended with {code}" + (f": {said}" if said else "")

@@ -1,0 +1,5 @@
+"""The proof systems that this installation can prove with: a literal table, closed on purpose."""
+
+from avow.prover.systems.system import ProvingSystem
+
+PROVERS: dict[str, ProvingSystem] = {}

@@ -1,0 +1,67 @@
+"""What the proving half of a proof system takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from avow.prover.catalogue import Compiled
+from avow.verifier.canonical import Json
+from avow.verifier.commitment import Commitment
+from avow.verifier.tensor import Tensor
+
+# Called with a stage's name and its percentage, where known, at least twice a second while
+# work goes on. When it raises, the work ends at once, its processes with it.
+Tick = Callable[[str, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one step may use: seconds of wall clock and bytes of memory."""
+
+    seconds: float
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The output of the proven program, and the commitment to the input that it can bind."""
+
+    outputs: tuple[Tensor, ...]
+    input: Commitment
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof in the form of the system's bundle, and the outputs that it speaks of."""
+
+    outputs: tuple[Tensor, ...]
+    proof: Json
+    material: Json
+
+
+class ProvingSystem(Protocol):
+    """The proving half of one proof system; heavy or unsafe steps run in child processes.
+
+    Both methods raise `avow.prover.errors.Refused` when no attempt can succeed, `TryAgain` when
+    a later one may, and pass on whatever `tick` raises.
+    """
+
+    def answer(
+        self, compiled: Compiled, inputs: Sequence[Tensor], salt: bytes, limits: Limits, tick: Tick
+    ) -> Answer:
+        """Runs the proven program; `salt` (32 bytes) blinds a hidden input's commitment."""
+        ...
+
+    def prove(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Tensor],
+        salt: bytes,
+        root: bytes,
+        limits: Limits,
+        tick: Tick,
+    ) -> Proof:
+        """Proves the program's run on `inputs`, bound to the Merkle root of its statement."""
+        ...

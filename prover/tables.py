@@ -1,0 +1,155 @@
+"""The tables of the job database; digests are 0x hexadecimal, times unix milliseconds."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """What every table shares: constraint names that a migration can speak of."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+    type_annotation_map = {int: BigInteger}  # noqa: RUF012 - SQLAlchemy declares it so
+
+
+class JobRow(Base):
+    """A request that was accepted, and the state it stands in."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_state_updated_at", "state", "updated_at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    client_key: Mapped[str | None] = mapped_column(String(200), unique=True)
+    request_digest: Mapped[str] = mapped_column(String(66))
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    model: Mapped[str] = mapped_column(String(66))
+    inputs: Mapped[str] = mapped_column(Text)
+    salt: Mapped[str] = mapped_column(String(66))
+    chain_id: Mapped[str] = mapped_column(String(78))
+    market: Mapped[str] = mapped_column(String(42))
+    order: Mapped[str] = mapped_column("order_id", String(66))
+    provider: Mapped[str] = mapped_column(String(42))
+    nonce: Mapped[str] = mapped_column(String(78))
+    created_at: Mapped[int]
+    updated_at: Mapped[int]
+    deadline: Mapped[int] = mapped_column(index=True)
+
+
+class EvidenceRow(Base):
+    """One leg: which system shows the answer, until when, for which share of the price."""
+
+    __tablename__ = "evidence"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    leg: Mapped[int] = mapped_column(Integer, primary_key=True)
+    system: Mapped[str] = mapped_column(String(64))
+    selector: Mapped[str] = mapped_column(String(10))
+    record: Mapped[str] = mapped_column(String(66))
+    deadline: Mapped[int]
+    share_bps: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(16))
+
+
+class TransitionRow(Base):
+    """One entry of a job's history; `from_state` equals `to_state` for a remark."""
+
+    __tablename__ = "transitions"
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    from_state: Mapped[str] = mapped_column(String(16))
+    to_state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[int]
+
+
+class OutboxRow(Base):
+    """A message that the broker shall carry; marked once it does, pruned much later."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_sent_at_not_before", "sent_at", "not_before"),)
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    leg: Mapped[int] = mapped_column(Integer)
+    task: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[int]
+    not_before: Mapped[int]
+    claimed_until: Mapped[int]
+    sent_at: Mapped[int | None]
+
+
+class LeaseRow(Base):
+    """Who works on one task of one job, until when, and how far the work is.
+
+    The row outlives the lease (`holder` and `token` empty) because it counts the attempts.
+    """
+
+    __tablename__ = "leases"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    leg: Mapped[int] = mapped_column(Integer, primary_key=True)
+    task: Mapped[str] = mapped_column(String(16), primary_key=True)
+    attempts: Mapped[int] = mapped_column(Integer)
+    holder: Mapped[str] = mapped_column(String(200))
+    token: Mapped[str] = mapped_column(String(32))
+    acquired_at: Mapped[int]
+    heartbeat_at: Mapped[int]
+    expires_at: Mapped[int] = mapped_column(index=True)
+    stage: Mapped[str] = mapped_column(String(32))
+    percent: Mapped[int] = mapped_column(Integer)
+    eta_seconds: Mapped[int | None]
+
+
+class AnswerRow(Base):
+    """The published answer of a job; the primary key makes it the only one."""
+
+    __tablename__ = "answers"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    outputs: Mapped[str] = mapped_column(Text)
+    input_scheme: Mapped[int] = mapped_column(Integer)
+    input_value: Mapped[str] = mapped_column(String(66))
+    preview: Mapped[str] = mapped_column(Text)
+    seconds: Mapped[float]
+    at: Mapped[int]
+
+
+class ProofRow(Base):
+    """The stored bundle of one leg; the primary key makes it the only one."""
+
+    __tablename__ = "proofs"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    leg: Mapped[int] = mapped_column(Integer, primary_key=True)
+    record: Mapped[str] = mapped_column(String(66), index=True)
+    statement: Mapped[str] = mapped_column(String(66), index=True)
+    file: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(String(66))
+    size: Mapped[int]
+    seconds: Mapped[float]
+    at: Mapped[int]
+
+
+class PaymentRow(Base):
+    """The mark that one leg was paid; the primary key makes it the only one."""
+
+    __tablename__ = "payments"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    leg: Mapped[int] = mapped_column(Integer, primary_key=True)
+    reference: Mapped[str] = mapped_column(String(200))
+    at: Mapped[int]
