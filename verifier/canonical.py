@@ -1,6 +1,7 @@
 """Canonical JSON: one sequence of bytes for one value, and nothing else is read."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -9,6 +10,8 @@ from avow.verifier.limits import LIMITS
 
 # Integers beyond this are written as decimal strings, since JSON readers may use float64.
 MAX_INTEGER = 2**53 - 1
+
+_STRUCTURE = re.compile(rb'["\\\[\]{}]')
 
 Json = bool | int | str | list["Json"] | dict[str, "Json"]
 
@@ -44,6 +47,7 @@ def parse_lenient(data: bytes, max_bytes: int, what: str) -> Json:
         raise VerificationError(
             "parse", f"{what} may have at most {max_bytes} bytes, it has {len(data)}"
         )
+    _check_nesting(data, what)
     try:
         text = data.decode("utf-8")
         value: Json = json.loads(
@@ -53,16 +57,36 @@ def parse_lenient(data: bytes, max_bytes: int, what: str) -> Json:
             parse_constant=_no_float,
             parse_int=_bounded_integer,
         )
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise VerificationError("parse", f"{what} is not JSON: {_one_line(error)}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise VerificationError("parse", f"{what} is not JSON: {str(error)[:200]}") from error
     except VerificationError as error:
         raise VerificationError("parse", f"{what}: {error.message}") from error
     _check(value, 0, "parse")
     return value
 
 
-def _one_line(error: Exception) -> str:
-    return type(error).__name__ if isinstance(error, RecursionError) else str(error)[:200]
+def _check_nesting(data: bytes, what: str) -> None:
+    # Before json sees it: a deep nest overflows the C stack where the recursion limit is raised.
+    depth, in_text, after_backslash = 0, False, -1
+    for match in _STRUCTURE.finditer(data):
+        mark, at = match.group(), match.start()
+        if in_text:
+            if at == after_backslash:
+                continue
+            if mark == b"\\":
+                after_backslash = at + 1
+            elif mark == b'"':
+                in_text = False
+        elif mark == b'"':
+            in_text = True
+        elif mark in b"[{":
+            depth += 1
+            if depth > LIMITS.nesting_depth:
+                raise VerificationError(
+                    "parse", f"{what} is nested deeper than {LIMITS.nesting_depth} levels"
+                )
+        elif mark in b"]}":
+            depth -= 1
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

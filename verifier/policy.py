@@ -21,7 +21,8 @@ class Policy:
     """Pins and minimums. None means that the caller does not insist.
 
     The default accepts proven answers under a safe SRS only. `checked_keys` are key digests
-    that the caller has recomputed from the ONNX file (`avow model check`). `trusted_srs` are
+    that the caller has recomputed from the ONNX file (`avow model check`). `record` is the digest
+    of the system record, as the owner registered it. `trusted_srs` are
     digests of ceremonies that the caller knows to be safe. The unsafe choices say so in their
     names.
     """
@@ -29,6 +30,7 @@ class Policy:
     minimum_assurance: Assurance = Assurance.PROVEN
     model: bytes | None = None
     systems: tuple[str, ...] | None = None
+    record: bytes | None = None
     program: bytes | None = None
     domain: Domain | None = None
     order: bytes | None = None
@@ -58,6 +60,7 @@ def parse_policy(data: bytes) -> Policy:
             "minimum_assurance",
             "model",
             "systems",
+            "record",
             "program",
             "domain",
             "order",
@@ -101,6 +104,7 @@ def parse_policy(data: bytes) -> Policy:
         else Assurance.PROVEN,
         model=optional("model", word),
         systems=optional("systems", lambda key: _systems(fields, key)),
+        record=optional("record", word),
         program=optional("program", word),
         domain=optional("domain", lambda key: _domain(fields.raw(key))),
         order=optional("order", word),

@@ -196,18 +196,18 @@ class TensorSpec:
         """Refuse a tensor of another type or shape, or with a value outside the range."""
         if tensor.element_type is not self.element_type:
             raise VerificationError(
-                "tensor",
+                "tensors",
                 f"{self.name!r} must be {self.element_type.value}, got {tensor.element_type.value}",
             )
         if tensor.shape != self.shape:
             raise VerificationError(
-                "tensor",
+                "tensors",
                 f"{self.name!r} must have shape {list(self.shape)}, got {list(tensor.shape)}",
             )
         for value in tensor.values:
             if not self.minimum <= value <= self.maximum:
                 raise VerificationError(
-                    "tensor",
+                    "tensors",
                     f"{self.name!r} must lie in [{self.minimum}, {self.maximum}], got {value}",
                 )
 
@@ -218,19 +218,19 @@ class TensorSpec:
             scaled = float(real) * 2.0**self.scale
             if not math.isfinite(scaled):
                 raise VerificationError(
-                    "tensor", f"{self.name!r} holds {real}, not a finite number"
+                    "tensors", f"{self.name!r} holds {real}, not a finite number"
                 )
             values.append(round(scaled))
         for value, real in zip(values, reals, strict=True):
             if not self.minimum <= value <= self.maximum:
                 low, high = self.minimum / 2.0**self.scale, self.maximum / 2.0**self.scale
                 raise VerificationError(
-                    "tensor", f"{self.name!r} must lie in [{low:g}, {high:g}], got {real:g}"
+                    "tensors", f"{self.name!r} must lie in [{low:g}, {high:g}], got {real:g}"
                 )
         count = math.prod(self.shape)
         if len(values) != count:
             raise VerificationError(
-                "tensor",
+                "tensors",
                 f"{self.name!r} needs {count} values (shape {list(self.shape)}), got {len(values)}",
             )
         return Tensor(self.element_type, self.shape, tuple(values))

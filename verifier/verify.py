@@ -64,7 +64,8 @@ def _verify(data: bytes, policy: Policy, at: int | None) -> Verdict:
     log.passed("tensors", _check_tensors(bundle, system))
 
     # 5. Proof: it convinces the system's own half, for the root that this statement leads to.
-    findings = system.verify(
+    findings = _check_proof(
+        system,
         Evidence(
             root=bundle.path.root(statement.digest()),
             statement=statement,
@@ -74,7 +75,7 @@ def _verify(data: bytes, policy: Policy, at: int | None) -> Verdict:
             outputs=bundle.outputs,
             proof=bundle.proof,
             material=bundle.material,
-        )
+        ),
     )
     srs_name = _check_findings(bundle, findings)
     log.passed("proof", findings.established)
@@ -98,6 +99,8 @@ def _verify(data: bytes, policy: Policy, at: int | None) -> Verdict:
         not_checked += (
             "model binding: the key was not recomputed from the ONNX file (avow model check)",
         )
+    if bundle.signature is None and policy.record is None:
+        not_checked += ("system record: its fidelity and cost are the bundle's own claim",)
     return Verdict(
         assurance=findings.assurance,
         final_at=findings.final_at,
@@ -197,6 +200,18 @@ def _match_commitment(what: str, claimed: Commitment, computed: Commitment) -> N
         raise VerificationError("tensors", f"the {what} is not the one that the statement names")
 
 
+def _check_proof(system: System, evidence: Evidence) -> Findings:
+    try:
+        return system.verify(evidence)
+    except VerificationError:
+        raise
+    except Exception as error:
+        # A half that fails in a way of its own has not been convinced.
+        raise VerificationError(
+            "proof", f"{system.system_id} could not check this: {type(error).__name__}"
+        ) from error
+
+
 def _check_findings(bundle: Bundle, findings: Findings) -> str | None:
     claim = bundle.system.srs
     if (claim.digest if claim else None) != findings.srs:
@@ -249,6 +264,7 @@ def _check_policy(
         "the SRS is unsafe (made locally or unknown) and the policy does not allow that",
     )
     pinned("model", policy.model, statement.model)
+    pinned("system record", policy.record, bundle.system.digest())
     pinned("program", policy.program, statement.program)
     pinned("domain", policy.domain, statement.domain)
     pinned("order", policy.order, statement.order)
