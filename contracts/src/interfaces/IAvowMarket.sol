@@ -5,6 +5,7 @@ import {Commitment} from "../types/Commitment.sol";
 import {Leg, LegState, Order, OrderRequest} from "../types/Order.sol";
 import {Statement} from "../types/Statement.sol";
 import {StatementPath} from "../types/StatementTree.sol";
+import {IModelRegistry} from "./IModelRegistry.sol";
 
 /// @title The market: inference is requested, proven and paid here
 /// @notice Open -> Locked -> Delivered -> Settled. A leg ends Refunded when its order was never locked,
@@ -71,6 +72,8 @@ interface IAvowMarket {
     error BondTooLow(uint256 bond, uint256 minimum);
     error LegCountOutOfBounds(uint256 count, uint256 maximum);
     error LegShareZero(uint256 leg);
+    error SelectorTwice(bytes4 selector);
+    error OutputTooLong(uint256 length, uint256 maximum);
     error SharesDoNotSum(uint256 sum);
     error DeadlineOutOfBounds(uint256 deadline, uint256 earliest, uint256 latest);
     error ModelIsDeprecated(bytes32 modelKey);
@@ -93,7 +96,6 @@ interface IAvowMarket {
     error OutputSchemeNotPublic(uint16 scheme);
     error OutputDiffers(bytes32 expected, bytes32 found);
     error ProofRefused(bytes reason);
-    error CallbackGasTooLow(uint256 available, uint256 needed);
     error CallbackNotFailed(bytes32 orderId, uint8 leg);
     error CallbackBytesDiffer(bytes32 expected, bytes32 found);
     error NothingToWithdraw(address account);
@@ -178,6 +180,9 @@ interface IAvowMarket {
 
     /// @notice EIP-712 domain separator of this market's statements.
     function domainSeparator() external view returns (bytes32);
+
+    /// @notice Where models are registered.
+    function registry() external view returns (IModelRegistry);
 
     /// @notice The payment token.
     function token() external view returns (address);

@@ -54,7 +54,6 @@ interface IProofRouter {
     error ImplementationWithoutCode(address implementation);
     error ImplementationCodeDiffers(address implementation, bytes32 expected, bytes32 found);
     error GasCapOutOfBounds(uint256 gasCap, uint256 minimum, uint256 maximum);
-    error GasTooLow(uint256 available, uint256 needed);
     error SealTooShort(uint256 length);
     error SelectorMismatch(bytes4 seal, bytes4 statement);
     error VerificationIsPaused();

@@ -1,0 +1,12 @@
+// The contracts that a deployment, the demo or a snapshot needs, with the file that holds each.
+export const DEPLOYABLE = {
+  PaymentToken: "PaymentToken.sol",
+  ModelRegistry: "ModelRegistry.sol",
+  ProofRouter: "ProofRouter.sol",
+  EzklAdapter: "EzklAdapter.sol",
+  ValidatorSet: "ValidatorSet.sol",
+  Market: "Market.sol",
+  Timelock: "Timelock.sol",
+  DigitReader: "DigitReader.sol",
+  RiskAwareLendingPool: "RiskAwareLendingPool.sol",
+};

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+
+import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
+import {ModelVersion, SystemVersion} from "../interfaces/IModelRegistry.sol";
+import {Commitment, CommitmentScheme} from "../types/Commitment.sol";
+import {Leg, LegState, Order} from "../types/Order.sol";
+import {Statement, StatementLib} from "../types/Statement.sol";
+import {StatementPath, StatementTree} from "../types/StatementTree.sol";
+import {TensorLib} from "../types/Tensor.sol";
+import {CallbackDesk} from "./CallbackDesk.sol";
+import {OrderTerms} from "./OrderTerms.sol";
+
+/// @title Delivery, settlement and expiry of legs
+/// @notice The statement that a proof must bind is built here from the market's own storage and the
+/// registry; nothing of it comes from who settles.
+abstract contract Settlement is CallbackDesk, EIP712 {
+    constructor() EIP712("Avow", "1") {}
+
+    /// @inheritdoc IAvowMarket
+    function deliver(
+        bytes32 orderId,
+        uint8 index,
+        Commitment calldata output,
+        bytes32 bundleDigest,
+        string calldata bundleUri
+    ) external nonReentrant {
+        Order storage order = _existingOrder(orderId);
+        Leg storage leg = _existingLeg(orderId, index);
+        if (leg.state != LegState.Locked) revert WrongLegState(orderId, index, leg.state);
+        if (msg.sender != order.provider) revert NotProvider(orderId, msg.sender);
+        if (block.timestamp > leg.deadline) revert DeliveryDeadlinePassed(orderId, index, leg.deadline);
+        if (output.scheme != CommitmentScheme.PUBLIC) revert OutputSchemeNotPublic(output.scheme);
+        if (bytes(bundleUri).length > OrderTerms.MAXIMUM_URI) {
+            revert UriTooLong(bytes(bundleUri).length, OrderTerms.MAXIMUM_URI);
+        }
+        leg.state = LegState.Delivered;
+        leg.deliveredAt = uint64(block.timestamp);
+        leg.outputScheme = output.scheme;
+        leg.outputValue = output.value;
+        emit LegDelivered(orderId, order.provider, order.validator, index, output, bundleDigest, bundleUri);
+    }
+
+    /// @inheritdoc IAvowMarket
+    function settle(
+        bytes32 orderId,
+        uint8 index,
+        bytes calldata output,
+        StatementPath calldata path,
+        bytes calldata seal
+    ) external nonReentrant {
+        Order storage order = _existingOrder(orderId);
+        Leg storage leg = _existingLeg(orderId, index);
+        if (leg.state != LegState.Delivered) revert WrongLegState(orderId, index, leg.state);
+        uint256 deadline = uint256(leg.deliveredAt) + order.settlementWindow;
+        if (block.timestamp > deadline) revert SettlementDeadlinePassed(orderId, index, deadline);
+        bool punctual = _checkTurn(orderId, index, order, leg);
+
+        bytes32 statementDigest = _checkProof(orderId, order, leg, output, path, seal);
+
+        leg.state = LegState.Settled;
+        Payout memory payout = _pay(orderId, index, order, punctual);
+        emit LegSettled(orderId, order.provider, msg.sender, index, statementDigest, output, payout);
+        _callBack(orderId, index, order, leg, output);
+    }
+
+    /// @inheritdoc IAvowMarket
+    /// @dev Who is at fault: a locked leg past its deadline was not answered, so the provider is. A delivered
+    /// leg past its settlement window had at least one grace period in which its provider could settle it
+    /// alone, so the provider is, unless verification was stopped or withdrawn meanwhile.
+    function expire(bytes32 orderId, uint8 index) external nonReentrant {
+        Order storage order = _existingOrder(orderId);
+        Leg storage leg = _existingLeg(orderId, index);
+        LegState state = leg.state;
+        bool slashed;
+        if (state == LegState.Open) {
+            _requirePassed(orderId, index, order.lockDeadline);
+        } else if (state == LegState.Locked) {
+            _requirePassed(orderId, index, leg.deadline);
+            slashed = true;
+        } else if (state == LegState.Delivered) {
+            _requirePassed(orderId, index, uint256(leg.deliveredAt) + order.settlementWindow);
+            slashed = !router.interruptedSince(leg.selector, leg.deliveredAt);
+        } else {
+            revert WrongLegState(orderId, index, state);
+        }
+
+        leg.state = slashed ? LegState.Slashed : LegState.Refunded;
+        uint256 refund = _legAmount(orderId, order.price, index);
+        _credit(order.requester, refund);
+        emit LegExpired(orderId, index, leg.state, refund);
+        if (state == LegState.Open) return;
+        if (state == LegState.Delivered && order.validator != address(0)) {
+            emit DutyMissed(orderId, index, order.validator);
+        }
+        if (slashed) _slashBond(orderId, index, order);
+        else _returnBond(orderId, index, order);
+    }
+
+    /// @inheritdoc IAvowMarket
+    function statementFor(bytes32 orderId, uint8 index, address provider, Commitment calldata output)
+        external
+        view
+        returns (Statement memory statement, bytes32 digest)
+    {
+        Order storage order = _existingOrder(orderId);
+        bytes4 selector = _existingLeg(orderId, index).selector;
+        statement = _statement(orderId, order, registry.systemOf(order.modelKey, selector), provider, output);
+        digest = StatementLib.digest(statement, _domainSeparatorV4());
+    }
+
+    /// @inheritdoc IAvowMarket
+    function domainSeparator() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+
+    /// @dev Whether the assigned validator does its duty in time; reverts when it is not the caller's turn.
+    function _checkTurn(bytes32 orderId, uint8 index, Order storage order, Leg storage leg)
+        private
+        returns (bool punctual)
+    {
+        address validator = order.validator;
+        if (validator == address(0)) return false;
+        uint256 graceEnds = uint256(leg.deliveredAt) + order.gracePeriod;
+        if (block.timestamp > graceEnds) {
+            emit DutyMissed(orderId, index, validator);
+            return false;
+        }
+        if (msg.sender != validator) revert NotAssignedValidator(orderId, msg.sender, graceEnds);
+        return true;
+    }
+
+    function _checkProof(
+        bytes32 orderId,
+        Order storage order,
+        Leg storage leg,
+        bytes calldata output,
+        StatementPath calldata path,
+        bytes calldata seal
+    ) private view returns (bytes32 statementDigest) {
+        SystemVersion memory system = registry.systemOf(order.modelKey, leg.selector);
+        bytes32 found = TensorLib.digest(system.outputs, output);
+        if (found != leg.outputValue) revert OutputDiffers(leg.outputValue, found);
+        Statement memory statement =
+            _statement(orderId, order, system, order.provider, Commitment(leg.outputScheme, leg.outputValue));
+        statementDigest = StatementLib.digest(statement, _domainSeparatorV4());
+        (bool accepted, bytes memory reason) =
+            router.verify(order.modelKey, statement, StatementTree.root(statementDigest, path), seal);
+        if (!accepted) revert ProofRefused(reason);
+    }
+
+    function _statement(
+        bytes32 orderId,
+        Order storage order,
+        SystemVersion memory system,
+        address provider,
+        Commitment memory output
+    ) private view returns (Statement memory) {
+        return Statement({
+            model: registry.modelOf(order.modelKey).digest,
+            system: system.system,
+            program: system.program,
+            key: system.key,
+            input: Commitment(order.inputScheme, order.inputValue),
+            output: output,
+            order: orderId,
+            provider: provider,
+            nonce: order.nonce
+        });
+    }
+
+    /// @dev The provider takes what the other shares and rounding leave, so the shares sum to the price.
+    function _pay(bytes32 orderId, uint8 index, Order storage order, bool punctual)
+        private
+        returns (Payout memory payout)
+    {
+        uint256 amount = _legAmount(orderId, order.price, index);
+        uint256 duty = amount * order.validatorBps / 10_000;
+        payout.royalty = amount * order.royaltyBps / 10_000;
+        payout.treasury = amount * order.treasuryBps / 10_000;
+        payout.provider = amount - duty - payout.royalty - payout.treasury;
+        if (punctual) payout.validator = duty;
+        else payout.treasury += duty;
+        ModelVersion memory model = registry.modelOf(order.modelKey);
+        _credit(order.provider, payout.provider);
+        _credit(order.validator, payout.validator);
+        _credit(model.royaltyReceiver, payout.royalty);
+        _credit(treasury, payout.treasury);
+        _returnBond(orderId, index, order);
+    }
+
+    function _returnBond(bytes32 orderId, uint8 index, Order storage order) private {
+        uint256 amount = _legAmount(orderId, order.bond, index);
+        _credit(order.provider, amount);
+        emit BondReturned(orderId, index, order.provider, amount);
+    }
+
+    function _slashBond(bytes32 orderId, uint8 index, Order storage order) private {
+        uint256 amount = _legAmount(orderId, order.bond, index);
+        uint256 toRequester = amount * order.compensationBps / 10_000;
+        uint256 toTreasury = amount - toRequester;
+        _credit(order.requester, toRequester);
+        _credit(treasury, toTreasury);
+        emit BondSlashed(orderId, index, order.provider, toRequester, toTreasury);
+    }
+
+    function _requirePassed(bytes32 orderId, uint8 index, uint256 deadline) private view {
+        if (block.timestamp <= deadline) revert NotYetExpired(orderId, index, deadline);
+    }
+}
