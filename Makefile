@@ -78,27 +78,32 @@ prerequisites:
 	  echo "make: a C++ compiler is needed, found none named $(CXX)" >&2; exit 2; }
 
 $(VENV)/bin/python: | prerequisites
-	$(PYTHON) -m venv $(VENV)
+	@echo "setup: $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.locked: locks/all.txt | $(VENV)/bin/python
-	$(PIP) install --quiet --require-hashes -r locks/all.txt
+	@echo "setup: the packages of locks/all.txt"
+	@$(PIP) install --quiet --require-hashes -r locks/all.txt
 	@touch $@
 
 # Never from an index: a package of the same name there must not be able to take our place.
 $(VENV)/.installed: $(VENV)/.locked pyproject.toml README.md $(SOURCES)
+	@echo "setup: the wheels of this checkout"
 	@rm -rf build/wheels
-	$(PIP) wheel --quiet --no-index --no-deps --no-build-isolation -w build/wheels ./verifier .
-	$(PIP) install --quiet --no-index --no-deps --force-reinstall build/wheels/*.whl
+	@$(PIP) wheel --quiet --no-index --no-deps --no-build-isolation -w build/wheels ./verifier .
+	@$(PIP) install --quiet --no-index --no-deps --force-reinstall build/wheels/*.whl
 	@touch $@
 
 $(VENV)/.train: locks/train.txt $(VENV)/.locked
-	$(PIP) install --quiet -r locks/train.txt
+	@echo "setup: the packages of locks/train.txt"
+	@$(PIP) install --quiet -r locks/train.txt
 	@touch $@
 
 npm: contracts/node_modules/.package-lock.json
 
 contracts/node_modules/.package-lock.json: contracts/package.json contracts/package-lock.json
-	cd contracts && npm ci --ignore-scripts --no-audit --no-fund
+	@echo "setup: the npm packages of contracts/"
+	@cd contracts && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # Type checkers do not know the mapping of the wheels; they read it from these links.
