@@ -50,7 +50,10 @@ contract RiskAwareLendingPool is AvowConsumer, Ownable {
     ) AvowConsumer(market_) Ownable(owner_) {
         // One balance must not stand for two claims: lenders', borrowers', and what pays for assessments.
         address payment = market_.token();
-        if (address(asset_) == payment || address(collateral_) == payment || asset_ == collateral_) {
+        if (
+            address(asset_) == payment || address(collateral_) == payment
+                || address(asset_) == address(collateral_)
+        ) {
             revert TokensNotSeparate();
         }
         asset = asset_;
