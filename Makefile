@@ -71,6 +71,9 @@ prerequisites:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "make: Python 3.11 or newer is needed, found: $$($(PYTHON) --version 2>&1 || true)" \
 	       "(choose one with PYTHON=...)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: Python's modules venv and ensurepip are needed (on Debian: python3-venv)" >&2; \
+	  exit 2; }
 	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null || { \
 	  echo "make: Node 20 or newer is needed, found: $$(node --version 2>&1 || true)" >&2; exit 2; }
 	@npm --version >/dev/null 2>&1 || { echo "make: npm is needed, found none" >&2; exit 2; }
