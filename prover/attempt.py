@@ -98,7 +98,7 @@ def _put_back(
 
 
 def _delay(lease: Lease) -> int:
-    return min(_LONGEST_DELAY_MS, 1000 * 2 ** min(lease.attempt, 10))
+    return min(_LONGEST_DELAY_MS, 1000 << min(lease.attempt, 10))
 
 
 def _say(outcome: Outcome, job_id: str, task: Task) -> Outcome:

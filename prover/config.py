@@ -88,6 +88,27 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
     )
 
 
+def as_environment(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a worker's own processes: this configuration, without any key."""
+    kept = {name: value for name, value in environment.items() if not name.startswith("AVOW_")}
+    ours = {
+        "AVOW_HOME": str(config.home),
+        "AVOW_DATABASE_URL": config.database_url,
+        "AVOW_BROKER_URL": config.broker_url or "",
+        "AVOW_ALLOW_UNSAFE_SRS": str(int(config.allow_unsafe_srs)),
+        "AVOW_CONCURRENCY": str(config.concurrency),
+        "AVOW_MAX_ATTEMPTS": str(config.max_attempts),
+        "AVOW_LEASE_SECONDS": str(config.lease_seconds),
+        "AVOW_INFER_SECONDS": str(config.infer_seconds),
+        "AVOW_PROVE_SECONDS": str(config.prove_seconds),
+        "AVOW_PROVE_MEMORY_BYTES": str(config.prove_memory or ""),
+        "AVOW_JOB_SECONDS": str(config.job_seconds),
+        "AVOW_MAX_OPEN_JOBS": str(config.max_open_jobs),
+        "AVOW_MINIMUM_FREE_DISK_BYTES": str(config.minimum_free_disk),
+    }
+    return kept | ours
+
+
 def _default_home(env: Mapping[str, str]) -> str:
     data = env.get("XDG_DATA_HOME")
     return str(Path(data) / "avow") if data else "~/.local/share/avow"

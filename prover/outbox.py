@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from avow.prover.history import changed
@@ -66,17 +66,19 @@ def enqueue(
         )
 
 
+def due(session: Session, now: int) -> bool:
+    """Whether `claim_due` would find something; a read only."""
+    return session.scalars(_due(now).limit(1)).first() is not None
+
+
 def claim_due(session: Session, now: int, limit: int = 50) -> list[Message]:
     """Messages that are due and that no other relay is sending, oldest first.
 
     A claim ends by itself: a relay that dies before `mark_sent` loses nothing, and a message
     sent twice is harmless, since the second one finds the lease taken or the work done.
     """
-    due = select(OutboxRow).where(
-        OutboxRow.sent_at.is_(None), OutboxRow.not_before <= now, OutboxRow.claimed_until <= now
-    )
     claimed = []
-    for row in session.scalars(due.order_by(OutboxRow.id).limit(limit)).all():
+    for row in session.scalars(_due(now).order_by(OutboxRow.id).limit(limit)).all():
         result = session.execute(
             update(OutboxRow)
             .where(
@@ -90,6 +92,12 @@ def claim_due(session: Session, now: int, limit: int = 50) -> list[Message]:
         if changed(result) == 1:
             claimed.append(Message(row.id, row.job_id, row.leg, Task(row.task)))
     return claimed
+
+
+def _due(now: int) -> Select[OutboxRow]:
+    return select(OutboxRow).where(
+        OutboxRow.sent_at.is_(None), OutboxRow.not_before <= now, OutboxRow.claimed_until <= now
+    )
 
 
 def mark_sent(session: Session, message_id: int, now: int) -> None:

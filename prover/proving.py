@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 from avow.prover import memory
 from avow.prover.bench import Bench
 from avow.prover.casefile import CaseFile, Published, open_case, statement_of
@@ -108,8 +106,7 @@ def _check_stored(
 ) -> None:
     pulse("checking", None)
     limits = Limits(_CHECK_SECONDS, memory.available())
-    path = bench.config.bundles / stored.name
-    bench.check(path, _policy(bench, case, published), limits, pulse)
+    bench.check(bench.store.path(stored), _policy(bench, case, published), limits, pulse)
 
 
 def _check_limits(limits: Limits) -> Limits:
@@ -125,8 +122,7 @@ def _room(bench: Bench, case: CaseFile) -> int:
     now = min(memory.available(), ever)
     if predicted > now:
         raise NotNow(f"the proof needs about {predicted} bytes of memory, {now} are free now")
-    bench.config.bundles.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(bench.config.bundles).free
+    free = bench.store.free()
     if free < bench.config.minimum_free_disk:
         raise NotNow(
             f"the disk of the bundle store is full: {free} bytes are free, "

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,18 @@ class BundleStore:
         if hashlib.sha256(data).digest() != sha256:
             raise NotReady(f"the stored bundle {name} was altered after it was written")
         return data
+
+    def free(self) -> int:
+        """Bytes that the disk under the store has left; raises TryAgain when it refuses."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return shutil.disk_usage(self._folder).free
+        except OSError as error:
+            raise TryAgain(_said(error, 0)) from error
+
+    def path(self, stored: StoredFile) -> Path:
+        """Where a stored bundle lies."""
+        return self._folder / stored.name
 
     def sweep(self, now: float | None = None) -> int:
         """Deletes drafts that a crash left a day ago or more; returns how many."""

@@ -1,0 +1,34 @@
+"""`avow worker`: answers and proves the jobs of the queue until it is stopped."""
+
+from dataclasses import replace
+
+import click
+
+
+@click.command("worker")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 256),
+    help="Proofs at the same time (default: AVOW_CONCURRENCY, else 1).",
+)
+@click.option(
+    "--allow-unsafe-srs",
+    is_flag=True,
+    help="Prove with a locally made SRS, whose maker can forge proofs (development only).",
+)
+def worker(concurrency: int | None, allow_unsafe_srs: bool) -> None:
+    """Answer and prove the jobs of the queue until stopped by SIGTERM or Ctrl-C.
+
+    Starts a Redis of its own unless AVOW_BROKER_URL names one, and leaves no process behind.
+    """
+    from avow.prover.config import from_environment
+    from avow.prover.labourer import set_up_logging
+    from avow.prover.worker import Worker
+
+    config = from_environment()
+    if concurrency is not None:
+        config = replace(config, concurrency=concurrency)
+    if allow_unsafe_srs:
+        config = replace(config, allow_unsafe_srs=True)
+    set_up_logging()
+    Worker(config).run()

@@ -1,0 +1,71 @@
+"""The relay: carries messages from the outbox to the broker."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from avow.prover.app import queue_name
+from avow.prover.database import Database
+from avow.prover.errors import BrokerUnavailable
+from avow.prover.outbox import claim_due, due, mark_sent, release
+from avow.prover.queue import Clock
+
+_LOG = logging.getLogger("avow.prover")
+
+
+class Relay:
+    """Sends due messages; what cannot be sent stays in the outbox."""
+
+    def __init__(self, app: Celery, database: Database, clock: Clock) -> None:
+        self._app = app
+        self._database = database
+        self._clock = clock
+        self._down = False
+
+    def once(self) -> int:
+        """Sends what is due and returns how many messages the broker took.
+
+        Raises BrokerUnavailable when it took none of what was due; says so in the log once.
+        """
+        now = self._clock()
+        with self._database.read() as session:
+            if not due(session, now):
+                return 0
+        with self._database.write() as session:
+            messages = claim_due(session, now)
+        sent = 0
+        for message in messages:
+            name = queue_name(message.task)
+            try:
+                self._app.send_task(
+                    name, args=[message.job_id, message.leg], queue=name, retry=False
+                )
+            except (OperationalError, RedisError, OSError) as error:
+                with self._database.write() as session:
+                    release(session, [item.id for item in messages[sent:]])
+                self._say_down(len(messages) - sent, error)
+                raise BrokerUnavailable(f"broker: {_first_line(error)}") from error
+            with self._database.write() as session:
+                mark_sent(session, message.id, self._clock())
+            sent += 1
+        if self._down and sent:
+            _LOG.warning("broker: reachable again")
+            self._down = False
+        return sent
+
+    def _say_down(self, waiting: int, error: Exception) -> None:
+        if not self._down:
+            _LOG.error(
+                "broker: cannot be reached (%s); %d or more messages wait in the outbox",
+                _first_line(error),
+                waiting,
+            )
+        self._down = True
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

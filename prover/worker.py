@@ -1,0 +1,201 @@
+"""The worker: one process that starts broker and labourers, relays, reconciles, and cleans up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import FrameType
+
+from avow.prover.app import build_app
+from avow.prover.broker import EmbeddedBroker
+from avow.prover.children import before_exec
+from avow.prover.config import Config, as_environment
+from avow.prover.database import Database, open_database
+from avow.prover.errors import BrokerUnavailable, DatabaseUnavailable
+from avow.prover.labourer import READY_FD, WORKER_ID
+from avow.prover.leases import Terms
+from avow.prover.outbox import Task
+from avow.prover.queue import now_ms
+from avow.prover.reconcile import give_back, reconcile
+from avow.prover.relay import Relay
+from avow.prover.store import BundleStore
+
+_LOG = logging.getLogger("avow.prover")
+_ROUND_SECONDS = 0.2
+_BROKER_SECONDS = 2.0
+_RESTART_SECONDS = 2.0
+_STOP_SECONDS = 20.0
+RESEND_MS = 300_000
+
+Command = Sequence[str]
+_LABOURER = (sys.executable, "-m", "avow.prover.labourer")
+
+
+class Worker:
+    """Everything that `avow worker` runs. One object, one `run`."""
+
+    def __init__(
+        self,
+        config: Config,
+        labourer: Command = _LABOURER,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._config = config
+        self._labourer = tuple(labourer)
+        self._environment = os.environ if environment is None else environment
+        self.id = uuid.uuid4().hex[:8]
+        self._embedded = EmbeddedBroker(config.broker_folder) if not config.broker_url else None
+        self._processes: dict[Task, subprocess.Popen[bytes]] = {}
+        self._started: dict[Task, float] = {}
+        self._stopping = False
+        self._terms = Terms(config.lease_seconds * 1000, config.max_attempts)
+
+    def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Works until SIGTERM or SIGINT, then leaves no process behind.
+
+        Work under way is given back without counting the attempt. Raises DatabaseUnavailable
+        or BrokerUnavailable when it cannot even begin.
+        """
+        database = open_database(self._config.database_url)
+        previous = {
+            number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            if self._embedded is not None:
+                self._embedded.ensure()
+            BundleStore(self._config.bundles).sweep()
+            self._serve(database, ready)
+        finally:
+            try:
+                self._end_labourers(database)
+            finally:
+                if self._embedded is not None:
+                    self._embedded.stop()
+                database.close()
+                for number, handler in previous.items():
+                    signal.signal(number, handler)
+
+    def _serve(self, database: Database, ready: Callable[[], None]) -> None:
+        url = self._embedded.url if self._embedded is not None else self._config.broker_url
+        # The address cannot be None: without one there is an embedded broker.
+        address = url or ""
+        relay = Relay(build_app(address, self._config), database, now_ms)
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        clocks = _Clocks()
+        waiting_for = len(Task)
+        try:
+            while not self._stopping:
+                self._keep_labourers(address, writer)
+                waiting_for -= _bytes_in(reader) if waiting_for > 0 else 0
+                if waiting_for == 0:
+                    waiting_for = -1
+                    _LOG.info("worker=%s ready", self.id)
+                    ready()
+                self._round(database, relay, clocks)
+                time.sleep(_ROUND_SECONDS)
+        finally:
+            os.close(reader)
+            os.close(writer)
+
+    def _round(self, database: Database, relay: Relay, clocks: _Clocks) -> None:
+        try:
+            if self._embedded is not None and clocks.due("broker", _BROKER_SECONDS):
+                self._embedded.ensure()
+            if clocks.due("reconcile", self._config.lease_seconds / 3):
+                done = reconcile(database, now_ms(), self._terms, RESEND_MS)
+                if done:
+                    _LOG.warning(
+                        "reconciled: taken_back=%d expired=%d resent=%d",
+                        done.taken_back,
+                        done.expired,
+                        done.resent,
+                    )
+            if clocks.due("relay", 0):
+                relay.once()
+        except BrokerUnavailable as error:
+            if not self._stopping and clocks.due("say-broker", 30):
+                _LOG.error("%s", error)
+            clocks.hold("relay", 1.0)
+        except DatabaseUnavailable as error:
+            _LOG.error("%s", error)
+            clocks.hold("relay", 1.0)
+            clocks.hold("reconcile", 1.0)
+
+    def _keep_labourers(self, address: str, writer: int) -> None:
+        for task in Task:
+            process = self._processes.get(task)
+            if process is not None and process.poll() is None:
+                continue
+            if process is not None:
+                if time.monotonic() - self._started[task] < _RESTART_SECONDS:
+                    continue
+                _LOG.error("%s labourer ended with %s: again", task.value, process.returncode)
+            config = replace(self._config, broker_url=address)
+            environment = as_environment(config, self._environment)
+            environment |= {WORKER_ID: self.id, READY_FD: str(writer)}
+            # In a session of its own, so that Ctrl-C reaches the worker alone, which stops it.
+            self._processes[task] = subprocess.Popen(  # noqa: S603 - our own program
+                [*self._labourer, task.value],
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                pass_fds=(writer,),
+                start_new_session=True,
+                preexec_fn=before_exec(),
+            )
+            self._started[task] = time.monotonic()
+
+    def _end_labourers(self, database: Database) -> None:
+        deadline = time.monotonic() + _STOP_SECONDS
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.terminate()
+        while time.monotonic() < deadline and self._any_alive():
+            try:
+                give_back(database, self.id, now_ms(), self._terms)
+            except DatabaseUnavailable as error:
+                _LOG.error("%s", error)
+            time.sleep(_ROUND_SECONDS)
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    def _any_alive(self) -> bool:
+        return any(process.poll() is None for process in self._processes.values())
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        if not self._stopping:
+            _LOG.info("worker=%s stopping on signal %d", self.id, number)
+        self._stopping = True
+
+
+class _Clocks:
+    """When each recurring duty is due next; every duty is due at first."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, float] = {}
+
+    def due(self, duty: str, every: float) -> bool:
+        now = time.monotonic()
+        if now < self._next.get(duty, 0.0):
+            return False
+        self._next[duty] = now + every
+        return True
+
+    def hold(self, duty: str, seconds: float) -> None:
+        self._next[duty] = time.monotonic() + seconds
+
+
+def _bytes_in(descriptor: int) -> int:
+    try:
+        return len(os.read(descriptor, 16))
+    except BlockingIOError:
+        return 0
