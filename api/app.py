@@ -1,0 +1,45 @@
+"""The HTTP API: thin routes over the prover's queue and the verifier."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from avow.api import problems
+from avow.api.routes import bundles, health, jobs, models
+from avow.api.services import Services, open_services
+from avow.api.version import VERSION
+from avow.prover.config import Config, from_environment
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application on these services; it closes them when it ends."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        services.queue.close()
+
+    app = FastAPI(
+        title="Avow",
+        version=VERSION,
+        summary="Ask for a model's answer with a proof of it.",
+        description=(
+            "Every refusal is `application/problem+json` (RFC 9457) whose `detail` is one line."
+        ),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        # The interactive pages load their scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        lifespan=life,
+    )
+    app.state.services = services
+    problems.install(app)
+    for module in (jobs, bundles, models, health):
+        app.include_router(module.router)
+    return app
+
+
+def from_config(config: Config | None = None) -> FastAPI:
+    """The application of a configuration, by default the environment's."""
+    return create_app(open_services(config or from_environment()))

@@ -1,0 +1,185 @@
+"""Request bodies from strangers: bounded, declared as JSON, strictly parsed off the event loop."""
+
+import json
+import math
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any
+
+from anyio import CapacityLimiter, fail_after, to_thread
+from anyio.lowlevel import RunVar
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from pydantic_core import from_json
+from starlette.requests import ClientDisconnect
+
+from avow.api.problems import Problem
+
+# Deep enough for every format of this project.
+_MAX_DEPTH = 32
+JSON_BODY_BYTES = 8 * 2**20
+BODY_SECONDS = 30
+# A parsed body takes many times its size, so only a few are parsed at a time.
+_PARSERS = 4
+_limiter: RunVar[CapacityLimiter] = RunVar("avow.api.bodies.limiter")
+
+
+class StrictRequest(Request):
+    """A request whose body is read to a limit and parsed without JSON's usual leniency."""
+
+    _parsed: Any
+    _have_parsed: bool = False
+    _read: bytes | None = None
+
+    async def body(self) -> bytes:
+        """The whole body; more than `JSON_BODY_BYTES` is refused before it is read to the end."""
+        if self._read is None:
+            self._read = await self._bounded()
+        return self._read
+
+    async def json(self) -> Any:
+        """The parsed body; refuses an empty body, NaN, duplicate keys and deep nesting."""
+        if not self._have_parsed:
+            data = await self.body()
+            self._parsed = await to_thread.run_sync(parse_json, data, limiter=_parsers())
+            self._have_parsed = True
+        return self._parsed
+
+    async def _bounded(self) -> bytes:
+        declared = self.headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared[:20]) > JSON_BODY_BYTES:
+            raise _too_large()
+        data = bytearray()
+        try:
+            with fail_after(BODY_SECONDS):
+                async for chunk in self.stream():
+                    data += chunk
+                    if len(data) > JSON_BODY_BYTES:
+                        raise _too_large()
+        except TimeoutError as error:
+            raise Problem(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"expected the whole body within {BODY_SECONDS} s, got {len(data)} bytes",
+                {"Connection": "close"},
+            ) from error
+        except ClientDisconnect as error:
+            raise Problem(HTTPStatus.BAD_REQUEST, "the client went away") from error
+        return bytes(data)
+
+
+class StrictRoute(APIRoute):
+    """A route whose JSON bodies are `StrictRequest`s."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's handler behind the checks on the body."""
+        inner = super().get_route_handler()
+        wants_body = self.body_field is not None
+
+        async def handle(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            if wants_body:
+                _check_media_type(strict)
+                # An absent body would reach the framework as "field required".
+                await strict.json()
+            return await inner(strict)
+
+        return handle
+
+
+def _parsers() -> CapacityLimiter:
+    # A limiter belongs to one event loop.
+    try:
+        return _limiter.get()
+    except LookupError:
+        limiter = CapacityLimiter(_PARSERS)
+        _limiter.set(limiter)
+        return limiter
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse a JSON document in UTF-8; raises `Problem` (400) for anything JSON does not define."""
+    if not data.strip():
+        raise Problem(HTTPStatus.BAD_REQUEST, "expected a JSON object in the body, got nothing")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, f"the body is not UTF-8: byte {error.start} is no character"
+        ) from error
+    try:
+        # json recurses on the C stack as deep as the process-wide limit, which py_ecc raises to
+        # 100,000: a deep nest would end the process. This parser stops at 200 levels.
+        from_json(data, cache_strings="none")
+        value = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            object_pairs_hook=_refuse_duplicates,
+        )
+    except json.JSONDecodeError as error:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
+        ) from error
+    except ValueError as error:
+        if "recursion" in str(error):
+            raise _too_deep() from error
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from error
+    _check_depth(value)
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise Problem(HTTPStatus.BAD_REQUEST, f"expected finite numbers, got {name}")
+
+
+def _finite(text: str) -> float:
+    # JSON allows 1e999, which Python reads as infinity.
+    value = float(text)
+    if not math.isfinite(value):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"expected finite numbers, got {text[:40]}")
+    return value
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise Problem(HTTPStatus.BAD_REQUEST, f"the body holds the key {key[:80]!r} twice")
+        found[key] = value
+    return found
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _check_media_type(request: Request) -> None:
+    given = request.headers.get("content-type", "")
+    if given.partition(";")[0].strip().lower() != "application/json":
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"expected content-type application/json, got {given[:80] or 'none'}",
+        )
+
+
+def _too_large() -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"expected a body of at most {JSON_BODY_BYTES} bytes, got more",
+        {"Connection": "close"},
+    )
+
+
+def _too_deep() -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, f"the body nests deeper than {_MAX_DEPTH} levels")

@@ -1,0 +1,1 @@
+"""`avow demo`: the whole line on this machine, every part of it real."""

@@ -1,0 +1,75 @@
+"""Example answers for the OpenAPI document; digests in them are shortened repetitions."""
+
+from typing import Any
+
+
+def _digest(pair: str, length: int = 32) -> str:
+    return "0x" + pair * length
+
+
+JOB: dict[str, Any] = {
+    "id": "0f" * 16,
+    "state": "proven",
+    "reason": "the proof is stored",
+    "model": _digest("1a"),
+    "nonce": "7",
+    "created_at": 1700000000000,
+    "updated_at": 1700000004000,
+    "deadline": 1700086400000,
+    "evidence": [
+        {
+            "leg": 0,
+            "system": "ezkl/v1",
+            "selector": _digest("2b", 4),
+            "record": _digest("3c"),
+            "deadline": 1700086400000,
+            "share_bps": 10000,
+            "state": "delivered",
+            "statement": _digest("4d"),
+            "bundle": "4d" * 32 + ".avow.json",
+            "bundle_sha256": _digest("5e"),
+            "bundle_size": 150000,
+            "prove_seconds": 1.5,
+            "payment": None,
+        }
+    ],
+    "history": [
+        {"from_state": "queued", "to_state": "queued", "reason": "submitted", "at": 1700000000000}
+    ],
+    "answer": [
+        {
+            "name": "logits",
+            "type": "int64",
+            "shape": [1, 2],
+            "scale": 13,
+            "integers": [-8192, 16384],
+            "reals": [-1.0, 2.0],
+        }
+    ],
+}
+
+MODEL: dict[str, Any] = {
+    "model": _digest("1a"),
+    "record": _digest("3c"),
+    "signed": True,
+    "model_record": {"format": "avow-model/1", "name": "tumour-risk", "version": "1.0.0"},
+    "system_record": {"format": "avow-system/1", "system": "ezkl/v1"},
+}
+
+VERDICT: dict[str, Any] = {
+    "accepted": True,
+    "assurance": "PROVEN",
+    "final": True,
+    "statement": _digest("4d"),
+    "model_name": "tumour-risk 1.0.0",
+    "model": _digest("1a"),
+    "system": "ezkl/v1",
+    "outputs": [{"name": "logits", "shape": [1, 2], "scale": 13, "integers": ["-8192", "16384"]}],
+    "hides": "none",
+    "model_binding": "NOT CHECKED",
+    "records": "records match the statement; system record signed by the owner",
+    "rests_on": ["ezkl 23.0.5"],
+    "not_checked": ["model binding"],
+    "steps": [{"name": "parse", "established": "canonical bundle of 150000 bytes"}],
+    "srs": {"digest": _digest("6f"), "name": "unknown", "safe": False},
+}

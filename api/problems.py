@@ -1,0 +1,127 @@
+"""RFC 9457 problem+json: how the API says no."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from avow.api.errors import ApiError, describe, one_line
+from avow.circuits.errors import CircuitError
+from avow.models.errors import ModelError
+from avow.prover.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    DatabaseUnavailable,
+    IllegalTransition,
+    NotReady,
+    ProverError,
+    QueueFull,
+    RequestRefused,
+    UnknownJob,
+)
+from avow.verifier.errors import VerificationError
+
+MEDIA_TYPE = "application/problem+json"
+
+# First match wins, so that a class stands before its base.
+_STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (RequestRefused, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (QueueFull, HTTPStatus.SERVICE_UNAVAILABLE),
+    (UnknownJob, HTTPStatus.NOT_FOUND),
+    (NotReady, HTTPStatus.CONFLICT),
+    (IllegalTransition, HTTPStatus.CONFLICT),
+    (DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (BrokerUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ConfigurationError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ProverError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (VerificationError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ModelError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (CircuitError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ApiError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (OSError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+class ProblemDetails(BaseModel):
+    """The body of every refusal. `detail` is one line: what was expected and what came."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "about:blank",
+                "title": "Unprocessable Content",
+                "status": 422,
+                "detail": "inputs: 'pixels' needs 64 values (shape [1, 64]), got 63",
+            }
+        }
+    )
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+class Problem(HTTPException):
+    """A refusal decided in this room."""
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status.value, one_line(detail), headers)
+
+
+def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The response for a refusal."""
+    body = ProblemDetails(title=HTTPStatus(status).phrase, status=status, detail=one_line(detail))
+    return JSONResponse(body.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI description of the problems that a route may answer with."""
+    example = ProblemDetails.model_config["json_schema_extra"]
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "model": ProblemDetails,
+            "content": {MEDIA_TYPE: example},
+        }
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make every refusal of `app` a problem, those of the framework included."""
+
+    @app.exception_handler(HTTPException)
+    async def _refused(request: Request, error: HTTPException) -> JSONResponse:
+        return answer(error.status_code, str(error.detail), error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(HTTPStatus.UNPROCESSABLE_ENTITY, invalid(error))
+
+    async def _room(request: Request, error: Exception) -> JSONResponse:
+        status = next(code for kind, code in _STATUS if isinstance(error, kind))
+        headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+        return answer(status, describe(error), headers)
+
+    for kind, _ in _STATUS:
+        app.add_exception_handler(kind, _room)
+
+
+def invalid(error: RequestValidationError) -> str:
+    """The first fault of a request in one line, and how many more there are.
+
+    The offending value is not repeated: it may be huge.
+    """
+    faults = error.errors()
+    first = faults[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "path", "query"))
+    others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"{where[:100] or 'body'}: {first['msg']}{others}"

@@ -1,0 +1,71 @@
+"""The shapes of requests: unknown fields are refused, types are not converted."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+Digest = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
+
+
+class InputBody(BaseModel):
+    """One input of the model: `reals` or `integers` (nested lists), or a tensor.
+
+    Reals are quantised with the model's own scale; out of its declared range is refused.
+    """
+
+    model_config = _STRICT
+
+    reals: list[Any] | None = None
+    integers: list[Any] | None = None
+    type: str | None = None
+    shape: list[int] | None = None
+    data: str | None = None
+
+
+class JobBody(BaseModel):
+    """A request for one proven answer."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "example": {
+                "model": "tumour-risk",
+                "system": "ezkl/v1",
+                "inputs": [{"reals": [0.5] * 30}],
+                "client_key": "patient-17",
+            }
+        },
+    )
+
+    model: str = Field(max_length=200, description="Digest, name, or name@version.")
+    system: str = Field(default="ezkl/v1", max_length=64, description="Proof system.")
+    inputs: list[InputBody] = Field(max_length=16)
+    client_key: str | None = Field(
+        default=None, max_length=200, description="Repeating a request with it returns its job."
+    )
+    nonce: str | None = Field(
+        default=None, max_length=78, description="Decimal, never zero; random when absent."
+    )
+    record: Digest | None = Field(default=None, description="Pins one compiled artifact.")
+
+
+class VerifyBody(BaseModel):
+    """A bundle, and optionally what the caller insists on and the time to judge at."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "example": {
+                "bundle": {"format": "avow-bundle/1"},
+                "policy": {"format": "avow-policy/1", "minimum_assurance": "PROVEN"},
+            }
+        },
+    )
+
+    bundle: dict[str, Any] = Field(description="The bundle as GET /v1/jobs/{id}/bundle gave it.")
+    policy: dict[str, Any] | None = Field(default=None, description="A policy file's content.")
+    at: int | None = Field(default=None, ge=0, lt=2**40, description="Unix time in seconds.")

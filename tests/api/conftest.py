@@ -1,0 +1,33 @@
+"""An application on an empty home, and a client that speaks to it without a socket."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from avow.api.app import from_config
+from avow.prover.config import from_environment
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[FastAPI]:
+    """The application; its services are closed afterwards."""
+    made = from_config(from_environment({"AVOW_HOME": str(tmp_path / "home")}))
+    yield made
+    made.state.services.queue.close()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that uvicorn uses."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client whose requests end in the application; its exceptions would be raised here."""
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://avow") as made:
+        yield made
