@@ -1,4 +1,4 @@
-"""The one error of this room."""
+"""The one error of this room, and how a library's error becomes part of its line."""
 
 
 class ModelError(Exception):
@@ -6,3 +6,9 @@ class ModelError(Exception):
 
     It says what was expected and what came.
     """
+
+
+def one_line(error: Exception) -> str:
+    """What another library said, on one line of printable characters, at most 300 of them."""
+    text = "".join(character if character.isprintable() else " " for character in str(error))
+    return " ".join(text.split())[:300] or type(error).__name__

@@ -3,15 +3,17 @@
 import importlib
 import io
 import re
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from avow.models.errors import ModelError
+from avow.models.errors import ModelError, one_line
 from avow.models.files import read_bounded, write_whole
 from avow.models.limits import LIMITS
+from avow.models.load import parse_model
 
 OPSET = 17
 _INPUT = re.compile(r"(?P<shape>[1-9][0-9]*(?:x[1-9][0-9]*)*)(?::(?P<type>[a-z0-9]+))?")
@@ -39,8 +41,8 @@ def export_class(
 ) -> None:
     """Import `module:Class`, build it without arguments, load its weights and write `output`.
 
-    Importing runs the module's code: give only modules you trust. Weights are read with
-    `weights_only=True`, which runs none.
+    Importing runs the module's code: give only modules you trust. It is looked for in the
+    current folder too. Weights are read with `weights_only=True`, which runs none.
     """
     torch = import_torch()
     module = _build(torch, target)
@@ -62,7 +64,10 @@ def import_torch() -> ModuleType:
 def write_onnx(
     module: Any, examples: tuple[Any, ...], path: Path, inputs: list[str], outputs: list[str]
 ) -> None:
-    """Export a torch module in evaluation mode, shapes fixed to the examples', weights inside."""
+    """Export a torch module in evaluation mode, shapes fixed to the examples', weights inside.
+
+    Nothing is written when the graph is not one that `parse_model` accepts.
+    """
     torch = import_torch()
     buffer = io.BytesIO()
     try:
@@ -80,12 +85,9 @@ def write_onnx(
             )
     except Exception as error:
         # Tracing runs the module's own forward, which may raise anything.
-        raise ModelError(f"torch could not export the module: {_first_line(error)}") from error
+        raise ModelError(f"torch could not export the module: {_named(error)}") from error
     data = buffer.getvalue()
-    if len(data) > LIMITS.model_bytes:
-        raise ModelError(
-            f"the exported model has {len(data)} bytes, at most {LIMITS.model_bytes} are allowed"
-        )
+    parse_model(data, "the exported model")
     write_whole(path, data)
 
 
@@ -93,18 +95,22 @@ def _build(torch: Any, target: str) -> Any:
     module_name, colon, class_name = target.partition(":")
     if not colon or not module_name or not class_name.isidentifier():
         raise ModelError(f"expected module:Class, got {target[:80]!r}")
+    # An installed command does not look for modules where it is run; people do.
+    sys.path.insert(0, str(Path.cwd()))
     try:
         found = getattr(importlib.import_module(module_name), class_name, None)
     except Exception as error:
         # The module's own code may raise anything while it is imported.
-        raise ModelError(f"cannot import {module_name!r}: {_first_line(error)}") from error
+        raise ModelError(f"cannot import {module_name!r}: {_named(error)}") from error
+    finally:
+        sys.path.pop(0)
     if not isinstance(found, type) or not issubclass(found, torch.nn.Module):
         raise ModelError(f"{target!r} is not a class derived from torch.nn.Module")
     try:
         return found()
     except Exception as error:
         raise ModelError(
-            f"{target!r} must be buildable without arguments: {_first_line(error)}"
+            f"{target!r} must be buildable without arguments: {_named(error)}"
         ) from error
 
 
@@ -112,12 +118,19 @@ def _load_weights(torch: Any, module: Any, path: Path) -> None:
     data = read_bounded(path, LIMITS.model_bytes, "weights")
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:
+        # Torch's own message advises to run the file's code; that is no advice to pass on.
+        raise ModelError(
+            f"{path}: expected tensors saved by torch.save(module.state_dict(), ...), "
+            "got something else or a damaged file"
+        ) from error
+    try:
         module.load_state_dict(state)
     except Exception as error:
-        # A damaged file raises anything from KeyError to pickle errors.
-        raise ModelError(f"{path} holds no weights of this module: {_first_line(error)}") from error
+        # A foreign state raises KeyError, TypeError, RuntimeError and others.
+        raise ModelError(f"{path} holds no weights of this module: {_named(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+def _named(error: Exception) -> str:
+    # Many of torch's errors say little without their type.
+    return f"{type(error).__name__}: {one_line(error)}"

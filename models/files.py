@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from avow.models.errors import ModelError
+from avow.models.errors import ModelError, one_line
 
 
 def read_bounded(path: Path, limit: int, what: str) -> bytes:
@@ -53,4 +53,4 @@ def reason(error: Exception) -> str:
     """What the operating system said, without its number and path."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return one_line(error)

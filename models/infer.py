@@ -8,11 +8,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from avow.models.data import Rows
-from avow.models.errors import ModelError
+from avow.models.errors import ModelError, one_line
 from avow.models.load import Model
 
 FloatArray = NDArray[np.float32]
-_ERRORS_ONLY = 3
+_FATAL_ONLY = 4
 
 
 class Device(Enum):
@@ -34,13 +34,14 @@ class Preview:
     def __init__(self, model: Model, device: Device = Device.AUTO) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        options.log_severity_level = _ERRORS_ONLY
+        # Errors reach the caller as exceptions; onnxruntime would print them as well.
+        options.log_severity_level = _FATAL_ONLY
         wanted = _providers(device)
         try:
             session = onnxruntime.InferenceSession(model.data, options, providers=wanted)
         except Exception as error:
             # onnxruntime raises classes of its own that share no public base.
-            raise ModelError(f"onnxruntime cannot load the model: {_flat(error)}") from error
+            raise ModelError(f"onnxruntime cannot load the model: {one_line(error)}") from error
         self._model = model
         self._session = session
         self.provider: str = session.get_providers()[0]
@@ -57,7 +58,7 @@ class Preview:
         try:
             outputs = self._session.run([port.name for port in self._model.outputs], feeds)
         except Exception as error:
-            raise ModelError(f"onnxruntime could not run the model: {_flat(error)}") from error
+            raise ModelError(f"onnxruntime could not run the model: {one_line(error)}") from error
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
     def run_rows(self, rows: Rows) -> tuple[FloatArray, ...]:
@@ -112,7 +113,3 @@ def _providers(device: Device) -> list[str]:
     if device is Device.CPU or "CUDAExecutionProvider" not in available:
         return ["CPUExecutionProvider"]
     return ["CUDAExecutionProvider", "CPUExecutionProvider"]
-
-
-def _flat(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
-from onnx import ModelProto, TensorProto, ValueInfoProto
+from onnx import ModelProto, TensorProto, ValueInfoProto, numpy_helper
 
-from avow.models.errors import ModelError
+from avow.models.errors import ModelError, one_line
 from avow.models.files import read_bounded
 from avow.models.limits import LIMITS
-from avow.models.operators import SUPPORTED
+from avow.models.operators import reason_against
 from avow.verifier.limits import LIMITS as FORMAT_LIMITS
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
@@ -76,8 +77,13 @@ def parse_model(data: bytes, what: str) -> Model:
     proto = _decode(data, what)
     opset = _check_header(proto, what)
     _refuse_nodes(_unsupported(proto), what)
+    _check_weights(proto, what)
+    _check_graph(proto, what)
     batch_fixed = _fix_batch(proto)
     inferred = _infer_shapes(proto, what)
+    if batch_fixed:
+        del proto.graph.output[:]
+        proto.graph.output.extend(inferred.graph.output)
     shapes, problems = _node_shapes(inferred)
     _refuse_nodes(problems, what)
     constants = {tensor.name for tensor in inferred.graph.initializer}
@@ -140,16 +146,23 @@ def _is_external(tensor: TensorProto) -> bool:
     return tensor.data_location == TensorProto.EXTERNAL or bool(tensor.external_data)
 
 
+def _check_weights(proto: ModelProto, what: str) -> None:
+    for tensor in _tensors(proto):
+        try:
+            values = np.asarray(numpy_helper.to_array(tensor))
+        except Exception as error:
+            # Damaged tensors raise ValueError, TypeError, KeyError and others.
+            raise ModelError(
+                f"{what}: weights {tensor.name[:80]!r} do not fit their shape "
+                f"{list(tensor.dims)[:9]} and type"
+            ) from error
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ModelError(f"{what}: weights {tensor.name[:80]!r} hold NaN or infinity")
+
+
 def _unsupported(proto: ModelProto) -> list[str]:
-    problems = []
-    for at, node in enumerate(proto.graph.node):
-        if node.domain not in _STANDARD_DOMAINS:
-            problems.append(_named(at, node, f"operators of domain {node.domain[:60]!r}"))
-        elif node.op_type not in SUPPORTED:
-            problems.append(_named(at, node, "not among the operators that ezkl/v1 compiles"))
-        elif any(item.HasField("g") or item.graphs for item in node.attribute):
-            problems.append(_named(at, node, "nested graphs"))
-    return problems
+    reasons = [(at, node, reason_against(node)) for at, node in enumerate(proto.graph.node)]
+    return [_named(at, node, why) for at, node, why in reasons if why is not None]
 
 
 def _named(at: int, node: onnx.NodeProto, why: str) -> str:
@@ -178,19 +191,22 @@ def _fix_batch(proto: ModelProto) -> bool:
     return fixed
 
 
-def _infer_shapes(proto: ModelProto, what: str) -> ModelProto:
+def _check_graph(proto: ModelProto, what: str) -> None:
     try:
         onnx.checker.check_model(proto)
+    except Exception as error:
+        # The checker is C++ and raises ValidationError, RuntimeError and others.
+        raise ModelError(f"{what}: not a valid ONNX graph: {one_line(error)}") from error
+
+
+def _infer_shapes(proto: ModelProto, what: str) -> ModelProto:
+    try:
         return onnx.shape_inference.infer_shapes(
             proto, check_type=True, strict_mode=True, data_prop=True
         )
     except Exception as error:
-        # The checker is C++ and raises ValidationError, InferenceError, RuntimeError and others.
-        raise ModelError(f"{what}: not a valid ONNX graph: {_flat(error)}") from error
-
-
-def _flat(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+        # As above: InferenceError, RuntimeError and others.
+        raise ModelError(f"{what}: shapes cannot be inferred: {one_line(error)}") from error
 
 
 def _node_shapes(proto: ModelProto) -> tuple[tuple[Node, ...], list[str]]:

@@ -8,14 +8,17 @@ import click
 from avow.models.catalogue import NO_OWNER, add_zoo_model, resolve, zoo_card, zoo_names
 from avow.models.errors import ModelError
 from avow.models.export import export_class, parse_input_shape
+from avow.models.files import read_bounded
 from avow.models.infer import Evaluation, evaluate
 from avow.models.intake import Intake, Source, take_in
 from avow.models.schema import Identity, parse_range
 from avow.models.store import ModelStore, StoredModel
 from avow.prover.config import from_environment
-from avow.verifier.canonical import Json
+from avow.verifier.canonical import Json, parse
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import parse_hex
+from avow.verifier.limits import LIMITS
+from avow.verifier.records import Fidelity, parse_system_record
 from avow.verifier.tensor import TensorSpec
 
 FILE = click.Path(path_type=Path)
@@ -69,7 +72,9 @@ def add(
     else:
         if calibration is None:
             zoo = ", ".join(zoo_names())
-            raise ModelError(f"a model needs --calibration FILE.npz (or name one of the zoo: {zoo})")
+            raise ModelError(
+                f"a model needs --calibration FILE.npz (or name one of the zoo: {zoo})"
+            )
         files = Source(Path(source), calibration, heldout, tuple(map(parse_range, ranges)), scale)
         identity = Identity(
             name or Path(source).stem, version or "1.0.0", licence or "unspecified", address
@@ -96,8 +101,9 @@ def add(
 def export(target: str, inputs: tuple[str, ...], weights: Path | None, output: Path) -> None:
     """Turn a torch module into an ONNX file.
 
-    Importing MODULE runs its code, so give only code you trust. The class is built without
-    arguments. Weights are read without running any code. Needs the [train] extra.
+    Importing MODULE runs its code, so give only code you trust; the current folder is searched
+    too. The class is built without arguments. Weights are read without running any code. Needs
+    the [train] extra.
     """
     export_class(target, tuple(parse_input_shape(text) for text in inputs), weights, output)
     click.echo(f"wrote {output}")
@@ -138,6 +144,8 @@ def show(argument: str, as_json: bool) -> None:
         click.echo(f"  input    {_spec_text(spec)}")
     for output in record.outputs:
         click.echo(f"  output   {output.name} {list(output.shape)}")
+    for line in _system_lines(stored.digest):
+        click.echo(f"  system   {line}")
     rows = stored.held_out()
     if rows is None:
         click.echo("  held out no rows: fidelity of a proof system will be insufficient")
@@ -149,6 +157,30 @@ def show(argument: str, as_json: bool) -> None:
     width = max(len(node.operator) for node in graph.nodes)
     for node in graph.nodes:
         click.echo(f"    {node.operator:{width}}  {list(node.shape)!s:20}  {node.name}")
+
+
+def _system_lines(digest: bytes) -> list[str]:
+    """One line for each proof system that the model is compiled for on this machine."""
+    lines = []
+    for path in sorted(from_environment().artifacts.glob("*/record.json")):
+        data = read_bounded(path, LIMITS.record_bytes, "system record")
+        try:
+            record = parse_system_record(parse(data, LIMITS.record_bytes, "system record"))
+        except VerificationError as error:
+            lines.append(f"damaged record {path}: {error.message}")
+            continue
+        if record.model == digest:
+            lines.append(f"{record.system} 0x{record.digest().hex()}")
+            lines.append(f"  {_fidelity_text(record.fidelity)}")
+    return lines
+
+
+def _fidelity_text(fidelity: Fidelity) -> str:
+    figures = (
+        f"{fidelity.rows} held-out rows: agreement {fidelity.agreement}, "
+        f"error at most {fidelity.max_error}, on average {fidelity.mean_error}"
+    )
+    return figures if fidelity.sufficient else f"fidelity insufficient ({figures})"
 
 
 def _store() -> ModelStore:
