@@ -1,0 +1,1 @@
+"""Talking to the contracts: deploy, register, order, settle. Nothing that verifies imports it."""

@@ -1,0 +1,196 @@
+"""Deploying the contracts, one after another, so that it can be taken up where it stopped."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from avow.verifier import canonical
+from avow.verifier.canonical import Json
+from avow.verifier.chain import artifacts
+from avow.verifier.chain.anvil import CHAIN_ID as DEVELOPMENT_CHAIN
+from avow.verifier.chain.client import Chain, Receipt, checksum, code_hash
+from avow.verifier.chain.deployment import (
+    CONTRACTS,
+    Deployment,
+    Placed,
+    begun_deployment,
+    write_deployment,
+)
+from avow.verifier.chain.errors import DeploymentRefused, RpcRefused
+from avow.verifier.chain.seals import SPECIFICATIONS
+from avow.verifier.chain.signer import Signer
+from avow.verifier.chain.transactions import PATIENT, Call, Patience, send
+from avow.verifier.fields import to_hex
+from avow.verifier.keccak import keccak256
+
+
+@dataclass(frozen=True, slots=True)
+class MarketTerms:
+    """The market's parameters; shares in basis points, durations in seconds."""
+
+    validator_bps: int = 500
+    treasury_bps: int = 200
+    maximum_royalty_bps: int = 1_000
+    compensation_bps: int = 5_000
+    minimum_bond_bps: int = 1_000
+    grace_period: int = 300
+    settlement_window: int = 3_600
+    release_window: int = 600
+    maximum_duration: int = 7 * 86_400
+    callback_gas_cap: int = 500_000
+
+    def encode(self) -> tuple[int, ...]:
+        """The form that the market's constructor takes."""
+        return tuple(asdict(self).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a deployment is made with; addresses have 20 bytes, None stands for the deployer.
+
+    `token` None deploys a worthless one, on the development chain only; it belongs to the
+    deployer. `timelock_delay` is in seconds, `minimum_stake` in token units.
+    """
+
+    token: bytes | None = None
+    treasury: bytes | None = None
+    guardian: bytes | None = None
+    timelock_delay: int = 2 * 86_400
+    minimum_stake: int = 100 * 10**18
+    unbonding_delay: int = 86_400
+    ezkl_gas_cap: int = 5_000_000
+    token_supply: int = 10**9 * 10**18
+    terms: MarketTerms = field(default_factory=MarketTerms)
+
+    def digest(self) -> bytes:
+        """Identifies these settings in a deployment file."""
+        value = {key: _plain(item) for key, item in asdict(self).items()}
+        return keccak256(canonical.encode(cast(Json, value)))
+
+
+def deploy(
+    chain: Chain,
+    signer: Signer,
+    path: Path,
+    settings: Settings,
+    say: Callable[[str], None] = lambda line: None,
+    patience: Patience = PATIENT,
+) -> Deployment:
+    """Deploys what the file at `path` does not have yet, and writes it after each contract.
+
+    Says one line for each contract: its name, address and gas.
+    """
+    if settings.token is None and chain.chain_id != DEVELOPMENT_CHAIN:
+        raise DeploymentRefused(
+            f"deployment: chain {chain.chain_id} needs the address of a payment token "
+            f"(a worthless one is made on chain {DEVELOPMENT_CHAIN} only)"
+        )
+    deployment = begun_deployment(path)
+    if deployment is None:
+        head = chain.head().number
+        deployment = Deployment(chain.chain_id, head, settings.digest(), ())
+    else:
+        deployment.check(chain)
+        if deployment.settings != settings.digest():
+            raise DeploymentRefused(f"{path}: was begun with other settings; use another file")
+    for name in CONTRACTS[len(deployment.contracts) :]:
+        placed, receipt = _place(chain, signer, deployment, settings, name, patience)
+        deployment = Deployment(
+            deployment.chain_id,
+            deployment.first_block,
+            deployment.settings,
+            (*deployment.contracts, (name, placed)),
+        )
+        write_deployment(path, deployment)
+        cost = f"gas {receipt.gas_used}" if receipt else "given"
+        say(f"{name:13} {checksum(placed.address)}  {cost}")
+    return deployment
+
+
+def create(
+    chain: Chain, signer: Signer, name: str, arguments: tuple[Any, ...], patience: Patience
+) -> tuple[Placed, Receipt]:
+    """Deploys one contract of this project with its constructor's arguments."""
+    artifact = artifacts.load(name)
+    with chain.speaking(name):
+        factory = chain.w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+        data = bytes.fromhex(str(factory.constructor(*arguments).data_in_transaction)[2:])
+    return place(chain, signer, name, data, patience)
+
+
+def place(
+    chain: Chain, signer: Signer, name: str, creation_code: bytes, patience: Patience
+) -> tuple[Placed, Receipt]:
+    """Sends creation code and reads back what stands at the new address."""
+    receipt = send(chain, signer, Call(f"deployment of {name}", None, creation_code), patience)
+    if receipt.contract is None:
+        raise RpcRefused(f"deployment of {name}: the receipt names no contract")
+    code = chain.code(receipt.contract)
+    if not code:
+        raise RpcRefused(f"deployment of {name}: no code at the new address")
+    return Placed(receipt.contract, code_hash(code)), receipt
+
+
+def _place(
+    chain: Chain,
+    signer: Signer,
+    begun: Deployment,
+    settings: Settings,
+    name: str,
+    patience: Patience,
+) -> tuple[Placed, Receipt | None]:
+    if name == "token" and settings.token is not None:
+        code = chain.code(settings.token)
+        if not code:
+            raise DeploymentRefused(f"token {to_hex(settings.token)}: no contract is there")
+        return Placed(settings.token, code_hash(code)), None
+    contract, arguments = _constructor(signer, begun, settings, name)
+    return create(chain, signer, contract, arguments, patience)
+
+
+def _constructor(
+    signer: Signer, begun: Deployment, settings: Settings, name: str
+) -> tuple[str, tuple[Any, ...]]:
+    deployer = checksum(signer.address)
+    guardian = checksum(settings.guardian or signer.address)
+    treasury = checksum(settings.treasury or signer.address)
+
+    def address(of: str) -> str:
+        return checksum(begun.placed(of).address)
+
+    match name:
+        case "token":
+            return "PaymentToken", (deployer, settings.token_supply)
+        case "registry":
+            return "ModelRegistry", ()
+        case "ezkl_adapter":
+            return "EzklAdapter", (address("registry"),)
+        case "timelock":
+            return "Timelock", (settings.timelock_delay, [deployer], [deployer])
+        case "router":
+            adapter = begun.placed("ezkl_adapter")
+            entry = (
+                "ezkl/v1",
+                checksum(adapter.address),
+                adapter.code_hash,
+                keccak256(SPECIFICATIONS["ezkl/v1"].encode("ascii")),
+                settings.ezkl_gas_cap,
+            )
+            return "ProofRouter", (address("timelock"), guardian, [entry])
+        case "validators":
+            token, owner = address("token"), address("timelock")
+            delays = (settings.minimum_stake, settings.unbonding_delay)
+            return "ValidatorSet", (token, *delays, owner)
+        case _:
+            parts = [address(of) for of in ("token", "registry", "router", "validators")]
+            config = (*parts, address("timelock"), guardian, treasury)
+            return "Market", (config, settings.terms.encode())
+
+
+def _plain(item: object) -> Json:
+    if isinstance(item, bytes):
+        return to_hex(item)
+    if isinstance(item, dict):
+        return {str(key): _plain(value) for key, value in item.items()}
+    return "" if item is None else str(item)

@@ -1,0 +1,156 @@
+"""The market of a deployment: orders read, written and followed."""
+
+from avow.verifier.chain.client import Chain, Receipt, checksum
+from avow.verifier.chain.contract import Contract
+from avow.verifier.chain.deployment import Deployment
+from avow.verifier.chain.errors import InsufficientFunds, Reverted, RpcRefused
+from avow.verifier.chain.events import READ, MarketEvent, parse_event
+from avow.verifier.chain.orders import Leg, Order, OrderTerms, parse_leg, parse_order
+from avow.verifier.chain.signer import Signer
+from avow.verifier.chain.transactions import PATIENT, Patience, send
+from avow.verifier.commitment import Commitment
+from avow.verifier.merkle import Path
+from avow.verifier.statement import Domain
+
+# Nodes refuse wider queries; where one refuses even this, the range is halved.
+_BLOCKS_PER_QUERY = 2_000
+
+
+class Market:
+    """The market contract, its payment token and its validator set."""
+
+    def __init__(self, chain: Chain, deployment: Deployment, patience: Patience = PATIENT) -> None:
+        self.chain = chain
+        self.deployment = deployment
+        self.domain = Domain(chain.chain_id, deployment.market)
+        self.contract = Contract(chain, "Market", deployment.market)
+        self.token = Contract(chain, "PaymentToken", deployment.token)
+        self.validators = Contract(chain, "ValidatorSet", deployment.validators)
+        self._patience = patience
+        self._names = {self.contract.topic(name): name for name in READ}
+
+    def order(self, order_id: bytes) -> Order | None:
+        """A stored order, None when the market has none of this id."""
+        try:
+            return parse_order(order_id, self.contract.read("orderOf", order_id))
+        except Reverted as error:
+            if error.name == "OrderUnknown":
+                return None
+            raise
+
+    def leg(self, order_id: bytes, leg: int) -> Leg:
+        """A stored leg; raises Reverted (`LegUnknown`)."""
+        return parse_leg(self.contract.read("legOf", order_id, leg))
+
+    def credit(self, account: bytes) -> int:
+        """What an account can withdraw, in token units."""
+        return int(self.contract.read("creditOf", checksum(account)))
+
+    def tokens(self, account: bytes) -> int:
+        """An account's balance of the payment token, outside the market."""
+        return int(self.token.read("balanceOf", checksum(account)))
+
+    def affordable(self, account: bytes) -> int:
+        """The most that an account can put up here: its credit and its tokens."""
+        return self.credit(account) + self.tokens(account)
+
+    def request(self, signer: Signer, terms: OrderTerms) -> tuple[bytes, Receipt]:
+        """Places an order, allowing the market to take what credit does not cover; its id."""
+        self._allow(signer, terms.price, self.contract.address)
+        receipt = self._send(signer, "request", terms.encode())
+        for log in receipt.logs:
+            if log.address == self.contract.address and self._name(log.raw["topics"][0]) == READ[0]:
+                return parse_event(self.contract, READ[0], log).order_id, receipt
+        raise RpcRefused("market: a request without an OrderRequested event")
+
+    def lock(self, signer: Signer, order: Order) -> Receipt:
+        """Takes an open order, putting up its bond."""
+        self._allow(signer, order.bond, self.contract.address)
+        return self._send(signer, "lock", order.order_id)
+
+    def release(self, signer: Signer, order_id: bytes) -> Receipt:
+        """Hands back a locked order whose input by URI cannot be obtained."""
+        return self._send(signer, "release", order_id)
+
+    def deliver(
+        self,
+        signer: Signer,
+        order_id: bytes,
+        leg: int,
+        output: Commitment,
+        bundle_digest: bytes,
+        bundle_uri: str,
+    ) -> Receipt:
+        """Publishes an answer's commitment and where its bundle is."""
+        committed = (int(output.scheme), output.value)
+        return self._send(signer, "deliver", order_id, leg, committed, bundle_digest, bundle_uri)
+
+    def settle(
+        self, signer: Signer, order_id: bytes, leg: int, output: bytes, path: Path, seal: bytes
+    ) -> Receipt:
+        """Has a proof checked and everybody paid; `output` is the output tensors' data."""
+        stands = (path.index, list(path.siblings))
+        return self._send(signer, "settle", order_id, leg, output, stands, seal)
+
+    def expire(self, signer: Signer, order_id: bytes, leg: int) -> Receipt:
+        """Ends a leg whose time has passed."""
+        return self._send(signer, "expire", order_id, leg)
+
+    def cancel(self, signer: Signer, order_id: bytes) -> Receipt:
+        """Takes back an open order."""
+        return self._send(signer, "cancel", order_id)
+
+    def withdraw(self, signer: Signer) -> Receipt:
+        """Pays the signer's credit out to it."""
+        return self._send(signer, "withdraw")
+
+    def join_validators(self, signer: Signer, stake: int) -> Receipt:
+        """Stakes and joins the rotation of validators."""
+        self._allow_exactly(signer, stake, self.validators.address)
+        call = self.validators.call("join", stake)
+        return send(self.chain, signer, call, self._patience)
+
+    def is_validator(self, account: bytes) -> bool:
+        """Whether an account is in the rotation."""
+        return bool(self.validators.read("isValidator", checksum(account)))
+
+    def events(self, first: int, last: int) -> list[MarketEvent]:
+        """What happened in the blocks `first` to `last`, oldest first."""
+        found: list[MarketEvent] = []
+        width = _BLOCKS_PER_QUERY
+        while first <= last:
+            end = min(last, first + width - 1)
+            try:
+                logs = self.chain.logs(self.contract.address, first, end)
+            except RpcRefused:
+                if end == first:
+                    raise
+                width = max(1, (end - first + 1) // 2)
+                continue
+            for log in logs:
+                name = self._name(log.raw["topics"][0]) if log.raw["topics"] else None
+                if name is not None:
+                    found.append(parse_event(self.contract, name, log))
+            first = end + 1
+        return found
+
+    def _name(self, topic: bytes) -> str | None:
+        return self._names.get(bytes(topic))
+
+    def _allow(self, signer: Signer, amount: int, spender: bytes) -> None:
+        """Lets the market take what the signer's credit does not cover."""
+        self._allow_exactly(signer, amount - self.credit(signer.address), spender)
+
+    def _allow_exactly(self, signer: Signer, amount: int, spender: bytes) -> None:
+        if amount <= 0:
+            return
+        held = self.tokens(signer.address)
+        if held < amount:
+            raise InsufficientFunds(f"{signer.shown} has {held} token units, {amount} are needed")
+        owner, to = checksum(signer.address), checksum(spender)
+        if int(self.token.read("allowance", owner, to)) < amount:
+            call = self.token.call("approve", to, amount)
+            send(self.chain, signer, call, self._patience)
+
+    def _send(self, signer: Signer, function: str, *arguments: object) -> Receipt:
+        return send(self.chain, signer, self.contract.call(function, *arguments), self._patience)

@@ -1,0 +1,166 @@
+"""Orders and legs as the market stores them, and the terms that a requester states."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from avow.verifier.chain.client import checksum, unchecksum
+from avow.verifier.chain.errors import RpcRefused
+from avow.verifier.commitment import Commitment, Scheme
+from avow.verifier.errors import VerificationError
+from avow.verifier.keccak import keccak256
+from avow.verifier.lifecycle import LegState
+
+NOBODY = bytes(20)
+
+
+class CallbackState(IntEnum):
+    """Whether the callback of a leg is owed; the numbers are the market's."""
+
+    NONE = 0
+    DONE = 1
+    FAILED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LegTerms:
+    """One leg asked for: `selector` has 4 bytes, `deadline` is Unix seconds, share in bps."""
+
+    selector: bytes
+    deadline: int
+    share_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTerms:
+    """What a requester signs up for; see `OrderRequest` in the contracts.
+
+    Either `input_data` (row-major, big-endian) or `input_uri` is given. `price` and `bond` are
+    in token units, deadlines in Unix seconds. `callback` is 20 zero bytes for none.
+    """
+
+    model_key: bytes
+    input: Commitment
+    input_data: bytes
+    input_uri: str
+    legs: tuple[LegTerms, ...]
+    price: int
+    bond: int
+    lock_deadline: int
+    callback: bytes = NOBODY
+    callback_gas: int = 0
+
+    def encode(self) -> tuple[Any, ...]:
+        """The form that the contract's ABI takes."""
+        return (
+            self.model_key,
+            (int(self.input.scheme), self.input.value),
+            self.input_data,
+            self.input_uri,
+            [(leg.selector, leg.deadline, leg.share_bps) for leg in self.legs],
+            self.price,
+            self.bond,
+            self.lock_deadline,
+            (checksum(self.callback), self.callback_gas),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A stored order; `provider` and `validator` are 20 zero bytes while there is none."""
+
+    order_id: bytes
+    requester: bytes
+    nonce: int
+    provider: bytes
+    validator: bytes
+    model_key: bytes
+    input: Commitment
+    lock_deadline: int
+    locked_at: int
+    grace_period: int
+    settlement_window: int
+    price: int
+    bond: int
+    leg_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A stored leg; `output` is None before delivery."""
+
+    selector: bytes
+    deadline: int
+    delivered_at: int
+    share_bps: int
+    state: LegState
+    callback_state: CallbackState
+    output: Commitment | None
+
+
+def parse_terms(value: dict[str, Any]) -> OrderTerms:
+    """Terms out of an `OrderRequested` event."""
+    commitment = parse_chain_commitment(value["input"]["scheme"], value["input"]["value"])
+    return OrderTerms(
+        model_key=bytes(value["modelKey"]),
+        input=commitment,
+        input_data=bytes(value["inputData"]),
+        input_uri=str(value["inputUri"]),
+        legs=tuple(
+            LegTerms(bytes(leg["selector"]), int(leg["deadline"]), int(leg["shareBps"]))
+            for leg in value["legs"]
+        ),
+        price=int(value["price"]),
+        bond=int(value["bond"]),
+        lock_deadline=int(value["lockDeadline"]),
+        callback=unchecksum(value["callback"]["target"]),
+        callback_gas=int(value["callback"]["gasLimit"]),
+    )
+
+
+def parse_order(order_id: bytes, raw: Any) -> Order:
+    """A stored order out of `orderOf`."""
+    return Order(
+        order_id=order_id,
+        requester=unchecksum(raw.requester),
+        nonce=int(raw.nonce),
+        provider=unchecksum(raw.provider),
+        validator=unchecksum(raw.validator),
+        model_key=bytes(raw.modelKey),
+        input=parse_chain_commitment(raw.inputScheme, raw.inputValue),
+        lock_deadline=int(raw.lockDeadline),
+        locked_at=int(raw.lockedAt),
+        grace_period=int(raw.gracePeriod),
+        settlement_window=int(raw.settlementWindow),
+        price=int(raw.price),
+        bond=int(raw.bond),
+        leg_count=int(raw.legCount),
+    )
+
+
+def parse_leg(raw: Any) -> Leg:
+    """A stored leg out of `legOf`."""
+    return Leg(
+        selector=bytes(raw.selector),
+        deadline=int(raw.deadline),
+        delivered_at=int(raw.deliveredAt),
+        share_bps=int(raw.shareBps),
+        state=LegState(int(raw.state)),
+        callback_state=CallbackState(int(raw.callbackState)),
+        output=parse_chain_commitment(raw.outputScheme, raw.outputValue)
+        if int(raw.outputScheme)
+        else None,
+    )
+
+
+def parse_chain_commitment(scheme: int, value: bytes) -> Commitment:
+    """A commitment as the contracts hold it; an unknown scheme is refused."""
+    try:
+        return Commitment(Scheme(int(scheme)), bytes(value))
+    except (ValueError, VerificationError) as error:
+        raise RpcRefused(f"market: unknown commitment scheme {int(scheme)}") from error
+
+
+def selector_of(system: str) -> bytes:
+    """The 4 bytes that stand for a proof system in the router and at the front of a seal."""
+    return keccak256(system.encode("ascii"))[:4]

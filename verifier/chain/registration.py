@@ -1,0 +1,276 @@
+"""Registering a compiled model: its version, its EVM verifier and its system record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from eth_abi.abi import encode
+
+from avow.verifier import canonical
+from avow.verifier.chain.client import Chain, checksum, unchecksum
+from avow.verifier.chain.contract import Contract
+from avow.verifier.chain.deploy import place
+from avow.verifier.chain.deployment import Deployment
+from avow.verifier.chain.errors import ArtifactRefused, DeploymentRefused, Reverted
+from avow.verifier.chain.orders import NOBODY, selector_of
+from avow.verifier.chain.signer import Signer
+from avow.verifier.chain.transactions import PATIENT, Patience, send
+from avow.verifier.commitment import Scheme
+from avow.verifier.errors import VerificationError
+from avow.verifier.fields import Fields, to_hex
+from avow.verifier.limits import LIMITS
+from avow.verifier.records import (
+    InputVisibility,
+    ModelRecord,
+    SystemRecord,
+    parse_model_record,
+    parse_system_record,
+)
+from avow.verifier.systems.ezkl.layout import Kind, Layout, instance_layout
+from avow.verifier.systems.ezkl.material import parse_details
+from avow.verifier.tensor import TensorSpec
+
+_VERIFIER_FILE_BYTES = 16 * 2**20
+# The contracts' EzklSegmentKind: 1 binding, 2 input, 3 output, 4 constant.
+_SEGMENT_KINDS = {
+    Kind.BINDING: 1,
+    Kind.INPUT: 2,
+    Kind.INPUT_COMMITMENT: 2,
+    Kind.OUTPUT: 3,
+    Kind.WEIGHTS_HASH: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What registration needs of an artifact folder. `evm_verifier` is creation code."""
+
+    model: ModelRecord
+    record: SystemRecord
+    evm_verifier: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Royalty:
+    """Who is credited which share of each settled order, in basis points."""
+
+    receiver: bytes = NOBODY
+    bps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """Where a model stands in the registry: its key, the system's selector, its verifier."""
+
+    model_key: bytes
+    selector: bytes
+    verifier: bytes
+
+
+class Registry:
+    """The model registry of a deployment."""
+
+    def __init__(self, chain: Chain, deployment: Deployment, patience: Patience = PATIENT) -> None:
+        self.chain = chain
+        self.contract = Contract(chain, "ModelRegistry", deployment.registry)
+        self._patience = patience
+
+    def model_key(self, owner: bytes, digest: bytes) -> bytes:
+        """The key under which `owner` registers a model digest."""
+        return bytes(self.contract.read("modelKeyOf", checksum(owner), digest))
+
+    def model_digest(self, model_key: bytes) -> bytes | None:
+        """The model digest of a registered version."""
+        raw = self._find("modelOf", "ModelUnknown", model_key)
+        return bytes(raw.digest) if raw is not None else None
+
+    def system(self, model_key: bytes, selector: bytes) -> "RegisteredSystem | None":
+        """A registered system of a version."""
+        raw = self._find("systemOf", "SystemUnknown", model_key, selector)
+        if raw is None:
+            return None
+        return RegisteredSystem(
+            system=str(raw.system),
+            record_digest=bytes(raw.recordDigest),
+            program=bytes(raw.program),
+            key=bytes(raw.key),
+            verifier=unchecksum(raw.verifier),
+            verifier_code_hash=bytes(raw.verifierCodehash),
+            input_scheme=int(raw.inputScheme),
+            deprecated=bool(raw.deprecated),
+        )
+
+    def register(
+        self,
+        signer: Signer,
+        compiled: Compiled,
+        royalty: Royalty,
+        model_uri: str = "",
+        system_uri: str = "",
+        say: Callable[[str], None] = lambda line: None,
+    ) -> Registered:
+        """Registers what is not registered yet: version, verifier contract, system record.
+
+        Taken up where it stopped when called again. Raises DeploymentRefused when the registry
+        holds something else under the same key, for that can never be changed.
+        """
+        model, record = compiled.model, compiled.record
+        if model.owner not in (signer.address, NOBODY):
+            raise DeploymentRefused(
+                f"model {model.name}: its record names the owner {to_hex(model.owner)}, "
+                f"the key is that of {signer.shown}"
+            )
+        digest, selector = model.digest(), selector_of(record.system)
+        key = self.model_key(signer.address, digest)
+        if self.model_digest(key) is None:
+            call = self.contract.call("registerModel", _version(model, royalty, model_uri))
+            receipt = send(self.chain, signer, call, self._patience)
+            say(f"model {model.name} {model.version}: {to_hex(key)}  gas {receipt.gas_used}")
+        known = self.system(key, selector)
+        if known is None:
+            known = self._add_system(signer, compiled, key, selector, system_uri, say)
+        if (known.record_digest, known.program, known.key) != (
+            record.digest(),
+            record.program,
+            record.key,
+        ):
+            raise DeploymentRefused(
+                f"model {model.name}: another {record.system} record is registered already "
+                f"({to_hex(known.record_digest)}); register a new version of the model"
+            )
+        return Registered(key, selector, known.verifier)
+
+    def _add_system(
+        self,
+        signer: Signer,
+        compiled: Compiled,
+        key: bytes,
+        selector: bytes,
+        uri: str,
+        say: Callable[[str], None],
+    ) -> "RegisteredSystem":
+        record = compiled.record
+        placed, receipt = place(
+            self.chain, signer, "the EVM verifier", compiled.evm_verifier, self._patience
+        )
+        if placed.code_hash != record.evm_codehash:
+            raise ArtifactRefused(
+                f"EVM verifier: its code hashes to {to_hex(placed.code_hash)}, the system record "
+                f"names {to_hex(record.evm_codehash or b'')}"
+            )
+        say(f"verifier {checksum(placed.address)}  gas {receipt.gas_used}")
+        registration = _system(record, compiled.model, placed.address, uri)
+        call = self.contract.call("addSystem", key, registration)
+        receipt = send(self.chain, signer, call, self._patience)
+        say(f"system {record.system}: {to_hex(record.digest())}  gas {receipt.gas_used}")
+        known = self.system(key, selector)
+        if known is None:
+            raise DeploymentRefused(f"registry: {record.system} is missing after its registration")
+        return known
+
+    def _find(self, function: str, unknown: str, *arguments: bytes) -> Any:
+        try:
+            return self.contract.read(function, *arguments)
+        except Reverted as error:
+            if error.name == unknown:
+                return None
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredSystem:
+    """One proof system of a registered version; digests have 32 bytes."""
+
+    system: str
+    record_digest: bytes
+    program: bytes
+    key: bytes
+    verifier: bytes
+    verifier_code_hash: bytes
+    input_scheme: int
+    deprecated: bool
+
+
+def read_artifact(folder: Path) -> Compiled:
+    """Reads model record, system record and EVM verifier of an artifact folder."""
+    try:
+        model = parse_model_record(_json(folder / "model.json", LIMITS.record_bytes))
+        record = parse_system_record(_json(folder / "record.json", LIMITS.record_bytes))
+        if record.model != model.digest():
+            raise ArtifactRefused(f"{folder}: model.json is not the model of record.json")
+        if record.evm_codehash is None:
+            raise ArtifactRefused(f"{folder}: the system record names no EVM verifier")
+        return Compiled(model, record, _creation_code(folder / "verifier.json"))
+    except VerificationError as error:
+        raise ArtifactRefused(f"{folder}: {error.message}") from error
+    except OSError as error:
+        raise ArtifactRefused(f"{folder}: {error.strerror}: {error.filename}") from error
+
+
+def _json(path: Path, limit: int) -> canonical.Json:
+    with path.open("rb") as stream:
+        return canonical.parse_lenient(stream.read(limit + 1), limit, path.name)
+
+
+def _creation_code(path: Path) -> bytes:
+    value = _json(path, _VERIFIER_FILE_BYTES)
+    if not isinstance(value, dict) or not isinstance(value.get("bytecode"), str):
+        raise ArtifactRefused(f"{path.name}: expected an object with a bytecode")
+    text = Fields(value, path.name, set(value)).raw("bytecode")
+    try:
+        code = bytes.fromhex(str(text).removeprefix("0x"))
+    except ValueError as error:
+        raise ArtifactRefused(f"{path.name}: the bytecode is no hexadecimal") from error
+    if not code:
+        raise ArtifactRefused(f"{path.name}: the bytecode is empty")
+    return code
+
+
+def _schemas(specs: tuple[TensorSpec, ...]) -> list[tuple[int, list[int]]]:
+    return [(spec.element_type.code, list(spec.shape)) for spec in specs]
+
+
+def _version(model: ModelRecord, royalty: Royalty, uri: str) -> tuple[Any, ...]:
+    receiver = checksum(royalty.receiver)
+    return (model.digest(), receiver, royalty.bps, _schemas(model.inputs), uri)
+
+
+def _system(record: SystemRecord, model: ModelRecord, verifier: bytes, uri: str) -> tuple[Any, ...]:
+    public = record.input_visibility is InputVisibility.PUBLIC
+    return (
+        record.system,
+        record.digest(),
+        record.program,
+        record.key,
+        checksum(verifier),
+        record.evm_codehash,
+        int(Scheme.PUBLIC if public else Scheme.EZKL_POSEIDON),
+        _schemas(record.outputs),
+        _ezkl_layout(record, model),
+        uri,
+    )
+
+
+def _ezkl_layout(record: SystemRecord, model: ModelRecord) -> bytes:
+    """What each public instance is, in the form that the contracts' adapter reads."""
+    layout: Layout = instance_layout(
+        record.input_visibility,
+        record.weight_visibility,
+        sum(prod(spec.shape) for spec in model.inputs),
+        sum(prod(spec.shape) for spec in record.outputs),
+    )
+    segments = []
+    for segment in layout:
+        kind = _SEGMENT_KINDS.get(segment.kind)
+        if kind is None:
+            raise ArtifactRefused(
+                f"model {model.name}: the contracts have no place for a circuit whose input is "
+                "hidden; compile it with its input public to register it"
+            )
+        values: list[int] = []
+        if segment.kind is Kind.WEIGHTS_HASH:
+            values = [int.from_bytes(parse_details(record).weights_hash, "big")]
+        segments.append((kind, segment.count, values))
+    return encode(["(uint8,uint32,uint256[])[]"], [segments])

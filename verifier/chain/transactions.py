@@ -1,0 +1,229 @@
+"""Sending a transaction so that it happens once, and waiting until it has."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from eth_account.datastructures import SignedTransaction
+from eth_typing import HexStr
+from web3.exceptions import Web3RPCError
+from web3.types import TxParams, Wei
+
+from avow.verifier.chain.client import Chain, Receipt, checksum, rpc_message
+from avow.verifier.chain.errors import (
+    InsufficientFunds,
+    Reverted,
+    RpcRefused,
+    RpcUnavailable,
+    TransactionLost,
+    TransactionPending,
+)
+from avow.verifier.chain.signer import Signer
+
+_GAS_MARGIN = (5, 4)
+_PRIORITY_FEE = 10**9
+_KNOWN = ("already known", "already imported", "known transaction")
+_NONCE_USED = ("nonce too low", "nonce is too low", "invalid nonce")
+_UNDERPRICED = ("underpriced", "fee too low")
+_FUNDS = ("insufficient funds",)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a transaction does. `to` None creates a contract; `what` names it in errors."""
+
+    what: str
+    to: bytes | None
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a transaction, in seconds, and how deep it must lie."""
+
+    total: float = 600.0
+    raise_fee_after: float = 60.0
+    poll: float = 0.05
+    slowest_poll: float = 2.0
+    confirmations: int = 0
+
+
+PATIENT = Patience()
+
+
+def send(
+    chain: Chain,
+    signer: Signer,
+    call: Call,
+    patience: Patience = PATIENT,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Receipt:
+    """Signs, sends and waits; returns the receipt of a transaction that succeeded.
+
+    The same signed bytes are sent again when the node's answer is lost, so the transaction
+    cannot happen twice; a fee that proves too low is raised under the same nonce. Raises
+    TransactionPending when an earlier transaction of the account waits, Reverted when the
+    contract refuses (before anything is sent, if it would refuse now), InsufficientFunds,
+    TransactionLost.
+    """
+    signer.check(chain.chain_id)
+    transaction = _prepare(chain, signer, call)
+    sent = [_sign(signer, transaction)]
+    begun = clock()
+    raised_at = begun
+    pause = patience.poll
+    while True:
+        taken = _broadcast(chain, sent[-1], call, known=len(sent) > 1)
+        round_ends = clock() + max(pause, patience.slowest_poll)
+        while True:
+            receipt = _mined(chain, sent, call, patience.confirmations)
+            if receipt is not None:
+                return receipt
+            if clock() >= round_ends:
+                break
+            sleep(pause)
+            pause = min(pause * 1.5, patience.slowest_poll)
+        if taken:
+            raise TransactionLost(f"{call.what}: another transaction of {signer.shown} came first")
+        now = clock()
+        if now - begun >= patience.total:
+            shown = ", ".join("0x" + item.hash.hex() for item in sent)
+            raise TransactionLost(f"{call.what}: not mined after {patience.total:g} s ({shown})")
+        if now - raised_at >= patience.raise_fee_after:
+            transaction = _dearer(transaction)
+            sent.append(_sign(signer, transaction))
+            raised_at = now
+
+
+def _prepare(chain: Chain, signer: Signer, call: Call) -> TxParams:
+    sender = checksum(signer.address)
+    with chain.speaking(call.what):
+        mined = chain.w3.eth.get_transaction_count(sender, "latest")
+        queued = chain.w3.eth.get_transaction_count(sender, "pending")
+        if queued > mined:
+            raise TransactionPending(
+                f"{call.what}: {queued - mined} earlier transaction(s) of {sender} wait to be mined"
+            )
+        transaction: TxParams = {
+            "from": sender,
+            "data": HexStr("0x" + call.data.hex()),
+            "value": Wei(0),
+            "chainId": chain.chain_id,
+            "nonce": mined,
+        }
+        if call.to is not None:
+            transaction["to"] = checksum(call.to)
+        try:
+            estimate = chain.w3.eth.estimate_gas(transaction)
+        except Web3RPCError as error:
+            if any(phrase in rpc_message(error).lower() for phrase in _FUNDS):
+                raise InsufficientFunds(_too_poor(chain, signer, call)) from error
+            raise
+        numerator, denominator = _GAS_MARGIN
+        limit = int(chain.w3.eth.get_block("latest")["gasLimit"])
+        transaction["gas"] = min(estimate * numerator // denominator, limit)
+        _price(chain, transaction)
+    balance = chain.balance(signer.address)
+    needed = transaction["gas"] * _fee(transaction)
+    if balance < needed:
+        raise InsufficientFunds(
+            f"{call.what}: {sender} has {balance} wei, gas may cost {needed} wei"
+        )
+    return transaction
+
+
+def _price(chain: Chain, transaction: TxParams) -> None:
+    base = chain.w3.eth.get_block("latest").get("baseFeePerGas")
+    if base is None:
+        transaction["gasPrice"] = chain.w3.eth.gas_price
+        return
+    try:
+        tip = int(chain.w3.eth.max_priority_fee)
+    except Web3RPCError:
+        tip = _PRIORITY_FEE
+    transaction["maxPriorityFeePerGas"] = Wei(tip)
+    transaction["maxFeePerGas"] = Wei(2 * int(base) + tip)
+    transaction["type"] = HexStr("0x2")
+
+
+def _fee(transaction: TxParams) -> int:
+    return int(cast(int, transaction.get("maxFeePerGas") or transaction.get("gasPrice") or 0))
+
+
+def _dearer(transaction: TxParams) -> TxParams:
+    raised = transaction.copy()
+    for key in ("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas"):
+        if key in raised:
+            # Nodes replace a waiting transaction only for a tenth more.
+            raised[key] = Wei(int(cast(int, raised[key])) * 5 // 4 + 1)
+    return raised
+
+
+def _sign(signer: Signer, transaction: TxParams) -> SignedTransaction:
+    fields = transaction.copy()
+    del fields["from"]
+    return signer.account.sign_transaction(cast(Any, fields))
+
+
+def _broadcast(chain: Chain, signed: SignedTransaction, call: Call, known: bool) -> bool:
+    """Hands the bytes to the node; True when the node says that their nonce is used."""
+    try:
+        with chain.speaking(call.what):
+            chain.w3.eth.send_raw_transaction(signed.raw_transaction)
+    except RpcUnavailable:
+        # Whether it arrived is unknown: the receipt tells, and the same bytes go out again.
+        return False
+    except RpcRefused as error:
+        said = str(error).lower()
+        if any(phrase in said for phrase in _NONCE_USED):
+            # Either this very transaction was mined or another one: the receipt tells.
+            return True
+        if any(phrase in said for phrase in _KNOWN):
+            return False
+        if known and any(phrase in said for phrase in _UNDERPRICED):
+            return False
+        if any(phrase in said for phrase in _FUNDS):
+            raise InsufficientFunds(f"{call.what}: {error}") from error
+        raise
+    return False
+
+
+def _mined(
+    chain: Chain, sent: list[SignedTransaction], call: Call, confirmations: int
+) -> Receipt | None:
+    for signed in sent:
+        try:
+            found = chain.receipt(bytes(signed.hash))
+        except RpcUnavailable:
+            return None
+        if found is None:
+            continue
+        receipt, succeeded = found
+        if confirmations and chain.head().number < receipt.block + confirmations:
+            return None
+        if not succeeded:
+            raise _why(chain, signed, receipt, call)
+        return receipt
+    return None
+
+
+def _why(chain: Chain, signed: SignedTransaction, receipt: Receipt, call: Call) -> Reverted:
+    """Replays a failed transaction to learn what the contract said."""
+    sender = chain.w3.eth.account.recover_transaction(signed.raw_transaction)
+    transaction: TxParams = {"from": sender, "data": HexStr("0x" + call.data.hex())}
+    if call.to is not None:
+        transaction["to"] = checksum(call.to)
+    try:
+        chain.call(transaction, call.what, receipt.block)
+    except Reverted as error:
+        return error
+    except (RpcRefused, RpcUnavailable):
+        pass
+    return Reverted("", (), f"{call.what} (transaction 0x{receipt.transaction.hex()})")
+
+
+def _too_poor(chain: Chain, signer: Signer, call: Call) -> str:
+    balance = chain.balance(signer.address)
+    return f"{call.what}: {signer.shown} has {balance} wei, too little for its gas"
