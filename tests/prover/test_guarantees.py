@@ -1,0 +1,206 @@
+"""Random callers, workers, crashes and lost messages never break what a job is promised."""
+
+import random
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from sqlalchemy import func, select
+
+from avow.prover.attempt import attempt
+from avow.prover.config import from_environment
+from avow.prover.database import open_database
+from avow.prover.errors import IllegalTransition
+from avow.prover.inference import infer
+from avow.prover.leases import Terms
+from avow.prover.outbox import Task, claim_due, mark_sent
+from avow.prover.proving import prove
+from avow.prover.reconcile import reconcile
+from avow.prover.systems.system import Tick
+from avow.prover.tables import AnswerRow, PaymentRow, ProofRow
+from avow.verifier.lifecycle import JOB_TRANSITIONS, JobState, LegState
+from tests.prover.crashes import Crash, CrashingDatabase
+from tests.prover.tiny import Shop, TinySystem, request
+
+WORK = {Task.INFER: infer, Task.PROVE: prove}
+RESEND_MS = 60_000
+SETTLING = {JobState.PROVEN, JobState.CHALLENGEABLE}
+
+
+class Guarantees(RuleBasedStateMachine):
+    """One database, a lossy broker, workers that die at any commit."""
+
+    jobs = Bundle("jobs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory(prefix="avow-guarantees-")
+        home = Path(self.folder.name)
+        config = from_environment({"AVOW_HOME": str(home), "AVOW_MAX_ATTEMPTS": "4"})
+        self.shop = Shop(config, open_database(config.database_url))
+        self.terms = Terms(config.lease_seconds * 1000, config.max_attempts)
+        self.broker: list[tuple[str, int, Task]] = []
+        self.sums: dict[str, int] = {}
+        self.paid: Counter[str] = Counter()
+        self.refunded: set[str] = set()
+        self.recomputed = 0
+        self.shop.system = TinySystem(on_prove=self._count_recomputed)
+        self.proving = ""
+
+    def _count_recomputed(self, _tick: Tick) -> None:
+        with self.shop.database.read() as session:
+            if session.get(ProofRow, (self.proving, 0)) is not None:
+                self.recomputed += 1
+
+    @rule(target=jobs, values=st.lists(st.integers(-80, 80), min_size=4, max_size=4))
+    def submit(self, values: list[int]) -> str:
+        job = self.shop.queue.submit(request(*values))
+        self.sums[job.id] = sum(values)
+        return job.id
+
+    @rule(values=st.just([1, 2, 3, 4]), after=st.booleans())
+    def submit_crashes(self, values: list[int], after: bool) -> None:
+        shop = replace(self.shop, database=CrashingDatabase(self.shop.database.engine, 0, after))
+        key = f"k{len(self.sums)}"
+        try:
+            shop.queue.submit(request(*values, client_key=key))
+        except Crash:
+            pass
+        # The caller never heard back and asks again.
+        job = self.shop.queue.submit(request(*values, client_key=key))
+        self.sums[job.id] = sum(values)
+
+    @rule(crash=st.sampled_from([None, "before", "after"]))
+    def relay(self, crash: str | None) -> None:
+        now = self.shop.clock()
+        with self.shop.database.write() as session:
+            messages = claim_due(session, now)
+        for message in messages:
+            if crash == "before":
+                return
+            self.broker.append((message.job_id, message.leg, message.task))
+            if crash == "after":
+                return
+            with self.shop.database.write() as session:
+                mark_sent(session, message.id, now)
+
+    @rule()
+    def broker_loses_everything(self) -> None:
+        self.broker.clear()
+
+    @rule(
+        pick=st.integers(0, 10**6),
+        keep=st.booleans(),
+        crash=st.one_of(st.none(), st.tuples(st.integers(0, 6), st.booleans())),
+    )
+    def deliver(self, pick: int, keep: bool, crash: tuple[int, bool] | None) -> None:
+        if not self.broker:
+            return
+        at = pick % len(self.broker)
+        message = self.broker[at] if keep else self.broker.pop(at)
+        self._carry_out(message, crash)
+
+    def _carry_out(self, message: tuple[str, int, Task], crash: tuple[int, bool] | None) -> None:
+        job_id, leg, task = message
+        self.proving = job_id
+        bench = self.shop.bench()
+        if crash is not None:
+            bench = replace(bench, database=CrashingDatabase(self.shop.database.engine, *crash))
+        try:
+            attempt(bench, job_id, leg, task, WORK[task])
+        except Crash:
+            pass
+
+    @rule(job_id=jobs)
+    def cancel(self, job_id: str) -> None:
+        try:
+            self.shop.queue.cancel(job_id)
+        except IllegalTransition:
+            state = self.shop.queue.status(job_id).state
+            assert JobState.CANCELLED not in JOB_TRANSITIONS[state]
+
+    @rule(job_id=jobs)
+    def pay(self, job_id: str) -> None:
+        try:
+            if self.shop.queue.record_payment(job_id, 0, "0xaa"):
+                self.paid[job_id] += 1
+        except IllegalTransition:
+            pass
+
+    @rule(job_id=jobs)
+    def refund(self, job_id: str) -> None:
+        try:
+            self.shop.queue.advance(job_id, JobState.REFUNDED, "refunded")
+            self.refunded.add(job_id)
+        except IllegalTransition:
+            pass
+
+    @rule(job_id=jobs, to=st.sampled_from([LegState.OPEN, LegState.DELIVERED, LegState.SLASHED]))
+    def leg_moves(self, job_id: str, to: LegState) -> None:
+        try:
+            self.shop.queue.move_leg(job_id, 0, to)
+        except IllegalTransition:
+            pass
+
+    @rule(seconds=st.sampled_from([1, 20, 120]))
+    def time_passes(self, seconds: int) -> None:
+        self.shop.clock.now += seconds * 1000
+
+    @rule()
+    def reconciler_runs(self) -> None:
+        reconcile(self.shop.database, self.shop.clock(), self.terms, RESEND_MS)
+
+    @invariant()
+    def published_once_and_right(self) -> None:
+        with self.shop.database.read() as session:
+            for table in (AnswerRow, ProofRow, PaymentRow):
+                counts = session.execute(select(table.job_id, func.count()).group_by(table.job_id))
+                assert all(count == 1 for _, count in counts)
+        assert self.recomputed == 0
+        assert all(count == 1 for count in self.paid.values())
+        assert not self.refunded & set(self.paid)
+
+    @invariant()
+    def history_is_legal(self) -> None:
+        for job in self.shop.queue.jobs(limit=1000):
+            stands = JobState.QUEUED
+            for step in job.history:
+                assert JobState(step.from_state) is stands
+                to = JobState(step.to_state)
+                assert to is stands or to in JOB_TRANSITIONS[stands]
+                stands = to
+            assert stands is job.state
+            if job.answer is not None:
+                assert job.answer.tensors[0].values == (self.sums[job.id],)
+            if job.state in SETTLING | {JobState.SETTLED}:
+                assert self.shop.queue.bundle(job.id)
+
+    def teardown(self) -> None:
+        """Whatever happened, the work comes to an end once the crashes stop."""
+        try:
+            working = set(STATES_AT_WORK)
+            for _ in range(40):
+                self.shop.clock.now += 70_000
+                self.reconciler_runs()
+                self.relay(None)
+                random.Random(0).shuffle(self.broker)
+                while self.broker:
+                    self._carry_out(self.broker.pop(), None)
+                if not self.shop.queue.jobs(working, limit=1):
+                    break
+            assert self.shop.queue.jobs(working) == []
+            self.published_once_and_right()
+            self.history_is_legal()
+        finally:
+            self.shop.database.close()
+            self.folder.cleanup()
+
+
+STATES_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVING)
+
+TestGuarantees = Guarantees.TestCase
+TestGuarantees.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

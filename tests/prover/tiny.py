@@ -1,0 +1,227 @@
+"""A proof system for tests alone: it answers with a sum and "proves" by a keyed hash."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from avow.prover.bench import Bench
+from avow.prover.catalogue import Compiled
+from avow.prover.config import Config
+from avow.prover.database import Database
+from avow.prover.errors import RequestRefused, TryAgain
+from avow.prover.holder import this_process
+from avow.prover.preview import Preview
+from avow.prover.queue import Queue
+from avow.prover.request import Numbers, Request
+from avow.prover.store import BundleStore
+from avow.prover.systems.system import Answer, Limits, Proof, Tick
+from avow.verifier.bundle import parse_bundle
+from avow.verifier.commitment import commit_public
+from avow.verifier.errors import VerificationError
+from avow.verifier.fields import to_hex
+from avow.verifier.keccak import keccak256
+from avow.verifier.policy import Policy
+from avow.verifier.records import (
+    Fidelity,
+    InputVisibility,
+    ModelRecord,
+    OutputShape,
+    SystemRecord,
+    WeightVisibility,
+)
+from avow.verifier.tensor import ElementType, Tensor, TensorSpec, tensors_digest
+
+SYSTEM = "tiny/v1"
+MODEL = ModelRecord(
+    name="tiny",
+    version="1",
+    onnx_sha256=bytes(31) + b"\x01",
+    inputs=(TensorSpec("x", ElementType.INT16, (4,), 4, -320, 320),),
+    outputs=(OutputShape("y", (1,)),),
+    licence="Apache-2.0",
+    owner=bytes(20),
+)
+RECORD = SystemRecord(
+    model=MODEL.digest(),
+    system=SYSTEM,
+    program=keccak256(b"sum"),
+    key=keccak256(b"key"),
+    srs=None,
+    outputs=(TensorSpec("y", ElementType.INT32, (1,), 4, -(2**31), 2**31 - 1),),
+    input_visibility=InputVisibility.PUBLIC,
+    weight_visibility=WeightVisibility.FIXED,
+    fidelity=Fidelity(0, "0", "0", "0"),
+    constraints=1,
+    proving_memory_bytes=1000,
+    evm_codehash=None,
+    measurements=(),
+    details=(),
+)
+COMPILED = Compiled(Path("/nowhere"), Path("/nowhere/model.onnx"), MODEL, RECORD)
+
+
+def request(*values: int, client_key: str | None = None, nonce: int | None = None) -> Request:
+    """A request for the sum of four integers."""
+    numbers = Numbers((4,), tuple(values or (1, 2, 3, 4)), real=False)
+    return Request("tiny", SYSTEM, (numbers,), client_key=client_key, nonce=nonce)
+
+
+def run_sum(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The proven program."""
+    return (Tensor(ElementType.INT32, (1,), (sum(inputs[0].values),)),)
+
+
+def seal(root: bytes, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+    """The hash that stands for a proof."""
+    return to_hex(keccak256(root + tensors_digest(inputs) + tensors_digest(outputs)))
+
+
+class TinyCatalogue:
+    """Knows one artifact."""
+
+    def __init__(self, compiled: Compiled = COMPILED) -> None:
+        self.compiled = compiled
+
+    def find(self, model: str, system: str, record: str | None) -> Compiled:
+        """The artifact, when the names are its own."""
+        known = model in ("tiny", "tiny@1", self.compiled.model_digest) and system == SYSTEM
+        if not known or record not in (None, self.compiled.record_digest):
+            raise RequestRefused(f"model: no compiled model {model!r}")
+        return self.compiled
+
+
+@dataclass
+class TinySystem:
+    """Counts what it does; hooks let a test fail, wait or interfere inside the work."""
+
+    answered: int = 0
+    proved: int = 0
+    on_answer: Callable[[Tick], None] = lambda tick: None
+    on_prove: Callable[[Tick], None] = lambda tick: None
+    forge: bool = False
+
+    def answer(
+        self, compiled: Compiled, inputs: Sequence[Tensor], salt: bytes, limits: Limits, tick: Tick
+    ) -> Answer:
+        """The sum."""
+        self.on_answer(tick)
+        self.answered += 1
+        return Answer(run_sum(inputs), commit_public(inputs))
+
+    def prove(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Tensor],
+        salt: bytes,
+        root: bytes,
+        limits: Limits,
+        tick: Tick,
+    ) -> Proof:
+        """The hash, or a wrong one."""
+        self.on_prove(tick)
+        self.proved += 1
+        outputs = run_sum(inputs)
+        made = seal(bytes(32) if self.forge else root, inputs, outputs)
+        return Proof(outputs, {"seal": made}, {})
+
+
+def check(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None:
+    """What the verifier would do for this system: parse, recompute, compare."""
+    try:
+        bundle = parse_bundle(draft.read_bytes())
+    except VerificationError as error:
+        raise TryAgain(f"the proof did not pass its own check: {error}") from error
+    root = bundle.path.root(bundle.statement.digest())
+    if bundle.inputs is None or bundle.proof != {
+        "seal": seal(root, bundle.inputs, run_sum(bundle.inputs))
+    }:
+        raise TryAgain("the proof did not pass its own check: wrong seal")
+    if bundle.statement.nonce != policy.nonce or bundle.outputs != policy.outputs:
+        raise TryAgain("the proof did not pass its own check: about something else")
+
+
+def no_preview(compiled: Compiled, inputs: tuple[Tensor, ...]) -> Preview:
+    """There is no float model behind the sum."""
+    return Preview((), "", "the tiny system has no float model")
+
+
+@dataclass
+class Clock:
+    """A clock that a test sets, in milliseconds."""
+
+    now: int = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@dataclass
+class Shop:
+    """A queue and a bench over the same database, in this process, with the tiny system."""
+
+    config: Config
+    database: Database
+    clock: Clock = field(default_factory=Clock)
+    system: TinySystem = field(default_factory=TinySystem)
+    catalogue: TinyCatalogue = field(default_factory=TinyCatalogue)
+
+    @property
+    def store(self) -> BundleStore:
+        """The store of bundles."""
+        return BundleStore(self.config.bundles)
+
+    @property
+    def queue(self) -> Queue:
+        """What callers use."""
+        return Queue(self.config, self.database, self.catalogue, self.store, self.clock)
+
+    def bench(self, worker: str = "w1") -> Bench:
+        """What workers use."""
+        return Bench(
+            config=self.config,
+            database=self.database,
+            catalogue=self.catalogue,
+            store=self.store,
+            holder=this_process(worker),
+            clock=self.clock,
+            preview=no_preview,
+            check=check,
+            systems={SYSTEM: self.system},
+        )
+
+
+@dataclass
+class SlowTiny(TinySystem):
+    """For real workers: waits in a child process and writes down each beginning and end."""
+
+    def prove(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Tensor],
+        salt: bytes,
+        root: bytes,
+        limits: Limits,
+        tick: Tick,
+    ) -> Proof:
+        """Waits TINY_SECONDS in a child, ticking."""
+        log = Path(os.environ["TINY_LOG"])
+        _note(log, {"event": "begin", "pid": os.getpid(), "root": root.hex()})
+        child = subprocess.Popen(["sleep", os.environ.get("TINY_SECONDS", "0")])
+        try:
+            while child.poll() is None:
+                tick("proving", None)
+                time.sleep(0.05)
+        finally:
+            child.kill()
+            child.wait()
+        _note(log, {"event": "end", "pid": os.getpid(), "root": root.hex()})
+        return super().prove(compiled, inputs, salt, root, limits, tick)
+
+
+def _note(log: Path, event: dict[str, object]) -> None:
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(event) + "\n")
