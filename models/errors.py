@@ -4,11 +4,18 @@
 class ModelError(Exception):
     """A model, its data or its store cannot be used; the message is one line for a person.
 
-    It says what was expected and what came.
+    It says what was expected and what came. Names out of files may hold line breaks and
+    terminal codes, so whatever cannot be printed becomes a space here, once for all.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_printable(message))
 
 
 def one_line(error: Exception) -> str:
-    """What another library said, on one line of printable characters, at most 300 of them."""
-    text = "".join(character if character.isprintable() else " " for character in str(error))
-    return " ".join(text.split())[:300] or type(error).__name__
+    """What another library said, on one line, at most 300 characters."""
+    return " ".join(_printable(str(error)).split())[:300] or type(error).__name__
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
