@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from avow.models.catalogue import ZOO, add_zoo_model, zoo_card, zoo_names
@@ -59,7 +60,6 @@ def test_held_out_rows_are_others_than_calibration(name: str) -> None:
 @pytest.mark.parametrize("name", ZOO_NAMES)
 def test_another_model_does_not_pass_for_this_one(name: str, tmp_path: Path) -> None:
     """A model whose first weights are zeroed must miss the card's figure."""
-    onnx = pytest.importorskip("onnx")
     proto = onnx.load(ZOO / name / "model.onnx")
     for tensor in proto.graph.initializer:
         if tensor.name.endswith("weight"):
@@ -87,8 +87,13 @@ def test_taking_in(name: str, tmp_path: Path) -> None:
     reason="training needs the [train] extra",
 )
 def test_training_again_gives_the_same_models(tmp_path: Path) -> None:
-    from avow.models.zoo.train import main
+    from avow.models.zoo.train import RECIPES, main
 
+    for recipe in RECIPES:
+        split = recipe.split()
+        training = {row.tobytes() for row in split.training}
+        assert not training & {row.tobytes() for row in split.held_out}
+        assert training >= {row.tobytes() for row in split.calibration}
     assert main([str(tmp_path)]) == 0
     for name in ZOO_NAMES:
         made = json.loads((tmp_path / name / "card.json").read_text())
