@@ -19,6 +19,10 @@ class Limits:
     name_characters: int = 200
     text_characters: int = 4096
     merkle_depth: int = 16
+    program_bytes: int = 16 * 2**20
+    program_operations: int = 2**16
+    blob_elements: int = 2**28
+    activation_elements: int = 2**28
 
 
 LIMITS = Limits()

@@ -54,7 +54,7 @@ _CODES = {
 _TYPE_NAMES = tuple(kind.value for kind in ElementType)
 
 
-def check_shape(shape: Sequence[int], what: str) -> int:
+def check_shape(shape: Sequence[int], what: str, max_elements: int = LIMITS.tensor_elements) -> int:
     """Return the element count of `shape`; refuse ranks and sizes beyond the limits."""
     if len(shape) > LIMITS.tensor_rank:
         raise VerificationError("parse", f"{what} has rank {len(shape)}, at most 8 is allowed")
@@ -63,9 +63,9 @@ def check_shape(shape: Sequence[int], what: str) -> int:
         if not 1 <= dimension < 2**32:
             raise VerificationError("parse", f"{what} has a dimension of {dimension}")
         count *= dimension
-    if count > LIMITS.tensor_elements:
+    if count > max_elements:
         raise VerificationError(
-            "parse", f"{what} has {count} elements, at most {LIMITS.tensor_elements} are allowed"
+            "parse", f"{what} has {count} elements, at most {max_elements} are allowed"
         )
     return count
 
@@ -129,14 +129,16 @@ class Tensor:
         return cls(element_type, shape, values)
 
 
-def parse_shape(fields: Fields, key: str) -> tuple[int, ...]:
+def parse_shape(
+    fields: Fields, key: str, max_elements: int = LIMITS.tensor_elements
+) -> tuple[int, ...]:
     """Read a shape: a list of positive integers."""
     shape = []
     for dimension in fields.items(key, 0, LIMITS.tensor_rank):
         if isinstance(dimension, bool) or not isinstance(dimension, int):
             raise VerificationError("parse", f"a dimension must be an integer, got {dimension!r}")
         shape.append(dimension)
-    check_shape(shape, key)
+    check_shape(shape, key, max_elements)
     return tuple(shape)
 
 

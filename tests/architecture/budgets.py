@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 CORE_LINES = 2_500
+PROGRAM_LINES = 1_300
 HALF_LINES = 900
 FILE_LINES = 600
 
@@ -37,11 +38,11 @@ def lines(path: Path) -> int:
 
 
 def core_files(verifier: Path) -> list[Path]:
-    """List what an auditor reads whatever the proof system: not chain/, not the halves."""
+    """List what an auditor reads whatever the proof system: not chain/, the halves, the program."""
     return [
         path
         for path in sorted(verifier.rglob("*.py"))
-        if (relative := path.relative_to(verifier)).parts[0] != "chain"
+        if (relative := path.relative_to(verifier)).parts[0] not in ("chain", "program")
         and (relative.parts[0] != "systems" or relative.parts[1] in SHARED)
     ]
 

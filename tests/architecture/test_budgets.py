@@ -6,6 +6,7 @@ from tests.architecture.budgets import (
     CODE,
     CORE_LINES,
     HALF_LINES,
+    PROGRAM_LINES,
     core_files,
     empty_names,
     halves,
@@ -21,6 +22,12 @@ def test_the_verifiers_core_keeps_its_budget() -> None:
     files = core_files(ROOT / "verifier")
     assert ROOT / "verifier" / "verify.py" in files
     assert sum(map(lines, files)) < CORE_LINES
+
+
+def test_the_integer_program_keeps_its_budget() -> None:
+    files = list((ROOT / "verifier" / "program").glob("*.py"))
+    assert ROOT / "verifier" / "program" / "semantics.py" in files
+    assert sum(map(lines, files)) < PROGRAM_LINES
 
 
 def test_each_proof_systems_half_keeps_its_budget() -> None:

@@ -1,0 +1,1 @@
+"""The integer program: the one exact meaning of a compiled model."""
