@@ -73,7 +73,7 @@ abstract contract MarketWorld is TestBase {
     }
 
     function enrich(address account) internal {
-        token.transfer(account, WEALTH / 10);
+        assertTrue(token.transfer(account, WEALTH / 10), "transfer");
         vm.prank(account);
         token.approve(address(market), type(uint256).max);
         vm.prank(account);
