@@ -1,5 +1,7 @@
 """The errors of this room and how any room's error becomes one line."""
 
+from avow.models.errors import ModelError
+
 
 class ApiError(Exception):
     """Base of this room's errors; the message says what was expected and what came."""
@@ -24,4 +26,6 @@ def describe(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         name = f"{error.filename}: " if error.filename else ""
         return one_line(f"{name}{error.strerror}")
-    return one_line(str(error)) or type(error).__name__
+    # A model's refusal names every node that is not supported, however many there are.
+    limit = 1_000_000 if isinstance(error, ModelError) else 600
+    return one_line(str(error), limit) or type(error).__name__

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from avow.api.cli.main import main
 from avow.models.catalogue import ZOO
 from avow.verifier.records import parse_model_record
+from tests.models.operator_graphs import graph
 from tests.models.samples import linear, npz, write
 
 pytestmark = pytest.mark.usefixtures("avow_home")
@@ -124,6 +126,18 @@ def test_refusals(terminal: Terminal, folder: Path) -> None:
     assert "means" not in terminal.refused("show", "0x1234")
     shape = ("--input", "1x", "--output", str(folder / "o.onnx"))
     assert "an input is written like 1x64" in terminal.refused("export", "some:Class", *shape)
+
+
+def test_every_unsupported_node_is_printed(terminal: Terminal, folder: Path) -> None:
+    nodes = [helper.make_node("Trilu", ["x"], ["x0"], "step 0")]
+    nodes += [helper.make_node("Trilu", [f"x{at}"], [f"x{at + 1}"], f"step {at + 1}")
+              for at in range(98)]  # fmt: skip
+    nodes.append(helper.make_node("Relu", ["x98"], ["y"], "last"))
+    path = write(folder / "long.onnx", graph(nodes, (4, 4)).SerializeToString())
+    line = terminal.refused("add", str(path), "--calibration", str(folder / "cal.npz"))
+    assert line.startswith("long.onnx: 99 unsupported nodes: 'step 0' (Trilu: ")
+    assert all(f"'step {at}' (Trilu: " in line for at in range(99))
+    assert "last" not in line
 
 
 def test_damaged_store_is_a_warning_in_the_list(

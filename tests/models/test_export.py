@@ -91,7 +91,7 @@ def test_export_with_weights(folder: Path) -> None:
         ("some_networks:nn", "is not a class derived from torch.nn.Module"),
         ("some_networks:Sized", "must be buildable without arguments: TypeError"),
         ("some_networks:Line", "torch could not export the module: RuntimeError"),
-        ("some_networks:Memory", r"unsupported nodes: .*\(LSTM: not among"),
+        ("some_networks:Memory", r"1 unsupported node: .*\(LSTM: not among"),
     ],
 )
 def test_refused_exports(folder: Path, target: str, message: str) -> None:
