@@ -17,6 +17,8 @@ EXACT_SCALE_LIMIT = 12
 STEPS_ACROSS_RANGE = 4096
 MARGIN = 0.25
 GREATEST_SCALE = 60
+# A word that a command line can mean: no slash (a path), no @ (before the version), no space.
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 _RANGE = re.compile(rf"(?:(?P<name>[^=]+)=)?(?P<low>{_NUMBER}):(?P<high>{_NUMBER})")
 
@@ -59,6 +61,12 @@ def derive_record(
     Raises `ModelError` for a range of an unknown input, calibration outside its range, or a
     name that no record may hold.
     """
+    for what, word in (("name", identity.name), ("version", identity.version)):
+        if not _WORD.fullmatch(word) or word.endswith(".onnx"):
+            raise ModelError(
+                f"a model's {what} has 1 to 100 letters, digits and . _ + -, got {word[:120]!r}; "
+                f"choose one with --{what}"
+            )
     known = [port.name for port in model.inputs]
     for one in ranges:
         if one.name is not None and one.name not in known:

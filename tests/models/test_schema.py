@@ -92,12 +92,22 @@ def test_refused_declarations(ranges: tuple[Range, ...], scale: int | None, mess
         record_for(0.0, 1.0, ranges=ranges, scale=scale)
 
 
-@pytest.mark.parametrize("name", ["", "x" * 201, "zażółć", "a\nb"])
-def test_names_that_no_record_may_hold(name: str) -> None:
+@pytest.mark.parametrize(
+    "word", ["", "x" * 101, "zażółć", "a\nb", "a/b", "a@1", "two words", "-x", "m.onnx"]
+)
+def test_names_that_nobody_could_say(word: str) -> None:
     model = parse_model(linear().SerializeToString(), "m.onnx")
-    identity = Identity(name, "1", "MIT", bytes(20))
+    with pytest.raises(ModelError, match=r"a model's name has 1 to 100 .* --name"):
+        derive_record(model, rows_of(0, 1), Identity(word, "1", "MIT", bytes(20)), (), None)
+    with pytest.raises(ModelError, match=r"a model's version has 1 to 100 .* --version"):
+        derive_record(model, rows_of(0, 1), Identity("m", word, "MIT", bytes(20)), (), None)
+
+
+@pytest.mark.parametrize("licence", ["", "x" * 201, "zażółć", "a\nb"])
+def test_licences_that_no_record_may_hold(licence: str) -> None:
+    model = parse_model(linear().SerializeToString(), "m.onnx")
     with pytest.raises(ModelError, match="no valid model record"):
-        derive_record(model, rows_of(0, 1), identity, (), None)
+        derive_record(model, rows_of(0, 1), Identity("m", "1", licence, bytes(20)), (), None)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from avow.models.data import load_rows
 from avow.models.infer import evaluate
 from avow.models.load import load_model
 from avow.models.store import ModelStore
+from tests.conftest import ROOT
 from tests.models.samples import ZOO_NAMES
 
 # Without torch only the committed files can be checked; the floors are below what was measured.
@@ -38,6 +39,17 @@ def test_card_tells_what_is_measured(name: str) -> None:
     assert result.correct / result.rows >= FLOORS[name]
     percent = f"{100 * result.correct / result.rows:.2f} %"
     assert percent in (folder / "card.md").read_text()
+
+
+@pytest.mark.parametrize("name", ZOO_NAMES)
+def test_the_reference_repeats_the_card(name: str) -> None:
+    card = zoo_card(name)
+    (line,) = [
+        line
+        for line in (ROOT / "docs" / "reference" / "models.md").read_text().splitlines()
+        if line.startswith(f"| `{name}` |")
+    ]
+    assert line.endswith(f"| {card.held_out_correct} of {card.held_out_rows} |")
 
 
 @pytest.mark.parametrize("name", ZOO_NAMES)
