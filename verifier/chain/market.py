@@ -1,9 +1,9 @@
 """The market of a deployment: orders read, written and followed."""
 
-from avow.verifier.chain.client import Chain, Receipt, checksum
+from avow.verifier.chain.client import Chain, Log, Receipt, checksum
 from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deployment import Deployment
-from avow.verifier.chain.errors import InsufficientFunds, Reverted, RpcRefused
+from avow.verifier.chain.errors import ChainError, InsufficientFunds, Reverted, RpcRefused
 from avow.verifier.chain.events import READ, MarketEvent, parse_event
 from avow.verifier.chain.orders import Leg, Order, OrderTerms, parse_leg, parse_order
 from avow.verifier.chain.signer import Signer
@@ -127,11 +127,22 @@ class Market:
                     raise
                 width = max(1, (end - first + 1) // 2)
                 continue
-            for log in logs:
-                name = self._name(log.raw["topics"][0]) if log.raw["topics"] else None
-                if name is not None:
-                    found.append(parse_event(self.contract, name, log))
+            found += self._parse(logs)
             first = end + 1
+        return found
+
+    def _parse(self, logs: list[Log]) -> list[MarketEvent]:
+        found = []
+        for log in logs:
+            name = self._name(log.raw["topics"][0]) if log.raw["topics"] else None
+            if name is None:
+                continue
+            try:
+                found.append(parse_event(self.contract, name, log))
+            except ChainError:
+                # Text that is no UTF-8, an unknown commitment scheme: whoever wrote such an
+                # event must not be able to stop everybody who reads the market.
+                continue
         return found
 
     def _name(self, topic: bytes) -> str | None:

@@ -142,6 +142,36 @@ class Registry:
             )
         return Registered(key, selector, known.verifier)
 
+    def differs(
+        self, model_key: bytes, selector: bytes, model: ModelRecord, record: SystemRecord
+    ) -> str | None:
+        """What the registry holds otherwise than these records say; None when it is all the same.
+
+        Anybody may register a digest under an account of its own, with a verifier contract that
+        refuses everything: only what is equal in every field can be proven and settled.
+        """
+        found = self._find("modelOf", "ModelUnknown", model_key)
+        system = self._find("systemOf", "SystemUnknown", model_key, selector)
+        if found is None or system is None:
+            return "the model or its system is not registered"
+        wanted = _system(record, model, unchecksum(system.verifier), str(system.uri))
+        pairs = {
+            "model digest": (bytes(found.digest), model.digest()),
+            "input schema": (_plain_schemas(found.inputs), _schemas(model.inputs)),
+            "system": (system.system, record.system),
+            "record digest": (bytes(system.recordDigest), record.digest()),
+            "program": (bytes(system.program), record.program),
+            "key": (bytes(system.key), record.key),
+            "verifier code": (bytes(system.verifierCodehash), record.evm_codehash),
+            "input scheme": (system.inputScheme, wanted[6]),
+            "output schema": (_plain_schemas(system.outputs), _schemas(record.outputs)),
+            "layout": (bytes(system.proofLayout), wanted[8]),
+        }
+        for name, (registered, expected) in pairs.items():
+            if registered != expected:
+                return f"another {name} is registered"
+        return None
+
     def _add_system(
         self,
         signer: Signer,
@@ -230,6 +260,10 @@ def _creation_code(path: Path) -> bytes:
 
 def _schemas(specs: tuple[TensorSpec, ...]) -> list[tuple[int, list[int]]]:
     return [(spec.element_type.code, list(spec.shape)) for spec in specs]
+
+
+def _plain_schemas(raw: Any) -> list[tuple[int, list[int]]]:
+    return [(int(item.elementType), [int(size) for size in item.shape]) for item in raw]
 
 
 def _version(model: ModelRecord, royalty: Royalty, uri: str) -> tuple[Any, ...]:

@@ -1,0 +1,105 @@
+"""Getting a bundle from where its provider says it is, without trusting the place."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from avow.prover.errors import ProverError
+from avow.verifier.limits import LIMITS
+
+
+class BundleUnavailable(ProverError):
+    """A bundle could not be fetched; a later attempt may succeed unless `final` is set."""
+
+    def __init__(self, message: str, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRules:
+    """What a fetch may do: sizes in bytes, times in seconds.
+
+    Files are read only inside `file_folder`, and not at all without one: a provider names the
+    place, and must not be able to name any file of this machine.
+    """
+
+    max_bytes: int = LIMITS.bundle_bytes
+    seconds: float = 60.0
+    file_folder: Path | None = None
+
+
+def fetch(uri: str, rules: FetchRules, clock: Callable[[], float] = time.monotonic) -> bytes:
+    """The bytes at an http(s) or file address; raises BundleUnavailable."""
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname
+    except ValueError as error:
+        raise BundleUnavailable(f"bundle: {_shown(uri)} is no address", final=True) from error
+    if parts.scheme == "file" and not host and rules.file_folder is not None:
+        return _read(Path(unquote(parts.path)), rules.file_folder, rules.max_bytes)
+    if parts.scheme not in ("http", "https") or not host:
+        raise BundleUnavailable(
+            f"bundle: expected an http(s) address, got {_shown(uri)}", final=True
+        )
+    try:
+        return _download(uri, rules, clock)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise BundleUnavailable(f"bundle: {_shown(uri)}: {said}") from error
+
+
+def _download(uri: str, rules: FetchRules, clock: Callable[[], float]) -> bytes:
+    ends = clock() + rules.seconds
+    timeout = httpx.Timeout(min(rules.seconds, 15.0))
+    # Redirects are not followed: the address on chain is the one that was agreed to. Proxies of
+    # the environment and compression are off, so that size and route are what they seem.
+    with (
+        httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as client,
+        client.stream("GET", uri, headers={"Accept-Encoding": "identity"}) as response,
+    ):
+        if response.status_code != httpx.codes.OK:
+            raise BundleUnavailable(
+                f"bundle: {_shown(uri)}: expected status 200, got {response.status_code}"
+            )
+        data = bytearray()
+        for part in response.iter_raw():
+            data += part
+            if len(data) > rules.max_bytes:
+                raise BundleUnavailable(
+                    f"bundle: {_shown(uri)}: more than {rules.max_bytes} bytes", final=True
+                )
+            if clock() > ends:
+                raise BundleUnavailable(
+                    f"bundle: {_shown(uri)}: not complete after {rules.seconds:g} s"
+                )
+        return bytes(data)
+
+
+def _read(path: Path, folder: Path, max_bytes: int) -> bytes:
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(folder.resolve()):
+            raise BundleUnavailable("bundle: the file lies outside the allowed folder", final=True)
+        # Without O_NONBLOCK a named pipe would hold the node for ever.
+        with os.fdopen(os.open(real, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise BundleUnavailable("bundle: expected a plain file", final=True)
+            data = stream.read(max_bytes + 1)
+    except OSError as error:
+        raise BundleUnavailable(f"bundle: the file cannot be read: {error.strerror}") from error
+    if len(data) > max_bytes:
+        raise BundleUnavailable(f"bundle: the file has more than {max_bytes} bytes", final=True)
+    return data
+
+
+def _shown(uri: str) -> str:
+    return repr(uri[:120])

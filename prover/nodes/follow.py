@@ -1,0 +1,45 @@
+"""Reading the market's events once each, through re-organisations and restarts."""
+
+from __future__ import annotations
+
+from avow.prover.nodes.worklist import Cursor, Worklist
+from avow.verifier.chain.market import Market
+
+# What one step reads at most, so that a first start does not hold years of events in memory.
+_BLOCKS_PER_STEP = 10_000
+
+
+class Follower:
+    """Takes a market's events into a worklist, `confirmations` blocks behind the head."""
+
+    def __init__(self, market: Market, worklist: Worklist, confirmations: int) -> None:
+        self._market = market
+        self._worklist = worklist
+        self._confirmations = confirmations
+
+    def sync(self) -> bool:
+        """Reads on; returns whether anything was read.
+
+        A cursor that the chain no longer has is taken back to the newest one that it still has
+        (to the deployment's first block, where it has none), and what follows is read again.
+        """
+        chain = self._market.chain
+        first = self._next()
+        last = min(chain.head().number - self._confirmations, first + _BLOCKS_PER_STEP - 1)
+        if last < first:
+            return False
+        end = chain.block(last)
+        events = self._market.events(first, last)
+        if end is None or chain.block(last) != end:
+            # The chain changed while it was read: what was read may be of either version.
+            return False
+        self._worklist.store(events, Cursor(end.number, end.hash))
+        return True
+
+    def _next(self) -> int:
+        while (cursor := self._worklist.cursor()) is not None:
+            block = self._market.chain.block(cursor.number)
+            if block is not None and block.hash == cursor.hash:
+                return cursor.number + 1
+            self._worklist.rewind(cursor.number)
+        return self._market.deployment.first_block

@@ -1,0 +1,181 @@
+"""What provider and validator share: read on, look at every active order, survive what fails."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from avow.prover.database import Database
+from avow.prover.errors import DatabaseUnavailable, ProverError
+from avow.prover.nodes.follow import Follower
+from avow.prover.nodes.worklist import Seen, Status, Worklist
+from avow.verifier.chain.client import Block
+from avow.verifier.chain.errors import ChainError, RpcRefused, RpcUnavailable
+from avow.verifier.chain.market import Market
+from avow.verifier.chain.orders import Leg, Order
+from avow.verifier.chain.registration import Registry
+from avow.verifier.chain.signer import Signer
+from avow.verifier.errors import VerificationError
+from avow.verifier.fields import to_hex
+from avow.verifier.lifecycle import leg_ends
+
+LOG = logging.getLogger("avow.node")
+# An order that the chain has not had for so many blocks will not come back.
+_GONE_AFTER_BLOCKS = 256
+_LONGEST_PAUSE = 60.0
+
+Wall = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An order as the chain has it at one head; `now` is in Unix seconds.
+
+    `now` is the later of the head's time and the clock's: a chain without traffic stands still.
+    """
+
+    order: Order
+    legs: tuple[Leg, ...]
+    head: Block
+    now: int
+
+    @property
+    def ended(self) -> bool:
+        """Whether every leg has come to its end."""
+        return all(leg_ends(leg.state) for leg in self.legs)
+
+
+class Node(ABC):
+    """One role of one account in one market.
+
+    Nothing that was done is trusted to memory: every step reads from the chain how an order
+    stands and derives the next move. So a step may be cut off anywhere and taken again, and
+    after a re-organisation the same rules hold for the new chain.
+    """
+
+    role: str
+
+    def __init__(
+        self,
+        market: Market,
+        signer: Signer,
+        database: Database,
+        confirmations: int,
+        wall: Wall = time.time,
+    ) -> None:
+        signer.check(market.chain.chain_id)
+        self.market = market
+        self.signer = signer
+        self.registry = Registry(market.chain, market.deployment)
+        self.confirmations = confirmations
+        self._wall = wall
+        name = f"{market.chain.chain_id}:{to_hex(market.contract.address)}"
+        self.worklist = Worklist(database, f"{name}:{self.role}:{to_hex(signer.address)}")
+        self._follower = Follower(market, self.worklist, confirmations)
+        self._pauses: dict[bytes, tuple[float, float]] = {}
+
+    def step(self) -> bool:
+        """Reads on and makes at most one move for each order; whether anything moved.
+
+        Raises RpcUnavailable and DatabaseUnavailable, after which the step is taken again.
+        What goes wrong with one order keeps no other from its turn.
+        """
+        moved = self._follower.sync()
+        for seen in self.worklist.active():
+            moved |= self._guarded(seen)
+        return moved
+
+    @abstractmethod
+    def advance(self, seen: Seen, view: View) -> bool:
+        """Makes the next move for an order that has not ended; whether there was one."""
+
+    @abstractmethod
+    def finish(self, seen: Seen, view: View) -> None:
+        """Called once an order's end lies deep enough, before it leaves the worklist."""
+
+    def concerns(self, view: View) -> str | None:
+        """None while the order is this node's business, else why it is not."""
+        return None
+
+    def view(self, order_id: bytes) -> View | None:
+        """The order as it stands on chain; None when the market has none of this id."""
+        head = self.market.chain.head()
+        order = self.market.order(order_id)
+        if order is None:
+            return None
+        legs = tuple(self.market.leg(order_id, leg) for leg in range(order.leg_count))
+        return View(order, legs, head, max(head.timestamp, int(self._wall())))
+
+    def say(self, order_id: bytes, what: str) -> None:
+        """One line in the log about an order."""
+        LOG.info("role=%s order=%s %s", self.role, to_hex(order_id), what)
+
+    def _guarded(self, seen: Seen) -> bool:
+        until, pause = self._pauses.get(seen.order_id, (0.0, 0.5))
+        if self._wall() < until:
+            return False
+        try:
+            moved = self._look(seen)
+        except (RpcUnavailable, DatabaseUnavailable):
+            raise
+        except (ChainError, ProverError, VerificationError) as error:
+            # Refused by the contract (somebody came first, or it is not due yet), out of gas
+            # money, an earlier transaction under way, ...: looked at again, less and less often.
+            longer = min(2 * pause, _LONGEST_PAUSE)
+            self._pauses[seen.order_id] = (self._wall() + pause, longer)
+            if self.worklist.remark(seen.order_id, str(error)):
+                self.say(seen.order_id, f"waits: {error}")
+            return False
+        self._pauses.pop(seen.order_id, None)
+        return moved
+
+    def _look(self, seen: Seen) -> bool:
+        view = self.view(seen.order_id)
+        if view is None:
+            return self._gone(seen)
+        reason = "it has ended" if view.ended else self.concerns(view)
+        if reason is None:
+            if seen.ended_block is not None:
+                self.worklist.ended(seen.order_id, None)
+            return self.advance(seen, view)
+        if seen.ended_block is None or seen.ended_block > view.head.number:
+            self.worklist.ended(seen.order_id, view.head.number)
+            if self.confirmations:
+                return True
+        elif view.head.number < seen.ended_block + self.confirmations:
+            return False
+        self.finish(seen, view)
+        self.worklist.decide(seen.order_id, Status.DONE, reason)
+        self.say(seen.order_id, f"done: {reason}, {_states(view.legs)}")
+        return True
+
+    def _gone(self, seen: Seen) -> bool:
+        head = self.market.chain.head().number
+        if head < seen.requested_block + _GONE_AFTER_BLOCKS:
+            return False
+        self.worklist.decide(seen.order_id, Status.DONE, "the chain no longer has it")
+        return True
+
+
+def run(node: Node, stop: threading.Event, poll: float = 1.0, longest_pause: float = 30.0) -> None:
+    """Takes steps until `stop` is set; failures of node or database are waited out."""
+    pause = poll
+    while not stop.is_set():
+        try:
+            moved = node.step()
+        except (RpcUnavailable, RpcRefused, DatabaseUnavailable) as error:
+            LOG.warning("role=%s waits %.0f s: %s", node.role, pause, error)
+            stop.wait(pause)
+            pause = min(2 * pause, longest_pause)
+            continue
+        pause = poll
+        if not moved:
+            stop.wait(poll)
+
+
+def _states(legs: Sequence[Leg]) -> str:
+    return ", ".join(leg.state.name.lower() for leg in legs)

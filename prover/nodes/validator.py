@@ -1,0 +1,139 @@
+"""The validator: checks delivered bundles offline, settles the good ones, ends what is overdue."""
+
+from __future__ import annotations
+
+import time
+
+from avow.prover.database import Database
+from avow.prover.nodes.claims import ClaimRefused, check_claim, expected_statement, policy_for
+from avow.prover.nodes.fetch import BundleUnavailable, FetchRules, fetch
+from avow.prover.nodes.node import LOG, Node, View, Wall
+from avow.prover.nodes.worklist import Delivery, Seen
+from avow.verifier.bundle import Bundle, parse_bundle
+from avow.verifier.chain.market import Market
+from avow.verifier.chain.orders import NOBODY, Leg, Order
+from avow.verifier.chain.seals import seal
+from avow.verifier.chain.signer import Signer
+from avow.verifier.errors import VerificationError
+from avow.verifier.fields import to_hex
+from avow.verifier.keccak import keccak256
+from avow.verifier.lifecycle import LegState
+from avow.verifier.verify import verify
+
+_TRIES = 3
+
+
+class Validator(Node):
+    """Does the duty that the market assigns to its account at each lock."""
+
+    role = "validator"
+
+    def __init__(
+        self,
+        market: Market,
+        signer: Signer,
+        database: Database,
+        rules: FetchRules,
+        confirmations: int,
+        allow_unsafe_srs: bool = False,
+        expire_overdue: bool = True,
+        wall: Wall = time.time,
+    ) -> None:
+        super().__init__(market, signer, database, confirmations, wall)
+        self._rules = rules
+        self._allow_unsafe_srs = allow_unsafe_srs
+        self._expire_overdue = expire_overdue
+        self._tried: dict[Delivery, int] = {}
+
+    def concerns(self, view: View) -> str | None:
+        """Others' orders matter only to who ends what is overdue."""
+        if self._expire_overdue or view.order.validator in (NOBODY, self.signer.address):
+            return None
+        return f"{to_hex(view.order.validator)} is its validator"
+
+    def advance(self, seen: Seen, view: View) -> bool:
+        """Ends overdue legs; fetches, verifies and settles delivered ones."""
+        moved = False
+        for index, leg in enumerate(view.legs):
+            if overdue(view.order, leg, view.now):
+                moved |= self._expire(seen, index)
+            elif leg.state is LegState.DELIVERED and view.order.validator == self.signer.address:
+                moved |= self._settle(seen, view, index)
+        return moved
+
+    def finish(self, seen: Seen, view: View) -> None:
+        """Nothing is left to do: the market has credited the duty."""
+
+    def _expire(self, seen: Seen, index: int) -> bool:
+        if not self._expire_overdue:
+            return False
+        receipt = self.market.expire(self.signer, seen.order_id, index)
+        self.say(seen.order_id, f"ended overdue leg {index}, gas {receipt.gas_used}")
+        return True
+
+    def _settle(self, seen: Seen, view: View, index: int) -> bool:
+        delivery = self.worklist.delivery(seen.order_id, index)
+        if delivery is None or delivery.refused:
+            return False
+        try:
+            bundle = self._checked(delivery, view, index)
+        except BundleUnavailable as error:
+            if not error.final:
+                raise
+            return self._refuse(delivery, str(error))
+        except ClaimRefused as error:
+            return self._refuse(delivery, str(error))
+        except VerificationError as error:
+            # A verifier out of memory or time refuses as well; a bad proof is refused every time.
+            tried = self._tried.get(delivery, 0) + 1
+            self._tried[delivery] = tried
+            if tried < _TRIES:
+                raise
+            return self._refuse(delivery, str(error))
+        data = b"".join(tensor.data() for tensor in bundle.outputs)
+        receipt = self.market.settle(
+            self.signer, seen.order_id, index, data, bundle.path, seal(bundle)
+        )
+        self.say(seen.order_id, f"verified and settled leg {index}, gas {receipt.gas_used}")
+        return True
+
+    def _checked(self, delivery: Delivery, view: View, index: int) -> Bundle:
+        """The delivered bundle, fetched and verified offline against the chain's own order."""
+        leg = view.legs[index]
+        if leg.output is None:
+            raise ClaimRefused("the leg was delivered without an output")
+        expected, record = expected_statement(
+            self.market, self.registry, view.order, leg.selector, leg.output
+        )
+        data = fetch(delivery.bundle_uri, self._rules)
+        if keccak256(data) != delivery.bundle_digest:
+            # The place may still come to serve the right bytes.
+            raise BundleUnavailable("bundle: its bytes are not those that were delivered")
+        verdict = verify(data, policy_for(expected, self._allow_unsafe_srs))
+        bundle = parse_bundle(data)
+        check_claim(bundle, expected, record)
+        srs = "" if verdict.srs_safe is not False else " under an unsafe SRS"
+        self.say(delivery.order_id, f"leg {index} is {verdict.assurance.value}{srs}")
+        return bundle
+
+    def _refuse(self, delivery: Delivery, reason: str) -> bool:
+        self.worklist.refuse(delivery, reason)
+        LOG.warning(
+            "role=%s order=%s leg=%d refused: %s",
+            self.role,
+            to_hex(delivery.order_id),
+            delivery.leg,
+            reason,
+        )
+        return True
+
+
+def overdue(order: Order, leg: Leg, now: int) -> bool:
+    """Whether the market lets anybody end this leg at `now`."""
+    if leg.state is LegState.OPEN:
+        return now > order.lock_deadline
+    if leg.state is LegState.LOCKED:
+        return now > leg.deadline
+    if leg.state is LegState.DELIVERED:
+        return now > leg.delivered_at + order.settlement_window
+    return False
