@@ -1,0 +1,1 @@
+"""Compiling models for `ezkl/v1` and running ezkl, always in processes of their own."""

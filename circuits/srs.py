@@ -1,0 +1,199 @@
+"""Structured reference strings as files: reading, checking, importing and making them."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import BinaryIO
+
+from py_ecc.fields import optimized_bn128_FQ as FQ
+from py_ecc.fields import optimized_bn128_FQ2 as FQ2
+from py_ecc.optimized_bn128.optimized_curve import (
+    G1,
+    G2,
+    Z1,
+    add,
+    b,
+    eq,
+    field_modulus,
+    is_on_curve,
+    normalize,
+)
+from py_ecc.optimized_bn128.optimized_pairing import pairing
+
+from avow.circuits.errors import CircuitError
+from avow.circuits.ezkl.child import Limits, run
+from avow.circuits.files import read_json, sha256_file, write_json
+from avow.verifier.errors import VerificationError
+from avow.verifier.fields import to_hex
+from avow.verifier.srs import G2Coordinates, ceremony, parse_tau_g2, srs_digest
+
+MIN_LOGROWS, MAX_LOGROWS = 1, 26
+_POINT = 64
+_TAIL = 256
+_FROM_MONTGOMERY = pow(2**256, -1, field_modulus)
+_SAMPLES = 4
+_FULL_SUM_LOGROWS = 15
+
+Point = tuple[FQ, FQ, FQ]
+
+
+@dataclass(frozen=True, slots=True)
+class SrsFile:
+    """A file of well-formed size whose G1, G2 and tau G2 are points as they should be.
+
+    `digest` names the secret behind it and is the same for every truncation; `sha256` names this
+    file. `made_here` means that a note beside the file says that it was generated locally.
+    """
+
+    path: Path
+    logrows: int
+    tau_g2: G2Coordinates
+    digest: bytes
+    sha256: bytes
+    made_here: bool
+
+    @property
+    def ceremony(self) -> str | None:
+        """The known ceremony that it comes from, if any."""
+        return ceremony(self.digest)
+
+
+def unsafe_note(path: Path) -> Path:
+    """Where generating a string leaves word that its secret was known to this machine."""
+    return path.with_name(f"{path.name}.unsafe.json")
+
+
+def inspect(path: Path) -> SrsFile:
+    """Read a halo2 ParamsKZG file's ends; raises `CircuitError` for anything malformed."""
+    try:
+        if not path.is_file():
+            raise CircuitError(f"expected an SRS file at {path}, found none")
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            head = stream.read(4)
+            logrows = struct.unpack("<I", head)[0] if len(head) == 4 else -1
+            if not MIN_LOGROWS <= logrows <= MAX_LOGROWS or size != _size(logrows):
+                raise CircuitError(
+                    f"{path.name} is no SRS: expected 4 + 2 * 2^k * 64 + 256 bytes with k first, "
+                    f"got {size} bytes and k = {logrows}"
+                )
+            first = stream.read(_POINT)
+            stream.seek(size - _TAIL)
+            tail = stream.read(_TAIL)
+    except OSError as error:
+        raise CircuitError(f"cannot read {path}: {error.strerror}") from error
+    if _coordinates(first) != [int(value) for value in normalize(G1)]:
+        raise CircuitError(f"{path.name} is no SRS of BN254: its first point is not the generator")
+    numbers = _coordinates(tail)
+    if numbers[:4] != _g2_numbers():
+        raise CircuitError(f"{path.name} is no SRS of BN254: its G2 is not the generator")
+    x0, x1, y0, y1 = numbers[4:]
+    try:
+        tau_g2 = parse_tau_g2((x0, x1, y0, y1))
+    except VerificationError as error:
+        raise CircuitError(f"{path.name} cannot be used: {error.message}") from error
+    return SrsFile(
+        path=path,
+        logrows=logrows,
+        tau_g2=tau_g2,
+        digest=srs_digest(tau_g2),
+        sha256=sha256_file(path),
+        made_here=unsafe_note(path).exists(),
+    )
+
+
+def check(srs: SrsFile, samples: int = _SAMPLES, seed: int | None = None) -> list[str]:
+    """Look whether the powers are powers of one tau; returns what was established, line by line.
+
+    Pairings compare the first step and random pairs of neighbours; up to k = 15 the Lagrange
+    points are added up, which must give the generator. A sample finds damage and mix-ups. It does
+    not replace the pinned SHA-256, since a forger would leave the sampled points alone.
+    """
+    rows = 2**srs.logrows
+    tau = _g2_point(srs.tau_g2)
+    random = Random(seed)  # noqa: S311 - which points are sampled is no secret
+    indices = [0, *(random.randrange(rows - 1) for _ in range(samples - 1))]
+    try:
+        with srs.path.open("rb") as stream:
+            for at in indices:
+                here, following = _g1_at(stream, at, srs), _g1_at(stream, at + 1, srs)
+                if pairing(G2, following) != pairing(tau, here):
+                    raise CircuitError(
+                        f"{srs.path.name} is damaged: power {at + 1} is not tau times power {at}"
+                    )
+            said = [f"{len(indices)} of {rows - 1} steps between powers checked by pairings"]
+            if srs.logrows <= _FULL_SUM_LOGROWS:
+                total = Z1
+                for point in _points(stream, 4 + rows * _POINT, rows, srs):
+                    total = add(total, point)
+                if not eq(total, G1):
+                    raise CircuitError(
+                        f"{srs.path.name} is damaged: its Lagrange points do not add up to G1"
+                    )
+                said.append(f"{rows} Lagrange points are on the curve and add up to G1")
+    except OSError as error:
+        raise CircuitError(f"cannot read {srs.path}: {error.strerror}") from error
+    return said
+
+
+def generate(path: Path, logrows: int, limits: Limits) -> SrsFile:
+    """Make a string here, for development: whoever sees this process's memory can forge proofs.
+
+    A note is left beside the file first, so that it is never taken for a safe one.
+    """
+    if not MIN_LOGROWS <= logrows <= MAX_LOGROWS:
+        raise CircuitError(f"logrows lie in [{MIN_LOGROWS}, {MAX_LOGROWS}], got {logrows}")
+    if path.exists():
+        raise CircuitError(f"{path} exists already; choose another name")
+    write_json(unsafe_note(path), {"safe": False, "why": "generated locally, secret was known"})
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        run("gen_srs", {"srs": str(draft.absolute()), "logrows": logrows}, limits)
+        made = inspect(draft)
+        draft.replace(path)
+    except OSError as error:
+        raise CircuitError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    write_json(
+        unsafe_note(path),
+        read_json(unsafe_note(path)) | {"digest": to_hex(made.digest), "logrows": logrows},
+    )
+    return inspect(path)
+
+
+def _size(logrows: int) -> int:
+    return 4 + 2 * (1 << logrows) * _POINT + _TAIL
+
+
+def _coordinates(data: bytes) -> list[int]:
+    numbers = [int.from_bytes(data[at : at + 32], "little") for at in range(0, len(data), 32)]
+    if any(number >= field_modulus for number in numbers):
+        raise CircuitError("the SRS holds a coordinate beyond the field's modulus")
+    return [number * _FROM_MONTGOMERY % field_modulus for number in numbers]
+
+
+def _g2_numbers() -> list[int]:
+    generator = normalize(G2)
+    return [int(generator[axis].coeffs[part]) for axis in (0, 1) for part in (0, 1)]
+
+
+def _g2_point(numbers: G2Coordinates) -> tuple[FQ2, FQ2, FQ2]:
+    x0, x1, y0, y1 = numbers
+    return FQ2([x0, x1]), FQ2([y0, y1]), FQ2.one()
+
+
+def _g1_at(stream: BinaryIO, index: int, srs: SrsFile) -> Point:
+    return next(_points(stream, 4 + index * _POINT, 1, srs))
+
+
+def _points(stream: BinaryIO, offset: int, count: int, srs: SrsFile) -> Iterator[Point]:
+    stream.seek(offset)
+    for _ in range(count):
+        x, y = _coordinates(stream.read(_POINT))
+        point = (FQ(x), FQ(y), FQ(1))
+        if not is_on_curve(point, b) or (x, y) == (0, 0):
+            raise CircuitError(f"{srs.path.name} is damaged: it holds a point off the curve")
+        yield point

@@ -1,0 +1,44 @@
+"""Runs in the child process: bound its resources, let ezkl verify, say one line.
+
+Usage: `python -m avow.verifier.systems.ezkl.inside WORD MEMORY_BYTES CPU_SECONDS` in a folder
+with settings.json, vk.key, srs and proof.json.
+"""
+
+import os
+import resource
+import sys
+from importlib import metadata
+
+from avow.verifier.systems.ezkl.settings import EZKL_VERSION
+
+
+def decide() -> str:
+    """`accepted`, or why not."""
+    try:
+        found = metadata.version("ezkl")
+        import ezkl
+    except ImportError:
+        return "checking ezkl/v1 needs the ezkl package: pip install 'avow-verifier[ezkl]'"
+    if found != EZKL_VERSION:
+        return f"ezkl {EZKL_VERSION} is needed to check this, {found} is installed"
+    try:
+        # It raises instead of returning False; panics are no subclass of Exception.
+        accepted = ezkl.verify("proof.json", "settings.json", "vk.key", "srs", False)
+    except BaseException as error:
+        reason = " ".join(str(error).split())[:200]
+        return f"ezkl refuses the proof: {reason or type(error).__name__}"
+    return "accepted" if accepted is True else "ezkl refuses the proof"
+
+
+def main() -> None:
+    """Set the limits and print WORD and the decision."""
+    word, memory, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    cores = len(os.sched_getaffinity(0))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds * cores, seconds * cores))
+    print(word, decide(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
