@@ -1,6 +1,7 @@
 """Rows of real numbers for a model, read from an npz file: calibration and held-out data."""
 
 import io
+import warnings
 import zipfile
 from dataclasses import dataclass
 from math import prod
@@ -95,20 +96,17 @@ def _unpack(data: bytes, what: str) -> dict[str, NDArray[np.generic]]:
 def _array(data: bytes, what: str) -> NDArray[np.generic]:
     stream = io.BytesIO(data)
     try:
-        version = np.lib.format.read_magic(stream)
-        if version == (1, 0):
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-        elif version == (2, 0):
-            shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-        else:
-            raise ModelError(f"{what} has npy version {version}, expected 1.0 or 2.0")
+        shape, fortran, dtype = _header(stream, what)
     except ModelError:
         raise
     except Exception as error:
         # The header is a Python literal: damaged ones raise ValueError, SyntaxError, TypeError...
         raise ModelError(f"{what} has no readable npy header") from error
-    if dtype.kind not in "fiu":
-        raise ModelError(f"{what} must hold real numbers, got {dtype.kind!r} ({dtype})"[:300])
+    if dtype.kind not in "fiu" or dtype.itemsize > 8:
+        raise ModelError(
+            f"{what} must hold real numbers of 64 bits or less, got {dtype.kind!r} "
+            f"({str(dtype)[:100]})"
+        )
     body = data[stream.tell() :]
     if any(dimension < 0 for dimension in shape) or prod(shape) * dtype.itemsize != len(body):
         raise ModelError(
@@ -117,6 +115,18 @@ def _array(data: bytes, what: str) -> NDArray[np.generic]:
     if not body:
         raise ModelError(f"{what} of shape {list(shape)} is empty")
     return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _header(stream: io.BytesIO, what: str) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    with warnings.catch_warnings():
+        # Odd headers make Python and numpy warn on stderr; what is odd is refused instead.
+        warnings.simplefilter("error")
+        version = np.lib.format.read_magic(stream)
+        if version == (1, 0):
+            return np.lib.format.read_array_header_1_0(stream)
+        if version == (2, 0):
+            return np.lib.format.read_array_header_2_0(stream)
+    raise ModelError(f"{what} has npy version {version}, expected 1.0 or 2.0")
 
 
 def _check(array: NDArray[np.generic], port: Port, what: str) -> NDArray[np.float64]:
