@@ -47,7 +47,7 @@ def parse_lenient(data: bytes, max_bytes: int, what: str) -> Json:
         raise VerificationError(
             "parse", f"{what} may have at most {max_bytes} bytes, it has {len(data)}"
         )
-    _check_nesting(data, what)
+    check_nesting(data, what)
     try:
         text = data.decode("utf-8")
         value: Json = json.loads(
@@ -65,8 +65,11 @@ def parse_lenient(data: bytes, max_bytes: int, what: str) -> Json:
     return value
 
 
-def _check_nesting(data: bytes, what: str) -> None:
-    # Before json sees it: a deep nest overflows the C stack where the recursion limit is raised.
+def check_nesting(data: bytes, what: str) -> None:
+    """Refuse JSON text nested too deeply, before a parser sees it.
+
+    Needed because py_ecc raises the recursion limit, past which json overflows the C stack.
+    """
     depth, in_text, after_backslash = 0, False, -1
     for match in _STRUCTURE.finditer(data):
         mark, at = match.group(), match.start()

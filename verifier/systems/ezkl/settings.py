@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from avow.verifier.canonical import check_nesting
 from avow.verifier.errors import VerificationError
 from avow.verifier.records import InputVisibility, WeightVisibility
 
@@ -89,6 +90,7 @@ def _dump(value: object) -> str:
 def _load(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_SETTINGS_BYTES:
         raise VerificationError("proof", f"settings of {len(data)} bytes are too large")
+    check_nesting(data, "settings")
     try:
         value = json.loads(
             data.decode("ascii"), object_pairs_hook=_unique, parse_constant=_no_constant
