@@ -9,7 +9,7 @@ import {
     SystemVersion
 } from "./interfaces/IModelRegistry.sol";
 import {CommitmentScheme} from "./types/Commitment.sol";
-import {TensorLib} from "./types/Tensor.sol";
+import {TensorLib, TensorSchema} from "./types/Tensor.sol";
 
 /// @title Immutable model versions and their proof systems
 /// @notice Nobody governs this contract: what is registered stays, and only its owner can deprecate it.
@@ -46,7 +46,7 @@ contract ModelRegistry is IModelRegistry {
         version.owner = msg.sender;
         version.royaltyReceiver = registration.royaltyReceiver;
         version.royaltyBps = registration.royaltyBps;
-        version.inputs = registration.inputs;
+        _store(version.inputs, registration.inputs);
         version.uri = registration.uri;
         emit ModelRegistered(modelKey, msg.sender, registration.digest, registration.uri);
     }
@@ -68,7 +68,7 @@ contract ModelRegistry is IModelRegistry {
         version.verifier = registration.verifier;
         version.verifierCodehash = registration.verifierCodehash;
         version.inputScheme = registration.inputScheme;
-        version.outputs = registration.outputs;
+        _store(version.outputs, registration.outputs);
         version.proofLayout = registration.proofLayout;
         version.uri = registration.uri;
         emit SystemAdded(
@@ -120,6 +120,12 @@ contract ModelRegistry is IModelRegistry {
     /// @inheritdoc IModelRegistry
     function selectorOf(string calldata system) public pure returns (bytes4) {
         return bytes4(keccak256(bytes(system)));
+    }
+
+    function _store(TensorSchema[] storage stored, TensorSchema[] calldata schemas) private {
+        for (uint256 i; i < schemas.length; ++i) {
+            stored.push(schemas[i]);
+        }
     }
 
     function _existing(bytes32 modelKey) private view returns (ModelVersion storage version) {

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
-import {ModelVersion, SystemVersion} from "../interfaces/IModelRegistry.sol";
+import {SystemVersion} from "../interfaces/IModelRegistry.sol";
 import {Commitment, CommitmentScheme} from "../types/Commitment.sol";
 import {Leg, LegState, Order} from "../types/Order.sol";
 import {Statement, StatementLib} from "../types/Statement.sol";
@@ -58,11 +58,10 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         if (block.timestamp > deadline) revert SettlementDeadlinePassed(orderId, index, deadline);
         bool punctual = _checkTurn(orderId, index, order, leg);
 
-        bytes32 statementDigest = _checkProof(orderId, order, leg, output, path, seal);
+        bytes32 statementDigest = _checkProof(orderId, index, output, path, seal);
 
         leg.state = LegState.Settled;
-        Payout memory payout = _pay(orderId, index, order, punctual);
-        emit LegSettled(orderId, order.provider, msg.sender, index, statementDigest, output, payout);
+        _pay(orderId, index, order, punctual, statementDigest, output);
         _callBack(orderId, index, order, leg, output);
     }
 
@@ -134,21 +133,30 @@ abstract contract Settlement is CallbackDesk, EIP712 {
 
     function _checkProof(
         bytes32 orderId,
-        Order storage order,
-        Leg storage leg,
+        uint8 index,
         bytes calldata output,
         StatementPath calldata path,
         bytes calldata seal
     ) private view returns (bytes32 statementDigest) {
+        Statement memory statement = _claim(orderId, index, output);
+        statementDigest = StatementLib.digest(statement, _domainSeparatorV4());
+        bytes32 root = StatementTree.root(statementDigest, path);
+        (bool accepted, bytes memory reason) = router.verify(_orders[orderId].modelKey, statement, root, seal);
+        if (!accepted) revert ProofRefused(reason);
+    }
+
+    /// @dev The statement of a delivered leg whose output has these bytes.
+    function _claim(bytes32 orderId, uint8 index, bytes calldata output)
+        private
+        view
+        returns (Statement memory)
+    {
+        Order storage order = _orders[orderId];
+        Leg storage leg = _legs[orderId][index];
         SystemVersion memory system = registry.systemOf(order.modelKey, leg.selector);
         bytes32 found = TensorLib.digest(system.outputs, output);
         if (found != leg.outputValue) revert OutputDiffers(leg.outputValue, found);
-        Statement memory statement =
-            _statement(orderId, order, system, order.provider, Commitment(leg.outputScheme, leg.outputValue));
-        statementDigest = StatementLib.digest(statement, _domainSeparatorV4());
-        (bool accepted, bytes memory reason) =
-            router.verify(order.modelKey, statement, StatementTree.root(statementDigest, path), seal);
-        if (!accepted) revert ProofRefused(reason);
+        return _statement(orderId, order, system, order.provider, Commitment(leg.outputScheme, found));
     }
 
     function _statement(
@@ -172,23 +180,34 @@ abstract contract Settlement is CallbackDesk, EIP712 {
     }
 
     /// @dev The provider takes what the other shares and rounding leave, so the shares sum to the price.
-    function _pay(bytes32 orderId, uint8 index, Order storage order, bool punctual)
+    function _pay(
+        bytes32 orderId,
+        uint8 index,
+        Order storage order,
+        bool punctual,
+        bytes32 statementDigest,
+        bytes calldata output
+    ) private {
+        Payout memory payout = _payout(_legAmount(orderId, order.price, index), order, punctual);
+        _credit(order.provider, payout.provider);
+        _credit(order.validator, payout.validator);
+        _credit(registry.modelOf(order.modelKey).royaltyReceiver, payout.royalty);
+        _credit(treasury, payout.treasury);
+        emit LegSettled(orderId, order.provider, msg.sender, index, statementDigest, output, payout);
+        _returnBond(orderId, index, order);
+    }
+
+    function _payout(uint256 amount, Order storage order, bool punctual)
         private
+        view
         returns (Payout memory payout)
     {
-        uint256 amount = _legAmount(orderId, order.price, index);
         uint256 duty = amount * order.validatorBps / 10_000;
         payout.royalty = amount * order.royaltyBps / 10_000;
         payout.treasury = amount * order.treasuryBps / 10_000;
         payout.provider = amount - duty - payout.royalty - payout.treasury;
         if (punctual) payout.validator = duty;
         else payout.treasury += duty;
-        ModelVersion memory model = registry.modelOf(order.modelKey);
-        _credit(order.provider, payout.provider);
-        _credit(order.validator, payout.validator);
-        _credit(model.royaltyReceiver, payout.royalty);
-        _credit(treasury, payout.treasury);
-        _returnBond(orderId, index, order);
     }
 
     function _returnBond(bytes32 orderId, uint8 index, Order storage order) private {

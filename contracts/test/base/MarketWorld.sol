@@ -14,11 +14,11 @@ import {Commitment, CommitmentScheme} from "../../src/types/Commitment.sol";
 import {Callback, LegRequest, LegState, OrderRequest} from "../../src/types/Order.sol";
 import {StatementPath, StatementTree} from "../../src/types/StatementTree.sol";
 import {MockHalo2Verifier} from "../mocks/MockHalo2Verifier.sol";
+import {Deployment} from "./Deployment.sol";
 import {EzklFixture} from "./EzklFixture.sol";
-import {TestBase} from "./TestBase.sol";
 
 /// @notice A deployed market with a model of two systems, actors with tokens, and orders in every state.
-abstract contract MarketWorld is TestBase {
+abstract contract MarketWorld is Deployment {
     uint256 internal constant START = 1_800_000_000;
     uint128 internal constant PRICE = 1_000_003;
     uint128 internal constant BOND = 500_001;
@@ -51,16 +51,16 @@ abstract contract MarketWorld is TestBase {
 
     function setUpWorld() internal {
         vm.warp(START);
-        token = new PaymentToken(address(this), WEALTH * 10);
-        registry = new ModelRegistry();
-        adapter = new EzklAdapter(registry);
+        token = newToken(address(this), WEALTH * 10);
+        registry = newRegistry();
+        adapter = newAdapter(registry);
         halo2 = new MockHalo2Verifier();
         RouterEntryConfig[] memory entries = new RouterEntryConfig[](2);
         entries[0] = entryConfig("ezkl/v1");
         entries[1] = entryConfig("ezkl/test-twin");
-        router = new ProofRouter(GOVERNOR, GUARDIAN, entries);
-        validators = new ValidatorSet(token, 1000, 1 days, GOVERNOR);
-        market = new Market(
+        router = newRouter(GOVERNOR, GUARDIAN, entries);
+        validators = newValidators(address(token), 1000, 1 days, GOVERNOR);
+        market = newMarket(
             MarketConfig(token, registry, router, validators, GOVERNOR, GUARDIAN, TREASURY),
             defaultParameters()
         );

@@ -46,6 +46,7 @@ interface Vm {
         returns (bytes32[] memory);
     function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
     function toString(uint256 value) external pure returns (string memory);
+    function deployCode(string calldata artifact, bytes calldata arguments) external returns (address);
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
     function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function parseBytes32(string calldata text) external pure returns (bytes32);

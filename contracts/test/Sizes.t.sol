@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {MarketWorld} from "./base/MarketWorld.sol";
+
+/// @notice Bytecode sizes as they are deployed; the limit of EIP-170 is 24,576 bytes.
+contract SizesTest is MarketWorld {
+    function setUp() public {
+        setUpWorld();
+    }
+
+    function test_deployedCodeSizesAreTheRecordedOnes() public {
+        _record("code of the market, bytes", address(market));
+        _record("code of the model registry, bytes", address(registry));
+        _record("code of the proof router, bytes", address(router));
+        _record("code of the ezkl adapter, bytes", address(adapter));
+        _record("code of the validator set, bytes", address(validators));
+    }
+
+    function _record(string memory sentence, address deployed) private {
+        assertAtMost(deployed.code.length, 24_576, sentence);
+        vm.snapshotValue("sizes", sentence, deployed.code.length);
+    }
+}
