@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from py_ecc.optimized_bn128.optimized_curve import field_modulus
-
 from avow.circuits.errors import CircuitError
 from avow.circuits.srs import SrsFile, inspect, unsafe_note
+from avow.verifier.curves import field_modulus
 
 _MAGIC = b"ptau"
 _HEADER, _TAU_G1, _TAU_G2, _LAGRANGE_G1 = 1, 2, 3, 12

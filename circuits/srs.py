@@ -7,9 +7,12 @@ from pathlib import Path
 from random import Random
 from typing import BinaryIO
 
-from py_ecc.fields import optimized_bn128_FQ as FQ
-from py_ecc.fields import optimized_bn128_FQ2 as FQ2
-from py_ecc.optimized_bn128.optimized_curve import (
+from avow.circuits.errors import CircuitError
+from avow.circuits.ezkl.child import Limits, run
+from avow.circuits.files import read_json, sha256_file, write_json
+from avow.verifier.curves import (
+    FQ,
+    FQ2,
     G1,
     G2,
     Z1,
@@ -19,12 +22,8 @@ from py_ecc.optimized_bn128.optimized_curve import (
     field_modulus,
     is_on_curve,
     normalize,
+    pairing,
 )
-from py_ecc.optimized_bn128.optimized_pairing import pairing
-
-from avow.circuits.errors import CircuitError
-from avow.circuits.ezkl.child import Limits, run
-from avow.circuits.files import read_json, sha256_file, write_json
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 from avow.verifier.srs import G2Coordinates, ceremony, parse_tau_g2, srs_digest

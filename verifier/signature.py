@@ -1,7 +1,6 @@
 """The owner's signature under a record, checked without a wallet."""
 
-from py_ecc.secp256k1 import secp256k1
-
+from avow.verifier.curves import secp256k1
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import keccak256
 

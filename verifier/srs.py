@@ -1,8 +1,8 @@
 """Which structured reference string a proof rests on, and which are known to be safe."""
 
-from py_ecc.fields import optimized_bn128_FQ as FQ
-from py_ecc.fields import optimized_bn128_FQ2 as FQ2
-from py_ecc.optimized_bn128.optimized_curve import (
+from avow.verifier.curves import (
+    FQ,
+    FQ2,
     G1,
     G2,
     b2,
@@ -13,7 +13,6 @@ from py_ecc.optimized_bn128.optimized_curve import (
     multiply,
     normalize,
 )
-
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import keccak256, tag
 

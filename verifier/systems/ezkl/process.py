@@ -8,8 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from py_ecc.optimized_bn128.optimized_curve import G2, field_modulus, normalize
-
+from avow.verifier.curves import G2, field_modulus, normalize
 from avow.verifier.errors import VerificationError
 from avow.verifier.srs import G2Coordinates
 from avow.verifier.systems.ezkl.field import to_ezkl_hex
