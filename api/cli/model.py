@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from avow.api.cli.model_check import check
 from avow.models.catalogue import NO_OWNER, add_zoo_model, resolve, zoo_card, zoo_names
 from avow.models.errors import ModelError
 from avow.models.export import export_class, parse_input_shape
@@ -181,6 +182,9 @@ def _fidelity_text(fidelity: Fidelity) -> str:
         f"error at most {fidelity.max_error}, on average {fidelity.mean_error}"
     )
     return figures if fidelity.sufficient else f"fidelity insufficient ({figures})"
+
+
+model.add_command(check)
 
 
 def _store() -> ModelStore:

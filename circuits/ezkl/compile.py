@@ -137,15 +137,12 @@ class _Build:
         return record.digest().hex()
 
     def _graph(self) -> None:
+        # Quick and a pure function, so that it is done again each time: another version of this
+        # package may graft otherwise.
         record, visibility = self._source.record, self._options.wishes.input
-
-        def action() -> None:
-            data = graft(self._source.model.data, record.inputs, visibility)
-            write_file(self._path(names.GRAPH), data)
-
-        specs = [spec.to_json() for spec in record.inputs]
-        depends = {"onnx": to_hex(record.onnx_sha256), "specs": specs, "input": visibility.value}
-        self._bench.step("graph", depends, (names.GRAPH,), action)
+        write_file(
+            self._path(names.GRAPH), graft(self._source.model.data, record.inputs, visibility)
+        )
 
     def _settings(self) -> bytes:
         wishes = self._options.wishes

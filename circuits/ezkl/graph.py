@@ -85,7 +85,7 @@ def _entry_nodes(graph: GraphProto, specs: Sequence[TensorSpec], width: int) -> 
         nodes += [
             make_node("Cast", [source], [real], name=real, to=TensorProto.FLOAT),
             make_node("Mul", [real, unit], [scaled], name=scaled),
-            make_node("Reshape", [scaled, shape], [spec.name], name=shape),
+            make_node("Reshape", [scaled, shape], [spec.name], name=f"{PREFIX}input_{index}"),
         ]
         at += size
     return nodes

@@ -1,0 +1,115 @@
+"""`avow srs`: making, importing, inspecting and checking structured reference strings."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from avow.circuits.srs import SrsFile
+
+FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def srs() -> None:
+    """Obtain structured reference strings.
+
+    A proof is only as good as the secret behind the string that its key was made with: whoever
+    knows it can prove anything. Take the string of a public ceremony and pin its SHA-256.
+    """
+
+
+@srs.command()
+@click.argument("output", type=FILE)
+@click.option(
+    "--logrows", type=int, required=True, help="The file serves circuits up to 2^LOGROWS."
+)
+def generate(output: Path, logrows: int) -> None:
+    """Make an UNSAFE string in OUTPUT, for development.
+
+    A note beside the file keeps it from ever being called safe.
+    """
+    from avow.circuits.ezkl.child import Limits
+    from avow.circuits.srs import generate as make
+
+    click.echo(
+        "avow: warning: UNSAFE SRS: its secret is known to this machine, so proofs can be forged; "
+        "for development only",
+        err=True,
+    )
+    _print(make(output, logrows, Limits()))
+
+
+@srs.command(name="import")
+@click.argument("source", type=FILE)
+@click.argument("output", type=FILE)
+@click.option("--logrows", type=int, help="Keep only 2^LOGROWS powers; by default all.")
+def import_ptau(source: Path, output: Path, logrows: int | None) -> None:
+    """Turn SOURCE, a prepared .ptau file of snarkjs, into OUTPUT.
+
+    Compare SOURCE's published hash yourself before; the points are copied as they are.
+    """
+    from avow.circuits.ptau import convert
+
+    _print(convert(source, output, logrows))
+
+
+@srs.command(name="inspect")
+@click.argument("path", metavar="FILE", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def inspect_file(path: Path, as_json: bool) -> None:
+    """Show a file's size, digests and the ceremony that it comes from."""
+    from avow.circuits.srs import inspect
+
+    found = inspect(path)
+    if as_json:
+        click.echo(json.dumps(_description(found), indent=2))
+    else:
+        _print(found)
+
+
+@srs.command()
+@click.argument("path", metavar="FILE", type=FILE)
+@click.option("--sha256", metavar="SHA256", help="Refuse any other file.")
+@click.option("--samples", type=click.IntRange(1, 10_000), default=8, show_default=True)
+def check(path: Path, sha256: str | None, samples: int) -> None:
+    """Check a file's points on a sample of pairings."""
+    from avow.circuits.errors import CircuitError
+    from avow.circuits.srs import check as look
+    from avow.circuits.srs import inspect
+
+    found = inspect(path)
+    if sha256 is not None and sha256.lower().removeprefix("0x") != found.sha256.hex():
+        raise CircuitError(
+            f"{path.name}: SHA-256 {sha256[:80]} expected, it has {found.sha256.hex()}"
+        )
+    for line in look(found, samples):
+        click.echo(f"  {line}")
+    _print(found)
+
+
+def _origin(found: "SrsFile") -> str:
+    if found.made_here:
+        return "UNSAFE: generated locally"
+    return found.ceremony or "unknown: trust it only if you know its SHA-256 from elsewhere"
+
+
+def _description(found: "SrsFile") -> dict[str, object]:
+    return {
+        "file": str(found.path),
+        "logrows": found.logrows,
+        "digest": f"0x{found.digest.hex()}",
+        "sha256": found.sha256.hex(),
+        "ceremony": found.ceremony or "unknown",
+        "made_here": found.made_here,
+    }
+
+
+def _print(found: "SrsFile") -> None:
+    click.echo(f"{found.path}")
+    click.echo(f"  powers   2^{found.logrows}")
+    click.echo(f"  digest   0x{found.digest.hex()}")
+    click.echo(f"  sha256   {found.sha256.hex()}")
+    click.echo(f"  origin   {_origin(found)}")
