@@ -26,7 +26,8 @@ class Contract:
     def read(self, function: str, *arguments: Any, block: BlockIdentifier = "latest") -> Any:
         """What a view function returns; raises Reverted."""
         with self.chain.speaking(f"{self.name}.{function}"):
-            method = self._web3.get_function_by_name(function)
+            # get_function_by_name forgets decode_tuples.
+            method = self._web3.functions[function]
             return method(*arguments).call(block_identifier=block)
 
     def call(self, function: str, *arguments: Any) -> Call:

@@ -1,0 +1,257 @@
+"""`avow contracts`: deploying the contracts, registering models, looking at what is there."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from avow.api.cli.signing import (
+    ask_password,
+    chain_options,
+    deployment_file,
+    key_options,
+    open_signer,
+    rpc_url,
+)
+
+if TYPE_CHECKING:
+    from avow.verifier.chain.market import Market
+
+_DAY = 86_400
+_UNIT = 10**18
+
+
+@click.group()
+def contracts() -> None:
+    """Deploy the contracts, register models, join the validators, take credit out."""
+
+
+@contracts.command("deploy")
+@chain_options
+@key_options
+@click.option("--token", metavar="ADDRESS", help="ERC-20 to pay with; none: a development token.")
+@click.option("--treasury", metavar="ADDRESS", help="Who is credited the treasury's share.")
+@click.option("--guardian", metavar="ADDRESS", help="Who may pause new orders and verification.")
+@click.option("--timelock-delay", type=click.IntRange(0), default=2 * _DAY, show_default=True)
+@click.option("--unbonding-delay", type=click.IntRange(60), default=_DAY, show_default=True)
+@click.option("--grace-period", type=click.IntRange(10), default=300, show_default=True)
+@click.option("--settlement-window", type=click.IntRange(20), default=3_600, show_default=True)
+@click.option("--minimum-stake", type=click.IntRange(1), default=100 * _UNIT, show_default=True)
+@click.option("--confirmations", type=click.IntRange(0), default=0, show_default=True)
+def deploy_command(
+    rpc: str | None,
+    deployment: Path | None,
+    keystore: Path | None,
+    password_file: Path | None,
+    token: str | None,
+    treasury: str | None,
+    guardian: str | None,
+    timelock_delay: int,
+    unbonding_delay: int,
+    grace_period: int,
+    settlement_window: int,
+    minimum_stake: int,
+    confirmations: int,
+) -> None:
+    """Deploy every contract and write the deployment file; run again after an interruption.
+
+    Delays and periods are in seconds, the stake in token units. The key's account pays the gas,
+    proposes through the timelock, and is guardian and treasury unless others are named.
+    """
+    from avow.prover.config import from_environment
+    from avow.verifier.chain.client import Chain
+    from avow.verifier.chain.deploy import MarketTerms, Settings, deploy
+    from avow.verifier.chain.transactions import Patience
+
+    config = from_environment()
+    signer = open_signer(config, keystore, password_file)
+    chain = Chain(rpc_url(config, rpc))
+    path = deployment_file(deployment, chain.chain_id)
+    settings = Settings(
+        token=_address("--token", token),
+        treasury=_address("--treasury", treasury),
+        guardian=_address("--guardian", guardian),
+        timelock_delay=timelock_delay,
+        minimum_stake=minimum_stake,
+        unbonding_delay=unbonding_delay,
+        terms=MarketTerms(grace_period=grace_period, settlement_window=settlement_window),
+    )
+    patience = Patience(confirmations=confirmations)
+    deploy(chain, signer, path, settings, click.echo, patience)
+    click.echo(f"chain {chain.chain_id}: {path}")
+
+
+@contracts.command("register")
+@click.argument("model")
+@click.option(
+    "--artifact",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Artifact folder (default: the only one compiled for MODEL and --system).",
+)
+@click.option("--system", default="ezkl/v1", show_default=True, help="Proof system.")
+@click.option("--royalty-bps", type=click.IntRange(0, 10_000), default=0, show_default=True)
+@click.option("--royalty-receiver", metavar="ADDRESS", help="Default: the registering account.")
+@click.option("--model-uri", default="", help="Where the model record can be obtained.")
+@click.option("--system-uri", default="", help="Where the system record can be obtained.")
+@chain_options
+@key_options
+def register_command(
+    model: str,
+    artifact: Path | None,
+    system: str,
+    royalty_bps: int,
+    royalty_receiver: str | None,
+    model_uri: str,
+    system_uri: str,
+    rpc: str | None,
+    deployment: Path | None,
+    keystore: Path | None,
+    password_file: Path | None,
+) -> None:
+    """Register MODEL (a name or digest) as compiled, with its verifier contract.
+
+    What is registered can never be changed. Run again, it adds what is missing and prints the
+    model's key, which orders name.
+    """
+    from avow.prover.catalogue import FolderCatalogue
+    from avow.prover.config import from_environment
+    from avow.verifier.chain.registration import Royalty, read_artifact
+    from avow.verifier.fields import to_hex
+
+    config = from_environment()
+    signer = open_signer(config, keystore, password_file)
+    market = _market(rpc, deployment)
+    if artifact is None:
+        artifact = FolderCatalogue(config.artifacts, config.models).find(model, system, None).folder
+    compiled = read_artifact(artifact)
+    if model not in (compiled.model.name, to_hex(compiled.model.digest())):
+        raise click.BadParameter(
+            f"{artifact} is of {compiled.model.name!r}, not {model!r}", param_hint="--artifact"
+        )
+    receiver = _address("--royalty-receiver", royalty_receiver) or signer.address
+    royalty = Royalty(receiver, royalty_bps) if royalty_bps else Royalty()
+    registry = _registry(market)
+    registered = registry.register(signer, compiled, royalty, model_uri, system_uri, click.echo)
+    click.echo(f"model key {to_hex(registered.model_key)}")
+
+
+@contracts.command("status")
+@chain_options
+@click.option("--account", metavar="ADDRESS", help="Show this account's tokens and credit too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status_command(
+    rpc: str | None, deployment: Path | None, account: str | None, as_json: bool
+) -> None:
+    """Check a deployment file against its chain and show what is there."""
+    from avow.verifier.chain.client import checksum
+
+    market = _market(rpc, deployment)
+    head = market.chain.head()
+    value: dict[str, Any] = {
+        "chain_id": market.chain.chain_id,
+        "head": head.number,
+        "contracts": {
+            name: checksum(placed.address) for name, placed in market.deployment.contracts
+        },
+        "validators": int(market.validators.read("count")),
+        "paused": bool(market.contract.read("paused")),
+    }
+    if account is not None:
+        address = _address("--account", account) or bytes(20)
+        value["account"] = {
+            "address": checksum(address),
+            "tokens": str(market.tokens(address)),
+            "credit": str(market.credit(address)),
+            "validator": market.is_validator(address),
+        }
+    if as_json:
+        click.echo(json.dumps(value, indent=2))
+        return
+    click.echo(f"chain {value['chain_id']}, block {head.number}: every contract has its code")
+    for name, address_text in value["contracts"].items():
+        click.echo(f"  {name:13} {address_text}")
+    paused = ", new orders are paused" if value["paused"] else ""
+    click.echo(f"{value['validators']} validator(s){paused}")
+    for key, item in value.get("account", {}).items():
+        click.echo(f"  {key:13} {item}")
+
+
+@contracts.command("stake")
+@click.argument("amount", type=click.IntRange(1))
+@chain_options
+@key_options
+def stake_command(
+    amount: int,
+    rpc: str | None,
+    deployment: Path | None,
+    keystore: Path | None,
+    password_file: Path | None,
+) -> None:
+    """Stake AMOUNT token units and join the rotation of validators."""
+    from avow.prover.config import from_environment
+
+    signer = open_signer(from_environment(), keystore, password_file)
+    receipt = _market(rpc, deployment).join_validators(signer, amount)
+    click.echo(f"{signer.shown} is a validator, gas {receipt.gas_used}")
+
+
+@contracts.command("withdraw")
+@chain_options
+@key_options
+def withdraw_command(
+    rpc: str | None, deployment: Path | None, keystore: Path | None, password_file: Path | None
+) -> None:
+    """Pay the account's credit at the market out to it."""
+    from avow.prover.config import from_environment
+
+    signer = open_signer(from_environment(), keystore, password_file)
+    market = _market(rpc, deployment)
+    amount = market.credit(signer.address)
+    receipt = market.withdraw(signer)
+    click.echo(f"{amount} token units paid to {signer.shown}, gas {receipt.gas_used}")
+
+
+@contracts.command("keystore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--password-file", type=click.Path(path_type=Path, dir_okay=False))
+def keystore_command(file: Path, password_file: Path | None) -> None:
+    """Make a new key and write it, encrypted, to FILE; prints its address.
+
+    With AVOW_PRIVATE_KEY set, that key is encrypted instead of a new one.
+    """
+    from avow.prover.config import from_environment
+    from avow.verifier.chain.signer import write_keystore
+
+    key = from_environment().private_key or secrets.token_hex(32)
+    signer = write_keystore(file, key, ask_password(password_file, confirm=True))
+    click.echo(signer.shown)
+
+
+def _market(rpc: str | None, deployment: Path | None) -> "Market":
+    from avow.prover.config import from_environment
+    from avow.prover.nodes.start import open_market
+    from avow.verifier.chain.client import Chain
+
+    url = rpc_url(from_environment(), rpc)
+    path = deployment if deployment is not None else deployment_file(None, Chain(url).chain_id)
+    return open_market(url, path)
+
+
+def _registry(market: "Market") -> Any:
+    from avow.verifier.chain.registration import Registry
+
+    return Registry(market.chain, market.deployment)
+
+
+def _address(option: str, text: str | None) -> bytes | None:
+    from eth_utils.address import is_address, to_canonical_address
+
+    if text is None:
+        return None
+    if not is_address(text):
+        raise click.BadParameter(
+            f"expected 0x and 40 hexadecimal digits, got {text[:60]!r}", param_hint=option
+        )
+    return bytes(to_canonical_address(text))

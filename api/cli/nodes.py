@@ -1,0 +1,192 @@
+"""`avow provider` and `avow validator`: the two nodes, until they are stopped."""
+
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from avow.api.cli.signing import (
+    chain_options,
+    deployment_file,
+    key_options,
+    open_signer,
+    rpc_url,
+)
+
+if TYPE_CHECKING:
+    from avow.prover.config import Config
+    from avow.prover.nodes.node import Node
+    from avow.verifier.chain.market import Market
+    from avow.verifier.chain.signer import Signer
+
+_CONFIRMATIONS = click.option(
+    "--confirmations",
+    type=click.IntRange(0, 1_000),
+    default=3,
+    show_default=True,
+    help="Blocks on top of an order before it is acted on, and of an end before it is noted.",
+)
+_ONCE = click.option("--once", is_flag=True, help="Do what is due now, then end.")
+_POLL = click.option(
+    "--poll", type=click.FloatRange(0.05, 600), default=1.0, show_default=True, help="Seconds."
+)
+
+
+@click.command("provider")
+@chain_options
+@key_options
+@click.option(
+    "--min-price",
+    "prices",
+    metavar="[MODEL=]UNITS",
+    multiple=True,
+    help="Least price in token units, for one model or for all; may be repeated.",
+)
+@click.option(
+    "--bundle-url",
+    metavar="URL",
+    help="Public address of this API; without it a validator must share the machine.",
+)
+@click.option(
+    "--first-proof-seconds",
+    type=click.FloatRange(1),
+    default=120.0,
+    show_default=True,
+    help="What a proof is taken to last until one was measured here.",
+)
+@_CONFIRMATIONS
+@_POLL
+@_ONCE
+def provider(
+    rpc: str | None,
+    deployment: Path | None,
+    keystore: Path | None,
+    password_file: Path | None,
+    prices: tuple[str, ...],
+    bundle_url: str | None,
+    first_proof_seconds: float,
+    confirmations: int,
+    poll: float,
+    once: bool,
+) -> None:
+    """Serve a market's orders: lock, prove through the queue, deliver, and be paid.
+
+    Serves the models compiled in this installation. Workers (`avow worker`) do the proving.
+    """
+    from avow.prover.nodes.start import ProviderOptions, open_provider
+
+    least, by_model = _prices(prices)
+    config, market, signer = _open(rpc, deployment, keystore, password_file)
+    options = ProviderOptions(least, by_model, confirmations, first_proof_seconds, bundle_url)
+    _run(open_provider(config, market, signer, options), poll, once)
+
+
+@click.command("validator")
+@chain_options
+@key_options
+@click.option(
+    "--stake",
+    type=click.IntRange(1),
+    metavar="UNITS",
+    help="Join the validators with this stake first, unless a member already.",
+)
+@click.option(
+    "--bundle-files",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Read file:// bundles, but only inside this folder (default: http and https only).",
+)
+@click.option("--fetch-seconds", type=click.FloatRange(1, 3_600), default=60.0, show_default=True)
+@click.option(
+    "--allow-unsafe-srs",
+    is_flag=True,
+    help="Submit proofs under a locally made SRS, whose maker can forge (development only).",
+)
+@click.option("--no-expire", is_flag=True, help="Leave overdue orders to others.")
+@_CONFIRMATIONS
+@_POLL
+@_ONCE
+def validator(
+    rpc: str | None,
+    deployment: Path | None,
+    keystore: Path | None,
+    password_file: Path | None,
+    stake: int | None,
+    bundle_files: Path | None,
+    fetch_seconds: float,
+    allow_unsafe_srs: bool,
+    no_expire: bool,
+    confirmations: int,
+    poll: float,
+    once: bool,
+) -> None:
+    """Check the bundles assigned to this account offline, and settle the good ones.
+
+    Also ends overdue orders, so that requesters have their money back.
+    """
+    from avow.prover.nodes.start import ValidatorOptions, open_validator
+
+    config, market, signer = _open(rpc, deployment, keystore, password_file)
+    if allow_unsafe_srs:
+        config = replace(config, allow_unsafe_srs=True)
+    if stake is not None and not market.is_validator(signer.address):
+        market.join_validators(signer, stake)
+    options = ValidatorOptions(confirmations, not no_expire, fetch_seconds, bundle_files)
+    _run(open_validator(config, market, signer, options), poll, once)
+
+
+def _open(
+    rpc: str | None, deployment: Path | None, keystore: Path | None, password_file: Path | None
+) -> "tuple[Config, Market, Signer]":
+    from avow.prover.config import from_environment
+    from avow.prover.nodes.start import open_market, set_up_logging
+    from avow.verifier.chain.client import Chain
+
+    set_up_logging()
+    config = from_environment()
+    signer = open_signer(config, keystore, password_file)
+    url = rpc_url(config, rpc)
+    path = deployment if deployment is not None else deployment_file(None, Chain(url).chain_id)
+    return config, open_market(url, path), signer
+
+
+def _run(node: "Node", poll: float, once: bool) -> None:
+    from avow.prover.nodes.node import LOG, run
+
+    LOG.info(
+        "role=%s ready chain=%d account=%s",
+        node.role,
+        node.market.chain.chain_id,
+        node.signer.shown,
+    )
+    if once:
+        while node.step():
+            pass
+        return
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    run(node, stop, poll)
+
+
+def _prices(texts: tuple[str, ...]) -> tuple[int, dict[str, int]]:
+    """The default and the per-model least prices; one unit where nothing is said."""
+    default, by_model = 1, {}
+    for text in texts:
+        name, separator, number = text.rpartition("=")
+        if not number.isascii() or not number.isdigit() or (separator and not name):
+            raise click.BadParameter(
+                f"expected [MODEL=]UNITS, got {text[:60]!r}", param_hint="--min-price"
+            )
+        if name:
+            by_model[name] = int(number)
+        else:
+            default = int(number)
+    return default, by_model

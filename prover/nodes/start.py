@@ -1,0 +1,109 @@
+"""Opening a node from a configuration: chain, market, key, database, queue."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from avow.prover.catalogue import FolderCatalogue
+from avow.prover.config import Config
+from avow.prover.database import open_database
+from avow.prover.nodes.fetch import FetchRules
+from avow.prover.nodes.offers import Pricing
+from avow.prover.nodes.pace import Pace
+from avow.prover.nodes.provider import Provider
+from avow.prover.nodes.validator import Validator
+from avow.prover.queue import Queue
+from avow.prover.store import BundleStore
+from avow.verifier.chain.client import Chain
+from avow.verifier.chain.deployment import read_deployment
+from avow.verifier.chain.market import Market
+from avow.verifier.chain.signer import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderOptions:
+    """What an operator chooses; prices in token units, times in seconds.
+
+    `bundle_url` is the public address of this installation's API; without it bundles are named
+    by their file, which only a validator on the same machine can read.
+    """
+
+    least_price: int
+    least_by_model: Mapping[str, int]
+    confirmations: int
+    first_proof_seconds: float
+    bundle_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorOptions:
+    """What an operator chooses. `bundle_files` is the one folder from which files may be read."""
+
+    confirmations: int
+    expire_overdue: bool
+    fetch_seconds: float
+    bundle_files: Path | None
+
+
+def open_market(url: str, deployment: Path) -> Market:
+    """The market of a deployment file, checked against the chain behind `url`."""
+    placed = read_deployment(deployment)
+    chain = Chain(url, placed.chain_id)
+    placed.check(chain)
+    return Market(chain, placed)
+
+
+def open_provider(
+    config: Config, market: Market, signer: Signer, options: ProviderOptions
+) -> Provider:
+    """A provider over this configuration's database and artifacts."""
+    database = open_database(config.database_url)
+    catalogue = FolderCatalogue(config.artifacts, config.models)
+    bundles = config.bundles.absolute()
+
+    def address(statement: bytes) -> str:
+        if options.bundle_url is not None:
+            return f"{options.bundle_url.rstrip('/')}/v1/bundles/0x{statement.hex()}"
+        return (bundles / f"{statement.hex()}.avow.json").as_uri()
+
+    return Provider(
+        market=market,
+        signer=signer,
+        database=database,
+        queue=Queue(config, database, catalogue, BundleStore(config.bundles)),
+        catalogue=catalogue.all,
+        pricing=Pricing(options.least_price, options.least_by_model),
+        pace=Pace(database, config.concurrency, options.first_proof_seconds),
+        address=address,
+        confirmations=options.confirmations,
+    )
+
+
+def open_validator(
+    config: Config, market: Market, signer: Signer, options: ValidatorOptions
+) -> Validator:
+    """A validator over this configuration's database."""
+    return Validator(
+        market=market,
+        signer=signer,
+        database=open_database(config.database_url),
+        rules=FetchRules(seconds=options.fetch_seconds, file_folder=options.bundle_files),
+        confirmations=options.confirmations,
+        allow_unsafe_srs=config.allow_unsafe_srs,
+        expire_overdue=options.expire_overdue,
+    )
+
+
+def set_up_logging() -> None:
+    """One line per event on stderr; keys, inputs and answers never enter it."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s level=%(levelname)s logger=%(name)s %(message)s",
+    )
+    for chatty in ("alembic", "httpx", "httpcore", "urllib3", "web3"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

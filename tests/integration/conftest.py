@@ -1,0 +1,51 @@
+"""A development chain with everything deployed, restored after each test."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from avow.verifier.chain.anvil import Anvil, find_anvil, running_anvil
+from avow.verifier.chain.errors import AnvilUnavailable
+from avow.verifier.systems import SYSTEMS
+from tests.integration.mock_ezkl import SYSTEM, MockChecking
+from tests.integration.town import Town, build
+
+CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
+
+
+@pytest.fixture(scope="session")
+def contracts_folder() -> Path:
+    """The contracts' folder with its npm packages; without them, fail where CI=true, else skip."""
+    try:
+        find_anvil(CONTRACTS)
+    except AnvilUnavailable as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"with CI=true the npm packages must be there: {error}")
+        pytest.skip(str(error))
+    return CONTRACTS
+
+
+@pytest.fixture(scope="session")
+def anvil(contracts_folder: Path) -> Iterator[Anvil]:
+    """One development chain for all tests."""
+    with running_anvil(contracts_folder) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def founded(anvil: Anvil, contracts_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """The chain with contracts, a validator and the mock model; changed by no test for long."""
+    return build(anvil.url, contracts_folder, tmp_path_factory.mktemp("deployment"))
+
+
+@pytest.fixture
+def town(founded: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    """The founded chain, with a job database of its own; the chain is put back afterwards."""
+    monkeypatch.setitem(SYSTEMS, SYSTEM, MockChecking())
+    town = founded.with_home(tmp_path)
+    snapshot = town.rpc("evm_snapshot")
+    yield town
+    town.close()
+    assert town.rpc("evm_revert", snapshot)
