@@ -1,0 +1,1 @@
+"""The integer program run by machines: files, intervals, the reference and the fast executor."""
