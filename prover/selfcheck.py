@@ -68,7 +68,7 @@ def policy_json(policy: Policy) -> Json:
 def _run(arguments: list[str], limits: Limits, tick: Tick) -> tuple[int, str]:
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter on our own files
-            [sys.executable, "-m", "avow.verifier", *arguments],
+            [sys.executable, "-P", "-m", "avow.verifier", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -35,7 +35,7 @@ _STOP_SECONDS = 20.0
 RESEND_MS = 300_000
 
 Command = Sequence[str]
-_LABOURER = (sys.executable, "-m", "avow.prover.labourer")
+_LABOURER = (sys.executable, "-P", "-m", "avow.prover.labourer")
 
 
 class Worker:

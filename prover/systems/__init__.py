@@ -1,5 +1,6 @@
 """The proof systems that this installation can prove with: a literal table, closed on purpose."""
 
+from avow.prover.systems.ezkl import EzklProver
 from avow.prover.systems.system import ProvingSystem
 
-PROVERS: dict[str, ProvingSystem] = {}
+PROVERS: dict[str, ProvingSystem] = {"ezkl/v1": EzklProver()}

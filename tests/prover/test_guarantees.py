@@ -3,7 +3,8 @@
 import random
 import tempfile
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hypothesis import settings
@@ -12,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from sqlalchemy import func, select
 
 from avow.prover.attempt import attempt
+from avow.prover.catalogue import Compiled
 from avow.prover.config import from_environment
 from avow.prover.database import open_database
 from avow.prover.errors import IllegalTransition
@@ -20,15 +22,39 @@ from avow.prover.leases import Terms
 from avow.prover.outbox import Task, claim_due, mark_sent
 from avow.prover.proving import prove
 from avow.prover.reconcile import reconcile
-from avow.prover.systems.system import Tick
-from avow.prover.tables import AnswerRow, PaymentRow, ProofRow
+from avow.prover.systems.system import Limits, Proof, Tick
+from avow.prover.tables import AnswerRow, LeaseRow, PaymentRow, ProofRow
 from avow.verifier.lifecycle import JOB_TRANSITIONS, JobState, LegState
+from avow.verifier.merkle import leaf
+from avow.verifier.tensor import Tensor
 from tests.prover.crashes import Crash, CrashingDatabase
 from tests.prover.tiny import Shop, TinySystem, request
 
 WORK = {Task.INFER: infer, Task.PROVE: prove}
 RESEND_MS = 60_000
 SETTLING = {JobState.PROVEN, JobState.CHALLENGEABLE}
+
+
+@dataclass
+class WatchedTiny(TinySystem):
+    """Counts proofs of statements whose bundle lies in the store already."""
+
+    stored: Path = Path()
+    recomputed: int = 0
+
+    def prove(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Tensor],
+        salt: bytes,
+        root: bytes,
+        limits: Limits,
+        tick: Tick,
+    ) -> Proof:
+        """As ever, but watched."""
+        names = [path.name.removesuffix(".avow.json") for path in self.stored.glob("[0-9a-f]*")]
+        self.recomputed += root in [leaf(bytes.fromhex(name)) for name in names]
+        return super().prove(compiled, inputs, salt, root, limits, tick)
 
 
 class Guarantees(RuleBasedStateMachine):
@@ -47,14 +73,8 @@ class Guarantees(RuleBasedStateMachine):
         self.sums: dict[str, int] = {}
         self.paid: Counter[str] = Counter()
         self.refunded: set[str] = set()
-        self.recomputed = 0
-        self.shop.system = TinySystem(on_prove=self._count_recomputed)
-        self.proving = ""
-
-    def _count_recomputed(self, _tick: Tick) -> None:
-        with self.shop.database.read() as session:
-            if session.get(ProofRow, (self.proving, 0)) is not None:
-                self.recomputed += 1
+        self.system = WatchedTiny(stored=config.bundles)
+        self.shop.system = self.system
 
     @rule(target=jobs, values=st.lists(st.integers(-80, 80), min_size=4, max_size=4))
     def submit(self, values: list[int]) -> str:
@@ -89,6 +109,25 @@ class Guarantees(RuleBasedStateMachine):
                 mark_sent(session, message.id, now)
 
     @rule()
+    def everybody_works(self) -> None:
+        for _ in range(2):
+            self.relay(None)
+            while self.broker:
+                self._carry_out(self.broker.pop(0), None)
+
+    @rule(at=st.integers(0, 6), after=st.booleans())
+    def a_worker_dies_and_is_noticed(self, at: int, after: bool) -> None:
+        self.relay(None)
+        if self.broker:
+            self._carry_out(self.broker.pop(0), (at, after))
+        self.shop.clock.now += 20_000
+        self.reconciler_runs()
+
+    @rule(job_id=jobs)
+    def is_delivered(self, job_id: str) -> None:
+        self.leg_moves(job_id, LegState.DELIVERED)
+
+    @rule()
     def broker_loses_everything(self) -> None:
         self.broker.clear()
 
@@ -106,7 +145,6 @@ class Guarantees(RuleBasedStateMachine):
 
     def _carry_out(self, message: tuple[str, int, Task], crash: tuple[int, bool] | None) -> None:
         job_id, leg, task = message
-        self.proving = job_id
         bench = self.shop.bench()
         if crash is not None:
             bench = replace(bench, database=CrashingDatabase(self.shop.database.engine, *crash))
@@ -160,7 +198,8 @@ class Guarantees(RuleBasedStateMachine):
             for table in (AnswerRow, ProofRow, PaymentRow):
                 counts = session.execute(select(table.job_id, func.count()).group_by(table.job_id))
                 assert all(count == 1 for _, count in counts)
-        assert self.recomputed == 0
+            assert all(row.attempts <= 4 for row in session.scalars(select(LeaseRow)))
+        assert self.system.recomputed == 0
         assert all(count == 1 for count in self.paid.values())
         assert not self.refunded & set(self.paid)
 
