@@ -42,6 +42,7 @@ def work(config: Config, task: Task, worker: str, bench: Callable[[], Bench]) ->
     signals.worker_ready.connect(_say_ready)
     app.worker_main(
         [
+            "--quiet",
             "worker",
             *("--pool", "prefork"),
             *("--concurrency", str(config.concurrency if task is Task.PROVE else 1)),

@@ -145,6 +145,8 @@ class Worker:
             self._processes[task] = subprocess.Popen(  # noqa: S603 - our own program
                 [*self._labourer, task.value],
                 stdin=subprocess.DEVNULL,
+                # What a caller reads on stdout is the caller's; labourers only ever log.
+                stdout=sys.stderr.fileno(),
                 env=environment,
                 pass_fds=(writer,),
                 start_new_session=True,

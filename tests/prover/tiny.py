@@ -10,6 +10,7 @@ from pathlib import Path
 
 from avow.prover.bench import Bench
 from avow.prover.catalogue import Compiled
+from avow.prover.children import before_exec
 from avow.prover.config import Config
 from avow.prover.database import Database
 from avow.prover.errors import RequestRefused, TryAgain
@@ -210,7 +211,9 @@ class SlowTiny(TinySystem):
         """Waits TINY_SECONDS in a child, ticking."""
         log = Path(os.environ["TINY_LOG"])
         _note(log, {"event": "begin", "pid": os.getpid(), "root": root.hex()})
-        child = subprocess.Popen(["sleep", os.environ.get("TINY_SECONDS", "0")])
+        child = subprocess.Popen(
+            ["sleep", os.environ.get("TINY_SECONDS", "0")], preexec_fn=before_exec()
+        )
         try:
             while child.poll() is None:
                 tick("proving", None)

@@ -1,0 +1,148 @@
+"""Starting a real worker for a test, and seeing to it that nothing of it remains."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from avow.prover.config import Config, as_environment
+from avow.prover.database import Database, open_database
+from avow.prover.job import Job
+from avow.prover.queue import Queue
+from avow.prover.store import BundleStore
+from avow.verifier.lifecycle import JobState
+from tests.prover.tiny import TinyCatalogue
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Waits until something holds; fails with `what` when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+@dataclass
+class RealWorker:
+    """`avow worker` with the tiny system, as a process of its own, and a queue beside it."""
+
+    config: Config
+    seconds: float = 0.0
+    process: subprocess.Popen[bytes] | None = None
+    seen: set[int] = field(default_factory=set)
+
+    @property
+    def log(self) -> Path:
+        """Where the system notes beginnings and ends of proofs."""
+        return self.config.home / "tiny.log"
+
+    @property
+    def stderr(self) -> str:
+        """What the worker logged."""
+        return (self.config.home / "worker.stderr").read_text()
+
+    def open_queue(self) -> tuple[Queue, Database]:
+        """The queue over the worker's database."""
+        database = open_database(self.config.database_url)
+        store = BundleStore(self.config.bundles)
+        return Queue(self.config, database, TinyCatalogue(), store), database
+
+    def start(self, wait: bool = True) -> "RealWorker":
+        """Starts the worker and waits until it is ready."""
+        self.config.home.mkdir(parents=True, exist_ok=True)
+        ready = self.config.home / "ready"
+        ready.unlink(missing_ok=True)
+        paths = [str(ROOT), *(os.path.abspath(path) for path in sys.path if path)]
+        environment = as_environment(self.config, os.environ) | {
+            "READY_FILE": str(ready),
+            "TINY_LOG": str(self.log),
+            "TINY_SECONDS": str(self.seconds),
+            "PYTHONPATH": os.pathsep.join(paths),
+        }
+        with (self.config.home / "worker.stderr").open("ab") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / "tests/prover/tiny_worker.py")],
+                env=environment,
+                stderr=stderr,
+                stdin=subprocess.DEVNULL,
+            )
+        if wait:
+            until(lambda: ready.exists() or self._ended(), 60, "the worker is ready")
+            assert not self._ended(), self.stderr
+        return self
+
+    def family(self) -> list[psutil.Process]:
+        """The worker and every process below it; remembered for `nothing_left`."""
+        assert self.process is not None
+        try:
+            parent = psutil.Process(self.process.pid)
+            found = [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            found = []
+        self.seen |= {process.pid for process in found}
+        return found
+
+    def named(self, text: str) -> list[psutil.Process]:
+        """Processes below the worker whose command line holds `text`."""
+        found = []
+        for process in self.family():
+            try:
+                if text in " ".join(process.cmdline()):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                continue
+        return found
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
+        """Sends a signal, waits, and checks that no process is left."""
+        assert self.process is not None
+        self.family()
+        self.process.send_signal(number)
+        code = self.process.wait(seconds)
+        until(self.nothing_left, 10, f"no process is left of {self.left()}")
+        return code
+
+    def left(self) -> list[str]:
+        """Processes of this worker that still run."""
+        running = []
+        for pid in self.seen:
+            try:
+                process = psutil.Process(pid)
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    running.append(f"{pid} {' '.join(process.cmdline())}")
+            except psutil.NoSuchProcess:
+                continue
+        return running
+
+    def nothing_left(self) -> bool:
+        """Whether no process of this worker runs any more."""
+        return not self.left()
+
+    def events(self, kind: str) -> list[dict[str, object]]:
+        """What the system noted."""
+        if not self.log.exists():
+            return []
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [line for line in lines if line["event"] == kind]
+
+    def wait_for(self, queue: Queue, job_id: str, state: JobState, seconds: float) -> Job:
+        """Waits until a job stands in a state."""
+        until(
+            lambda: queue.status(job_id).state is state,
+            seconds,
+            f"job is {state.value}; {queue.status(job_id)}\n{self.stderr[-3000:]}",
+        )
+        return queue.status(job_id)
+
+    def _ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None

@@ -1,0 +1,30 @@
+"""A labourer process with the tiny system: `python tiny_labourer.py infer|prove`."""
+
+import os
+import sys
+from dataclasses import replace
+from functools import lru_cache
+
+from avow.prover.bench import Bench, open_bench
+from avow.prover.config import from_environment
+from avow.prover.labourer import WORKER_ID, set_up_logging, work
+from avow.prover.outbox import Task
+from tests.prover.tiny import SYSTEM, SlowTiny, TinyCatalogue, check, no_preview
+
+
+@lru_cache(maxsize=1)
+def bench() -> Bench:
+    """The real bench, but with the tiny system."""
+    real = open_bench(from_environment(), os.environ[WORKER_ID])
+    return replace(
+        real,
+        catalogue=TinyCatalogue(),
+        preview=no_preview,
+        check=check,
+        systems={SYSTEM: SlowTiny()},
+    )
+
+
+if __name__ == "__main__":
+    set_up_logging()
+    work(from_environment(), Task(sys.argv[1]), os.environ[WORKER_ID], bench)
