@@ -106,6 +106,11 @@ def install(app: FastAPI) -> None:
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         return answer(HTTPStatus.UNPROCESSABLE_ENTITY, invalid(error))
 
+    @app.exception_handler(Exception)
+    async def _defect(request: Request, error: Exception) -> JSONResponse:
+        # The server logs the traceback; the stranger learns nothing of it.
+        return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of this server; it was logged")
+
     async def _room(request: Request, error: Exception) -> JSONResponse:
         status = next(code for kind, code in _STATUS if isinstance(error, kind))
         headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None

@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "srs": Entry("avow.api.cli.srs", "srs", "Obtain structured reference strings."),
     "job": Entry("avow.api.cli.job", "job", "Submit work and follow it."),
     "worker": Entry("avow.api.cli.worker", "worker", "Answer and prove queued jobs."),
+    "api": Entry("avow.api.cli.api", "api", "Serve the HTTP API alone."),
     "provider": Entry("avow.api.cli.nodes", "provider", "Serve a chain's orders for a price."),
     "validator": Entry("avow.api.cli.nodes", "validator", "Check delivered bundles and settle."),
     "contracts": Entry("avow.api.cli.contracts", "contracts", "Deploy and use the contracts."),

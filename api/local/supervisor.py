@@ -20,7 +20,8 @@ from avow.api.errors import ApiError, one_line
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_GRACE_SECONDS = 10.0
+# The worker takes up to 20 s to give its work back.
+_GRACE_SECONDS = 25.0
 _KILL_SECONDS = 10.0
 _TAIL_BYTES = 4000
 

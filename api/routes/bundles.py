@@ -34,7 +34,7 @@ Statement = Annotated[str, Path(description="Digest: 0x and 64 hexadecimal digit
     "/bundles/{statement}",
     responses={
         200: {"description": "The bundle's canonical bytes.", "content": {MEDIA_TYPE: {}}},
-        **refusals(404, 409, 503),
+        **refusals(404, 409, 422, 503),
     },
 )
 def fetch(statement: Statement, offered: Offered) -> Response:

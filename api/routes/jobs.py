@@ -42,7 +42,7 @@ def submit(body: JobBody, offered: Offered) -> Response:
 
 @router.get(
     "/{job_id}",
-    responses={200: {"description": "The job as it stands.", **_JOB}, **refusals(404, 503)},
+    responses={200: {"description": "The job as it stands.", **_JOB}, **refusals(404, 422, 503)},
 )
 def status(job_id: JobId, offered: Offered) -> Response:
     """State, progress, answer, evidence and history of a job."""
@@ -51,7 +51,7 @@ def status(job_id: JobId, offered: Offered) -> Response:
 
 @router.post(
     "/{job_id}/cancel",
-    responses={200: {"description": "Cancelled.", **_JOB}, **refusals(404, 409, 503)},
+    responses={200: {"description": "Cancelled.", **_JOB}, **refusals(404, 409, 422, 503)},
 )
 def cancel(job_id: JobId, offered: Offered) -> Response:
     """Cancel a job that is not proven yet; a proof under way ends within a second."""
@@ -62,7 +62,7 @@ def cancel(job_id: JobId, offered: Offered) -> Response:
     "/{job_id}/bundle",
     responses={
         200: {"description": "The bundle's canonical bytes.", "content": {MEDIA_TYPE: {}}},
-        **refusals(404, 409, 503),
+        **refusals(404, 409, 422, 503),
     },
 )
 def bundle(job_id: JobId, offered: Offered) -> Response:

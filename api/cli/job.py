@@ -1,0 +1,180 @@
+"""`avow job`: submitting work to this installation's queue and following it."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from avow.api.errors import ApiError
+
+if TYPE_CHECKING:
+    from avow.prover.job import Job
+    from avow.prover.queue import Queue
+    from avow.prover.request import Numbers
+
+_POLL_SECONDS = 0.2
+_INPUT_BYTES = 64 * 2**20
+
+
+@click.group()
+def job() -> None:
+    """Submit work to this installation's queue and follow it."""
+
+
+@job.command()
+@click.argument("model")
+@click.option(
+    "--input",
+    "source",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="npz with arrays named like the model's inputs, or JSON: a list of inputs.",
+)
+@click.option("--row", type=click.IntRange(0), default=0, help="Which row of an npz; 0 if absent.")
+@click.option("--system", default="ezkl/v1", show_default=True, help="Proof system.")
+@click.option("--record", help="Digest of one compiled artifact, where several fit.")
+@click.option("--client-key", help="Submitting again with the same key returns the first job.")
+@click.option("--wait", is_flag=True, help="Follow the job until it is proven or ends.")
+@click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
+def submit(
+    model: str,
+    source: Path,
+    row: int,
+    system: str,
+    record: str | None,
+    client_key: str | None,
+    wait: bool,
+    as_json: bool,
+) -> int:
+    """Ask for MODEL's answer on an input, and for its proof.
+
+    A worker (`avow worker`) does the work; exit status 1 when the job fails with --wait.
+    """
+    from avow.prover.request import Request, request_from
+
+    queue, config = _open()
+    if source.suffix == ".npz":
+        from avow.prover.catalogue import FolderCatalogue
+
+        compiled = FolderCatalogue(config.artifacts, config.models).find(model, system, record)
+        inputs = _row(source, row, compiled.model.inputs)
+        request = Request(model, system, inputs, client_key=client_key, record=record)
+    else:
+        value: dict[str, Any] = {"model": model, "system": system, "inputs": _json(source)}
+        if client_key is not None:
+            value["client_key"] = client_key
+        if record is not None:
+            value["record"] = record
+        request = request_from(value)
+    found = queue.submit(request)
+    if wait:
+        found = _follow(queue, found.id)
+    _print(found, as_json)
+    return int(wait and found.state.value != "proven")
+
+
+@job.command()
+@click.argument("job_id")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(job_id: str, as_json: bool) -> None:
+    """Show a job: state, answer, evidence, history."""
+    _print(_open()[0].status(job_id), as_json)
+
+
+@job.command(name="list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+def list_jobs(limit: int) -> None:
+    """List the newest jobs."""
+    for found in _open()[0].jobs(limit=limit):
+        click.echo(f"{found.id}  {found.state.value:13}  {found.model[:18]}...  {found.reason}")
+
+
+@job.command()
+@click.argument("job_id")
+def cancel(job_id: str) -> None:
+    """Cancel a job that is not proven yet."""
+    _print(_open()[0].cancel(job_id), False)
+
+
+@job.command()
+@click.argument("job_id")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="File to write.")
+def bundle(job_id: str, output: Path) -> None:
+    """Write a proven job's bundle to a file, for `avow verify`."""
+    data = _open()[0].bundle(job_id)
+    try:
+        output.write_bytes(data)
+    except OSError:
+        # Half a bundle must not look like one.
+        if output.is_file():
+            output.unlink()
+        raise
+    click.echo(f"wrote {output} ({len(data)} bytes)")
+
+
+def _open() -> "tuple[Queue, Any]":
+    from avow.prover.config import from_environment
+    from avow.prover.queue import open_queue
+
+    config = from_environment()
+    return open_queue(config), config
+
+
+def _row(source: Path, row: int, specs: Any) -> "tuple[Numbers, ...]":
+    from avow.models.data import load_rows
+    from avow.models.load import Port
+    from avow.prover.request import Numbers
+
+    rows = load_rows(source, tuple(Port(spec.name, spec.shape) for spec in specs))
+    if row >= len(rows):
+        raise ApiError(f"--row: {source} has {len(rows)} rows, from 0; got {row}")
+    return tuple(
+        Numbers(spec.shape, tuple(array[row].reshape(-1).tolist()), True)
+        for spec, array in zip(specs, rows.inputs, strict=True)
+    )
+
+
+def _json(source: Path) -> Any:
+    from avow.api.bodies import parse_json
+    from avow.api.problems import Problem
+
+    with source.open("rb") as stream:
+        data = stream.read(_INPUT_BYTES + 1)
+    if len(data) > _INPUT_BYTES:
+        raise ApiError(f"{source}: at most {_INPUT_BYTES} bytes are read, it has more")
+    try:
+        return parse_json(data)
+    except Problem as problem:
+        raise ApiError(f"{source}: {problem.detail}") from problem
+
+
+def _follow(queue: "Queue", job_id: str) -> "Job":
+    from avow.verifier.lifecycle import JobState, job_ends
+
+    shown = ""
+    while True:
+        found = queue.status(job_id)
+        progress = found.progress
+        now = f"{found.state.value}: {progress.stage} {progress.percent} %" if progress else ""
+        if now != shown and now:
+            click.echo(now, err=True)
+        shown = now
+        if found.state is JobState.PROVEN or job_ends(found.state):
+            return found
+        time.sleep(_POLL_SECONDS)
+
+
+def _print(found: "Job", as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+        return
+    click.echo(f"{found.id}  {found.state.value}: {found.reason}")
+    if found.answer is not None:
+        for spec, reals in zip(found.answer.specs, found.answer.reals(), strict=True):
+            numbers = ", ".join(f"{real:g}" for real in reals[:16])
+            click.echo(f"  answer    {spec.name} = [{numbers}]")
+    for item in found.evidence:
+        size = f", bundle of {item.bundle_size} bytes" if item.bundle_size else ""
+        click.echo(f"  evidence  {item.system}: {item.state}{size}")

@@ -1,0 +1,57 @@
+"""The HTTP API as a process of its own, on the loopback address unless told otherwise."""
+
+import ipaddress
+import socket
+
+import click
+import uvicorn
+
+from avow.api.app import from_config
+from avow.api.errors import ApiError
+
+_CONNECTIONS = 200
+_KEEP_ALIVE_SECONDS = 10
+_GRACE_SECONDS = 5
+
+
+def serve_api(host: str, port: int) -> None:
+    """Serve the environment's configuration until SIGINT or SIGTERM; port 0 takes a free one.
+
+    Prints one line with the address once it listens.
+    """
+    app = from_config()
+    with _bound(host, port) as listening:
+        shown = listening.getsockname()
+        name = f"[{shown[0]}]" if listening.family is socket.AF_INET6 else shown[0]
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            server_header=False,
+        )
+        server = uvicorn.Server(config)
+        click.echo(f"API on http://{name}:{shown[1]}")
+        if not ipaddress.ip_address(shown[0]).is_loopback:
+            click.echo("warning: reachable from other machines, and it asks for no password")
+        server.run([listening])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError as error:
+        raise ApiError(f"--host: expected an IP address, got {host[:80]!r}") from error
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # A restart must not wait for the old connections' TIME_WAIT.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise ApiError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+    return listening
