@@ -58,6 +58,7 @@ abstract contract MarketWorld is Deployment {
         RouterEntryConfig[] memory entries = new RouterEntryConfig[](2);
         entries[0] = entryConfig("ezkl/v1");
         entries[1] = entryConfig("ezkl/test-twin");
+        entries[1].gasCap = 300_000;
         router = newRouter(GOVERNOR, GUARDIAN, entries);
         validators = newValidators(address(token), 1000, 1 days, GOVERNOR);
         market = newMarket(
