@@ -53,6 +53,8 @@ def build_app(broker_url: str, config: Config) -> Celery:
             "visibility_timeout": 2 * longest + 600,
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
+            # A sender tries once and leaves the message in the outbox; consumers try for ever.
+            "max_retries": 0,
             "socket_connect_timeout": _CONNECT_SECONDS,
             "socket_timeout": 30,
         },

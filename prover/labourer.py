@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable
 
 from celery import signals
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from avow.prover.app import build_app, queue_name, register
 from avow.prover.bench import Bench, open_bench
@@ -31,10 +33,23 @@ def set_up_logging() -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
+def _quiet_celery() -> None:
+    # Celery warns of pickle when run by root, but tasks here are JSON.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    # It warns of a default that will change; a proof goes on while the broker is away.
+    logging.getLogger("py.warnings").addFilter(
+        lambda record: CPendingDeprecationWarning.__name__ not in record.getMessage()
+    )
+    # An absent broker and a lost pool process are told by the worker, in one line each.
+    for teller in ("celery.worker.consumer", "celery.worker.request"):
+        logging.getLogger(teller).setLevel(logging.CRITICAL)
+
+
 def work(config: Config, task: Task, worker: str, bench: Callable[[], Bench]) -> None:
     """Consumes one queue until told to stop; `bench` is called in the pool's processes."""
     if config.broker_url is None:
         raise ConfigurationError("AVOW_BROKER_URL: a labourer needs the broker's address")
+    _quiet_celery()
     app = build_app(config.broker_url, config)
     register(app, bench)
     signals.setup_logging.connect(_keep_logging)

@@ -18,13 +18,16 @@ _LOG = logging.getLogger("avow.prover")
 
 
 class Relay:
-    """Sends due messages; what cannot be sent stays in the outbox."""
+    """Sends due messages; what cannot be sent stays in the outbox.
+
+    `down` is whether the broker refused the last message; the log was told once.
+    """
 
     def __init__(self, app: Celery, database: Database, clock: Clock) -> None:
         self._app = app
         self._database = database
         self._clock = clock
-        self._down = False
+        self.down = False
 
     def once(self) -> int:
         """Sends what is due and returns how many messages the broker took.
@@ -52,19 +55,19 @@ class Relay:
             with self._database.write() as session:
                 mark_sent(session, message.id, self._clock())
             sent += 1
-        if self._down and sent:
+        if self.down and sent:
             _LOG.warning("broker: reachable again")
-            self._down = False
+            self.down = False
         return sent
 
     def _say_down(self, waiting: int, error: Exception) -> None:
-        if not self._down:
+        if not self.down:
             _LOG.error(
                 "broker: cannot be reached (%s); %d or more messages wait in the outbox",
                 _first_line(error),
                 waiting,
             )
-        self._down = True
+        self.down = True
 
 
 def _first_line(error: Exception) -> str:

@@ -29,7 +29,7 @@ from avow.prover.store import BundleStore
 
 _LOG = logging.getLogger("avow.prover")
 _ROUND_SECONDS = 0.2
-_BROKER_SECONDS = 2.0
+_BROKER_SECONDS = 0.5
 _RESTART_SECONDS = 2.0
 _STOP_SECONDS = 20.0
 RESEND_MS = 300_000
@@ -121,7 +121,7 @@ class Worker:
             if clocks.due("relay", 0):
                 relay.once()
         except BrokerUnavailable as error:
-            if not self._stopping and clocks.due("say-broker", 30):
+            if not relay.down and clocks.due("say-broker", 30):
                 _LOG.error("%s", error)
             clocks.hold("relay", 1.0)
         except DatabaseUnavailable as error:

@@ -37,7 +37,7 @@ class RealWorker:
     """`avow worker` with the tiny system, as a process of its own, and a queue beside it."""
 
     config: Config
-    seconds: float = 0.0
+    name: str = "worker"
     process: subprocess.Popen[bytes] | None = None
     seen: set[int] = field(default_factory=set)
 
@@ -49,7 +49,7 @@ class RealWorker:
     @property
     def stderr(self) -> str:
         """What the worker logged."""
-        return (self.config.home / "worker.stderr").read_text()
+        return (self.config.home / f"{self.name}.stderr").read_text()
 
     def open_queue(self) -> tuple[Queue, Database]:
         """The queue over the worker's database."""
@@ -60,16 +60,15 @@ class RealWorker:
     def start(self, wait: bool = True) -> "RealWorker":
         """Starts the worker and waits until it is ready."""
         self.config.home.mkdir(parents=True, exist_ok=True)
-        ready = self.config.home / "ready"
+        ready = self.config.home / f"{self.name}.ready"
         ready.unlink(missing_ok=True)
         paths = [str(ROOT), *(os.path.abspath(path) for path in sys.path if path)]
         environment = as_environment(self.config, os.environ) | {
             "READY_FILE": str(ready),
             "TINY_LOG": str(self.log),
-            "TINY_SECONDS": str(self.seconds),
             "PYTHONPATH": os.pathsep.join(paths),
         }
-        with (self.config.home / "worker.stderr").open("ab") as stderr:
+        with (self.config.home / f"{self.name}.stderr").open("ab") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, str(ROOT / "tests/prover/tiny_worker.py")],
                 env=environment,
@@ -112,6 +111,15 @@ class RealWorker:
         until(self.nothing_left, 10, f"no process is left of {self.left()}")
         return code
 
+    def make_sure(self) -> None:
+        """Kills, by their numbers, what a failed test left."""
+        if self.process is not None and self.process.poll() is None:
+            self.family()
+            self.process.kill()
+            self.process.wait()
+        for line in self.left():
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+
     def left(self) -> list[str]:
         """Processes of this worker that still run."""
         running = []
@@ -128,12 +136,16 @@ class RealWorker:
         """Whether no process of this worker runs any more."""
         return not self.left()
 
-    def events(self, kind: str) -> list[dict[str, object]]:
-        """What the system noted."""
+    def events(self, kind: str, first: int) -> list[dict[str, object]]:
+        """What the system noted about proofs whose first input value is `first`."""
         if not self.log.exists():
             return []
         lines = [json.loads(line) for line in self.log.read_text().splitlines()]
-        return [line for line in lines if line["event"] == kind]
+        return [line for line in lines if line["event"] == kind and line["values"][0] == first]
+
+    def kill_prover(self, first: int) -> None:
+        """Kills the pool process that last began a proof with this first value."""
+        os.kill(int(str(self.events("begin", first)[-1]["pid"])), signal.SIGKILL)
 
     def wait_for(self, queue: Queue, job_id: str, state: JobState, seconds: float) -> Job:
         """Waits until a job stands in a state."""

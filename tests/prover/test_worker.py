@@ -1,6 +1,5 @@
 """Real workers, real brokers, real signals: nothing lost, nothing twice, nothing left behind."""
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,15 +14,15 @@ from tests.prover.conftest import postgres_schema
 from tests.prover.processes import RealWorker, until
 from tests.prover.tiny import request
 
+LEASE = {"AVOW_LEASE_SECONDS": "4"}
+
 
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[RealWorker]:
     """A worker that is not started yet; whatever a test leaves is killed by its number."""
-    config = from_environment({"AVOW_HOME": str(tmp_path / "home"), "AVOW_LEASE_SECONDS": "4"})
-    worker = RealWorker(config)
+    worker = RealWorker(from_environment({"AVOW_HOME": str(tmp_path / "home"), **LEASE}))
     yield worker
-    if worker.process is not None and worker.process.poll() is None:
-        worker.stop(signal.SIGKILL)
+    worker.make_sure()
 
 
 @pytest.fixture
@@ -34,91 +33,88 @@ def queue(real: RealWorker) -> Iterator[Queue]:
     database.close()
 
 
-def test_jobs_are_proven_and_nothing_is_left(real: RealWorker, queue: Queue) -> None:
-    early = queue.submit(request(1, 1, 1, 1))
-    real.start()
-    late = [queue.submit(request(value, 0, 0, 0)) for value in range(5)]
-    for job in (early, *late):
-        real.wait_for(queue, job.id, JobState.PROVEN, 30)
-    assert len(real.events("end")) == 6
-    assert real.stop() == 0
-    assert "Traceback" not in real.stderr
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealWorker]:
+    """A worker that several tests use, stopped at the end as one should be."""
+    home = tmp_path_factory.mktemp("running") / "home"
+    worker = RealWorker(from_environment({"AVOW_HOME": str(home), **LEASE})).start()
+    yield worker
+    try:
+        assert worker.stop() == 0
+        assert "Traceback" not in worker.stderr
+    finally:
+        worker.make_sure()
+
+
+@pytest.fixture
+def its_queue(running: RealWorker) -> Iterator[Queue]:
+    """The queue beside the running worker."""
+    found, database = running.open_queue()
+    yield found
+    database.close()
+
+
+def test_jobs_are_proven(running: RealWorker, its_queue: Queue) -> None:
+    jobs = [its_queue.submit(request(10, value, 0, 0)) for value in range(5)]
+    for job in jobs:
+        proven = running.wait_for(its_queue, job.id, JobState.PROVEN, 30)
+        assert proven.preview is not None and "unavailable" in proven.preview
+    assert len(running.events("end", 10)) == 5
+
+
+def test_cancel_ends_the_child_within_a_second(running: RealWorker, its_queue: Queue) -> None:
+    job = its_queue.submit(request(-301, 0, 0, 0))
+    until(lambda: bool(running.named("sleep 301")), 30, "the proof has begun")
+    its_queue.cancel(job.id)
+    until(lambda: not running.named("sleep 301"), 1, "the child has ended")
+    assert its_queue.status(job.id).state is JobState.CANCELLED
+
+
+def test_a_killed_pool_process_costs_no_job(running: RealWorker, its_queue: Queue) -> None:
+    job = its_queue.submit(request(-2, 0, 0, 0))
+    until(lambda: bool(running.named("sleep 2")), 30, "the proof has begun")
+    running.kill_prover(-2)
+    proven = running.wait_for(its_queue, job.id, JobState.PROVEN, 40)
+    assert len(running.events("begin", -2)) == 2
+    assert len(running.events("end", -2)) == 1
+    assert proven.evidence[0].bundle is not None
+
+
+def test_a_killed_broker_comes_back(running: RealWorker, its_queue: Queue) -> None:
+    (broker,) = running.named("redis-server")
+    broker.kill()
+    job = its_queue.submit(request(20, 0, 0, 0))
+    running.wait_for(its_queue, job.id, JobState.PROVEN, 40)
+    assert len(running.events("end", 20)) == 1
 
 
 def test_ctrl_c_gives_work_back(real: RealWorker, queue: Queue) -> None:
-    real.seconds = 300
     real.start()
-    job = queue.submit(request())
-    until(lambda: bool(real.named("sleep 300")), 30, "the proof has begun")
+    job = queue.submit(request(-302, 0, 0, 0))
+    until(lambda: bool(real.named("sleep 302")), 30, "the proof has begun")
     assert real.stop(signal.SIGINT) == 0
     given_back = queue.status(job.id)
     assert given_back.state is JobState.ANSWERED
     assert "the worker stopped" in given_back.reason
-    real.seconds = 0
-    real.start()
-    real.wait_for(queue, job.id, JobState.PROVEN, 30)
-    assert len(real.events("end")) == 1
-    real.stop()
 
 
-def test_cancel_ends_the_child_within_a_second(real: RealWorker, queue: Queue) -> None:
-    real.seconds = 300
-    real.start()
-    job = queue.submit(request())
-    until(lambda: bool(real.named("sleep 300")), 30, "the proof has begun")
-    queue.cancel(job.id)
-    until(lambda: not real.named("sleep 300"), 1, "the child has ended")
-    real.seconds = 0
-    assert queue.status(job.id).state is JobState.CANCELLED
-    real.stop()
-
-
-def test_a_killed_pool_process_costs_no_job(real: RealWorker, queue: Queue) -> None:
-    real.seconds = 3
-    real.start()
-    job = queue.submit(request())
-    until(lambda: bool(real.events("begin")), 30, "the proof has begun")
-    os.kill(int(str(real.events("begin")[0]["pid"])), signal.SIGKILL)
-    proven = real.wait_for(queue, job.id, JobState.PROVEN, 40)
-    assert len(real.events("end")) == 1
-    assert proven.evidence[0].bundle is not None
-    real.stop()
-
-
-def test_a_killed_worker_leaves_nothing_and_loses_nothing(real: RealWorker, queue: Queue) -> None:
-    real.seconds = 300
-    real.start()
-    jobs = [queue.submit(request(value, 0, 0, 0)) for value in range(3)]
-    until(lambda: bool(real.named("sleep 300")), 30, "a proof has begun")
-    real.stop(signal.SIGKILL)
-    real.seconds = 0
-    real.start()
-    for job in jobs:
-        real.wait_for(queue, job.id, JobState.PROVEN, 40)
-    assert len(real.events("end")) == 3
-    real.stop()
-
-
-def test_a_dead_broker_comes_back(real: RealWorker, queue: Queue) -> None:
-    real.start()
-    (broker,) = real.named("redis-server")
-    broker.kill()
-    job = queue.submit(request())
-    real.wait_for(queue, job.id, JobState.PROVEN, 40)
-    real.stop()
-    assert "Traceback" not in real.stderr
-
-
-def test_two_workers_share_one_home(real: RealWorker, queue: Queue) -> None:
-    real.start()
-    second = RealWorker(real.config, seconds=0)
-    second.start()
-    assert not second.named("redis-server")
-    real.stop(signal.SIGKILL)
-    job = queue.submit(request())
-    second.wait_for(queue, job.id, JobState.PROVEN, 40)
-    assert second.named("redis-server")
-    second.stop()
+def test_another_worker_takes_over_from_a_killed_one(real: RealWorker, queue: Queue) -> None:
+    second = RealWorker(real.config, name="second")
+    try:
+        real.start()
+        second.start()
+        assert not second.named("redis-server")
+        jobs = [queue.submit(request(-2, value, 0, 0)) for value in range(4)]
+        until(lambda: bool(real.named("sleep 2")), 30, "the first worker has begun a proof")
+        real.stop(signal.SIGKILL)
+        for job in jobs:
+            second.wait_for(queue, job.id, JobState.PROVEN, 40)
+        assert second.named("redis-server")
+        assert len(second.events("end", -2)) == 4
+        assert len(second.events("begin", -2)) > 4
+        second.stop()
+    finally:
+        second.make_sure()
 
 
 def test_a_redis_of_ones_own(

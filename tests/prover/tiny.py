@@ -197,7 +197,10 @@ class Shop:
 
 @dataclass
 class SlowTiny(TinySystem):
-    """For real workers: waits in a child process and writes down each beginning and end."""
+    """For real workers: a negative first value is how many seconds a child process waits.
+
+    Each beginning and end of a proof is written to the file TINY_LOG.
+    """
 
     def prove(
         self,
@@ -208,20 +211,21 @@ class SlowTiny(TinySystem):
         limits: Limits,
         tick: Tick,
     ) -> Proof:
-        """Waits TINY_SECONDS in a child, ticking."""
+        """Waits in a child, ticking, then proves."""
         log = Path(os.environ["TINY_LOG"])
-        _note(log, {"event": "begin", "pid": os.getpid(), "root": root.hex()})
-        child = subprocess.Popen(
-            ["sleep", os.environ.get("TINY_SECONDS", "0")], preexec_fn=before_exec()
-        )
-        try:
-            while child.poll() is None:
-                tick("proving", None)
-                time.sleep(0.05)
-        finally:
-            child.kill()
-            child.wait()
-        _note(log, {"event": "end", "pid": os.getpid(), "root": root.hex()})
+        values = list(inputs[0].values)
+        _note(log, {"event": "begin", "pid": os.getpid(), "values": values})
+        seconds = max(0, -values[0])
+        if seconds:
+            child = subprocess.Popen(["sleep", str(seconds)], preexec_fn=before_exec())
+            try:
+                while child.poll() is None:
+                    tick("proving", None)
+                    time.sleep(0.05)
+            finally:
+                child.kill()
+                child.wait()
+        _note(log, {"event": "end", "pid": os.getpid(), "values": values})
         return super().prove(compiled, inputs, salt, root, limits, tick)
 
 
