@@ -35,9 +35,13 @@ def anvil(contracts_folder: Path) -> Iterator[Anvil]:
 
 
 @pytest.fixture(scope="session")
-def founded(anvil: Anvil, contracts_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Town:
+def founded(
+    anvil: Anvil, contracts_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Town]:
     """The chain with contracts, a validator and the mock model; changed by no test for long."""
-    return build(anvil.url, contracts_folder, tmp_path_factory.mktemp("deployment"))
+    town = build(anvil.url, contracts_folder, tmp_path_factory.mktemp("deployment"))
+    yield town
+    town.http.close()
 
 
 @pytest.fixture
@@ -49,3 +53,16 @@ def town(founded: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     yield town
     town.close()
     assert town.rpc("evm_revert", snapshot)
+
+
+@pytest.fixture
+def lone_town(
+    contracts_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Town]:
+    """A chain of the test's own, for what snapshots do not survive (anvil_reorg)."""
+    monkeypatch.setitem(SYSTEMS, SYSTEM, MockChecking())
+    with running_anvil(contracts_folder) as node:
+        town = build(node.url, contracts_folder, tmp_path).with_home(tmp_path)
+        yield town
+        town.close()
+        town.http.close()

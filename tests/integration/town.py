@@ -76,6 +76,7 @@ class Town:
     proving: MockProving = field(default_factory=MockProving)
     databases: list[Database] = field(default_factory=list)
     skew: float = 0.0
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
 
     def with_home(self, home: Path) -> Town:
         """The same chain with a fresh job database under `home`."""
@@ -89,7 +90,7 @@ class Town:
     def rpc(self, method: str, *parameters: object) -> Any:
         """A call of the development chain's own."""
         question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
-        answer = httpx.post(self.url, json=question, timeout=30).json()
+        answer = self.http.post(self.url, json=question).json()
         assert "error" not in answer, answer
         return answer["result"]
 
