@@ -71,6 +71,11 @@ def _artifact(folder: Path) -> Artifact:
     return load_artifact(folder)
 
 
+def forget_artifacts() -> None:
+    """Makes the next use of every artifact check its files again."""
+    _artifact.cache_clear()
+
+
 def _limits(limits: Limits) -> ChildLimits:
     return ChildLimits(seconds=limits.seconds, memory_bytes=limits.memory)
 
