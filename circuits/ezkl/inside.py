@@ -19,6 +19,17 @@ from typing import Any
 
 Params = dict[str, Any]
 _PR_SET_PDEATHSIG = 1
+# The parameters that name the files which a step writes.
+_WRITTEN = {
+    "gen_settings": ("settings",),
+    "calibrate": ("settings",),
+    "compile_circuit": ("circuit",),
+    "gen_srs": ("srs",),
+    "setup": ("vk", "pk"),
+    "evm_verifier": ("sol",),
+    "witness": ("witness",),
+    "prove": ("proof",),
+}
 
 
 def gen_settings(params: Params) -> None:
@@ -103,6 +114,11 @@ def witness(params: Params) -> dict[str, Any]:
     import ezkl
 
     found = ezkl.gen_witness(params["input"], params["circuit"], params["witness"], None, None)
+    # ezkl ignores errors of its last write: a full disk would leave a cut file without a word.
+    try:
+        json.loads(Path(params["witness"]).read_bytes())
+    except ValueError as error:
+        raise OSError("the witness was not written whole: is the disk full?") from error
     return _computed(found)
 
 
@@ -206,6 +222,19 @@ def _done(outcome: object) -> None:
         raise RuntimeError(f"ezkl answered {outcome!r} instead of True")
 
 
+def _probe_disk(written: list[str]) -> None:
+    # ezkl does not report a failed last write. If the disk was full then, it still is.
+    for folder in {Path(path).parent for path in written}:
+        probe = folder / f".probe-{os.getpid()}"
+        try:
+            with probe.open("wb") as stream:
+                stream.write(bytes(2**16))
+                stream.flush()
+                os.fsync(stream.fileno())
+        finally:
+            probe.unlink(missing_ok=True)
+
+
 def _note(text: str) -> None:
     Path("note.new").write_text(text, encoding="utf-8")
     os.replace("note.new", "note")
@@ -235,12 +264,13 @@ def main() -> None:
     document: dict[str, Any]
     try:
         value = STEPS[request["step"]](request["params"])
+        _probe_disk([request["params"][name] for name in _WRITTEN.get(request["step"], ())])
         document = {
             "value": value,
             "seconds": round(time.monotonic() - began, 4),
             "peak_rss_bytes": _peak_rss(),
         }
-    except ImportError:
+    except ModuleNotFoundError:
         document = {"error": "the ezkl package is not installed: pip install 'avow[ezkl]'"}
     except MemoryError:
         print("MemoryError", file=sys.stderr)

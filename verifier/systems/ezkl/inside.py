@@ -17,8 +17,10 @@ def decide() -> str:
     try:
         found = metadata.version("ezkl")
         import ezkl
-    except ImportError:
+    except ModuleNotFoundError:
         return "checking ezkl/v1 needs the ezkl package: pip install 'avow-verifier[ezkl]'"
+    except ImportError as error:
+        return f"ezkl cannot be loaded: {' '.join(str(error).split())[:200]}"
     if found != EZKL_VERSION:
         return f"ezkl {EZKL_VERSION} is needed to check this, {found} is installed"
     try:
