@@ -1,0 +1,146 @@
+"""A program as an ONNX graph in which no rounding can happen."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from avow.models.program.blobs import Integers
+from avow.models.program.carriers import Carrier, carrier_for
+from avow.models.program.emission import Emission, held_shape
+from avow.models.program.emit_elementwise import (
+    emit_affine,
+    emit_divide,
+    emit_lookup_row,
+    emit_maximum,
+    emit_multiply,
+    emit_rescale,
+    emit_sum,
+    emit_table,
+)
+from avow.models.program.emit_linear import emit_contract, emit_convolution, emit_dense
+from avow.models.program.emit_views import (
+    emit_broadcast,
+    emit_concat,
+    emit_gather,
+    emit_pad,
+    emit_reshape,
+    emit_slice,
+    emit_transpose,
+)
+from avow.models.program.reference import evaluate
+from avow.verifier.program.blob import Blob
+from avow.verifier.program.operations import (
+    Affine,
+    Broadcast,
+    Concat,
+    Contract,
+    Convolution,
+    Dense,
+    Divide,
+    Gather,
+    LookupRow,
+    Maximum,
+    Multiply,
+    Operation,
+    Pad,
+    Rescale,
+    Reshape,
+    Shape,
+    Slice,
+    Sum,
+    Table,
+    Transpose,
+)
+from avow.verifier.program.program import Program
+
+Emitter = Callable[[Emission, Any, int], None]
+EMITTERS: dict[type[Operation], Emitter] = {
+    Affine: emit_affine,
+    Broadcast: emit_broadcast,
+    Concat: emit_concat,
+    Contract: emit_contract,
+    Convolution: emit_convolution,
+    Dense: emit_dense,
+    Divide: emit_divide,
+    Gather: emit_gather,
+    LookupRow: emit_lookup_row,
+    Maximum: emit_maximum,
+    Multiply: emit_multiply,
+    Pad: emit_pad,
+    Rescale: emit_rescale,
+    Reshape: emit_reshape,
+    Slice: emit_slice,
+    Sum: emit_sum,
+    Table: emit_table,
+    Transpose: emit_transpose,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInput:
+    """One input of the graph: (batch, *shape) in that carrier."""
+
+    name: str
+    carrier: Carrier
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOutput:
+    """One output of the program: a name in the graph, or what it is for every input."""
+
+    name: str
+    constant: Integers | None
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A serialised ONNX model and how to feed it; `widest` counts elements per sample.
+
+    An output that no input reaches is not in the graph: its `constant` is (1, *shape).
+    `model` is None where no output is.
+    """
+
+    model: bytes | None
+    inputs: tuple[GraphInput, ...]
+    outputs: tuple[GraphOutput, ...]
+    widest: int
+
+
+def export(program: Program, blobs: Sequence[Blob]) -> Export:
+    """Export a program; refuses (`VerificationError`) what `check` refuses."""
+    state = Emission(program, blobs)
+    inputs = []
+    for number, spec in enumerate(program.inputs):
+        shape = held_shape(spec.shape)
+        carrier = carrier_for(state.magnitude(number))
+        name = state.graph.add_input(f"x{number}", carrier.onnx_type, shape)
+        state.write(number, name, carrier)
+        inputs.append(GraphInput(name, carrier, shape))
+    for number, step in enumerate(program.steps, len(inputs)):
+        _emit(state, step.operation, number)
+    outputs = tuple(_output(state, output.tensor) for output in program.outputs)
+    dynamic = any(output.constant is None for output in outputs)
+    model = state.graph.model() if dynamic else None
+    return Export(model, tuple(inputs), outputs, state.widest)
+
+
+def _emit(state: Emission, operation: Operation, number: int) -> None:
+    if state.has(number):
+        # A rescale that stands within the operation before it.
+        return
+    if all(at in state.known for at in operation.of):
+        operands = [state.known[at] for at in operation.of]
+        state.known[number] = evaluate(operation, operands, state.blobs)
+        return
+    EMITTERS[type(operation)](state, operation, number)
+
+
+def _output(state: Emission, number: int) -> GraphOutput:
+    shape = state.shapes[number]
+    if number in state.known:
+        return GraphOutput("", state.known[number], shape)
+    name = state.graph.node("Identity", state.read(number, state.carrier(number)))
+    state.graph.add_output(name, state.carrier(number).onnx_type, held_shape(shape))
+    return GraphOutput(name, None, shape)

@@ -1,0 +1,106 @@
+"""The fast executor: the exported graph, run by onnxruntime, with the integers put in and out."""
+
+from collections.abc import Sequence
+from enum import Enum
+
+import numpy as np
+import onnxruntime
+
+from avow.models.errors import ModelError, one_line
+from avow.models.program.blobs import AnyIntegers, Integers
+from avow.models.program.export import export
+from avow.models.program.inputs import batch_of
+from avow.verifier.program.blob import Blob
+from avow.verifier.program.program import Program
+
+# Larger batches are run in parts whose widest array stays near this size, in bytes: arrays that
+# leave the processor's caches cost more than calls.
+WORKING_SET = 8 * 2**20
+
+
+class Optimisation(Enum):
+    """How much onnxruntime may rewrite the graph; the answer is the same."""
+
+    NONE = "none"
+    BASIC = "basic"
+    EXTENDED = "extended"
+    ALL = "all"
+
+
+_LEVELS = {
+    Optimisation.NONE: onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    Optimisation.BASIC: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    Optimisation.EXTENDED: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    Optimisation.ALL: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+
+
+class FastExecutor:
+    """A checked program, ready to answer; equal to `Reference` bit for bit.
+
+    `threads` 0 leaves the number to onnxruntime. `providers` are onnxruntime's execution
+    providers, the processor if none are named. Construction refuses what `check` refuses.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        blobs: Sequence[Blob],
+        threads: int = 0,
+        providers: Sequence[str] | None = None,
+        optimisation: Optimisation = Optimisation.ALL,
+    ) -> None:
+        self._program = program
+        self._export = export(program, blobs)
+        self._part = max(1, WORKING_SET // (8 * self._export.widest))
+        self._names = [out.name for out in self._export.outputs if out.constant is None]
+        self._session = None
+        if self._export.model is None:
+            return
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.graph_optimization_level = _LEVELS[optimisation]
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                self._export.model, options, providers=list(providers or ["CPUExecutionProvider"])
+            )
+        except Exception as error:
+            raise ModelError(
+                f"onnxruntime refuses an exported program: {one_line(error)}"
+            ) from error
+
+    def run(self, inputs: Sequence[AnyIntegers]) -> list[Integers]:
+        """Return the outputs in the program's order, each int64 of shape (batch, *shape).
+
+        `inputs` are integer arrays (batch, *shape), all of one batch size. Raises
+        `VerificationError` (step `tensors`) for another type, shape or range, `ModelError`
+        where onnxruntime gives up.
+        """
+        batch = batch_of(self._program, inputs)
+        parts = [
+            self._answer(inputs, at, min(batch, at + self._part))
+            for at in range(0, batch, self._part)
+        ]
+        found = iter(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True)))
+        return [
+            next(found) if out.constant is None else np.repeat(out.constant, batch, axis=0)
+            for out in self._export.outputs
+        ]
+
+    def _answer(self, inputs: Sequence[AnyIntegers], start: int, stop: int) -> list[Integers]:
+        if self._session is None:
+            return []
+        feed = {
+            graph.name: array[start:stop].astype(graph.carrier.value).reshape(-1, *graph.shape)
+            for graph, array in zip(self._export.inputs, inputs, strict=True)
+        }
+        try:
+            answers = self._session.run(self._names, feed)
+        except Exception as error:
+            raise ModelError(f"onnxruntime failed on a program: {one_line(error)}") from error
+        shapes = [out.shape for out in self._export.outputs if out.constant is None]
+        return [
+            answer.astype(np.int64).reshape(-1, *shape)
+            for answer, shape in zip(answers, shapes, strict=True)
+        ]
