@@ -1,0 +1,1 @@
+"""From an ONNX file to the integer program that a model means."""
