@@ -15,11 +15,10 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
+    DatabaseError,
     DBAPIError,
     IntegrityError,
     InterfaceError,
-    InternalError,
-    OperationalError,
 )
 from sqlalchemy.orm import Session
 
@@ -66,7 +65,7 @@ def _refusing() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except (OperationalError, InterfaceError, InternalError) as error:
+    except (DatabaseError, InterfaceError) as error:
         raise DatabaseUnavailable(f"job database: {_first_line(error)}") from error
 
 
@@ -78,14 +77,17 @@ def _first_line(error: DBAPIError) -> str:
 def open_database(url: str) -> Database:
     """Connects and brings the schema to this version's; safe to call from many processes."""
     database = Database(_engine(url))
-    with _refusing():
-        try:
+    try:
+        with _refusing():
             _migrate(database.engine)
-        except CommandError as error:
-            database.close()
-            raise DatabaseUnavailable(
-                f"job database has a schema that this version does not know: {error}"
-            ) from error
+    except CommandError as error:
+        database.close()
+        raise DatabaseUnavailable(
+            f"job database has a schema that this version does not know: {error}"
+        ) from error
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

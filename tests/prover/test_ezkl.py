@@ -1,7 +1,7 @@
 """The real thing: an ezkl artifact, answered, proven in child processes, and verified."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,19 +10,22 @@ import pytest
 from avow.circuits.artifact import PK
 from avow.prover.attempt import Outcome, attempt
 from avow.prover.bench import Bench, open_bench
+from avow.prover.catalogue import Compiled
 from avow.prover.config import Config
 from avow.prover.inference import infer
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
 from avow.prover.queue import Queue, open_queue
 from avow.prover.request import Numbers, OrderContext, Request
-from avow.prover.systems.ezkl import forget_artifacts
+from avow.prover.systems.ezkl import EzklProver, forget_artifacts
+from avow.prover.systems.system import Limits, Proof, Tick
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
 from avow.verifier.lifecycle import JobState
 from avow.verifier.policy import Policy
 from avow.verifier.records import InputVisibility
+from avow.verifier.tensor import Tensor
 from avow.verifier.verdict import Assurance, Hides
 from avow.verifier.verify import verify
 from tests.circuits.tiny import HIDDEN, PUBLIC, compiled, onnx_bytes, rows
@@ -142,3 +145,27 @@ def test_a_proof_beyond_its_time_is_stopped(place: Place) -> None:
     job = hasty.queue.submit(ask())
     assert hasty.work(job.id) == (Outcome.DONE, Outcome.AGAIN)
     assert "did not end within 0 s" in hasty.queue.status(job.id).reason
+
+
+class Liar(EzklProver):
+    """Proves something true about another statement."""
+
+    def prove(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Tensor],
+        salt: bytes,
+        root: bytes,
+        limits: Limits,
+        tick: Tick,
+    ) -> Proof:
+        """A valid proof, bound to a root that nobody asked for."""
+        return super().prove(compiled, inputs, salt, bytes(32), limits, tick)
+
+
+def test_the_self_check_refuses_a_proof_of_another_statement(place: Place) -> None:
+    lying = replace(place, bench=replace(place.bench, systems={"ezkl/v1": Liar()}))
+    job = lying.queue.submit(ask())
+    assert lying.work(job.id) == (Outcome.DONE, Outcome.AGAIN)
+    assert "did not pass its own check: proof:" in lying.queue.status(job.id).reason
+    assert list(place.config.bundles.glob("*")) == []

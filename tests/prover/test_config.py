@@ -1,0 +1,55 @@
+"""The configuration: every variable read once, bad values named, keys never passed on."""
+
+from pathlib import Path
+
+import pytest
+
+from avow.prover.config import as_environment, from_environment
+from avow.prover.errors import ConfigurationError
+
+
+def test_defaults_lie_under_one_home() -> None:
+    config = from_environment({"HOME": "/h", "XDG_DATA_HOME": "/data"})
+    assert config.home == Path("/data/avow")
+    assert config.database_url == "sqlite:////data/avow/avow.sqlite3"
+    assert config.broker_url is None and not config.allow_unsafe_srs
+    assert config.bundles == Path("/data/avow/bundles")
+    assert from_environment({}).home == Path("~/.local/share/avow").expanduser()
+
+
+def test_a_worker_hands_everything_on_but_keys() -> None:
+    given = {
+        "AVOW_HOME": "/x",
+        "AVOW_DATABASE_URL": "postgresql://u:secret@h/d",
+        "AVOW_BROKER_URL": "redis://:secret@h/0",
+        "AVOW_PRIVATE_KEY": "0xdeadbeef",
+        "AVOW_KEYSTORE": "/k",
+        "AVOW_ALLOW_UNSAFE_SRS": "yes",
+        "AVOW_MAX_ATTEMPTS": "7",
+        "AVOW_PROVE_MEMORY_BYTES": str(2**31),
+        "PATH": "/bin",
+    }
+    config = from_environment(given)
+    handed = as_environment(config, given)
+    assert "AVOW_PRIVATE_KEY" not in handed and "AVOW_KEYSTORE" not in handed
+    assert handed["PATH"] == "/bin"
+    again = from_environment(handed)
+    kept = ("home", "database_url", "broker_url", "max_attempts", "prove_memory")
+    assert all(getattr(again, name) == getattr(config, name) for name in kept)
+    assert again.allow_unsafe_srs and again.private_key is None
+    assert "secret" not in repr(config) and "deadbeef" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("AVOW_CONCURRENCY", "0", "a whole number from 1 to 256, got '0'"),
+        ("AVOW_CONCURRENCY", "many", "a whole number from 1 to 256, got 'many'"),
+        ("AVOW_PROVE_SECONDS", "1.5", "a whole number from 1 to 604800, got '1.5'"),
+        ("AVOW_PROVE_MEMORY_BYTES", "1", "a whole number from 67108864"),
+        ("AVOW_ALLOW_UNSAFE_SRS", "perhaps", "expected 1 or 0, got 'perhaps'"),
+    ],
+)
+def test_bad_values_are_named(name: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}: .*{message}"):
+        from_environment({name: value})
