@@ -154,7 +154,7 @@ def _open(
 
 
 def _run(node: "Node", poll: float, once: bool) -> None:
-    from avow.prover.nodes.node import LOG, run
+    from avow.prover.nodes.node import LOG
 
     LOG.info(
         "role=%s ready chain=%d account=%s",
@@ -162,6 +162,15 @@ def _run(node: "Node", poll: float, once: bool) -> None:
         node.market.chain.chain_id,
         node.signer.shown,
     )
+    try:
+        _steps(node, poll, once)
+    finally:
+        node.close()
+
+
+def _steps(node: "Node", poll: float, once: bool) -> None:
+    from avow.prover.nodes.node import run
+
     if once:
         while node.step():
             pass

@@ -72,6 +72,7 @@ class Node(ABC):
         self.signer = signer
         self.registry = Registry(market.chain, market.deployment)
         self.confirmations = confirmations
+        self.database = database
         self._wall = wall
         name = f"{market.chain.chain_id}:{to_hex(market.contract.address)}"
         self.worklist = Worklist(database, f"{name}:{self.role}:{to_hex(signer.address)}")
@@ -88,6 +89,10 @@ class Node(ABC):
         for seen in self.worklist.active():
             moved |= self._guarded(seen)
         return moved
+
+    def close(self) -> None:
+        """Gives the database connections back."""
+        self.database.close()
 
     @abstractmethod
     def advance(self, seen: Seen, view: View) -> bool:

@@ -54,7 +54,6 @@ class Provider(Node):
         wall: Wall = time.time,
     ) -> None:
         super().__init__(market, signer, database, confirmations, wall)
-        self._database = database
         self._queue = queue
         self._catalogue = catalogue
         self._pricing = pricing
@@ -212,7 +211,7 @@ class Provider(Node):
 
     def _known_job(self, seen: Seen, index: int) -> str | None:
         query = select(JobRow.id).where(JobRow.client_key == self._client_key(seen, index))
-        with self._database.read() as session:
+        with self.database.read() as session:
             return session.scalars(query).first()
 
     def _client_key(self, seen: Seen, index: int) -> str:

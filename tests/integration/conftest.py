@@ -45,14 +45,20 @@ def founded(
 
 
 @pytest.fixture
-def town(founded: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def bare_town(founded: Town, tmp_path: Path) -> Iterator[Town]:
     """The founded chain, with a job database of its own; the chain is put back afterwards."""
-    monkeypatch.setitem(SYSTEMS, SYSTEM, MockChecking())
     town = founded.with_home(tmp_path)
     snapshot = town.rpc("evm_snapshot")
     yield town
     town.close()
     assert town.rpc("evm_revert", snapshot)
+
+
+@pytest.fixture
+def town(bare_town: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
+    """The founded chain, where proofs are the mock's."""
+    monkeypatch.setitem(SYSTEMS, SYSTEM, MockChecking())
+    return bare_town
 
 
 @pytest.fixture

@@ -76,11 +76,12 @@ class Town:
     proving: MockProving = field(default_factory=MockProving)
     databases: list[Database] = field(default_factory=list)
     skew: float = 0.0
+    latest: int = 0
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
 
     def with_home(self, home: Path) -> Town:
         """The same chain with a fresh job database under `home`."""
-        return replace(self, home=home, proving=MockProving(), databases=[], skew=0.0)
+        return replace(self, home=home, proving=MockProving(), databases=[], skew=0.0, latest=0)
 
     def close(self) -> None:
         """Gives every database connection back."""
@@ -129,8 +130,9 @@ class Town:
         )
 
     def milliseconds(self) -> int:
-        """The chain's time for the job database."""
-        return self.chain.head().timestamp * 1000
+        """The chain's time for the job database; unlike the chain's it never runs backwards."""
+        self.latest = max(self.latest, self.chain.head().timestamp * 1000)
+        return self.latest
 
     def market(self, url: str | None = None) -> Market:
         """The market through a connection of its own."""
@@ -291,7 +293,9 @@ def run_to_end(town: Town, nodes: Sequence[Node], order_id: bytes, rounds: int =
                 node.step()
                 node.step()
             return town.state(order_id)
-    pytest.fail(f"the order stands at {town.state(order_id).name} after {rounds} rounds")
+    seen = [node.worklist.order(order_id) for node in nodes]
+    jobs = [(job.state, job.reason) for job in town.queue().jobs()]
+    pytest.fail(f"the order stands at {town.state(order_id).name}: {seen}, jobs {jobs}")
 
 
 @contextmanager
