@@ -1,0 +1,72 @@
+"""The catalogue: finds what was compiled, refuses what is damaged or ambiguous."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from avow.prover.catalogue import FolderCatalogue
+from avow.prover.errors import RequestRefused
+from avow.verifier import canonical
+from avow.verifier.records import ModelRecord, SystemRecord
+from tests.prover.tiny import MODEL, RECORD, SYSTEM
+
+
+def put(folder: Path, record: SystemRecord, model: ModelRecord = MODEL) -> Path:
+    """Writes the two records of an artifact."""
+    place = folder / record.digest().hex()
+    place.mkdir(parents=True)
+    (place / "record.json").write_bytes(canonical.encode(record.to_json()))
+    (place / "model.json").write_bytes(canonical.encode(model.to_json()))
+    return place
+
+
+def digest(record: SystemRecord) -> str:
+    return "0x" + record.digest().hex()
+
+
+def test_by_digest_name_and_version(tmp_path: Path) -> None:
+    catalogue = FolderCatalogue(tmp_path / "artifacts", tmp_path / "models")
+    with pytest.raises(RequestRefused, match="no compiled model 'tiny'; there are: none"):
+        catalogue.find("tiny", SYSTEM, None)
+    place = put(tmp_path / "artifacts", RECORD)
+    for name in ("tiny", "tiny@1", "0x" + MODEL.digest().hex()):
+        found = catalogue.find(name, SYSTEM, None)
+        assert (found.folder, found.record, found.signature) == (place, RECORD, None)
+    assert found.onnx == tmp_path / "models" / MODEL.digest().hex() / "model.onnx"
+    with pytest.raises(RequestRefused, match="there are: tiny"):
+        catalogue.find("tiny@2", SYSTEM, None)
+    with pytest.raises(RequestRefused, match="not compiled for 'other/v1', but: tiny/v1"):
+        catalogue.find("tiny", "other/v1", None)
+
+
+def test_several_artifacts_need_a_record(tmp_path: Path) -> None:
+    other = replace(RECORD, constraints=2)
+    for record in (RECORD, other):
+        put(tmp_path / "artifacts", record)
+    catalogue = FolderCatalogue(tmp_path / "artifacts", tmp_path / "models")
+    with pytest.raises(RequestRefused, match="several artifacts fit, name one of"):
+        catalogue.find("tiny", SYSTEM, None)
+    assert catalogue.find("tiny", SYSTEM, digest(other)).record == other
+    with pytest.raises(RequestRefused, match="is not 'other' compiled for"):
+        catalogue.find("other", SYSTEM, digest(other))
+    with pytest.raises(RequestRefused, match="no artifact"):
+        catalogue.find("tiny", SYSTEM, "0x" + "0" * 64)
+
+
+def test_damaged_artifacts_do_not_hide_the_others(tmp_path: Path) -> None:
+    folder = tmp_path / "artifacts"
+    good = put(folder, RECORD)
+    (folder / "abcdef").mkdir()
+    renamed = put(folder, replace(RECORD, constraints=3))
+    renamed.rename(folder / ("0" * 64))
+    foreign = put(folder, replace(RECORD, constraints=4), replace(MODEL, version="2"))
+    signed = put(folder, replace(RECORD, constraints=5))
+    (signed / "signature").write_text("0x1234")
+    catalogue = FolderCatalogue(folder, tmp_path / "models")
+    assert [item.folder for item in catalogue.all()] == [good]
+    for broken in (foreign, signed):
+        with pytest.raises(RequestRefused, match="is damaged"):
+            catalogue.find("tiny", SYSTEM, "0x" + broken.name)
+    (signed / "signature").write_text("0x" + "ab" * 65 + "\n")
+    assert catalogue.find("tiny", SYSTEM, "0x" + signed.name).signature == b"\xab" * 65

@@ -1,0 +1,71 @@
+"""The check before publication: the verifier in a process of its own, bounded and cancellable."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from avow.prover.errors import LeaseLost, TryAgain
+from avow.prover.selfcheck import check_draft, policy_json
+from avow.prover.systems.system import Limits
+from avow.verifier import canonical
+from avow.verifier.policy import Policy, parse_policy
+from avow.verifier.statement import Domain
+from avow.verifier.tensor import ElementType, Tensor
+from avow.verifier.verdict import Assurance
+
+LIMITS = Limits(60, 2**31)
+
+
+def quiet(_stage: str, _percent: int | None) -> None:
+    """A tick that lets the work go on."""
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"", "parse: bundle is not JSON"), (b"{}", "parse: bundle lacks"), (b"[" * 9999, "parse: ")],
+)
+def test_what_is_no_bundle_does_not_pass(tmp_path: Path, data: bytes, message: str) -> None:
+    draft = tmp_path / "draft"
+    draft.write_bytes(data)
+    with pytest.raises(TryAgain, match=f"did not pass its own check: {message}"):
+        check_draft(draft, Policy(), LIMITS, quiet)
+
+
+def test_a_missing_draft_does_not_pass(tmp_path: Path) -> None:
+    with pytest.raises(TryAgain, match="the verifier ended with 2: .*No such file"):
+        check_draft(tmp_path / "missing", Policy(), LIMITS, quiet)
+
+
+def test_a_check_beyond_its_time_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "draft").write_bytes(b"{}")
+    with pytest.raises(TryAgain, match="took more than 0 s"):
+        check_draft(tmp_path / "draft", Policy(), Limits(0, 2**31), quiet)
+    assert psutil.Process().children() == []
+
+
+def test_cancelling_ends_the_check(tmp_path: Path) -> None:
+    (tmp_path / "draft").write_bytes(b"{}")
+
+    def lost(_stage: str, _percent: int | None) -> None:
+        raise LeaseLost("cancelled")
+
+    with pytest.raises(LeaseLost):
+        check_draft(tmp_path / "draft", Policy(), LIMITS, lost)
+    assert psutil.Process().children() == []
+
+
+def test_every_pin_of_a_job_reaches_the_verifier() -> None:
+    policy = Policy(
+        minimum_assurance=Assurance.PROVEN,
+        model=b"\x01" * 32,
+        systems=("ezkl/v1",),
+        program=b"\x02" * 32,
+        domain=Domain(5, b"\x03" * 20),
+        order=b"\x04" * 32,
+        provider=b"\x05" * 20,
+        nonce=2**200,
+        outputs=(Tensor(ElementType.INT8, (2,), (1, -1)),),
+        unsafe_allow_unsafe_srs=True,
+    )
+    assert parse_policy(canonical.encode(policy_json(policy))) == policy
