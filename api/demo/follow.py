@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from avow.api.demo.steps import Steps
 from avow.api.errors import DemoError
+from avow.api.local.steps import Steps
 from avow.api.local.supervisor import Supervisor
 from avow.prover.job import Job
 from avow.prover.queue import Queue
@@ -17,7 +17,6 @@ from avow.verifier.lifecycle import JobState, job_ends
 
 E = TypeVar("E", bound=MarketEvent)
 _POLL_SECONDS = 0.1
-_BAR = 24
 
 
 @dataclass(slots=True)
@@ -77,9 +76,9 @@ class Follower:
     def _show(self, job: Job) -> None:
         progress = job.progress
         if progress is not None and progress.task == "prove":
-            filled = _BAR * progress.percent // 100
-            bar = "#" * filled + "." * (_BAR - filled)
-            self.steps.progress(f"[{bar}] {progress.percent:3} %  {progress.stage}")
+            # An estimate exists only once a proof of this circuit was measured here.
+            share = f" ({progress.percent} %)" if progress.percent else ""
+            self.steps.progress(f"proof: {progress.stage}{share}")
 
     def _wait(self, what: str, happened: Callable[[], bool]) -> None:
         while not happened():

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from avow.api.demo.audit import ACCEPTED, REJECTED, Auditor, ask_router, write_policy
 from avow.api.demo.digit import Digit, held_out_digit
-from avow.api.demo.folder import scratch
 from avow.api.demo.follow import Follower
 from avow.api.demo.money import check_payouts, pay_out, payees, purses
 from avow.api.demo.picture import draw
 from avow.api.demo.report import Report
 from avow.api.demo.requester import DigitReader, deploy_reader
-from avow.api.demo.steps import Steps
 from avow.api.demo.tamper import tampered
 from avow.api.errors import DemoError, describe
+from avow.api.local.folder import scratch
 from avow.api.local.network import Folders, Network, base_environment, wait_ready
 from avow.api.local.people import development_people
+from avow.api.local.steps import Steps
 from avow.api.local.supervisor import Supervisor
 from avow.api.local.tokens import STAKE, UNIT, endow, shown
 from avow.models.catalogue import resolve
@@ -102,7 +102,8 @@ class Demo:
         title = f"avow compile {MODEL} --system ezkl --unsafe-srs"
         with self.steps.step("compile", title):
             self.steps.say("UNSAFE SRS: made on this machine, fit for a demo and nothing else")
-            self.steps.say(*network.compile(MODEL).splitlines())
+            printed = network.compile(MODEL, self.steps.progress)
+            self.steps.say(*printed.splitlines())
         stored = resolve(ModelStore.at(network.folders.home), MODEL)
         digit = held_out_digit(stored, self.row)
         self.report.model = to_hex(stored.digest)

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,9 +129,10 @@ class Network:
         owner = checksum(self.people.owner.address)
         return self.run("model", ["model", "add", name, "--owner", owner], 120)
 
-    def compile(self, name: str) -> str:
-        """Compile a model with an SRS made here, which is unsafe."""
-        return self.run("compile", ["compile", name, "--system", "ezkl", "--unsafe-srs"], 600)
+    def compile(self, name: str, on_line: Callable[[str], None]) -> str:
+        """Compile a model with an SRS made here, which is unsafe; each step goes to `on_line`."""
+        command = ["compile", name, "--system", "ezkl", "--unsafe-srs"]
+        return self.run("compile", command, 600, on_line=on_line)
 
     def register(self, name: str, royalty_bps: int) -> tuple[bytes, str]:
         """Register a compiled model and its verifier contract; the model key, what was printed."""
@@ -146,11 +148,16 @@ class Network:
         return open_market(self.rpc, self.folders.deployment)
 
     def run(
-        self, name: str, arguments: list[str], seconds: float, signer: Signer | None = None
+        self,
+        name: str,
+        arguments: list[str],
+        seconds: float,
+        signer: Signer | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> str:
         """Run one `avow` command to its end; its output, or `ProcessError` with what it said."""
         environment = self._as(signer) if signer is not None else {}
-        done = self.supervisor.run(name, avow(*arguments), seconds, environment)
+        done = self.supervisor.run(name, avow(*arguments), seconds, environment, on_line)
         if done.returncode != 0:
             said = done.stderr.strip().splitlines() or ["it said nothing"]
             raise ProcessError(f"avow {' '.join(arguments[:2])}: {said[-1]}")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -23,6 +23,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 # The worker takes up to 20 s to give its work back.
 _GRACE_SECONDS = 25.0
 _KILL_SECONDS = 10.0
+_WATCH_SECONDS = 0.1
 _TAIL_BYTES = 4000
 
 
@@ -110,17 +111,23 @@ class Supervisor:
         command: Sequence[str],
         seconds: float,
         environment: Mapping[str, str] | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end and return its status and output, whatever the status."""
+        """Run a program to its end and return its status and output, whatever the status.
+
+        `on_line` is called with every line that it writes to stderr, as it comes.
+        """
         out, err = self.folder / f"{name}.out", self.folder / f"{name}.log"
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = self._popen(command, environment, stdout.fileno(), stderr.fileno())
         try:
-            status = process.wait(seconds)
-        except subprocess.TimeoutExpired as error:
+            status = _watch(process, err, time.monotonic() + seconds, on_line)
+        except BaseException:
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
-            raise ProcessError(f"{name} took longer than {seconds:.0f} s") from error
+            raise
+        if status is None:
+            raise ProcessError(f"{name} took longer than {seconds:.0f} s")
         return subprocess.CompletedProcess(
             list(command),
             status,
@@ -175,6 +182,33 @@ class Supervisor:
             )
         except OSError as error:
             raise ProcessError(f"cannot start {command[0]}: {error.strerror}") from error
+
+
+def _watch(
+    process: subprocess.Popen[bytes],
+    log: Path,
+    end: float,
+    on_line: Callable[[str], None] | None,
+) -> int | None:
+    """The exit status; None, and the group killed, when `end` comes first."""
+    told = 0
+    while True:
+        try:
+            status: int | None = process.wait(_WATCH_SECONDS)
+        except subprocess.TimeoutExpired:
+            status = None
+        if on_line is not None:
+            lines = log.read_text("utf-8", errors="replace").split("\n")
+            # What follows the last line end may be half a line.
+            for line in lines[told:-1]:
+                on_line(line)
+            told = max(told, len(lines) - 1)
+        if status is not None:
+            return status
+        if time.monotonic() > end:
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+            return None
 
 
 def raise_on_termination() -> None:

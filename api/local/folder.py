@@ -1,0 +1,52 @@
+"""The folder of a run: made anew each time, never somebody else's, used by one run at a time."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from avow.api.errors import DemoError
+
+_MARK = ".made-by-avow"
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """An empty `folder`, held until the block ends.
+
+    What an earlier run left there is removed; a folder without the mark of an earlier run is
+    refused.
+    """
+    with held(folder) as own:
+        _empty(own)
+        yield own
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """The folder's absolute path, held against other runs until the block ends.
+
+    The lock is the kernel's, so a run that was killed does not block the next one.
+    """
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder.parent / f".{folder.name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DemoError(f"another run is using {folder}") from error
+        yield folder
+    finally:
+        os.close(lock)
+
+
+def _empty(folder: Path) -> None:
+    if folder.exists():
+        if not (folder / _MARK).is_file() and any(folder.iterdir()):
+            raise DemoError(f"{folder} was not made by an earlier run; name an unused folder")
+        shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / _MARK).touch()
