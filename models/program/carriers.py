@@ -45,7 +45,7 @@ class Carrier(Enum):
         return np.asarray(self.array(values) * np.dtype(self.value).type(2.0**-bits))
 
 
-_LIMITS = {Carrier.FLOAT32: 2**24, Carrier.FLOAT64: 2**53, Carrier.INT64: BOUND + 1}
+_LIMITS = {Carrier.FLOAT32: 2**24, Carrier.FLOAT64: 2**53, Carrier.INT64: BOUND}
 
 
 def carrier_for(magnitude: int) -> Carrier:

@@ -1,10 +1,11 @@
 """Random inputs of a program as batches of arrays."""
 
+from collections.abc import Sequence
 from random import Random
 
 import numpy as np
 
-from avow.models.program.blobs import AnyIntegers
+from avow.models.program.blobs import AnyIntegers, Integers
 from avow.verifier.program.program import Program
 from avow.verifier.tensor import Tensor
 from tests.programs.builder import random_inputs
@@ -20,3 +21,12 @@ def batch_inputs(
         for at, spec in enumerate(program.inputs)
     ]
     return arrays, samples
+
+
+def same(got: Sequence[Integers], wanted: Sequence[Integers]) -> None:
+    """Equal in number, type, shape and every element."""
+    assert len(got) == len(wanted)
+    for found, expected in zip(got, wanted, strict=True):
+        assert found.dtype == np.int64
+        assert found.shape == expected.shape
+        assert np.array_equal(found, expected)

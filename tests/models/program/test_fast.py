@@ -1,0 +1,81 @@
+"""The fast executor equals the reference bit for bit, however it is run."""
+
+import itertools
+from random import Random
+
+import numpy as np
+import pytest
+
+from avow.models.errors import ModelError
+from avow.models.program.fast import FastExecutor, Optimisation
+from avow.models.program.reference import Reference
+from avow.verifier.errors import VerificationError
+from avow.verifier.program.operations import Affine, Constant
+from avow.verifier.program.program import Output, Program, Step
+from avow.verifier.tensor import ElementType, TensorSpec
+from tests.models.program.arrays import batch_inputs, same
+from tests.programs.builder import KINDS, random_program
+
+BATCHES = (1, 2, 3, 7, 33)
+SEEDS = range(120)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_equals_the_reference(seed: int) -> None:
+    """Batch sizes, thread counts and graph optimisation levels, on one random program."""
+    program, blobs = random_program(seed, 8 + seed % 20)
+    reference, rng = Reference(program, blobs), Random(seed)
+    batches = [batch_inputs(program, rng, batch)[0] for batch in BATCHES]
+    expected = [reference.run(inputs) for inputs in batches]
+    for threads, optimisation in itertools.product((1, 2), Optimisation):
+        executor = FastExecutor(program, blobs, threads, optimisation=optimisation)
+        for inputs, wanted in zip(batches, expected, strict=True):
+            same(executor.run(inputs), wanted)
+
+
+def test_the_seeds_hold_every_operation() -> None:
+    found = {
+        type(step.operation).__name__.lower()
+        for seed in SEEDS
+        for step in random_program(seed, 8 + seed % 20)[0].steps
+    }
+    assert found == {kind.replace("_", "") for kind in KINDS}
+
+
+def test_a_batch_in_parts_is_the_same_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, blobs = random_program(5)
+    inputs, _ = batch_inputs(program, Random(5), 7)
+    expected = Reference(program, blobs).run(inputs)
+    monkeypatch.setattr("avow.models.program.fast.WORKING_SET", 1)
+    same(FastExecutor(program, blobs).run(inputs), expected)
+
+
+def _program(*outputs: int) -> tuple[Program, list[object]]:
+    from avow.models.program.blobs import blob_of
+
+    blob = blob_of(np.arange(6).reshape(2, 3))
+    steps = (Step(Constant((), 0), 0), Step(Affine((0,), (2,), 1), 0))
+    spec = TensorSpec("x", ElementType.INT8, (2, 3), 0, -5, 5)
+    named = tuple(Output(f"y{number}", number) for number in outputs)
+    return Program((spec,), (blob.ref(),), steps, named), [blob]
+
+
+@pytest.mark.parametrize("outputs", [(0,), (1,), (0, 1, 2), (2, 2)], ids=str)
+def test_inputs_and_constants_as_outputs(outputs: tuple[int, ...]) -> None:
+    program, blobs = _program()
+    named = tuple(Output(f"y{at}", number) for at, number in enumerate(outputs))
+    program = Program(program.inputs, program.blobs, program.steps, named)
+    x = np.arange(-5, 1).reshape(1, 2, 3).repeat(4, axis=0)
+    same(FastExecutor(program, blobs).run([x]), Reference(program, blobs).run([x]))
+
+
+def test_refuses_what_no_valid_input_is() -> None:
+    program, blobs = _program(2)
+    with pytest.raises(VerificationError, match=r"must lie in \[-5, 5\], got 6"):
+        FastExecutor(program, blobs).run([np.full((1, 2, 3), 6)])
+
+
+def test_a_provider_that_is_not_there_is_one_line() -> None:
+    program, blobs = _program(2)
+    with pytest.raises(ModelError, match="NoSuchExecutionProvider"):
+        FastExecutor(program, blobs, providers=["NoSuchExecutionProvider"])
