@@ -97,7 +97,9 @@ def check_time(terms: OrderTerms, seconds: float, now: int) -> None:
     first = min(leg.deadline for leg in terms.legs)
     if now + seconds > first:
         raise Declined(
-            f"its deadline leaves {max(0, first - now)} s, about {math.ceil(seconds)} s are needed"
+            f"its deadline leaves {max(0, first - now)} s, about {math.ceil(seconds)} s are needed",
+            # What waits before it may be done sooner than expected.
+            final=False,
         )
 
 

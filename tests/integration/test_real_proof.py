@@ -171,7 +171,7 @@ def forgeries(mine: Bundle, foreign: Bundle) -> Iterator[tuple[str, str, bytes]]
     cut = replace(proof, data=proof.data[:-32])
     yield "proof cut short", "ProofRefused", _sealed(mine, cut)
     longer = replace(proof, data=proof.data + bytes(32))
-    yield "proof with more behind it", "", _sealed(mine, longer)
+    yield "proof with more behind it", "ProofRefused", _sealed(mine, longer)
     yield "bytes behind the seal", "SealMalformed", seal(mine) + bytes(32)
     yield "seal cut short", "SealMalformed", seal(mine)[:-32]
     yield "seal of another system", "SelectorMismatch", b"\x00\x00\x00\x01" + seal(mine)[4:]
@@ -203,7 +203,6 @@ def test_a_real_proof_is_paid_and_every_forgery_refused(works: Works) -> None:
             assert expected in str(error), f"{name}: {error}"
         else:
             accepted.append(name)
-    # ezkl's own verifier contract ignores what follows a proof; nothing is bound by it.
     assert accepted == []
 
     with refusing(Reverted, "OutputDiffers"):
