@@ -212,26 +212,30 @@ contract EzklAdapterTest is MarketWorld {
     function test_aHiddenInputIsComparedByItsHashInstance() public {
         SystemRegistration memory system = systemRegistration("ezkl/v1");
         system.inputScheme = CommitmentScheme.EZKL_POSEIDON;
-        EzklSegment[] memory segments = new EzklSegment[](3);
+        EzklSegment[] memory segments = new EzklSegment[](4);
         uint256[] memory none = new uint256[](0);
         segments[0] = EzklSegment(EzklSegmentKind.Input, 1, none);
-        segments[1] = EzklSegment(EzklSegmentKind.Binding, 16, none);
+        segments[1] = EzklSegment(EzklSegmentKind.Derived, 1, none);
         segments[2] = EzklSegment(EzklSegmentKind.Output, 3, none);
+        segments[3] = EzklSegment(EzklSegmentKind.Binding, 16, none);
         system.proofLayout = abi.encode(segments);
         (bytes32 key, Statement memory statement) = _register(system, 0);
-        uint256[] memory values = new uint256[](20);
+        uint256[] memory values = new uint256[](21);
         uint256[] memory some = _instances();
-        values[0] = 12345;
-        for (uint256 i; i < 16; ++i) {
-            values[1 + i] = some[i];
-        }
+        (values[0], values[1]) = (12345, 67890);
         for (uint256 i; i < 3; ++i) {
-            values[17 + i] = some[21 + i];
+            values[2 + i] = some[21 + i];
+        }
+        for (uint256 i; i < 16; ++i) {
+            values[5 + i] = some[i];
         }
         statement.input = Commitment(CommitmentScheme.EZKL_POSEIDON, bytes32(uint256(12345)));
         assertTrue(adapter.verify(key, statement, ROOT, _body(values)), "passes");
         values[0] = 12346;
         vm.expectPartialRevert(EzklAdapter.InputDiffers.selector);
+        adapter.verify(key, statement, ROOT, _body(values));
+        (values[0], values[1]) = (12345, FieldElement.ORDER);
+        vm.expectRevert(abi.encodeWithSelector(FieldElement.NotInField.selector, 1, FieldElement.ORDER));
         adapter.verify(key, statement, ROOT, _body(values));
     }
 

@@ -88,6 +88,9 @@ contract EzklAdapter is IProofAdapter {
         (EzklSegment[] memory segments, uint256 total) =
             EzklLayout.parse(system.proofLayout, inputCount, outputCount);
         if (instances.length != total) revert InstanceCountDiffers(total, instances.length);
+        for (uint256 i; i < total; ++i) {
+            if (instances[i] >= FieldElement.ORDER) revert FieldElement.NotInField(i, instances[i]);
+        }
 
         uint256[] memory inputs = _gather(segments, EzklSegmentKind.Input, inputCount, instances);
         uint256[] memory outputs = _gather(segments, EzklSegmentKind.Output, outputCount, instances);
@@ -113,9 +116,7 @@ contract EzklAdapter is IProofAdapter {
             uint256 length = segments[i].count;
             if (segments[i].kind == kind) {
                 for (uint256 j; j < length; ++j) {
-                    uint256 value = instances[position + j];
-                    if (value >= FieldElement.ORDER) revert FieldElement.NotInField(position + j, value);
-                    found[written++] = value;
+                    found[written++] = instances[position + j];
                 }
             }
             position += length;

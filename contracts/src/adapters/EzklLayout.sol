@@ -2,12 +2,15 @@
 pragma solidity ^0.8.28;
 
 /// @notice What a run of consecutive ezkl instances holds.
+/// @dev Derived instances are fixed by other instances through the circuit and say nothing of their own: ezkl
+/// hashes every input of a circuit that hides one, so such a circuit publishes the binding's hash as well.
 enum EzklSegmentKind {
     None,
     Binding,
     Input,
     Output,
-    Constant
+    Constant,
+    Derived
 }
 
 /// @notice One run of instances.
@@ -38,7 +41,7 @@ library EzklLayout {
         returns (EzklSegment[] memory segments, uint256 total)
     {
         segments = abi.decode(layout_, (EzklSegment[]));
-        uint256[5] memory counts;
+        uint256[6] memory counts;
         for (uint256 i; i < segments.length; ++i) {
             EzklSegment memory segment = segments[i];
             if (segment.kind == EzklSegmentKind.None) revert SegmentWithoutKind(i);
