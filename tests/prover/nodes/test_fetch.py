@@ -1,0 +1,188 @@
+"""A provider names an address; fetching it costs bounded time and memory and shows no file."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from avow.prover.nodes.fetch import BundleUnavailable, FetchRules, fetch
+
+RULES = FetchRules(max_bytes=1_000, seconds=2.0)
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers by path."""
+
+    def do_GET(self) -> None:
+        match self.path:
+            case "/good":
+                self._answer(200, b"bundle")
+            case "/exact":
+                self._answer(200, b"x" * 1_000)
+            case "/large":
+                self._answer(200, b"x" * 1_001)
+            case "/endless":
+                self._endless()
+            case "/slow":
+                self._slow()
+            case "/moved":
+                self.send_response(302)
+                self.send_header("Location", "/good")
+                self.end_headers()
+            case "/cut":
+                self.send_response(200)
+                self.send_header("Content-Length", "100")
+                self.end_headers()
+                self.wfile.write(b"short")
+            case _:
+                self._answer(404, b"none")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _endless(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"x" * 10_000)
+        except OSError:
+            return
+
+    def _slow(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        try:
+            for _ in range(100):
+                self.wfile.write(b"x")
+                time.sleep(0.1)
+        except OSError:
+            return
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """The server's address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """One server for all tests."""
+    with serving() as url:
+        yield url
+
+
+def refused(uri: str, rules: FetchRules = RULES) -> BundleUnavailable:
+    """The error with which an address is refused; one line."""
+    with pytest.raises(BundleUnavailable) as caught:
+        fetch(uri, rules)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_a_bundle_is_fetched(address: str) -> None:
+    assert fetch(f"{address}/good", RULES) == b"bundle"
+    assert len(fetch(f"{address}/exact", RULES)) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "final"),
+    [
+        ("/large", "more than 1000 bytes", True),
+        ("/endless", "more than 1000 bytes", True),
+        ("/moved", "expected status 200, got 302", False),
+        ("/none", "expected status 200, got 404", False),
+        ("/cut", "", False),
+    ],
+)
+def test_a_bad_answer_is_one_line(address: str, path: str, said: str, final: bool) -> None:
+    error = refused(address + path)
+    assert said in str(error)
+    assert error.final is final
+
+
+def test_a_slow_answer_ends_in_time(address: str) -> None:
+    began = time.monotonic()
+    error = refused(f"{address}/slow", FetchRules(max_bytes=1_000, seconds=0.5))
+    assert "not complete after 0.5 s" in str(error)
+    assert time.monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "bundle",
+        "ftp://127.0.0.1/x",
+        "http://",
+        "http://[::1",
+        "data:,x",
+        "javascript:1",
+        "\x00",
+    ],
+)
+def test_other_addresses_are_refused(uri: str) -> None:
+    error = refused(uri)
+    assert error.final
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:1/x", "http://256.256.256.256/", "http://a b/"])
+def test_an_address_that_leads_nowhere_may_be_tried_again(uri: str) -> None:
+    assert not refused(uri).final
+
+
+def test_proxies_of_the_environment_are_not_used(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    assert fetch(f"{address}/good", RULES) == b"bundle"
+
+
+def test_files_are_read_inside_the_allowed_folder_only(tmp_path: Path) -> None:
+    folder, secret = tmp_path / "bundles", tmp_path / "secret"
+    folder.mkdir()
+    secret.write_bytes(b"secret")
+    (folder / "good").write_bytes(b"bundle")
+    (folder / "large").write_bytes(b"x" * 1_001)
+    (folder / "link").symlink_to(secret)
+    (folder / "deeper").mkdir()
+    os.mkfifo(folder / "pipe")
+    rules = FetchRules(max_bytes=1_000, seconds=2.0, file_folder=folder)
+    assert fetch((folder / "good").as_uri(), rules) == b"bundle"
+
+    assert refused((folder / "good").as_uri(), RULES).final, "without a folder no file is read"
+    for name, said in (
+        (secret.as_uri(), "outside the allowed folder"),
+        ((folder / "link").as_uri(), "outside the allowed folder"),
+        (f"{folder.as_uri()}/../secret", "outside the allowed folder"),
+        (f"{folder.as_uri()}/%2e%2e/secret", "outside the allowed folder"),
+        ((folder / "pipe").as_uri(), "plain file"),
+        ((folder / "large").as_uri(), "more than 1000 bytes"),
+        ((folder / "deeper").as_uri(), ""),
+        ("file://elsewhere/etc/passwd", ""),
+    ):
+        assert said in str(refused(name, rules))
+    missing = refused((folder / "none").as_uri(), rules)
+    assert not missing.final
