@@ -48,7 +48,7 @@ class ProgramStore:
         folder = self.folder(digest)
         for ref, blob in zip(program.blobs, blobs, strict=True):
             path = _blob_path(folder, ref)
-            if not path.is_file() or path.stat().st_size != len(blob.data):
+            if not path.is_file() or path.read_bytes() != blob.data:
                 write_whole(path, blob.data)
         # Written last: a program that is there has its blobs.
         write_whole(folder / PROGRAM, program.encode())

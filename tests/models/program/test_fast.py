@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from avow.models.errors import ModelError
+from avow.models.program.blobs import blob_of
 from avow.models.program.fast import FastExecutor, Optimisation
 from avow.models.program.reference import Reference
 from avow.verifier.errors import VerificationError
+from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Affine, Constant
 from avow.verifier.program.program import Output, Program, Step
 from avow.verifier.tensor import ElementType, TensorSpec
@@ -50,21 +52,17 @@ def test_a_batch_in_parts_is_the_same_batch(monkeypatch: pytest.MonkeyPatch) -> 
     same(FastExecutor(program, blobs).run(inputs), expected)
 
 
-def _program(*outputs: int) -> tuple[Program, list[object]]:
-    from avow.models.program.blobs import blob_of
-
+def _program(*outputs: int) -> tuple[Program, list[Blob]]:
     blob = blob_of(np.arange(6).reshape(2, 3))
     steps = (Step(Constant((), 0), 0), Step(Affine((0,), (2,), 1), 0))
     spec = TensorSpec("x", ElementType.INT8, (2, 3), 0, -5, 5)
-    named = tuple(Output(f"y{number}", number) for number in outputs)
+    named = tuple(Output(f"y{at}", number) for at, number in enumerate(outputs))
     return Program((spec,), (blob.ref(),), steps, named), [blob]
 
 
 @pytest.mark.parametrize("outputs", [(0,), (1,), (0, 1, 2), (2, 2)], ids=str)
 def test_inputs_and_constants_as_outputs(outputs: tuple[int, ...]) -> None:
-    program, blobs = _program()
-    named = tuple(Output(f"y{at}", number) for at, number in enumerate(outputs))
-    program = Program(program.inputs, program.blobs, program.steps, named)
+    program, blobs = _program(*outputs)
     x = np.arange(-5, 1).reshape(1, 2, 3).repeat(4, axis=0)
     same(FastExecutor(program, blobs).run([x]), Reference(program, blobs).run([x]))
 
