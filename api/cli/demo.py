@@ -33,7 +33,7 @@ def demo(folder: Path, report: Path, row: int) -> int:
     """
     from avow.api.demo.run import Demo
     from avow.api.errors import DemoError
-    from avow.api.local.supervisor import raise_on_termination
+    from avow.api.local.interrupts import raise_on_termination
     from avow.prover.config import from_environment
 
     raise_on_termination()

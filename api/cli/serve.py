@@ -27,8 +27,8 @@ def serve(folder: Path, models: tuple[str, ...], rpc_port: int, port: int) -> No
     and the SRS is made here. Everything listens on the loopback address. A second run goes on
     where the first one stopped.
     """
+    from avow.api.local.interrupts import raise_on_termination
     from avow.api.local.serve import Served, Server
-    from avow.api.local.supervisor import raise_on_termination
     from avow.prover.config import from_environment
 
     raise_on_termination()

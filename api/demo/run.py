@@ -73,17 +73,19 @@ class Demo:
             worker = network.start_worker()
             self.steps.say(f"chain at {network.rpc}, logs in {network.folders.logs}")
         market = self._deploy(network)
-        digit = self._compile(network)
-        model_key = self._register(network, market)
-        with step("nodes", "Start API, provider and validator; wait for the worker"):
+        with step("nodes", "Start API, provider and validator"):
             endow(market, network.people)
             _, api = network.start_api(0)
-            wait_ready(worker, network.start_provider(api), network.start_validator(STAKE))
+            nodes = network.start_provider(api), network.start_validator(STAKE)
             self.steps.say(
                 f"API {api}",
                 f"provider  {network.people.provider.shown}",
-                f"validator {network.people.validator.shown}, staked {shown(STAKE)} tokens",
+                f"validator {network.people.validator.shown}, staking {shown(STAKE)} tokens",
             )
+        digit = self._compile(network)
+        model_key = self._register(network, market)
+        with step("ready", "Wait until worker and nodes are ready"):
+            wait_ready(worker, *nodes)
         bundle = self._order(network, market, model_key, digit)
         self._audit(network, bundle)
         with step("stop", "Stop everything"):
@@ -99,13 +101,13 @@ class Demo:
     def _compile(self, network: Network) -> Digit:
         with self.steps.step("model", f"Take the model {MODEL} into the store"):
             self.steps.say(*network.add_model(MODEL).splitlines())
+            stored = resolve(ModelStore.at(network.folders.home), MODEL)
+            digit = held_out_digit(stored, self.row)
         title = f"avow compile {MODEL} --system ezkl --unsafe-srs"
         with self.steps.step("compile", title):
             self.steps.say("UNSAFE SRS: made on this machine, fit for a demo and nothing else")
             printed = network.compile(MODEL, self.steps.progress)
             self.steps.say(*printed.splitlines())
-        stored = resolve(ModelStore.at(network.folders.home), MODEL)
-        digit = held_out_digit(stored, self.row)
         self.report.model = to_hex(stored.digest)
         self.report.held_out_row = digit.row
         self.report.label, self.report.expected_value = digit.label, digit.expected

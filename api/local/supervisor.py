@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Self
 
 import psutil
 
 from avow.api.errors import ApiError, one_line
+from avow.api.local.interrupts import check_interrupted
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
@@ -46,6 +47,7 @@ class Child:
 
     def check(self) -> None:
         """Raise `ProcessError` with the end of its log when it has ended."""
+        check_interrupted()
         status = self.process.poll()
         if status is not None:
             raise ProcessError(f"{self.name} ended with status {status}: {self.last_line()}")
@@ -137,6 +139,7 @@ class Supervisor:
 
     def check(self) -> None:
         """Raise `ProcessError` when a program that shall run has ended."""
+        check_interrupted()
         for child in self.children:
             child.check()
 
@@ -193,6 +196,7 @@ def _watch(
     """The exit status; None, and the group killed, when `end` comes first."""
     told = 0
     while True:
+        check_interrupted()
         try:
             status: int | None = process.wait(_WATCH_SECONDS)
         except subprocess.TimeoutExpired:
@@ -209,16 +213,6 @@ def _watch(
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
             return None
-
-
-def raise_on_termination() -> None:
-    """Make SIGTERM and SIGHUP leave as Ctrl-C does, so that blocks are left in order."""
-
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupted)
-    signal.signal(signal.SIGHUP, interrupted)
 
 
 def _end_descendants() -> None:

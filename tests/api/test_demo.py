@@ -13,8 +13,8 @@ import pytest
 from tests.api.processes import Run, sockets, start
 
 STEPS = {
-    "chain", "contracts", "model", "compile", "register", "nodes", "request", "lock", "answer",
-    "prove", "deliver", "settle", "pay", "callback", "verify", "tamper", "stop",
+    "chain", "contracts", "nodes", "model", "compile", "register", "ready", "request", "lock",
+    "answer", "prove", "deliver", "settle", "pay", "callback", "verify", "tamper", "stop",
 }  # fmt: skip
 GAS = {"deploy", "register", "reader", "request", "lock", "deliver", "settle", "withdraw"}
 
@@ -59,7 +59,7 @@ def test_the_whole_line(demo: Demo, tmp_path: Path) -> None:
     assert len(found["tampered"]) >= 6
     assert {item["step"] for item in found["tampered"]} >= {"proof", "tensors", "parse"}
     assert set(found["steps"]) == STEPS
-    assert all(seconds > 0 for seconds in found["steps"].values())
+    assert all(seconds >= 0 for seconds in found["steps"].values())
     assert found["seconds"] < 240
     assert set(found["gas"]) == GAS
     assert all(gas > 21_000 for gas in found["gas"].values())
@@ -95,7 +95,7 @@ def test_ctrl_c_twice_while_the_nodes_start(demo: Demo, tmp_path: Path) -> None:
     """As a terminal sends it: to the whole foreground group, and again while it cleans up."""
     run = demo()
     run.wait_for("Start API, provider and validator")
-    time.sleep(1)
+    time.sleep(2)
     os.killpg(run.process.pid, signal.SIGINT)
     time.sleep(0.3)
     os.killpg(run.process.pid, signal.SIGINT)
