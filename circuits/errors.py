@@ -8,6 +8,10 @@ class CircuitError(Exception):
     """
 
 
+class InputRefused(CircuitError):
+    """An input within its declared range that this circuit cannot run; trying again is no use."""
+
+
 class StepFailed(CircuitError):
     """A child process ended without a result: it refused its input, panicked or was killed."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from avow.circuits.artifact import CIRCUIT, PK, Artifact
-from avow.circuits.errors import CircuitError
+from avow.circuits.errors import CircuitError, InputRefused, StepFailed
 from avow.circuits.ezkl.child import Limits, Progress, run
 from avow.circuits.files import write_file
 from avow.verifier.commitment import Commitment, Scheme, commit_public
@@ -23,6 +23,9 @@ from avow.verifier.tensor import Tensor, TensorSpec
 
 Watch = Callable[[Progress], None]
 Cancelled = Callable[[], bool]
+
+# What ezkl says when a value does not fit the legs of its range check.
+_OUTGROWN = "synthesis error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,17 +195,19 @@ def _witness(
 ) -> Run:
     document = input_document(circuit, inputs, salt, root)
     write_file(folder / "input.json", json.dumps(document).encode("ascii"))
-    found = run(
-        "witness",
-        {
-            "input": str(folder / "input.json"),
-            "circuit": str(circuit.circuit),
-            "witness": str(folder / "witness.json"),
-        },
-        limits,
-        watch,
-        cancelled,
-    ).value
+    params = {
+        "input": str(folder / "input.json"),
+        "circuit": str(circuit.circuit),
+        "witness": str(folder / "witness.json"),
+    }
+    try:
+        found = run("witness", params, limits, watch, cancelled).value
+    except StepFailed as error:
+        if _OUTGROWN in str(error):
+            raise InputRefused(
+                "this input cannot be run: a value outgrows the integers of the circuit"
+            ) from error
+        raise
     hashes = found["weight_hashes"]
     if circuit.input is InputVisibility.HASHED:
         commitment = _hidden_commitment(from_ezkl_hex(found["input_hashes"][0]))
