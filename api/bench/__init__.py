@@ -1,0 +1,1 @@
+"""`avow bench`: what a proof costs, measured here."""

@@ -1,0 +1,43 @@
+"""The machine and the versions that a measurement was made with."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from avow.api.version import VERSION
+
+_PACKAGES = ("ezkl", "onnx", "onnxruntime", "numpy", "web3", "py-ecc")
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+def describe_machine() -> dict[str, object]:
+    """Processor, cores that may be used, memory in bytes, kernel, and versions."""
+    return {
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": psutil.virtual_memory().total,
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "avow": VERSION,
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _cpu() -> str:
+    try:
+        for line in _CPU_INFO.read_text("utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

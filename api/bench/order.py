@@ -1,0 +1,94 @@
+"""One order on a development chain, served and settled by hand, to learn what it costs."""
+
+from dataclasses import dataclass
+
+from avow.api.local.people import People
+from avow.api.local.tokens import UNIT
+from avow.verifier.bundle import Bundle
+from avow.verifier.chain.market import Market
+from avow.verifier.chain.orders import LegTerms, Order, OrderTerms, selector_of
+from avow.verifier.chain.seals import seal
+from avow.verifier.commitment import Commitment, commit_public
+from avow.verifier.errors import VerificationError
+from avow.verifier.fields import to_hex
+from avow.verifier.keccak import keccak256
+from avow.verifier.records import SystemRecord
+from avow.verifier.statement import Statement
+from avow.verifier.tensor import Tensor
+
+_PRICE = UNIT
+_BOND = UNIT
+_LOCK_SECONDS = 3_600
+_DELIVERY_SECONDS = 7_200
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the settling transaction took."""
+
+    calldata_bytes: int
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A market, the people who trade there, and one registered model."""
+
+    market: Market
+    people: People
+    model_key: bytes
+    record: SystemRecord
+
+    def open(self, inputs: tuple[Tensor, ...]) -> Order:
+        """An order for these public inputs, locked by the provider."""
+        now = self.market.chain.head().timestamp
+        leg = LegTerms(selector_of(self.record.system), now + _DELIVERY_SECONDS, 10_000)
+        terms = OrderTerms(
+            model_key=self.model_key,
+            input=commit_public(inputs),
+            input_data=b"".join(tensor.data() for tensor in inputs),
+            input_uri="",
+            legs=(leg,),
+            price=_PRICE,
+            bond=_BOND,
+            lock_deadline=now + _LOCK_SECONDS,
+        )
+        order_id, _ = self.market.request(self.people.requester, terms)
+        self.market.lock(self.people.provider, self._order(order_id))
+        return self._order(order_id)
+
+    def statement(self, order: Order, output: Commitment) -> Statement:
+        """What the order's proof must be of."""
+        return Statement(
+            domain=self.market.domain,
+            model=self.record.model,
+            system=self.record.system,
+            program=self.record.program,
+            key=self.record.key,
+            input=order.input,
+            output=output,
+            order=order.order_id,
+            provider=self.people.provider.address,
+            nonce=order.nonce,
+        )
+
+    def settle(self, order: Order, bundle: Bundle) -> Settled:
+        """Deliver and settle; what the settling transaction took."""
+        digest = keccak256(bundle.encode())
+        output = bundle.statement.output
+        self.market.deliver(
+            self.people.provider, order.order_id, 0, output, digest, "urn:avow:bench"
+        )
+        data = b"".join(tensor.data() for tensor in bundle.outputs)
+        stands = (bundle.path.index, list(bundle.path.siblings))
+        sent = self.market.contract.call("settle", order.order_id, 0, data, stands, seal(bundle))
+        receipt = self.market.settle(
+            self.people.validator, order.order_id, 0, data, bundle.path, seal(bundle)
+        )
+        return Settled(len(sent.data), receipt.gas_used)
+
+    def _order(self, order_id: bytes) -> Order:
+        order = self.market.order(order_id)
+        if order is None:
+            raise VerificationError("order", f"the market lost order {to_hex(order_id)}")
+        return order
