@@ -91,6 +91,15 @@ class Emission:
             return carrier_for(self.intervals[number].magnitude)
         return self._first[number]
 
+    def settle(self, least: Carrier, *numbers: int) -> Carrier:
+        """The carrier in which to combine tensors for which `least` is enough.
+
+        Where all of them are in float64 already, staying there is cheaper than converting.
+        """
+        given = [self._first[number] for number in numbers if number not in self.known]
+        stay = least is Carrier.FLOAT32 and set(given) == {Carrier.FLOAT64}
+        return Carrier.FLOAT64 if stay else least
+
     def read(self, number: int, carrier: Carrier) -> str:
         """The name of the tensor in that carrier and its held shape; converts on first demand.
 

@@ -47,7 +47,8 @@ def emit_rescale(state: Emission, operation: Rescale, number: int) -> None:
     """floor((a + half) / 2^bits), clamped."""
     source = operation.of[0]
     add = half(operation)
-    carrier = carrier_for(max(state.reach[source] + add, state.magnitude(number)))
+    wide = max(state.reach[source] + add, state.magnitude(number))
+    carrier = state.settle(carrier_for(wide), source)
     name = state.read(source, carrier)
     if operation.bits:
         name = state.graph.node("Add", name, state.scalar(add, carrier))
@@ -74,7 +75,7 @@ def emit_affine(state: Emission, operation: Affine, number: int) -> None:
     wide = max(reach + add, state.magnitude(number, *operation.of))
     if melted:
         wide = max(wide, state.magnitude(melted[0]))
-    carrier = carrier_for(wide)
+    carrier = state.settle(carrier_for(wide), *operation.of)
     if melted and not carrier.is_float:
         melted, bits, add = None, 0, 0
     total = _terms(state, operation, bits, carrier)
@@ -109,7 +110,7 @@ def emit_multiply(state: Emission, operation: Multiply, number: int) -> None:
     """a b."""
     reaches = [state.reach[at] for at in operation.of]
     product = reaches[0] * reaches[1]
-    carrier = carrier_for(max(product, *reaches))
+    carrier = state.settle(carrier_for(max(product, *reaches)), *operation.of)
     a, b = (state.read(at, carrier) for at in operation.of)
     state.write(number, state.graph.node("Mul", a, b), carrier, product)
 
@@ -137,7 +138,7 @@ def emit_divide(state: Emission, operation: Divide, number: int) -> None:
 
 def emit_maximum(state: Emission, operation: Maximum, number: int) -> None:
     """max(a, b)."""
-    carrier = carrier_for(state.magnitude(*operation.of))
+    carrier = state.settle(carrier_for(state.magnitude(*operation.of)), *operation.of)
     a, b = (state.read(at, carrier) for at in operation.of)
     state.write(number, state.graph.node("Max", a, b), carrier)
 
@@ -150,7 +151,7 @@ def emit_sum(state: Emission, operation: Sum, number: int) -> None:
     for axis in operation.axes:
         count *= shape[axis]
     reach = state.reach[source] * count
-    carrier = carrier_for(reach)
+    carrier = state.settle(carrier_for(reach), source)
     name = state.read_whole(source, carrier)
     if operation.axes:
         axes = state.graph.integers([axis + 1 for axis in operation.axes])
@@ -167,7 +168,7 @@ def emit_table(state: Emission, operation: Table, number: int) -> None:
     places = np.arange(interval.low, interval.high + 1)
     low, high = int(values.min()), int(values.max())
     if np.array_equal(values, np.clip(places, low, high)):
-        carrier = carrier_for(state.magnitude(source, number))
+        carrier = state.settle(carrier_for(state.magnitude(source, number)), source)
         name = _clip(state, state.read(source, carrier), low, high, carrier)
         state.write(number, name, carrier)
         return

@@ -10,7 +10,7 @@ from avow.models.program.carriers import Carrier, carrier_for
 from avow.models.program.emission import Emission, held_shape
 from avow.models.program.emit_elementwise import clamp_and_floor, half
 from avow.models.program.intervals import linear_bounds
-from avow.models.program.patches import emit_patches
+from avow.models.program.patches import choose_tiling, emit_patches, patch_weights
 from avow.verifier.program.operations import Contract, Convolution, Dense, Rescale
 
 # More float32 products than this cost more than one in float64.
@@ -43,9 +43,10 @@ class Linear:
         scaled = carrier.scaled(values, self.bits) if self.bits else carrier.array(values)
         return self.state.graph.constant(scaled)
 
-    def biases(self, carrier: Carrier) -> str:
-        """The biases (outputs,) as a constant."""
-        return self.weights(self.bias + (half(self.rescale[1]) if self.rescale else 0), carrier)
+    def biases(self, carrier: Carrier, repeat: int = 1) -> str:
+        """The biases, so many times in a row, as a constant of rank 1."""
+        bias = self.bias + (half(self.rescale[1]) if self.rescale else 0)
+        return self.weights(np.tile(bias, repeat), carrier)
 
     def rounded(self, name: str, carrier: Carrier) -> str:
         """The melted rescale's clamp and floor, on any arrangement of the elements."""
@@ -154,28 +155,47 @@ def emit_convolution(
 
 def _by_patches(linear: Linear, operation: Convolution, name: str) -> str:
     state, graph, carrier = linear.state, linear.state.graph, linear.carrier
-    x, shape = state.shapes[operation.of[0]], state.shapes[linear.number]
-    place, taps = math.prod(shape[2:]), math.prod(linear.weight.shape[2:])
-    groups, outputs, channels = operation.groups, shape[1], linear.weight.shape[1]
-    name = emit_patches(graph, name, x[1:], linear.weight.shape[2:], operation, carrier)
-    state.widest = max(state.widest, x[0] * place * taps * x[1])
-    # (groups, taps channels, outputs / groups), taps before channels as in the patches.
-    weight = linear.weight.reshape(groups, outputs // groups, channels, taps)
-    columns = weight.transpose(0, 3, 2, 1).reshape(groups, taps * channels, outputs // groups)
+    x, shape, weight = state.shapes[operation.of[0]], state.shapes[linear.number], linear.weight
+    place, outputs, groups = shape[2:], shape[1], operation.groups
+    tiling = choose_tiling(operation, x[1:], weight.shape, place)
+    name = emit_patches(graph, name, x[1:], weight.shape[2:], operation, tiling, carrier)
+    rows = math.prod(place[:-1]) * tiling.tiles
     if groups == 1:
-        product = graph.node("MatMul", name, linear.weights(columns[0], carrier))
+        columns = patch_weights(weight, operation, tiling)
+        state.widest = max(state.widest, x[0] * rows * columns.shape[0])
+        name = graph.node("Reshape", name, graph.integers([-1, columns.shape[0]]))
+        weights, bias = linear.weights(columns, carrier), linear.biases(carrier, tiling.width)
+        if carrier.is_float:
+            name = graph.node("Gemm", name, weights, bias)
+        else:
+            name = graph.node("Add", graph.node("MatMul", name, weights), bias)
     else:
-        apart = [0, place, taps, groups, channels]
-        name = graph.node("Reshape", name, graph.integers(apart))
-        name = graph.node("Transpose", name, perm=[0, 3, 1, 2, 4])
-        name = graph.node("Reshape", name, graph.integers([0, groups, place, taps * channels]))
-        product = graph.node("MatMul", name, linear.weights(columns, carrier))
-        product = graph.node("Transpose", product, perm=[0, 2, 1, 3])
-        product = graph.node("Reshape", product, graph.integers([0, place, outputs]))
-    name = linear.rounded(graph.node("Add", product, linear.biases(carrier)), carrier)
-    name = graph.node("Reshape", name, graph.integers([0, *shape[2:], outputs]))
-    space = len(shape) - 2
+        state.widest = max(state.widest, x[0] * rows * weight[0].size * groups)
+        name = _by_groups(linear, groups, rows, name)
+    name = linear.rounded(name, carrier)
+    wide = tiling.tiles * tiling.width
+    name = graph.node("Reshape", name, graph.integers([-1, *place[:-1], wide, outputs]))
+    space = len(place)
+    if wide != place[-1]:
+        ends = ([0], [place[-1]], [space])
+        name = graph.node("Slice", name, *(graph.integers(end) for end in ends))
     return graph.node("Transpose", name, perm=[0, space + 1, *range(1, space + 1)])
+
+
+def _by_groups(linear: Linear, groups: int, rows: int, name: str) -> str:
+    """The products of each group's patches with its weights: (batch, rows, outputs)."""
+    graph, weight = linear.state.graph, linear.weight
+    outputs, channels, *kernel = weight.shape
+    taps = math.prod(kernel)
+    name = graph.node("Reshape", name, graph.integers([0, rows, taps, groups, channels]))
+    name = graph.node("Transpose", name, perm=[0, 3, 1, 2, 4])
+    name = graph.node("Reshape", name, graph.integers([0, groups, rows, taps * channels]))
+    columns = weight.reshape(groups, outputs // groups, channels, taps).transpose(0, 3, 2, 1)
+    columns = columns.reshape(groups, taps * channels, outputs // groups)
+    name = graph.node("MatMul", name, linear.weights(columns, linear.carrier))
+    name = graph.node("Transpose", name, perm=[0, 2, 1, 3])
+    name = graph.node("Reshape", name, graph.integers([0, rows, outputs]))
+    return graph.node("Add", name, linear.biases(linear.carrier))
 
 
 def emit_contract(state: Emission, operation: Contract, number: int) -> None:

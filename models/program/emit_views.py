@@ -84,7 +84,7 @@ def emit_slice(state: Emission, operation: Slice, number: int) -> None:
 def emit_pad(state: Emission, operation: Pad, number: int) -> None:
     """A value before, after and between."""
     source = operation.of[0]
-    carrier = carrier_for(state.magnitude(source, number))
+    carrier = state.settle(carrier_for(state.magnitude(source, number)), source)
     sides = list(zip(operation.before, operation.after, operation.between, strict=True))
     offset = _offset(state, number, source, leading=any(any(side) for side in sides[:1]))
     name = _source(state, source, offset, carrier)
@@ -117,7 +117,7 @@ def _spread(state: Emission, name: str, shape: list[int], axis: int, gap: int, v
 
 def emit_concat(state: Emission, operation: Concat, number: int) -> None:
     """One behind the other."""
-    carrier = carrier_for(state.magnitude(*operation.of))
+    carrier = state.settle(carrier_for(state.magnitude(*operation.of)), *operation.of)
     offset = _offset(state, number, operation.of[0], leading=operation.axis == 0)
     names = []
     batched = next(at for at in operation.of if at not in state.known)
