@@ -1,14 +1,17 @@
 """The checking half of ezkl/v1 accepts honest bundles and refuses every altered one."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from avow.circuits.errors import StepFailed
 from avow.circuits.ezkl.child import run
 from avow.circuits.ezkl.graph import graft
-from avow.circuits.ezkl.witness import Circuit, material, prove
+from avow.circuits.ezkl.witness import Circuit, input_document, material, prove
 from avow.verifier.bundle import Bundle
 from avow.verifier.canonical import Json
 from avow.verifier.commitment import Commitment, Scheme, commit_public
@@ -16,7 +19,12 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_base64, to_hex
 from avow.verifier.policy import Policy
 from avow.verifier.records import InputVisibility, SrsClaim, SystemRecord, WeightVisibility
-from avow.verifier.systems.ezkl.field import SCALAR_MODULUS, to_signed
+from avow.verifier.systems.ezkl.field import (
+    SCALAR_MODULUS,
+    from_ezkl_hex,
+    to_ezkl_hex,
+    to_signed,
+)
 from avow.verifier.systems.ezkl.half import EzklSystem
 from avow.verifier.systems.ezkl.layout import instance_layout
 from avow.verifier.systems.ezkl.material import Material, Proof, parse_material, parse_proof
@@ -413,3 +421,67 @@ def test_signed_integers_survive_the_field() -> None:
 def test_bundles_are_small_and_canonical() -> None:
     made: Bundle = case().bundle
     assert len(made.encode()) < 64 * 2**10
+
+
+def _altered_witness(made: Case, folder: Path, alter: Callable[[dict[str, Any]], None]) -> Proof:
+    """The proof that ezkl makes of a witness which says something else than the circuit."""
+    circuit = Circuit.of(made.artifact)
+    root = made.bundle.path.root(made.bundle.statement.digest())
+    document = input_document(circuit, made.inputs, SALT, root)
+    (folder / "input.json").write_text(json.dumps(document))
+    witness = folder / "witness.json"
+    paths = {"input": folder / "input.json", "circuit": circuit.circuit, "witness": witness}
+    run("witness", {name: str(path) for name, path in paths.items()}, LIMITS)
+    value = json.loads(witness.read_text())
+    alter(value)
+    witness.write_text(json.dumps(value))
+    paths = {
+        "witness": witness,
+        "circuit": circuit.circuit,
+        "pk": circuit.pk,
+        "proof": folder / "proof.json",
+        "srs": circuit.srs,
+    }
+    found = run("prove", {name: str(path) for name, path in paths.items()}, LIMITS).value
+    (instances,) = found["instances"]
+    return Proof(tuple(from_ezkl_hex(item) for item in instances), bytes.fromhex(found["proof"]))
+
+
+def _bump(elements: list[str]) -> None:
+    elements[0] = to_ezkl_hex((from_ezkl_hex(elements[0]) + 1) % SCALAR_MODULUS)
+
+
+def test_a_false_witness_gives_a_proof_that_is_refused(tmp_path: Path) -> None:
+    """ezkl proves whatever it is told without a word; each lie must die in the verifier."""
+    made = case(HIDDEN)
+    keys = parse_material(made.bundle.material)
+    honest = _altered_witness(made, tmp_path, lambda _: None)
+    check_proof(keys, honest)
+
+    def output(value: dict[str, Any]) -> None:
+        _bump(value["outputs"][0])
+
+    def binding(value: dict[str, Any]) -> None:
+        _bump(value["outputs"][-1])
+
+    def hidden_input(value: dict[str, Any]) -> None:
+        # Another input under the commitment of the first one.
+        _bump(value["inputs"][0])
+
+    def commitment(value: dict[str, Any]) -> None:
+        _bump(value["processed_inputs"]["poseidon_hash"])
+
+    refusals = 0
+    for alter in (output, binding, hidden_input, commitment):
+        try:
+            proof = _altered_witness(made, tmp_path, alter)
+        except StepFailed:
+            refusals += 1
+            continue
+        with pytest.raises(VerificationError):
+            given = replace(evidence(made), proof=proof.to_json())
+            EzklSystem().verify(given)
+        with pytest.raises(VerificationError, match="ezkl refuses"):
+            check_proof(keys, proof)
+    # At least the public values reach the verifier: the test would else say nothing about it.
+    assert refusals <= 1
