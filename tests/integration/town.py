@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +117,10 @@ class Town:
         return from_environment({"AVOW_HOME": str(self.home / "home")})
 
     def database(self) -> Database:
-        """A new connection to the one job database."""
-        database = open_database(self.config.database_url)
-        self.databases.append(database)
-        return database
+        """The job database, opened once: opening checks the whole schema."""
+        if not self.databases:
+            self.databases.append(open_database(self.config.database_url))
+        return self.databases[0]
 
     def queue(self, database: Database | None = None) -> Queue:
         """What the provider submits to."""
@@ -133,6 +134,11 @@ class Town:
         """The chain's time for the job database; unlike the chain's it never runs backwards."""
         self.latest = max(self.latest, self.chain.head().timestamp * 1000)
         return self.latest
+
+    @cached_property
+    def reader(self) -> Market:
+        """The market as the test itself looks at it."""
+        return self.market()
 
     def market(self, url: str | None = None) -> Market:
         """The market through a connection of its own."""
@@ -245,23 +251,21 @@ class Town:
 
     def order(self, values: Sequence[int] = (1, 2, 3, 4), **changes: Any) -> bytes:
         """Places an order; its id."""
-        order_id, _ = self.market().request(REQUESTER, self.terms(values, **changes))
+        order_id, _ = self.reader.request(REQUESTER, self.terms(values, **changes))
         return order_id
 
     def state(self, order_id: bytes) -> LegState:
         """How the only leg of an order stands."""
-        return self.market().leg(order_id, 0).state
+        return self.reader.leg(order_id, 0).state
 
     def events(self, kind: type[MarketEvent]) -> list[MarketEvent]:
         """All events of a kind, from the beginning."""
-        market = self.market()
-        found = market.events(self.deployment.first_block, self.chain.head().number)
+        found = self.reader.events(self.deployment.first_block, self.chain.head().number)
         return [event for event in found if isinstance(event, kind)]
 
     def holdings(self, *accounts: bytes) -> dict[bytes, int]:
         """Tokens and credit of each account together."""
-        market = self.market()
-        return {account: market.affordable(account) for account in accounts}
+        return {account: self.reader.affordable(account) for account in accounts}
 
 
 def build(url: str, contracts: Path, folder: Path) -> Town:

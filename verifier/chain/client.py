@@ -9,6 +9,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
+from eth_abi.exceptions import DecodingError
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
@@ -85,6 +86,8 @@ class Chain:
             request_kwargs={"timeout": _TIMEOUT_SECONDS},
             exception_retry_configuration=retry,
         )
+        # A contract must not be able to make this process fetch addresses (EIP-3668).
+        provider.global_ccip_read_enabled = False
         self.w3 = Web3(provider, middleware=[])
         with self.speaking():
             found = int(self.w3.eth.chain_id)
@@ -108,7 +111,14 @@ class Chain:
             raise RpcUnavailable(f"RPC {self.shown}: no answer ({said})") from error
         except Web3RPCError as error:
             raise RpcRefused(f"RPC {self.shown}: {rpc_message(error)}") from error
-        except (Web3Exception, ValueError, TypeError, KeyError, OverflowError) as error:
+        except (
+            Web3Exception,
+            DecodingError,
+            ValueError,
+            TypeError,
+            KeyError,
+            OverflowError,
+        ) as error:
             said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             raise RpcRefused(f"RPC {self.shown}: unusable answer ({said})") from error
 

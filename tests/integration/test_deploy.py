@@ -1,0 +1,237 @@
+"""Deploying: whole, resumable, checked against the chain, and never by a public key elsewhere."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from avow.verifier.chain import deploy as deploy_module
+from avow.verifier.chain.anvil import Anvil, running_anvil
+from avow.verifier.chain.client import Chain, checksum
+from avow.verifier.chain.contract import Contract
+from avow.verifier.chain.deploy import Settings, deploy
+from avow.verifier.chain.deployment import CONTRACTS, begun_deployment, read_deployment
+from avow.verifier.chain.errors import (
+    AnvilUnavailable,
+    DeploymentRefused,
+    InsufficientFunds,
+    Reverted,
+    RpcRefused,
+    RpcUnavailable,
+    SignerRefused,
+    WrongChain,
+)
+from avow.verifier.chain.market import Market
+from avow.verifier.chain.orders import selector_of
+from avow.verifier.chain.signer import from_private_key
+from avow.verifier.keccak import keccak256
+from tests.integration.town import DEPLOYER, PROVIDER, QUICK, SETTINGS, Town, refusing
+
+POOR = from_private_key(keccak256(b"an account without anything").hex())
+
+
+@pytest.fixture(scope="module")
+def elsewhere(contracts_folder: Path) -> Iterator[Anvil]:
+    """A development chain under another chain id: no development key may act there."""
+    with running_anvil(contracts_folder, chain_id=4242) as node:
+        yield node
+
+
+def test_the_parts_know_each_other(town: Town) -> None:
+    deployment = town.deployment
+    deployment.check(town.chain)
+    assert tuple(name for name, _ in deployment.contracts) == CONTRACTS
+    market = town.market()
+    assert market.contract.read("token") == checksum(deployment.token)
+    assert market.contract.read("registry") == checksum(deployment.registry)
+    assert market.contract.read("router") == checksum(deployment.router)
+    assert market.contract.read("validators") == checksum(deployment.validators)
+    timelock = deployment.placed("timelock").address
+    router = Contract(town.chain, "ProofRouter", deployment.router)
+    for contract in (market.contract, router, market.validators):
+        assert contract.read("owner") == checksum(timelock)
+    entry = router.read("entryOf", selector_of("ezkl/v1"))
+    adapter = deployment.placed("ezkl_adapter")
+    assert (entry.implementation, entry.codehash) == (checksum(adapter.address), adapter.code_hash)
+    assert bytes(market.contract.read("domainSeparator")) == market.domain.separator()
+
+
+def test_a_deployment_cut_off_anywhere_is_taken_up(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "31337.json"
+    said: list[str] = []
+    real = deploy_module.create
+    for count in range(len(CONTRACTS)):
+        left = [1]
+
+        def once(*arguments: object, left: list[int] = left) -> object:
+            if not left:
+                raise KeyboardInterrupt
+            left.pop()
+            return real(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(deploy_module, "create", once)
+        if count < len(CONTRACTS) - 1:
+            with pytest.raises(KeyboardInterrupt):
+                deploy(town.chain, DEPLOYER, path, SETTINGS, said.append, QUICK)
+            begun = begun_deployment(path)
+            assert begun is not None and len(begun.contracts) == count + 1
+            with refusing(DeploymentRefused, "not finished"):
+                read_deployment(path)
+        else:
+            deploy(town.chain, DEPLOYER, path, SETTINGS, said.append, QUICK)
+    assert [line.split()[0] for line in said] == list(CONTRACTS), "nothing was deployed twice"
+    done = read_deployment(path)
+    done.check(town.chain)
+    again: list[str] = []
+    assert deploy(town.chain, DEPLOYER, path, SETTINGS, again.append, QUICK) == done
+    assert again == []
+    with refusing(DeploymentRefused, "other settings"):
+        deploy(town.chain, DEPLOYER, path, Settings(timelock_delay=61), patience=QUICK)
+
+
+def test_a_file_of_another_chain_is_refused(town: Town, elsewhere: Anvil) -> None:
+    other = Chain(elsewhere.url)
+    with refusing(WrongChain, "expected chain 31337", "chain 4242"):
+        town.deployment.check(other)
+    with refusing(WrongChain, "expected chain 31337, it is chain 4242"):
+        Chain(elsewhere.url, 31337)
+
+
+def test_a_chain_that_was_thrown_away_is_noticed(town: Town, contracts_folder: Path) -> None:
+    with running_anvil(contracts_folder) as fresh:
+        with refusing(DeploymentRefused, "the token at 0x", "has no code on this chain"):
+            town.deployment.check(Chain(fresh.url))
+        market = Market(Chain(fresh.url), town.deployment, QUICK)
+        with refusing(RpcRefused, "no such contract is deployed there"):
+            market.order(bytes(32))
+
+
+def test_changed_code_is_noticed(town: Town) -> None:
+    token = checksum(town.deployment.token)
+    town.rpc("anvil_setCode", token, "0x00")
+    with refusing(DeploymentRefused, "the token at 0x", "other code"):
+        town.deployment.check(town.chain)
+
+
+def test_development_keys_do_nothing_on_another_chain(elsewhere: Anvil, tmp_path: Path) -> None:
+    chain = Chain(elsewhere.url)
+    before = chain.head().number
+    settings = Settings(token=bytes(19) + b"\x01")
+    with refusing(DeploymentRefused, "chain 4242 needs the address of a payment token"):
+        deploy(chain, DEPLOYER, tmp_path / "4242.json", Settings(), patience=QUICK)
+    with refusing(SignerRefused, "public development key", "chain 4242"):
+        deploy_module.create(chain, DEPLOYER, "ModelRegistry", (), QUICK)
+    with refusing(DeploymentRefused, "no contract is there"):
+        deploy(chain, DEPLOYER, tmp_path / "4242.json", settings, patience=QUICK)
+    assert chain.head().number == before
+
+
+def test_a_node_refuses_a_development_key_on_another_chain(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market = town.market()
+    monkeypatch.setattr(market.chain, "chain_id", 4242)
+    with refusing(SignerRefused, "public development key"):
+        town.provider(market=market)
+    with refusing(SignerRefused, "public development key"):
+        town.validator(market=market)
+
+
+def test_an_account_without_gas_money_is_one_line(town: Town, tmp_path: Path) -> None:
+    with refusing(InsufficientFunds, POOR.shown, "0 wei"):
+        deploy(town.chain, POOR, tmp_path / "poor.json", SETTINGS, patience=QUICK)
+    assert not (tmp_path / "poor.json").exists()
+
+
+def test_an_account_without_tokens_is_one_line(town: Town) -> None:
+    town.rpc("anvil_setBalance", POOR.shown, hex(10**18))
+    with refusing(InsufficientFunds, POOR.shown, "0 token units"):
+        town.market().request(POOR, town.terms())
+
+
+def test_a_contract_that_refuses_is_named(town: Town) -> None:
+    market = town.market()
+    with refusing(Reverted, "Market.withdraw", "NothingToWithdraw", PROVIDER.shown.lower()):
+        market.withdraw(PROVIDER)
+    with refusing(Reverted, "Market.cancel", "OrderUnknown"):
+        market.cancel(PROVIDER, bytes(32))
+    assert market.order(bytes(32)) is None
+
+
+@pytest.mark.parametrize("url", ["", "ftp://127.0.0.1", "http://", "localhost:8545", "/socket"])
+def test_a_bad_address_is_one_line(url: str) -> None:
+    with refusing(RpcUnavailable, "expected http(s)://HOST"):
+        Chain(url)
+
+
+def test_a_missing_anvil_is_one_line(tmp_path: Path) -> None:
+    with refusing(AnvilUnavailable, "found none", "make setup"):
+        with running_anvil(tmp_path):
+            pass
+
+
+def test_an_anvil_that_cannot_start_says_why(contracts_folder: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    state.write_text("not a state")
+    with refusing(AnvilUnavailable, "before listening"):
+        with running_anvil(contracts_folder, state=state):
+            pass
+
+
+def test_a_chain_survives_its_process(contracts_folder: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    with running_anvil(contracts_folder, state=state) as node:
+        chain = Chain(node.url)
+        deployment = deploy(chain, DEPLOYER, tmp_path / "31337.json", SETTINGS, patience=QUICK)
+        head = chain.head().number
+        time.sleep(2.5)
+        os.kill(node.pid, signal.SIGKILL)
+    with running_anvil(contracts_folder, state=state) as node:
+        chain = Chain(node.url)
+        assert chain.head().number >= head
+        deployment.check(chain)
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from avow.verifier.chain.anvil import running_anvil
+with running_anvil(Path(sys.argv[1])) as node:
+    print(node.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_anvil_dies_with_its_parent(contracts_folder: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(contracts_folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert Path(f"/proc/{child}").exists()
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    end = time.monotonic() + 10
+    while Path(f"/proc/{child}/exe").exists() and time.monotonic() < end:
+        try:
+            if not os.readlink(f"/proc/{child}/exe").endswith("anvil"):
+                break
+        except OSError:
+            break
+        time.sleep(0.02)
+    assert not (Path(f"/proc/{child}").exists() and _is_anvil(child))
+
+
+def _is_anvil(pid: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/exe").endswith("anvil")
+    except OSError:
+        return False
