@@ -71,7 +71,7 @@ def compile_model(
     tried: list[Fidelity] = []
     for bits in PRECISIONS if options.bits is None else (options.bits,):
         tell(f"compiling at {bits} bits")
-        built = _build(simplified, specs, batch, bits)
+        built = build(simplified, specs, batch, bits)
         if heldout is not None:
             tell(f"measuring {bits} bits on the held-out rows")
             rows = quantise_rows(graph, specs, heldout, "held-out")
@@ -92,14 +92,17 @@ def compile_model(
 
 
 @dataclass(frozen=True, slots=True)
-class _Built:
+class Built:
+    """A program with what the builder knows of it; `names` maps ONNX tensors to its tensors."""
+
     program: Program
     blobs: tuple[Blob, ...]
     builder: Builder
     names: dict[str, int]
 
 
-def _build(graph: Graph, specs: tuple[TensorSpec, ...], batch: list[Integers], bits: int) -> _Built:
+def build(graph: Graph, specs: tuple[TensorSpec, ...], batch: list[Integers], bits: int) -> Built:
+    """The program of a simplified graph at one precision, calibrated on integer rows."""
     b = Builder(bits=bits, rows=len(batch[0]))
     inputs = {
         port.name: b.input(spec, observed, port.integral)
@@ -111,7 +114,7 @@ def _build(graph: Graph, specs: tuple[TensorSpec, ...], batch: list[Integers], b
         b.node = name
         outputs.append(Output(name, _finish(b, value).tensor))
     names = {name: value.tensor for name, value in lowered.values.items()}
-    return _Built(b.program(outputs), tuple(b.blobs), b, names)
+    return Built(b.program(outputs), tuple(b.blobs), b, names)
 
 
 def _finish(b: Builder, value: Value) -> Value:

@@ -19,6 +19,8 @@ Reals = NDArray[np.float64]
 SPREAD = 8
 # Factors that stand for one real number cost nothing, so they are precise at every setting.
 FACTOR_BITS = 16
+# What a float32 constant needs to be an answer by itself.
+_EXACT_BITS = 30
 _LARGEST = 2**61
 
 
@@ -136,6 +138,15 @@ def constant(b: Builder, found: Quantised, integral: bool = False) -> Value:
 def value_of(b: Builder, operand: Operand) -> Value:
     """The operand as a tensor of the program."""
     return operand if isinstance(operand, Value) else materialise(b, operand)
+
+
+def exactly(b: Builder, operand: Operand) -> Value:
+    """A value; a constant as exact as its scale can be made."""
+    if isinstance(operand, Value):
+        return operand
+    if is_integral(operand):
+        return materialise(b, operand)
+    return constant(b, quantise(reals(operand), _EXACT_BITS))
 
 
 def spread(b: Builder, x: Value, shape: tuple[int, ...]) -> Value:

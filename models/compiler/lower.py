@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from avow.models.compiler.builder import Builder
+from avow.models.compiler.constants import exactly
 from avow.models.compiler.context import Context
 from avow.models.compiler.folding import fold, foldable
 from avow.models.compiler.graph import Graph, Node
@@ -51,10 +52,11 @@ def lower(graph: Graph, b: Builder, inputs: dict[str, Value]) -> Lowered:
         raise ModelError(f"{len(problems)} unsupported {noun}: {'; '.join(problems)}")
     outputs = []
     for name in graph.outputs:
-        found = known.get(name)
-        if not isinstance(found, Value):
-            raise ModelError(f"output {name[:80]!r} does not depend on the inputs")
-        outputs.append(found)
+        b.node = name
+        try:
+            outputs.append(exactly(b, known[name]))
+        except (KeyError, Refusal) as error:
+            raise ModelError(f"output {name[:80]!r} cannot be computed: {error}") from error
     return Lowered(values, tuple(outputs))
 
 
@@ -79,6 +81,8 @@ def lower_node(node: Node, b: Builder, known: dict[str, Operand], opset: int) ->
         operands = tuple(
             None if isinstance(item, np.ndarray) and not item.size else item for item in operands
         )
+    if foldable(node) and node.operator not in LOWERINGS:
+        raise Refusal("only constant inputs are supported")
     if node.operator not in LOWERINGS:
         raise Refusal(_UNKNOWN)
     results = LOWERINGS[node.operator](Context(b, node, operands, opset))

@@ -30,7 +30,7 @@ def total(*terms: float) -> float:
 
 def product_error(a: Value, b: Value) -> float:
     """The error of a product of two values."""
-    size_a, size_b = a.magnitude - a.error, b.magnitude - b.error
+    size_a, size_b = max(-a.low, a.high), max(-b.low, b.high)
     return total(times(size_a, b.error), times(size_b, a.error), times(a.error, b.error))
 
 
@@ -66,18 +66,24 @@ def narrow(b: Builder, x: Value, bits: int | None = None) -> Value:
     return coarser(b, x, x.scale - FINEST)
 
 
-def clamp(b: Builder, x: Value, low: float, high: float, bits: int | None = None) -> Value:
-    """min(max(x, low), high) in a range of `bits` bits, as one rescale."""
+def clamp(
+    b: Builder, x: Value, low: float, high: float, bits: int | None = None, index: bool = False
+) -> Value:
+    """min(max(x, low), high) in a range of `bits` bits, as one rescale.
+
+    An index of a table never has more bits, and its scale may become negative instead.
+    """
     bits = b.bits if bits is None else bits
     power = 2.0**x.scale
     ends = [_scaled(end, power, x.interval.magnitude) for end in (low, high)]
     proven = [_clip(end, *ends) for end in (x.interval.low, x.interval.high)]
     seen = [_clip(int(end), *ends) for end in (x.observed.min(), x.observed.max())]
-    shift, floor, ceiling = window(proven, seen, bits, x.scale)
+    shift, floor, ceiling = window(proven, seen, bits, 62 if index else x.scale)
     power = 2.0 ** (x.scale - shift)
     bounds = [_scaled(end, power, 2**62 - 1) for end in (low, high)]
     # A bound that the scale cannot hold moves by at most half a step.
-    error = total(x.error, 0.5 / power) if shift or _moved((low, high), bounds, power) else x.error
+    moved = _moved((low, high), bounds, power, (x.low, x.high))
+    error = total(x.error, 0.5 / power) if shift or moved else x.error
     b.limit(x, shift, _saturates(floor, bounds[0]), _saturates(ceiling, bounds[1], -1))
     return b.rescale(x, shift, max(floor, bounds[0]), min(ceiling, max(bounds[1], floor)), error)
 
@@ -97,8 +103,13 @@ def window(
     shift = 0
     while shift < most and not _inside(margin, shift, span(*signs, bits)):
         shift += 1
-    while not _inside(margin, shift, span(*signs, bits)):
-        bits += 1
+    if not _inside(margin, shift, span(*signs, bits)):
+        # The scale allows no more: the proven range, if twice the bits hold it.
+        most = 2 * bits
+        while not _inside(margin, shift, span(*signs, bits)) or (
+            bits < most and not _inside(proven, shift, span(*signs, bits))
+        ):
+            bits += 1
     return (shift, *span(*signs, bits))
 
 
@@ -150,9 +161,13 @@ def _clip(value: int, low: int, high: int) -> int:
     return min(max(value, low), high)
 
 
-def _moved(ends: tuple[float, float], bounds: list[int], power: float) -> bool:
-    pairs = zip(ends, bounds, strict=True)
-    return any(abs(end) != inf and bound / power != end for end, bound in pairs)
+def _moved(
+    ends: tuple[float, float], bounds: list[int], power: float, reach: tuple[float, float]
+) -> bool:
+    """Whether a bound that some value can pass is not a multiple of the step."""
+    passed = (reach[0] < ends[0], reach[1] > ends[1])
+    parts = zip(ends, bounds, passed, strict=True)
+    return any(one and bound / power != end for end, bound, one in parts)
 
 
 def _saturates(edge: int, bound: int, sign: int = 1) -> int | None:

@@ -31,7 +31,8 @@ from avow.models.compiler.scaling import (
 from avow.models.compiler.value import Operand, Value
 from avow.verifier.program.operations import Affine, Maximum, Multiply
 
-# A constant that its neighbour's scale cannot hold is given this many bits more.
+# A constant that its neighbour's scale cannot hold is given this many bits more, or than the
+# precision has.
 _EXTRA_BITS = 4
 
 
@@ -56,7 +57,7 @@ def combine(b: Builder, operands: Sequence[Operand], signs: Sequence[int]) -> Va
     if constants:
         parts = [reals(array) * sign for array, sign in constants]
         summed = sum(parts[1:], start=parts[0])
-        finer = _scale_for(summed, values, factors, scale)
+        finer = _scale_for(b, summed, values, factors, scale)
         factors = [number << (finer - scale) for number in factors]
         scale = finer
         found = at_scale(summed, scale)
@@ -94,7 +95,9 @@ def _affine(
     return b.emit(operation, values, scale, error, integral)
 
 
-def _scale_for(found: Reals, values: list[Value], factors: list[int], scale: int) -> int:
+def _scale_for(
+    b: Builder, found: Reals, values: list[Value], factors: list[int], scale: int
+) -> int:
     """The scale for adding constants: a few bits finer where the present one cannot hold them."""
     if (np.rint(found * 2.0**scale) == found * 2.0**scale).all():
         return scale
@@ -102,7 +105,8 @@ def _scale_for(found: Reals, values: list[Value], factors: list[int], scale: int
         value.interval.magnitude.bit_length() + number.bit_length()
         for value, number in zip(values, factors, strict=True)
     ]
-    room = min(GREATEST_SCALE - scale, ALIGNED_BITS - max(sizes), _EXTRA_BITS)
+    wanted = max(_EXTRA_BITS, b.bits + _EXTRA_BITS - scale)
+    room = min(GREATEST_SCALE - scale, ALIGNED_BITS - max(sizes), wanted)
     return scale + max(room, 0)
 
 
@@ -130,7 +134,7 @@ def multiply(b: Builder, x: Operand, y: Operand) -> Value:
     if not isinstance(x, Value):
         x = materialise(b, x)
     shape = joint_shape(x.shape, y.shape)
-    if isinstance(y, np.ndarray):
+    if not isinstance(y, Value):
         numbers = reals(y).reshape(-1)
         if (numbers == numbers[0]).all():
             return spread(b, scale_by(b, x, float(numbers[0]), is_integral(y)), shape)
@@ -234,6 +238,6 @@ def comparable(b: Builder, operands: Sequence[Operand]) -> list[Value]:
             found.append(operand)
             continue
         numbers = reals(operand)
-        scale = _scale_for(numbers, computed, [1] * len(computed), finest)
+        scale = _scale_for(b, numbers, computed, [1] * len(computed), finest)
         found.append(constant(b, at_scale(numbers, scale), is_integral(operand)))
     return found

@@ -120,3 +120,18 @@ def split(c: Context) -> list[Operand]:
         slice_axis(c.builder, x, axis, start, 1, size)
         for start, size in zip(starts, sizes, strict=True)
     ]
+
+
+def dropout(c: Context) -> list[Operand]:
+    """Dropout at inference: the same values, and a mask of truths."""
+    x = c.value(0)
+    if c.has(2) and c.constant(2, "the training mode").any():
+        raise Refusal("training mode")
+    return [x, np.ones(x.shape, np.bool_)]
+
+
+def lower_shape(c: Context) -> list[Operand]:
+    """Shape: known at compile time."""
+    shape = c.operand(0).shape
+    last = c.node.integer("end", len(shape))
+    return [np.array(shape[c.node.integer("start", 0) : last], np.int64)]
