@@ -10,6 +10,7 @@ from avow.models.program.blobs import Integers
 from avow.models.program.carriers import Carrier, carrier_for
 from avow.models.program.intervals import check
 from avow.models.program.onnx_graph import Graph
+from avow.models.program.pools import find_pools
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.operations import (
@@ -50,6 +51,7 @@ class Emission:
         self._names: dict[tuple[int, Carrier], str] = {}
         self._first: dict[int, Carrier] = {}
         self._melted: dict[int, int] = {}
+        self.pools = find_pools(program, self.shapes, self.intervals)
         self._find_melted()
 
     def _find_melted(self) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from avow.models.program.blobs import Integers
 from avow.models.program.carriers import Carrier, carrier_for
 from avow.models.program.emission import Emission, held_shape
+from avow.models.program.emit_convolution import emit_convolution
+from avow.models.program.emit_dense import emit_contract, emit_dense
 from avow.models.program.emit_elementwise import (
     emit_affine,
     emit_divide,
@@ -17,7 +19,7 @@ from avow.models.program.emit_elementwise import (
     emit_sum,
     emit_table,
 )
-from avow.models.program.emit_linear import emit_contract, emit_convolution, emit_dense
+from avow.models.program.emit_pool import emit_pool
 from avow.models.program.emit_views import (
     emit_broadcast,
     emit_concat,
@@ -127,14 +129,14 @@ def export(program: Program, blobs: Sequence[Blob]) -> Export:
 
 
 def _emit(state: Emission, operation: Operation, number: int) -> None:
-    if state.has(number):
-        # A rescale that stands within the operation before it.
-        return
     if all(at in state.known for at in operation.of):
         operands = [state.known[at] for at in operation.of]
         state.known[number] = evaluate(operation, operands, state.blobs)
-        return
-    EMITTERS[type(operation)](state, operation, number)
+    elif number in state.pools.roots:
+        emit_pool(state, state.pools.roots[number], number)
+    elif not state.has(number) and number not in state.pools.inner:
+        # Neither a rescale that stands within the operation before it, nor a step to a pool.
+        EMITTERS[type(operation)](state, operation, number)
 
 
 def _output(state: Emission, number: int) -> GraphOutput:

@@ -64,7 +64,7 @@ def emit_patches(
     tiling: Tiling,
     carrier: Carrier,
 ) -> str:
-    """Turn (batch, channels, *space) into (batch, places / width, patch).
+    """Turn (batch, channels, *space) into (batch rows, patch); a row is a tile of places.
 
     `shape` is (channels, *space). In a patch the channel is the fastest index, then the position
     (of a tile) or the tap (of a single place) on the last axis.
@@ -93,7 +93,6 @@ def emit_patches(
         channels *= tiling.span
         padded[-1] = tiling.tiles
         reads[-1] = np.arange(tiling.tiles)[:, None]
-    places = math.prod(read.shape[0] for read in reads)
     taps = math.prod(read.shape[1] for read in reads)
     flat = reads[-1]
     if rank == 2:
@@ -102,7 +101,7 @@ def emit_patches(
     name = graph.node("Reshape", name, graph.integers([0, math.prod(padded), channels]))
     if not np.array_equal(flat, np.arange(math.prod(padded))):
         name = graph.node("Gather", name, graph.constant(flat.astype(np.int64)), axis=1)
-    return graph.node("Reshape", name, graph.integers([0, places, taps * channels]))
+    return graph.node("Reshape", name, graph.integers([-1, taps * channels]))
 
 
 def _tiles(

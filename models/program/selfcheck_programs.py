@@ -135,11 +135,14 @@ def _convolution(seed: int, carrier: Carrier, style: int) -> Case:
     channels, groups, outputs, kernel, strides, dilations = _STYLES[style]
     x = sketch.input((1, channels, 13, 14), -magnitude, magnitude)
     shape, limit = (outputs, channels // groups, *kernel), _REACHES[carrier]
-    ways = (strides, dilations, (1, 2), (1, 0), groups)
-    alone = sketch.add(Convolution((x,), *sketch.weights(shape, magnitude, limit), *ways))
-    followed = sketch.weights(shape, magnitude, limit - 64)
-    rounded = sketch.add(Convolution((x,), *followed, *ways))
-    rounded = sketch.add(Rescale((rounded,), 7, 0, 2**40))
+
+    def convolve(reach: int) -> int:
+        weight, bias = sketch.weights(shape, magnitude, reach)
+        ways = strides, dilations, (1, 2), (1, 0)
+        return sketch.add(Convolution((x,), weight, bias, *ways, groups))
+
+    alone = convolve(limit)
+    rounded = sketch.add(Rescale((convolve(limit - 64),), 7, 0, 2**40))
     return sketch.case(f"convolution {style} {carrier.value}", [alone, rounded])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from avow.models.errors import ModelError
-from avow.models.program import carriers, emit_elementwise, emit_linear, export
+from avow.models.program import carriers, emit_elementwise, export, linear
 from avow.models.program.blobs import AnyIntegers, Integers
 from avow.models.program.carriers import Carrier
 from avow.models.program.fast import FastExecutor
@@ -104,7 +104,7 @@ def _other_node(wrong: str, right: str) -> Callable[[Any], Any]:
 @pytest.mark.parametrize(
     ("target", "name", "change"),
     [
-        (emit_linear, "half", _no_half),
+        (linear, "half", _no_half),
         (emit_elementwise, "half", _no_half),
         (export.Emission, "reshape", lambda real: lambda state, name, shape: name),
         (export.Emission, "scalar", _one_more),
