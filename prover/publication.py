@@ -12,7 +12,7 @@ from avow.prover.history import end, locked, move
 from avow.prover.leases import Lease, finish, require
 from avow.prover.outbox import Task, enqueue
 from avow.prover.tables import AnswerRow, EvidenceRow, PaymentRow, ProofRow
-from avow.verifier.lifecycle import JOB_TRANSITIONS, LEG_TRANSITIONS, JobState, LegState, job_ends
+from avow.verifier.lifecycle import JOB_TRANSITIONS, LEG_TRANSITIONS, JobState, LegState
 from avow.verifier.statement import ZERO_ADDRESS
 
 _OFF_CHAIN = "0x" + ZERO_ADDRESS.hex()
@@ -123,14 +123,14 @@ def record_payment(session: Session, job_id: str, leg: int, reference: str, now:
     job = locked(session, job_id)
     if session.get(PaymentRow, (job_id, leg)) is not None:
         return False
-    if job_ends(JobState(job.state)):
-        raise IllegalTransition(f"job {job_id} is {job.state}: its legs can no longer be paid")
+    # Paid before it is proven, a job could still be refunded, and both would have happened.
+    if JobState.SETTLED not in JOB_TRANSITIONS[JobState(job.state)]:
+        raise IllegalTransition(f"job {job_id} is {job.state}: its legs cannot be paid")
     if not move_leg(session, job_id, leg, LegState.SETTLED):
         raise IllegalTransition(f"leg {leg} of job {job_id} is settled without a payment mark")
     session.add(PaymentRow(job_id=job_id, leg=leg, reference=reference[:200], at=now))
     session.flush()
-    settled = all(row.state == "settled" for row in _legs(session, job_id))
-    if settled and JobState.SETTLED in JOB_TRANSITIONS[JobState(job.state)]:
+    if all(row.state == "settled" for row in _legs(session, job_id)):
         end(session, job, JobState.SETTLED, f"paid: {reference}", now)
     return True
 

@@ -242,4 +242,4 @@ class Guarantees(RuleBasedStateMachine):
 STATES_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVING)
 
 TestGuarantees = Guarantees.TestCase
-TestGuarantees.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestGuarantees.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)

@@ -152,12 +152,19 @@ def test_payment_is_marked_once(any_shop: Shop) -> None:
     assert settled.evidence[0].payment == "0xaa"
 
 
+def test_a_job_is_not_paid_before_it_is_proven(shop: Shop) -> None:
+    job = shop.queue.submit(replace(request(), order=order()))
+    shop.queue.move_leg(job.id, 0, LegState.DELIVERED)
+    with pytest.raises(IllegalTransition, match="queued: its legs cannot be paid"):
+        shop.queue.record_payment(job.id, 0, "0xaa")
+
+
 def test_a_refunded_job_is_not_paid(shop: Shop) -> None:
     job = shop.queue.submit(replace(request(), order=order()))
     work(shop, job.id)
     shop.queue.move_leg(job.id, 0, LegState.DELIVERED)
     assert shop.queue.advance(job.id, JobState.REFUNDED, "deadline").state is JobState.REFUNDED
-    with pytest.raises(IllegalTransition, match="can no longer be paid"):
+    with pytest.raises(IllegalTransition, match="refunded: its legs cannot be paid"):
         shop.queue.record_payment(job.id, 0, "0xaa")
     with pytest.raises(IllegalTransition, match="not by decree"):
         shop.queue.advance(job.id, JobState.SETTLED, "because")

@@ -33,7 +33,7 @@ def test_what_is_no_bundle_does_not_pass(tmp_path: Path, data: bytes, message: s
 
 
 def test_a_missing_draft_does_not_pass(tmp_path: Path) -> None:
-    with pytest.raises(TryAgain, match="the verifier ended with 2: .*No such file"):
+    with pytest.raises(TryAgain, match=r"the verifier ended with 2: .*No such file"):
         check_draft(tmp_path / "missing", Policy(), LIMITS, quiet)
 
 
