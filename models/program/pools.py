@@ -8,6 +8,9 @@ from avow.verifier.program.intervals import Interval
 from avow.verifier.program.operations import Maximum, Operation, Shape, Slice
 from avow.verifier.program.program import Program
 
+# A window of 16x16. A bound, so that a long chain of maxima is not walked again and again.
+MOST_STEPS = 512
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -59,7 +62,11 @@ def _tree(
     while waiting:
         number = waiting.pop()
         operation = operations.get(number)
-        if uses[number] != 1 or not isinstance(operation, Maximum | Slice):
+        if (
+            uses[number] != 1
+            or len(members) > MOST_STEPS
+            or not isinstance(operation, Maximum | Slice)
+        ):
             return None, set()
         members.add(number)
         if isinstance(operation, Slice):

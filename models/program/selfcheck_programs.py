@@ -97,6 +97,8 @@ def cases() -> Iterator[Case]:
         for style in range(len(_STYLES)):
             yield _convolution(10 * number + style, carrier, style)
     yield _pieces()
+    yield _digits()
+    yield _pools()
     yield _attention()
     yield _elementwise()
     yield _wide()
@@ -152,6 +154,38 @@ def _pieces() -> Case:
     y = sketch.add(Dense((x,), *sketch.weights((40, 600), 255, 2 * Carrier.FLOAT32.limit)))
     z = sketch.add(Rescale((y,), 7, None, 2**15))
     return sketch.case("dense in pieces", [z])
+
+
+def _digits() -> Case:
+    """Weights and inputs of sixteen bits, enough of them to be multiplied as bytes."""
+    sketch = Sketch(210)
+    x = sketch.input((420,), -(2**15), 2**15 - 1)
+    weight = sketch.random.integers(-(2**15), 2**15, (320, 420))
+    weight[:, :2] = -(2**15), 2**15 - 1
+    bias = sketch.random.integers(-(2**40), 2**40, 320)
+    y = sketch.add(Dense((x,), sketch.blob(weight), sketch.blob(bias)))
+    z = sketch.add(Rescale((y,), 17, None, None))
+    return sketch.case("dense in bytes", [z])
+
+
+def _pools() -> Case:
+    sketch = Sketch(220)
+    outputs = []
+    for bits in (10, 30):
+        x = sketch.input((1, 6, 12, 12), -(2**bits), 2**bits)
+        outputs.append(x)
+    return sketch.case("pools", [_pool(sketch, x) for x in outputs])
+
+
+def _pool(sketch: Sketch, x: int) -> int:
+    taps = [
+        sketch.add(Slice((x,), (0, 0, row, column), (1, 1, 2, 2), (1, 6, 6, 6)))
+        for row in (0, 1)
+        for column in (0, 1)
+    ]
+    upper = sketch.add(Maximum((taps[0], taps[1])))
+    lower = sketch.add(Maximum((taps[2], taps[3])))
+    return sketch.add(Maximum((upper, lower)))
 
 
 def _attention() -> Case:

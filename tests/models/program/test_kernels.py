@@ -1,0 +1,205 @@
+"""What the exporter rearranges: convolutions as tiles, products as bytes, pooling."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import pytest
+
+from avow.models.program import digits
+from avow.models.program.carriers import Carrier
+from avow.models.program.export import export
+from avow.models.program.fast import FastExecutor, Optimisation
+from avow.models.program.reference import Reference
+from avow.models.program.selfcheck_programs import Case, Sketch
+from avow.verifier.program.intervals import Interval
+from avow.verifier.program.operations import (
+    Affine,
+    Convolution,
+    Dense,
+    Maximum,
+    Rescale,
+    Slice,
+)
+from tests.models.program.arrays import same
+
+
+def _agree(case: Case) -> None:
+    expected = Reference(case.program, case.blobs).run(case.inputs)
+    for optimisation in (Optimisation.NONE, Optimisation.ALL):
+        executor = FastExecutor(case.program, case.blobs, 1, optimisation=optimisation)
+        same(executor.run(case.inputs), expected)
+
+
+def _kinds(case: Case) -> set[str]:
+    model = export(case.program, case.blobs).model
+    assert model is not None
+    return {node.op_type for node in onnx.load_from_string(model).graph.node}
+
+
+@pytest.mark.parametrize("carrier", list(Carrier))
+@pytest.mark.parametrize("space", [(11,), (9, 13), (6, 30)], ids=str)
+@pytest.mark.parametrize(("channels", "outputs"), [(1, 6), (3, 4), (20, 8)])
+def test_convolutions_of_every_kind(
+    carrier: Carrier, space: tuple[int, ...], channels: int, outputs: int
+) -> None:
+    rank = len(space)
+    magnitude = {Carrier.FLOAT32: 127, Carrier.FLOAT64: 2**16, Carrier.INT64: 2**30}[carrier]
+    for number, (stride, dilation, taps, pad) in enumerate(
+        itertools.product((1, 2), (1, 2), (1, 2, 5), (0, 2))
+    ):
+        sketch = Sketch(number)
+        x = sketch.input((1 + number % 2, channels, *space), -magnitude, magnitude)
+        kernel = (3, taps)[-rank:]
+        limit = min(carrier.limit, 2**61)
+        weights = sketch.weights((outputs, channels, *kernel), magnitude, limit)
+        # Not the same on both axes.
+        ways = ((1, stride), (2, dilation), (1, pad), (2, 0))
+        strides, dilations, before, after = (way[-rank:] for way in ways)
+        y = sketch.add(Convolution((x,), *weights, strides, dilations, before, after, 1))
+        _agree(sketch.case("convolution", [y]))
+
+
+def _dense(weight: np.ndarray, low: int, high: int, bits: int | None = 9) -> Case:
+    sketch = Sketch(3)
+    x = sketch.input((2, weight.shape[1]), low, high)
+    bias = sketch.random.integers(-(2**20), 2**20, weight.shape[0])
+    y = sketch.add(Dense((x,), sketch.blob(weight), sketch.blob(bias)))
+    if bits is not None:
+        y = sketch.add(Rescale((y,), bits, -(2**40), None))
+    return sketch.case("dense", [y], batch=5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 255), (0, 2**15), (-(2**15), 2**15 - 1), (1000, 1255), (-(2**15), 0)]
+)
+@pytest.mark.parametrize("top", [2**7, 2**11, 2**15])
+@pytest.mark.parametrize("bits", [None, 0, 9])
+def test_products_in_bytes(low: int, high: int, top: int, bits: int | None) -> None:
+    random = np.random.default_rng(top)
+    weight = random.integers(-top, top, (140, 940))
+    weight[:, :3] = -top, top - 1, 0
+    case = _dense(weight, low, high, bits)
+    exact = int(np.abs(weight).sum(axis=1).max()) * max(-low, high) < 2**24
+    assert exact or "MatMulInteger" in _kinds(case)
+    _agree(case)
+
+
+def test_too_many_addends_for_32_bits_are_not_multiplied_in_bytes() -> None:
+    weight = np.full((8, 33_100), 2**15 - 1)
+    case = _dense(weight, -(2**15), 2**15 - 1)
+    assert "MatMulInteger" not in _kinds(case)
+    _agree(case)
+
+
+def test_the_most_addends_that_32_bits_hold() -> None:
+    weight = np.full((8, 33_000), -1)
+    weight[::2] = 255 - 2**15
+    case = _dense(weight, 0, 2**16 - 1)
+    assert "MatMulInteger" in _kinds(case)
+    x = np.full((1, 2, 33_000), 2**16 - 1)
+    same(
+        FastExecutor(case.program, case.blobs, 1).run([x]),
+        Reference(case.program, case.blobs).run([x]),
+    )
+
+
+def test_bytes_are_unsigned() -> None:
+    """Unsigned times signed saturates on processors without VNNI."""
+    case = _dense(np.random.default_rng(0).integers(-(2**15), 2**15, (140, 940)), -5, 2**15)
+    model = onnx.load_from_string(export(case.program, case.blobs).model or b"")
+    constants = {item.name: item for item in model.graph.initializer}
+    (product,) = (node for node in model.graph.node if node.op_type == "MatMulInteger")
+    assert constants[product.input[1]].data_type == onnx.TensorProto.UINT8
+    casts = [node for node in model.graph.node if node.op_type == "Cast"]
+    kinds = {attribute.i for node in casts for attribute in node.attribute}
+    assert onnx.TensorProto.UINT8 in kinds
+    assert onnx.TensorProto.INT8 not in kinds
+
+
+def test_large_weights_are_asked_for() -> None:
+    assert not digits.fits(np.zeros((10, 10), np.int64), Interval(0, 1))
+    assert digits.fits(np.zeros((1000, 1000), np.int64), Interval(0, 1))
+    assert not digits.fits(np.zeros((1000, 1000), np.int64), Interval(0, 2**16))
+
+
+def _window(
+    bits: int,
+    shape: Sequence[int],
+    starts: Sequence[Sequence[int]],
+    steps: Sequence[int],
+    sizes: Sequence[int],
+) -> Case:
+    """Maxima of slices that start at all of these places."""
+    sketch = Sketch(bits)
+    x = sketch.input(tuple(shape), -(2**bits), 2**bits)
+    # Behind an operation, as in a network.
+    x = sketch.add(Rescale((x,), 1, None, None))
+    whole = tuple(shape[:2]) + tuple(sizes)
+    taps = [sketch.add(Slice((x,), (0, 0, *start), (1, 1, *steps), whole)) for start in starts]
+    while len(taps) > 1:
+        taps.append(sketch.add(Maximum((taps.pop(0), taps.pop(0)))))
+    return sketch.case("window", taps)
+
+
+WINDOWS = [
+    ((1, 3, 8, 8), [(0, 0), (0, 1), (1, 0), (1, 1)], (2, 2), (4, 4)),
+    ((1, 3, 9, 8), list(itertools.product((0, 1, 2), (0, 1))), (2, 1), (3, 7)),
+    ((2, 3, 9, 9), list(itertools.product((1, 3), (0, 1, 2))), (1, 3), (5, 2)),
+    ((1, 3, 8, 8), list(itertools.product((2, 3), (4, 5))), (2, 2), (2, 2)),
+    ((1, 20, 17), [(0,), (2,), (4,)], (3,), (4,)),
+    ((3, 2, 17), [(1,), (2,)], (2,), (8,)),
+]
+
+
+@pytest.mark.parametrize(("shape", "starts", "steps", "sizes"), WINDOWS)
+def test_pools(
+    shape: tuple[int, ...],
+    starts: list[tuple[int, ...]],
+    steps: tuple[int, ...],
+    sizes: tuple[int, ...],
+) -> None:
+    for bits in (12, 30, 56):
+        case = _window(bits, shape, starts, steps, sizes)
+        assert ("MaxPool" in _kinds(case)) == (bits == 12)
+        _agree(case)
+
+
+@pytest.mark.parametrize(
+    "starts",
+    [
+        [(0, 0), (0, 1), (1, 0)],
+        [(0, 0), (0, 1), (1, 0), (2, 1)],
+        [(0, 0), (0, 1), (1, 0), (1, 0)],
+        [(0, 0), (0, 1), (0, 3)],
+    ],
+    ids=str,
+)
+def test_what_only_looks_like_a_pool(starts: list[tuple[int, int]]) -> None:
+    case = _window(12, (1, 3, 8, 8), starts, (2, 2), (2, 2))
+    # Two of the slices may be a pool of their own; all of them are none.
+    assert "Max" in _kinds(case)
+    _agree(case)
+
+
+def test_a_pool_whose_steps_are_read_elsewhere() -> None:
+    sketch = Sketch(1)
+    x = sketch.input((1, 2, 4, 4), -9, 9)
+    a = sketch.add(Slice((x,), (0, 0, 0, 0), (1, 1, 2, 2), (1, 2, 2, 2)))
+    b = sketch.add(Slice((x,), (0, 0, 0, 1), (1, 1, 2, 2), (1, 2, 2, 2)))
+    top = sketch.add(Maximum((a, b)))
+    both = sketch.add(Affine((top, a), (1, 1), 0))
+    case = sketch.case("read elsewhere", [both, top])
+    assert "MaxPool" not in _kinds(case)
+    _agree(case)
+
+
+def test_a_long_chain_of_maxima_is_no_work() -> None:
+    sketch = Sketch(1)
+    x = sketch.input((1, 1, 2), -9, 9)
+    at = x
+    for _ in range(3000):
+        at = sketch.add(Maximum((at, x)))
+    case = sketch.case("chain", [at])
+    assert export(case.program, case.blobs).model
