@@ -10,10 +10,13 @@ from eth_abi.abi import encode
 
 from avow.circuits.artifact import Artifact
 from avow.circuits.ezkl.compile import compile_model
+from avow.circuits.ezkl.witness import Circuit, answer
+from avow.circuits.ezkl.witness import prove as prove_circuit
 from avow.prover.attempt import attempt
 from avow.prover.bench import Bench, open_bench
 from avow.prover.config import Config
 from avow.prover.inference import infer
+from avow.prover.nodes.claims import expected_statement
 from avow.prover.nodes.fetch import FetchRules
 from avow.prover.nodes.provider import Provider
 from avow.prover.nodes.start import (
@@ -35,10 +38,22 @@ from avow.verifier.chain.seals import seal
 from avow.verifier.commitment import commit_public
 from avow.verifier.lifecycle import JobState, LegState
 from avow.verifier.merkle import Path as TreePath
+from avow.verifier.merkle import build
 from avow.verifier.systems.ezkl.field import SCALAR_MODULUS
 from avow.verifier.systems.ezkl.layout import BINDING_LIMBS
 from avow.verifier.systems.ezkl.material import Proof, parse_proof
-from tests.circuits.tiny import SPACE, inputs, onnx_bytes, options, silent, source
+from tests.circuits.tiny import (
+    HASHED,
+    HIDDEN,
+    LIMITS,
+    SALT,
+    SPACE,
+    inputs,
+    onnx_bytes,
+    options,
+    silent,
+    source,
+)
 from tests.integration.town import (
     BOND,
     OWNER,
@@ -245,3 +260,60 @@ def test_a_cautious_validator_refuses_an_unsafe_srs(works: Works) -> None:
     assert works.town.state(order_id) is LegState.DELIVERED
     delivery = cautious.worklist.delivery(order_id, 0)
     assert delivery is not None and "the SRS is unsafe" in delivery.refused
+
+
+@pytest.mark.timeout(180)
+def test_a_hidden_input_and_hidden_weights_are_settled(
+    bare_town: Town, contracts_folder: Path
+) -> None:
+    """The order names the circuit's own hash of input and salt; nobody on chain sees either."""
+    town, market = bare_town, bare_town.market()
+    solc = (contracts_folder / "solc").resolve()
+    choice = options(HIDDEN, HASHED, solc=solc)
+    made = compile_model(source(), choice, SPACE / "with-evm", silent)
+    registry = Registry(town.chain, town.deployment, QUICK)
+    registered = registry.register(OWNER, read_artifact(made.folder), Royalty())
+    selector = selector_of("ezkl/v1")
+    assert registry.differs(registered.model_key, selector, made.model, made.record) is None
+
+    circuit, values = Circuit.of(made), inputs(made)
+    found = answer(circuit, values, SALT, LIMITS)
+    now = town.chain.head().timestamp
+    terms = OrderTerms(
+        model_key=registered.model_key,
+        input=found.input,
+        input_data=b"",
+        input_uri="https://example.org/only-for-the-provider",
+        legs=(LegTerms(selector, now + 1_200, 10_000),),
+        price=PRICE,
+        bond=BOND,
+        lock_deadline=now + 600,
+    )
+    order_id, _ = market.request(REQUESTER, terms)
+    order = market.order(order_id)
+    assert order is not None
+    market.lock(PROVIDER, order)
+    order = replace(order, provider=PROVIDER.address)
+    output = commit_public(found.outputs)
+    statement, _ = expected_statement(market, registry, order, selector, output)
+    root, (path,) = build([statement.digest()])
+    proved = prove_circuit(circuit, values, SALT, root, LIMITS)
+    market.deliver(PROVIDER, order_id, 0, output, bytes(32), "")
+    data = b"".join(tensor.data() for tensor in found.outputs)
+
+    def body(proof: Proof) -> bytes:
+        return selector + encode(["bytes", "uint256[]"], [proof.data, list(proof.instances)])
+
+    def settle(proof: Proof) -> None:
+        stands = (path.index, list(path.siblings))
+        market.contract.simulate(
+            "settle", order_id, 0, data, stands, body(proof), sender=VALIDATOR.address
+        )
+
+    kinds = {0: "InputDiffers", 1: "ProofRefused", 2: "ConstantDiffers", 3: "OutputDiffers"}
+    for at, expected in kinds.items():
+        with refusing(Reverted, expected):
+            settle(_instance(proved.proof, at, lambda value: (value + 1) % SCALAR_MODULUS))
+    settle(proved.proof)
+    market.settle(VALIDATOR, order_id, 0, data, path, body(proved.proof))
+    assert town.state(order_id) is LegState.SETTLED

@@ -33,13 +33,14 @@ from avow.verifier.systems.ezkl.material import parse_details
 from avow.verifier.tensor import TensorSpec
 
 _VERIFIER_FILE_BYTES = 16 * 2**20
-# The contracts' EzklSegmentKind: 1 binding, 2 input, 3 output, 4 constant.
+# The contracts' EzklSegmentKind: 1 binding, 2 input, 3 output, 4 constant, 5 derived.
 _SEGMENT_KINDS = {
     Kind.BINDING: 1,
     Kind.INPUT: 2,
     Kind.INPUT_COMMITMENT: 2,
     Kind.OUTPUT: 3,
     Kind.WEIGHTS_HASH: 4,
+    Kind.BINDING_HASH: 5,
 }
 
 
@@ -297,14 +298,8 @@ def _ezkl_layout(record: SystemRecord, model: ModelRecord) -> bytes:
     )
     segments = []
     for segment in layout:
-        kind = _SEGMENT_KINDS.get(segment.kind)
-        if kind is None:
-            raise ArtifactRefused(
-                f"model {model.name}: the contracts have no place for a circuit whose input is "
-                "hidden; compile it with its input public to register it"
-            )
         values: list[int] = []
         if segment.kind is Kind.WEIGHTS_HASH:
             values = [int.from_bytes(parse_details(record).weights_hash, "big")]
-        segments.append((kind, segment.count, values))
+        segments.append((_SEGMENT_KINDS[segment.kind], segment.count, values))
     return encode(["(uint8,uint32,uint256[])[]"], [segments])
