@@ -30,7 +30,6 @@ JOB: dict[str, Any] = {
             "bundle_sha256": _digest("5e"),
             "bundle_size": 150000,
             "prove_seconds": 1.5,
-            "payment": None,
         }
     ],
     "history": [

@@ -16,7 +16,7 @@ from avow.verifier.chain.client import checksum
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.signer import Signer
 
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 _BLOCK_SECONDS = 1
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 _API = re.compile(r"API on (http://\S+)")

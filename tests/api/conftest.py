@@ -1,5 +1,6 @@
 """An application on an empty home, and a client that speaks to it without a socket."""
 
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 
 from avow.api.app import from_config
 from avow.prover.config import from_environment
+from tests.api.processes import ROOT
 
 
 @pytest.fixture
@@ -31,3 +33,20 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://avow") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like the checkout, with `avow` in its own `bin`."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("contracts", "models"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "bin").mkdir()
+    installed = Path(sys.executable).parent / "avow"
+    avow = folder / "bin" / "avow"
+    if installed.exists():
+        avow.symlink_to(installed)
+    else:
+        avow.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m avow.api.cli.main "$@"\n')
+        avow.chmod(0o755)
+    return folder

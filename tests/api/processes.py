@@ -1,6 +1,7 @@
 """Starting `avow` in a session of its own and finding whatever it leaves behind."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -65,15 +66,15 @@ class Run:
         self.process.wait()
 
 
-def start(arguments: Sequence[str], folder: Path, **environment: str) -> Run:
-    """Start `avow` in the checkout's root, where the contracts are."""
+def start(arguments: Sequence[str], folder: Path, where: Path = ROOT, **environment: str) -> Run:
+    """Start `avow`, by default in the checkout's root, where the contracts are."""
     mark = uuid.uuid4().hex
     output = folder / f"{mark}.txt"
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AVOW_")}
     with output.open("wb") as stream:
         process = subprocess.Popen(
             [*COMMAND, *arguments],
-            cwd=ROOT,
+            cwd=where,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -86,3 +87,24 @@ def start(arguments: Sequence[str], folder: Path, **environment: str) -> Run:
 def sockets(folder: Path) -> list[Path]:
     """The unix sockets below a folder."""
     return [path for path in folder.rglob("*") if path.is_socket()]
+
+
+def run_script(text: str, checkout: Path, seconds: float = 280) -> str:
+    """Run a shell script in a checkout with `avow` in its path; what it printed.
+
+    Fails at the first command that fails.
+    """
+    bash = shutil.which("bash")
+    assert bash
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AVOW_")}
+    done = subprocess.run(
+        [bash, "-c", "set -euo pipefail\n" + text],
+        cwd=checkout,
+        env={**kept, "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
