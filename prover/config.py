@@ -10,6 +10,7 @@ from pathlib import Path
 from avow.prover.errors import ConfigurationError
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
+_BROKERS = frozenset({"redis", "rediss", "redis+socket"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -69,7 +70,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
     return Config(
         home=home,
         database_url=env.get("AVOW_DATABASE_URL") or default_database,
-        broker_url=env.get("AVOW_BROKER_URL") or None,
+        broker_url=_broker(env),
         rpc_url=env.get("AVOW_RPC_URL") or None,
         contracts=Path(env.get("AVOW_CONTRACTS") or "contracts"),
         keystore=_path(env, "AVOW_KEYSTORE"),
@@ -117,6 +118,20 @@ def _default_home(env: Mapping[str, str]) -> str:
 def _path(env: Mapping[str, str], name: str) -> Path | None:
     value = env.get(name)
     return Path(value).expanduser() if value else None
+
+
+def _broker(env: Mapping[str, str]) -> str | None:
+    address = env.get("AVOW_BROKER_URL")
+    if not address:
+        return None
+    scheme = address.partition("://")[0]
+    if scheme not in _BROKERS or scheme == address:
+        # Only the scheme is shown, since the rest may hold a password.
+        raise ConfigurationError(
+            f"AVOW_BROKER_URL: expected redis://, rediss:// or redis+socket://, "
+            f"got {scheme[:20] + '://' if '://' in address else 'no scheme'}"
+        )
+    return address
 
 
 def _flag(env: Mapping[str, str], name: str) -> bool:

@@ -50,23 +50,36 @@ class Relay:
             except (OperationalError, RedisError, OSError) as error:
                 with self._database.write() as session:
                     release(session, [item.id for item in messages[sent:]])
-                self._say_down(len(messages) - sent, error)
+                self._say_down(error)
                 raise BrokerUnavailable(f"broker: {_first_line(error)}") from error
             with self._database.write() as session:
                 mark_sent(session, message.id, self._clock())
             sent += 1
-        if self.down and sent:
-            _LOG.warning("broker: reachable again")
-            self.down = False
+        if sent:
+            self._say_up()
         return sent
 
-    def _say_down(self, waiting: int, error: Exception) -> None:
+    def probe(self) -> None:
+        """Asks the broker for a sign of life, so that its absence is told before a job waits.
+
+        Raises BrokerUnavailable; says so in the log once.
+        """
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0)
+        except (OperationalError, RedisError, OSError) as error:
+            self._say_down(error)
+            raise BrokerUnavailable(f"broker: {_first_line(error)}") from error
+        self._say_up()
+
+    def _say_up(self) -> None:
+        if self.down:
+            _LOG.warning("broker: reachable again")
+        self.down = False
+
+    def _say_down(self, error: Exception) -> None:
         if not self.down:
-            _LOG.error(
-                "broker: cannot be reached (%s); %d or more messages wait in the outbox",
-                _first_line(error),
-                waiting,
-            )
+            _LOG.error("broker: cannot be reached, jobs wait (%s)", _first_line(error))
         self.down = True
 
 

@@ -30,6 +30,7 @@ from avow.prover.store import BundleStore
 _LOG = logging.getLogger("avow.prover")
 _ROUND_SECONDS = 0.2
 _BROKER_SECONDS = 0.5
+_PROBE_SECONDS = 10.0
 _RESTART_SECONDS = 2.0
 _STOP_SECONDS = 20.0
 RESEND_MS = 300_000
@@ -120,6 +121,8 @@ class Worker:
                     )
             if clocks.due("relay", 0):
                 relay.once()
+            if clocks.due("probe", _PROBE_SECONDS):
+                relay.probe()
         except BrokerUnavailable as error:
             if not relay.down and clocks.due("say-broker", 30):
                 _LOG.error("%s", error)

@@ -47,6 +47,8 @@ def test_a_worker_hands_everything_on_but_keys() -> None:
         ("AVOW_CONCURRENCY", "many", "a whole number from 1 to 256, got 'many'"),
         ("AVOW_PROVE_SECONDS", "1.5", "a whole number from 1 to 604800, got '1.5'"),
         ("AVOW_PROVE_MEMORY_BYTES", "1", "a whole number from 67108864"),
+        ("AVOW_BROKER_URL", "amqp://u:secret@h", "redis.*, got amqp://$"),
+        ("AVOW_BROKER_URL", "localhost:6379", "redis.*, got no scheme$"),
         ("AVOW_ALLOW_UNSAFE_SRS", "perhaps", "expected 1 or 0, got 'perhaps'"),
     ],
 )

@@ -141,7 +141,7 @@ def test_an_unreachable_broker_is_one_line_and_the_job_waits(
     down = RealWorker(config)
     down.start(wait=False)
     job = queue.submit(request())
-    until(lambda: "cannot be reached" in down.stderr, 30, "the broker's absence is told")
+    until(lambda: "cannot be reached, jobs wait" in down.stderr, 30, "the broker's absence is told")
     assert queue.status(job.id).state is JobState.QUEUED
     down.stop()
     assert "Traceback" not in down.stderr

@@ -13,12 +13,14 @@ from avow.verifier.chain.orders import CallbackState, Leg, LegTerms, Order, Orde
 from avow.verifier.commitment import Commitment, Scheme, commit_public, commit_salted
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
-from avow.verifier.records import InputVisibility, ModelRecord, OutputShape
+from avow.verifier.records import InputVisibility, ModelRecord, OutputShape, SrsClaim
+from avow.verifier.srs import KNOWN_CEREMONIES
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec
 from tests.prover.tiny import MODEL, RECORD
 
 COMPILED = Compiled(Path("/nowhere"), Path("/nowhere/model.onnx"), MODEL, RECORD)
 X = Tensor(ElementType.INT16, (4,), (1, -2, 3, 320))
+CEREMONY = bytes.fromhex(next(iter(KNOWN_CEREMONIES))[2:])
 SELECTOR = selector_of(RECORD.system)
 
 
@@ -90,6 +92,26 @@ def test_only_what_is_compiled_here_is_planned() -> None:
     ):
         with pytest.raises(Declined, match=reason):
             plan(order, known, catalogue)
+
+
+@pytest.mark.parametrize(
+    ("claim", "safe"),
+    [
+        (None, True),
+        (SrsClaim(CEREMONY, True), True),
+        (SrsClaim(CEREMONY, False), False),
+        (SrsClaim(keccak256(b"made here"), False), False),
+        (SrsClaim(keccak256(b"made here, called safe"), True), False),
+    ],
+)
+def test_a_proof_under_an_unsafe_srs_is_not_promised(claim: SrsClaim | None, safe: bool) -> None:
+    compiled = replace(COMPILED, record=replace(RECORD, srs=claim))
+    assert plan(terms(), MODEL.digest(), [compiled], allow_unsafe_srs=True).legs == (compiled,)
+    if safe:
+        assert plan(terms(), MODEL.digest(), [compiled]).legs == (compiled,)
+    else:
+        with pytest.raises(Declined, match="unsafe SRS"):
+            plan(terms(), MODEL.digest(), [compiled])
 
 
 @pytest.mark.parametrize(("price", "taken"), [(0, False), (69, False), (70, True), (71, True)])
