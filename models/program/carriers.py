@@ -1,4 +1,4 @@
-"""The three machine types that carry a program's integers, each exact up to its own limit."""
+"""The machine types that carry a program's integers, each exact up to its own limit."""
 
 from enum import Enum
 
@@ -19,6 +19,8 @@ class Carrier(Enum):
 
     FLOAT32 = "float32"
     FLOAT64 = "float64"
+    # For indices only.
+    INT32 = "int32"
     INT64 = "int64"
 
     @property
@@ -34,7 +36,7 @@ class Carrier(Enum):
     @property
     def is_float(self) -> bool:
         """Whether fractions 2^-k have a place in it."""
-        return self is not Carrier.INT64
+        return self in (Carrier.FLOAT32, Carrier.FLOAT64)
 
     def array(self, values: AnyIntegers) -> NDArray[np.generic]:
         """The integers in this type."""
@@ -45,12 +47,18 @@ class Carrier(Enum):
         return np.asarray(self.array(values) * np.dtype(self.value).type(2.0**-bits))
 
 
-_LIMITS = {Carrier.FLOAT32: 2**24, Carrier.FLOAT64: 2**53, Carrier.INT64: BOUND}
+_LIMITS = {
+    Carrier.FLOAT32: 2**24,
+    Carrier.FLOAT64: 2**53,
+    Carrier.INT32: 2**31,
+    Carrier.INT64: BOUND,
+}
+
+# Those in which operations are computed, the fastest first.
+ARITHMETIC = (Carrier.FLOAT32, Carrier.FLOAT64, Carrier.INT64)
 
 
 def carrier_for(magnitude: int) -> Carrier:
     """The fastest carrier for values and partial sums up to `magnitude`."""
-    for carrier in (Carrier.FLOAT32, Carrier.FLOAT64):
-        if magnitude < carrier.limit:
-            return carrier
-    return Carrier.INT64
+    exact = (carrier for carrier in ARITHMETIC if magnitude < carrier.limit)
+    return next(exact, Carrier.INT64)

@@ -37,8 +37,12 @@ def emit_dense(state: Emission, operation: Dense, number: int) -> None:
     else:
         # Weights first: the runtime copies the right factor of a float64 product at every call.
         turned = state.graph.node("Transpose", name, perm=[1, 0])
-        product = state.graph.node("MatMul", linear.weights(linear.weight, carrier), turned)
-        sums = state.graph.node("Add", product, linear.biases(carrier, column=True))
+        weights = linear.weights(linear.weight, carrier)
+        bias = linear.biases(carrier, column=True)
+        if carrier.is_float:
+            sums = state.graph.node("Gemm", weights, turned, bias)
+        else:
+            sums = state.graph.node("Add", state.graph.node("MatMul", weights, turned), bias)
         name = state.graph.node("Transpose", linear.rounded(sums, carrier), perm=[1, 0])
     held = held_shape(state.shapes[number])
     if len(held) != 1:

@@ -173,15 +173,18 @@ def emit_table(state: Emission, operation: Table, number: int) -> None:
         state.write(number, name, carrier)
         return
     carrier = carrier_for(state.magnitude(number))
+    index = state.graph.node("Reshape", _index(state, source), state.graph.integers([-1]))
     if interval.low <= 0 <= interval.high:
         # A negative index counts from the end.
         values = np.roll(values, interval.low)
-        index = _index(state, source)
     else:
-        index = state.graph.node(
-            "Sub", _index(state, source), state.graph.constant(np.array(interval.low))
-        )
-    name = state.graph.node("Gather", state.graph.constant(carrier.array(values)), index, axis=0)
+        first = np.array(interval.low, _index_carrier(state, source).value)
+        index = state.graph.node("Sub", index, state.graph.constant(first))
+    # Ten times faster than Gather, which copies each element as a piece of memory.
+    table = state.graph.constant(carrier.array(values))
+    name = state.graph.node("GatherElements", table, index, axis=0)
+    held = held_shape(state.shapes[number])
+    name = state.graph.node("Reshape", name, state.graph.integers([-1, *held]))
     state.write(number, name, carrier)
 
 
@@ -196,5 +199,9 @@ def emit_lookup_row(state: Emission, operation: LookupRow, number: int) -> None:
     state.write(number, name, carrier)
 
 
+def _index_carrier(state: Emission, number: int) -> Carrier:
+    return Carrier.INT32 if state.magnitude(number) < Carrier.INT32.limit else Carrier.INT64
+
+
 def _index(state: Emission, number: int) -> str:
-    return state.read(number, Carrier.INT64)
+    return state.read(number, _index_carrier(state, number))
