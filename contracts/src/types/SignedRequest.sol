@@ -55,11 +55,13 @@ library SignedRequestLib {
             keccak256(bytes.concat(first, abi.encode(terms.price, terms.bond, terms.lockDeadline, callback)));
     }
 
-    function _hash(LegRequest[] calldata legs) private pure returns (bytes32) {
+    function _hash(LegRequest[] calldata legs) private pure returns (bytes32 result) {
         bytes32[] memory hashes = new bytes32[](legs.length);
         for (uint256 i; i < legs.length; ++i) {
             hashes[i] = keccak256(abi.encode(LEG_TYPEHASH, legs[i]));
         }
-        return keccak256(abi.encodePacked(hashes));
+        assembly ("memory-safe") {
+            result := keccak256(add(hashes, 32), mul(mload(hashes), 32))
+        }
     }
 }
