@@ -35,8 +35,9 @@ def held_shape(shape: Shape) -> Shape:
 class Emission:
     """Tensors of the program on one side, names in the graph on the other."""
 
-    def __init__(self, program: Program, blobs: Sequence[Blob]) -> None:
+    def __init__(self, program: Program, blobs: Sequence[Blob], portable: bool = False) -> None:
         self.program = program
+        self.portable = portable
         self.blobs = tuple(blobs)
         self.graph = Graph()
         self.intervals = check(program, blobs)

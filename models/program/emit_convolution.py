@@ -11,12 +11,10 @@ from avow.models.program.patches import choose_tiling, emit_patches, patch_weigh
 from avow.verifier.program.operations import Convolution
 
 
-def emit_convolution(
-    state: Emission, operation: Convolution, number: int, direct: bool = True
-) -> None:
+def emit_convolution(state: Emission, operation: Convolution, number: int) -> None:
     """The runtime's convolution in float32, else a product of patches.
 
-    With `direct` false always the latter: accelerators convolve by inexact algorithms.
+    In a portable graph always the latter: accelerators convolve by inexact algorithms.
     """
     linear = Linear(state, operation, number)
     x, shape = state.shapes[operation.of[0]], state.shapes[number]
@@ -24,7 +22,7 @@ def emit_convolution(
     graph = state.graph
     if x[0] != 1:
         name = graph.node("Reshape", name, graph.integers([-1, *x[1:]]))
-    if direct and linear.carrier is Carrier.FLOAT32:
+    if not state.portable and linear.carrier is Carrier.FLOAT32:
         name = graph.node(
             "Conv",
             name,

@@ -19,7 +19,7 @@ def emit_dense(state: Emission, operation: Dense, number: int) -> None:
     linear = Linear(state, operation, number)
     source = operation.of[0]
     carrier, interval = linear.carrier, state.interval(source)
-    digits = carrier is Carrier.FLOAT64 and fits(linear.weight, interval)
+    digits = not state.portable and carrier is Carrier.FLOAT64 and fits(linear.weight, interval)
     cuts = [] if digits else _cuts(linear)
     name = state.read(source, Carrier.FLOAT32 if cuts or digits else carrier)
     if len(held_shape(state.shapes[source])) != 1:

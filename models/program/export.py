@@ -110,9 +110,12 @@ class Export:
     widest: int
 
 
-def export(program: Program, blobs: Sequence[Blob]) -> Export:
-    """Export a program; refuses (`VerificationError`) what `check` refuses."""
-    state = Emission(program, blobs)
+def export(program: Program, blobs: Sequence[Blob], portable: bool = False) -> Export:
+    """Export a program; refuses (`VerificationError`) what `check` refuses.
+
+    With `portable` every convolution and every product with weights becomes a product of floats.
+    """
+    state = Emission(program, blobs, portable)
     inputs = []
     for number, spec in enumerate(program.inputs):
         shape = held_shape(spec.shape)

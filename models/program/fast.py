@@ -18,6 +18,13 @@ from avow.verifier.program.program import Program
 WORKING_SET = 8 * 2**20
 
 
+PROCESSOR = "CPUExecutionProvider"
+# Without these, products keep ten bits of each factor, and a library chooses the algorithm.
+_EXACT = {
+    "CUDAExecutionProvider": {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"},
+}
+
+
 class Optimisation(Enum):
     """How much onnxruntime may rewrite the graph; the answer is the same."""
 
@@ -39,7 +46,10 @@ class FastExecutor:
     """A checked program, ready to answer; equal to `Reference` bit for bit.
 
     `threads` 0 leaves the number to onnxruntime. `providers` are onnxruntime's execution
-    providers, the processor if none are named. Construction refuses what `check` refuses.
+    providers in order of preference, the processor if none are named. `portable` computes
+    convolutions and large products as products of floats, as is always done on accelerators,
+    whose own kernels for them are inexact or missing. Construction refuses what `check` refuses,
+    and a provider that is not there (`ModelError`).
     """
 
     def __init__(
@@ -49,9 +59,11 @@ class FastExecutor:
         threads: int = 0,
         providers: Sequence[str] | None = None,
         optimisation: Optimisation = Optimisation.ALL,
+        portable: bool = False,
     ) -> None:
+        names = tuple(providers or (PROCESSOR,))
         self._program = program
-        self._export = export(program, blobs)
+        self._export = export(program, blobs, portable or names != (PROCESSOR,))
         self._part = max(1, WORKING_SET // (8 * self._export.widest))
         self._names = [out.name for out in self._export.outputs if out.constant is None]
         self._session = None
@@ -61,9 +73,10 @@ class FastExecutor:
         options.intra_op_num_threads = threads
         options.graph_optimization_level = _LEVELS[optimisation]
         options.log_severity_level = 3
+        chosen = _with_options(names)
         try:
             self._session = onnxruntime.InferenceSession(
-                self._export.model, options, providers=list(providers or ["CPUExecutionProvider"])
+                self._export.model, options, providers=chosen
             )
         except Exception as error:
             raise ModelError(
@@ -104,3 +117,12 @@ class FastExecutor:
             answer.astype(np.int64).reshape(-1, *shape)
             for answer, shape in zip(answers, shapes, strict=True)
         ]
+
+
+def _with_options(names: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    available = onnxruntime.get_available_providers()
+    missing = [name for name in names if name not in available]
+    if missing:
+        # onnxruntime itself would only warn, and compute elsewhere.
+        raise ModelError(f"onnxruntime has no {missing[0]} here, only {', '.join(available)}")
+    return [(name, _EXACT.get(name, {})) for name in names]

@@ -4,12 +4,16 @@ import itertools
 from random import Random
 
 import numpy as np
+import onnx
 import pytest
 
 from avow.models.errors import ModelError
 from avow.models.program.blobs import blob_of
+from avow.models.program.export import export
 from avow.models.program.fast import FastExecutor, Optimisation
 from avow.models.program.reference import Reference
+from avow.models.program.selfcheck import self_check
+from avow.models.program.selfcheck_programs import cases
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Affine, Constant
@@ -73,7 +77,31 @@ def test_refuses_what_no_valid_input_is() -> None:
         FastExecutor(program, blobs).run([np.full((1, 2, 3), 6)])
 
 
-def test_a_provider_that_is_not_there_is_one_line() -> None:
+@pytest.mark.parametrize("others", [[], ["CPUExecutionProvider"]])
+def test_a_provider_that_is_not_there_is_refused(others: list[str]) -> None:
+    """It is not silently replaced by another."""
     program, blobs = _program(2)
-    with pytest.raises(ModelError, match="NoSuchExecutionProvider"):
-        FastExecutor(program, blobs, providers=["NoSuchExecutionProvider"])
+    with pytest.raises(ModelError, match=r"no NoSuchExecutionProvider here, only .*CPU"):
+        FastExecutor(program, blobs, providers=["NoSuchExecutionProvider", *others])
+
+
+@pytest.mark.parametrize("seed", range(0, 120, 4))
+def test_the_portable_graph_equals_the_reference(seed: int) -> None:
+    """What accelerators are given, here computed by the processor."""
+    program, blobs = random_program(seed, 8 + seed % 20)
+    inputs, _ = batch_inputs(program, Random(seed), 3)
+    expected = Reference(program, blobs).run(inputs)
+    same(FastExecutor(program, blobs, portable=True).run(inputs), expected)
+
+
+def test_the_portable_graph_passes_the_self_check() -> None:
+    assert self_check(lambda program, blobs: FastExecutor(program, blobs, portable=True)) > 0
+
+
+def test_the_portable_graph_has_no_kernels_that_accelerators_lack() -> None:
+    kinds = set()
+    for case in cases():
+        model = export(case.program, case.blobs, portable=True).model
+        kinds |= {node.op_type for node in onnx.load_from_string(model or b"").graph.node}
+    assert "Gemm" in kinds
+    assert not kinds & {"Conv", "MatMulInteger"}
