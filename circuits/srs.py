@@ -151,15 +151,14 @@ def generate(path: Path, logrows: int, limits: Limits) -> SrsFile:
     try:
         run("gen_srs", {"srs": str(draft.absolute()), "logrows": logrows}, limits)
         made = inspect(draft)
+        # Before the file has its name: a string without its note could pass for a safe one.
+        note = {"digest": to_hex(made.digest), "sha256": made.sha256.hex()}
+        write_json(unsafe_note(path), read_json(unsafe_note(path)) | note)
         draft.replace(path)
     except OSError as error:
         raise CircuitError(f"cannot write {path}: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
-    write_json(
-        unsafe_note(path),
-        read_json(unsafe_note(path)) | {"digest": to_hex(made.digest), "logrows": logrows},
-    )
     return inspect(path)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from avow.circuits.artifact import SrsReference
 from avow.circuits.errors import CircuitError
 from avow.circuits.ezkl.child import Limits
-from avow.circuits.files import make_folder
-from avow.circuits.srs import SrsFile, check, generate, inspect
+from avow.circuits.files import make_folder, read_json
+from avow.circuits.srs import SrsFile, check, generate, inspect, unsafe_note
 
 _SAMPLES = 2
 
@@ -56,7 +56,6 @@ def obtain(choice: Srs, logrows: int, limits: Limits) -> ObtainedSrs:
             f"this circuit needs an SRS of 2^{logrows} powers, {found.path.name} has "
             f"2^{found.logrows}"
         )
-    check(found, samples=_SAMPLES)
     reference = SrsReference(found.path.absolute(), found.sha256, found.tau_g2)
     return ObtainedSrs(reference, safe=isinstance(choice, PinnedSrs) and not found.made_here)
 
@@ -68,6 +67,7 @@ def _pinned(choice: PinnedSrs) -> SrsFile:
             f"{choice.path.name} is another file: SHA-256 {choice.sha256.hex()} expected, "
             f"it has {found.sha256.hex()}"
         )
+    check(found, samples=_SAMPLES)
     return found
 
 
@@ -78,6 +78,11 @@ def _made(choice: UnsafeSrs, logrows: int, limits: Limits) -> SrsFile:
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return inspect(path) if path.exists() else generate(path, logrows, limits)
+        if not path.exists():
+            return generate(path, logrows, limits)
+        found = inspect(path)
+        if read_json(unsafe_note(path)).get("sha256") != found.sha256.hex():
+            raise CircuitError(f"{path} was altered since it was made: delete it and compile again")
+        return found
     finally:
         os.close(descriptor)

@@ -119,6 +119,12 @@ def test_what_was_made_here_is_never_safe_even_when_pinned(made: SrsFile, tmp_pa
     first = obtain(unsafe, 4, LIMITS)
     assert not first.safe
     assert obtain(unsafe, 4, LIMITS) == first
+    path = first.reference.path
+    data = bytearray(path.read_bytes())
+    data[300:364] = data[236:300]
+    path.write_bytes(data)
+    with pytest.raises(CircuitError, match="was altered since"):
+        obtain(unsafe, 4, LIMITS)
 
 
 def ptau(made: SrsFile, power: int) -> bytes:
