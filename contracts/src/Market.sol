@@ -27,8 +27,7 @@ struct MarketConfig {
 }
 
 /// @title The market: inference is requested, proven and paid here
-/// @notice Its parts, from the money upwards: Ledger, MarketGovernance, OrderBook,
-/// SignedRequests, CallbackDesk, Settlement.
+/// @notice Its parts, from the money upwards: Ledger, MarketGovernance, OrderBook, CallbackDesk, Settlement.
 contract Market is Settlement {
     constructor(MarketConfig memory config, MarketParameters memory parameters_)
         Ledger(config.token)

@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {Commitment} from "../types/Commitment.sol";
 import {Leg, LegState, Order, OrderRequest} from "../types/Order.sol";
-import {SignedRequest} from "../types/SignedRequest.sol";
 import {Statement} from "../types/Statement.sol";
 import {StatementPath} from "../types/StatementTree.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
@@ -59,7 +58,6 @@ interface IAvowMarket {
     event CallbackSucceeded(bytes32 indexed orderId, uint8 leg, address indexed target);
     /// @notice The callback failed; `reason` is at most 132 bytes of what it returned.
     event CallbackFailed(bytes32 indexed orderId, uint8 leg, address indexed target, bytes reason);
-    event NonceCancelled(address indexed requester, uint256 nonce);
     event CreditWithdrawn(address indexed account, uint256 amount);
 
     error OrderUnknown(bytes32 orderId);
@@ -102,9 +100,6 @@ interface IAvowMarket {
     error CallbackBytesDiffer(bytes32 expected, bytes32 found);
     error NothingToWithdraw(address account);
     error TransferDiffers(uint256 expected, uint256 received);
-    error SignedRequestExpired(uint256 deadline);
-    error SignatureInvalid(address requester);
-    error NonceUsed(address requester, uint256 nonce);
     error UriTooLong(uint256 length, uint256 maximum);
 
     /// @notice Who was credited what for a settled leg, in token units; sums to the leg's price.
@@ -117,17 +112,6 @@ interface IAvowMarket {
 
     /// @notice Escrows the price (from the caller's credit first, then by transferFrom) and opens an order.
     function request(OrderRequest calldata terms) external returns (bytes32 orderId);
-
-    /// @notice The same for an order that `signed.requester` signed off chain; anyone may bring it, once.
-    function requestFor(SignedRequest calldata signed, bytes calldata signature)
-        external
-        returns (bytes32 orderId);
-
-    /// @notice Makes a nonce of the caller's useless, and with it what was signed under it.
-    function cancelNonce(uint256 nonce) external;
-
-    /// @notice Whether a nonce was used or cancelled.
-    function isNonceUsed(address requester, uint256 nonce) external view returns (bool);
 
     /// @notice Takes an open order at its price; the bond comes from credit first, then by transferFrom.
     function lock(bytes32 orderId) external;

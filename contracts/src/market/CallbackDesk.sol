@@ -5,12 +5,12 @@ import {IAvowCallback} from "../interfaces/IAvowCallback.sol";
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
 import {BoundedCall} from "../types/BoundedCall.sol";
 import {CallbackState, Leg, Order} from "../types/Order.sol";
-import {SignedRequests} from "./SignedRequests.sol";
+import {OrderBook} from "./OrderBook.sol";
 
 /// @title Callbacks: after the payment, with exact gas, once
 /// @notice Whatever the receiver does, nobody's money depends on it: the leg is settled and credited before,
 /// the market refuses to be entered again, and no more than 132 bytes of the answer are copied.
-abstract contract CallbackDesk is SignedRequests {
+abstract contract CallbackDesk is OrderBook {
     /// @dev What remains to be done after the call: two storage words and one event.
     uint256 private constant GAS_RESERVE = 60_000;
 

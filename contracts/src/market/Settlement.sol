@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
 import {SystemVersion} from "../interfaces/IModelRegistry.sol";
 import {Commitment, CommitmentScheme} from "../types/Commitment.sol";
@@ -14,7 +16,9 @@ import {OrderTerms} from "./OrderTerms.sol";
 /// @title Delivery, settlement and expiry of legs
 /// @notice The statement that a proof must bind is built here from the market's own storage and the
 /// registry; nothing of it comes from who settles.
-abstract contract Settlement is CallbackDesk {
+abstract contract Settlement is CallbackDesk, EIP712 {
+    constructor() EIP712("Avow", "1") {}
+
     /// @inheritdoc IAvowMarket
     function deliver(
         bytes32 orderId,
