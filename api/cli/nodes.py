@@ -58,6 +58,11 @@ _POLL = click.option(
     show_default=True,
     help="What a proof is taken to last until one was measured here.",
 )
+@click.option(
+    "--allow-unsafe-srs",
+    is_flag=True,
+    help="Serve models compiled with a locally made SRS, as the workers must too.",
+)
 @_CONFIRMATIONS
 @_POLL
 @_ONCE
@@ -69,6 +74,7 @@ def provider(
     prices: tuple[str, ...],
     bundle_url: str | None,
     first_proof_seconds: float,
+    allow_unsafe_srs: bool,
     confirmations: int,
     poll: float,
     once: bool,
@@ -81,6 +87,8 @@ def provider(
 
     least, by_model = _prices(prices)
     config, market, signer = _open(rpc, deployment, keystore, password_file)
+    if allow_unsafe_srs:
+        config = replace(config, allow_unsafe_srs=True)
     options = ProviderOptions(least, by_model, confirmations, first_proof_seconds, bundle_url)
     _run(open_provider(config, market, signer, options), poll, once)
 

@@ -101,7 +101,8 @@ class Network:
 
     def start_provider(self, bundle_url: str) -> Child:
         """A provider that serves whatever is compiled in the home folder."""
-        command = ["provider", *self._chain(), "--bundle-url", bundle_url, *_EAGER]
+        command = ["provider", *self._chain(), "--bundle-url", bundle_url, "--allow-unsafe-srs"]
+        command += _EAGER
         return self.supervisor.start("provider", avow(*command), self._as(self.people.provider))
 
     def start_validator(self, stake: int) -> Child:

@@ -11,6 +11,7 @@ from avow.verifier.chain.orders import OrderTerms, selector_of
 from avow.verifier.commitment import Scheme, commit_public
 from avow.verifier.errors import VerificationError
 from avow.verifier.records import InputVisibility, ModelRecord
+from avow.verifier.srs import ceremony
 from avow.verifier.tensor import Tensor
 
 
@@ -42,7 +43,12 @@ class Plan:
     inputs: tuple[Tensor, ...]
 
 
-def plan(terms: OrderTerms, digest: bytes | None, catalogue: Sequence[Compiled]) -> Plan:
+def plan(
+    terms: OrderTerms,
+    digest: bytes | None,
+    catalogue: Sequence[Compiled],
+    allow_unsafe_srs: bool = False,
+) -> Plan:
     """Finds an artifact for every leg and reads the inline input; raises Declined.
 
     `digest` is the model digest that the registry holds under the order's model key.
@@ -53,6 +59,9 @@ def plan(terms: OrderTerms, digest: bytes | None, catalogue: Sequence[Compiled])
     for compiled in legs:
         if compiled.record.input_visibility is not InputVisibility.PUBLIC:
             raise Declined("its input is hidden, and this provider reads inputs inline only")
+        if not allow_unsafe_srs and _srs_is_unsafe(compiled):
+            # The workers would refuse the job, and the bond would be lost.
+            raise Declined("its proof would rest on an unsafe SRS (--allow-unsafe-srs)")
     return Plan(legs, read_input(terms, legs[0].model))
 
 
@@ -101,6 +110,11 @@ def check_time(terms: OrderTerms, seconds: float, now: int) -> None:
             # What waits before it may be done sooner than expected.
             final=False,
         )
+
+
+def _srs_is_unsafe(compiled: Compiled) -> bool:
+    claim = compiled.record.srs
+    return claim is not None and not (claim.safe and ceremony(claim.digest) is not None)
 
 
 def _artifact(selector: bytes, digest: bytes, catalogue: Sequence[Compiled]) -> Compiled:

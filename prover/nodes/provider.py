@@ -22,12 +22,12 @@ from avow.prover.request import OrderContext, Request
 from avow.prover.tables import JobRow
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.chain.market import Market
-from avow.verifier.chain.orders import NOBODY
+from avow.verifier.chain.orders import NOBODY, OrderTerms
 from avow.verifier.chain.seals import seal
 from avow.verifier.chain.signer import Signer
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
-from avow.verifier.lifecycle import JobState, LegState, leg_ends
+from avow.verifier.lifecycle import JobState, LegState
 
 # From a statement's digest to the address at which its bundle can be fetched.
 Address = Callable[[bytes], str]
@@ -51,6 +51,7 @@ class Provider(Node):
         pace: Pace,
         address: Address,
         confirmations: int,
+        allow_unsafe_srs: bool = False,
         wall: Wall = time.time,
     ) -> None:
         super().__init__(market, signer, database, confirmations, wall)
@@ -59,6 +60,7 @@ class Provider(Node):
         self._pricing = pricing
         self._pace = pace
         self._address = address
+        self._allow_unsafe_srs = allow_unsafe_srs
 
     def concerns(self, view: View) -> str | None:
         """An order that another provider has locked is that provider's."""
@@ -84,13 +86,13 @@ class Provider(Node):
 
     def finish(self, seen: Seen, view: View) -> None:
         """Notes in the jobs what became of the legs: each payment once."""
-        if view.order.provider != self.signer.address:
-            return
         for index, leg in enumerate(view.legs):
             job_id = self._known_job(seen, index)
-            if job_id is None or not leg_ends(leg.state):
+            if job_id is None:
                 continue
-            if leg.state is LegState.SETTLED:
+            if view.order.provider != self.signer.address:
+                self._give_up(seen, job_id, f"leg {index} is {leg.state.name.lower()}, not ours")
+            elif leg.state is LegState.SETTLED:
                 self._mark_delivered(job_id, index)
                 if self._queue.record_payment(job_id, index, f"order {to_hex(seen.order_id)}"):
                     self.say(seen.order_id, f"leg {index} is paid")
@@ -120,8 +122,7 @@ class Provider(Node):
 
     def _plan(self, seen: Seen, view: View) -> Plan:
         terms = seen.terms
-        digest = self.registry.model_digest(terms.model_key)
-        planned = plan(terms, digest, self._catalogue())
+        planned = self._artifacts(terms)
         check_price(terms, planned, self._pricing)
         for leg, compiled in zip(terms.legs, planned.legs, strict=True):
             difference = self.registry.differs(
@@ -134,6 +135,10 @@ class Provider(Node):
         if affordable < terms.bond:
             raise Declined(f"its bond is {terms.bond}, {affordable} are there", final=False)
         return planned
+
+    def _artifacts(self, terms: OrderTerms) -> Plan:
+        digest = self.registry.model_digest(terms.model_key)
+        return plan(terms, digest, self._catalogue(), self._allow_unsafe_srs)
 
     def _serve(self, seen: Seen, view: View, index: int) -> bool:
         job, submitted = self._job(seen, view, index)
@@ -184,8 +189,7 @@ class Provider(Node):
         if known is not None:
             return self._queue.status(known), False
         terms, leg = seen.terms, view.legs[index]
-        digest = self.registry.model_digest(terms.model_key)
-        planned = plan(terms, digest, self._catalogue())
+        planned = self._artifacts(terms)
         compiled = planned.legs[index]
         job = self._queue.submit(
             Request(
@@ -227,8 +231,16 @@ class Provider(Node):
             return False
 
     def _follow(self, seen: Seen, job_id: str, index: int, state: LegState) -> None:
+        text = f"leg {index} was {state.name.lower()}"
         try:
             self._queue.move_leg(job_id, index, state)
-            self._queue.advance(job_id, _ENDS[state], f"leg {index} was {state.name.lower()}")
+            self._queue.advance(job_id, _ENDS[state], text)
+        except IllegalTransition:
+            self._give_up(seen, job_id, text)
+
+    def _give_up(self, seen: Seen, job_id: str, why: str) -> None:
+        """Ends work that nobody will pay for; work that has ended stays as it is."""
+        try:
+            self._queue.cancel(job_id, why)
         except IllegalTransition as error:
             self.say(seen.order_id, f"job {job_id} keeps its state: {error}")

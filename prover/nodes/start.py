@@ -80,6 +80,7 @@ def open_provider(
         pace=Pace(database, config.concurrency, options.first_proof_seconds),
         address=address,
         confirmations=options.confirmations,
+        allow_unsafe_srs=config.allow_unsafe_srs,
     )
 
 

@@ -89,6 +89,9 @@ def test_a_silent_provider_is_slashed_and_the_requester_refunded(town: Town) -> 
     provider.step()
     (job,) = town.queue().jobs()
     assert job.evidence[0].state == "slashed"
+    assert job.state is JobState.CANCELLED, "nobody pays for this proof any more"
+    town.work()
+    assert town.proving.proved == 0
 
 
 def test_an_order_that_nobody_takes_is_refunded(town: Town) -> None:
