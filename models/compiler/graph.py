@@ -120,6 +120,14 @@ def parse_graph(data: bytes) -> Graph:
         raise ModelError("model-local functions and sparse weights are not supported")
     if any(tensor.external_data for tensor in graph.initializer):
         raise ModelError("weights must lie inside the file")
+    unknown = [
+        f"{(node.name or f'node {at}')[:80]!r} ({node.op_type[:40]}: not an ONNX operator)"
+        for at, node in enumerate(graph.node)
+        if node.domain in _STANDARD_DOMAINS and not onnx.defs.has(node.op_type)
+    ]
+    if unknown:
+        # The checker would stop at the first.
+        raise ModelError(f"{len(unknown)} unsupported nodes: {'; '.join(unknown)}")
     try:
         onnx.checker.check_model(proto)
     except Exception as error:

@@ -45,6 +45,8 @@ def lower(graph: Graph, b: Builder, inputs: dict[str, Value]) -> Lowered:
                     known[name] = result
                     if isinstance(result, Value):
                         values[name] = result
+                        # Two ONNX tensors may be one tensor of the program.
+                        b.errors[result.tensor] = max(b.errors[result.tensor], result.error)
         if reason is not None:
             problems.append(f"{node.name[:80]!r} ({node.operator[:40]}: {reason})")
     if problems:

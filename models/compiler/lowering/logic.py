@@ -185,7 +185,7 @@ def truncated(b: Builder, x: Value) -> Value:
     """The integer part, towards zero; a rounded operand may end up one off."""
     error = 0.0 if x.error == 0.0 else 1.0 + x.error
     if x.scale == 0:
-        return Value(x.tensor, x.shape, 0, x.interval, x.error, x.observed, integral=True)
+        return Value(x.tensor, x.shape, 0, x.interval, error, x.observed, integral=True)
     if x.interval.low >= 0:
         return floored(b, x, error)
     positive = floored(b, b.rescale(x, 0, 0, None, x.error), error)

@@ -16,10 +16,10 @@ import onnx
 from onnx import numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
-from avow.models.compiler.compile import Built, build
 from avow.models.compiler.graph import parse_graph
 from avow.models.compiler.lowering.table import LOWERINGS
 from avow.models.compiler.simplify import simplify
+from avow.models.compiler.translate import Built, build
 from avow.models.errors import ModelError
 from avow.models.program.reference import Reference
 from avow.verifier.errors import VerificationError

@@ -1,0 +1,97 @@
+"""Random graphs compile at every precision, never fail, and stay within their derived bounds."""
+
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avow.models.compiler.graph import parse_graph
+from avow.models.compiler.options import PRECISIONS
+from avow.models.compiler.simplify import simplify
+from avow.models.compiler.translate import Built, build
+from avow.models.program.reference import Reference
+from avow.verifier.program.program import check
+from avow.verifier.tensor import ElementType, TensorSpec
+from tests.models.compiler.random_graphs import exact, random_graph
+
+SCALE = 7
+
+
+def rows_for(spec: TensorSpec, rng: Random, count: int) -> Any:
+    """Valid integers; some rows hold only the ends of the range."""
+    rows = []
+    for at in range(count):
+        edge = (0.0, 0.5, 1.0)[at % 3]
+        size = int(np.prod(spec.shape))
+        rows.append(
+            [
+                rng.choice([spec.minimum, spec.maximum])
+                if rng.random() < edge
+                else rng.randint(spec.minimum, spec.maximum)
+                for _ in range(size)
+            ]
+        )
+    return np.array(rows, np.int64).reshape(count, *spec.shape)
+
+
+def compiled(model: Any, bits: int, rng: Random) -> tuple[Built, TensorSpec, Any]:
+    """The program of a random graph, its input and the calibration rows."""
+    graph = parse_graph(model.SerializeToString())
+    spec = TensorSpec("x", ElementType.INT16, graph.inputs[0].shape, SCALE, -256, 256)
+    calibration = rows_for(spec, rng, 12)
+    return build(simplify(graph), (spec,), [calibration], bits), spec, calibration
+
+
+def saturated(built: Built, trace: list[Any], but: frozenset[str] = frozenset()) -> Any:
+    """Which rows pass a limit anywhere, other than in the nodes `but`."""
+    rows = np.zeros(len(trace[0]), bool)
+    for limit in built.builder.limits:
+        if limit.node in but:
+            continue
+        values = trace[limit.tensor].reshape(len(rows), -1)
+        if limit.low is not None:
+            rows |= (values < limit.low).any(axis=1)
+        if limit.high is not None:
+            rows |= (values > limit.high).any(axis=1)
+    return rows
+
+
+@pytest.mark.parametrize("bits", PRECISIONS)
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32))
+def test_answers_stay_within_the_derived_bounds(bits: int, seed: int) -> None:
+    """Whatever does not saturate is within its bound of the exact value in float64."""
+    model = random_graph(seed)
+    rng = Random(seed)
+    built, spec, calibration = compiled(model, bits, rng)
+    assert check(built.program, built.blobs) == built.builder.intervals
+    reference = Reference(built.program, built.blobs)
+    # Rounded to few bits, a small argument may become the zero at which these have no value.
+    singular = frozenset(
+        node.name for node in model.graph.node if node.op_type in ("Log", "Pow", "Reciprocal")
+    )
+    assert not saturated(built, reference.trace([calibration]), singular).any()
+    rows = np.concatenate([calibration[:4], rows_for(spec, rng, 6)])
+    trace = reference.trace([rows])
+    inside = ~saturated(built, trace)
+    assert inside[:4].all() or singular
+    for at in np.flatnonzero(inside):
+        wanted = exact(model, rows[at] / 2.0**SCALE)
+        for output, real in zip(built.program.outputs, wanted, strict=True):
+            compare(built, output.tensor, trace[output.tensor][at], real, output.name)
+
+
+def compare(built: Built, tensor: int, integers: Any, real: Any, name: str) -> None:
+    """One output against its exact value."""
+    labels = [s.scale for s in built.program.inputs] + [s.scale for s in built.program.steps]
+    bound = built.builder.errors[tensor]
+    assert not np.isnan(bound)
+    own = integers / 2.0 ** labels[tensor]
+    assert own.shape == real.shape, name
+    wrong = np.abs(own - real.astype(np.float64))
+    # Some functions of onnx's evaluator return float32, Erf among them.
+    allowed = bound + 2.0**-22 * (1 + np.abs(real.astype(np.float64)))
+    assert (wrong <= allowed).all(), f"{name}: off by {wrong.max():g}, bound {bound:g}"
