@@ -42,12 +42,16 @@ def bench(
     from avow.api.bench.plot import chart
     from avow.api.bench.rows import table
     from avow.api.bench.run import Plan, run_bench
+    from avow.api.local.folder import require_writable
     from avow.api.local.interrupts import raise_on_termination
     from avow.api.local.steps import Steps
     from avow.prover.config import from_environment
 
     raise_on_termination()
     plan = Plan(_names(models), _names(systems), runs)
+    for path in (report, plot):
+        if path is not None:
+            require_writable(path)
     steps = Steps()
     with steps.step("bench", "Measuring; medians follow"):
         found = run_bench(plan, folder, from_environment().contracts, steps.progress)
@@ -55,17 +59,12 @@ def bench(
     if not isinstance(rows, list):
         raise TypeError("a benchmark without rows")
     if report is not None:
-        _write(report, json.dumps(found, indent=2) + "\n")
+        report.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     if plot is not None:
-        _write(plot, chart(rows))
+        plot.write_text(chart(rows), encoding="utf-8")
     for line in table(rows):
         click.echo(line)
 
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

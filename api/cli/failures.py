@@ -38,6 +38,9 @@ def report(error: BaseException, debug: bool) -> int:
         # Python flushes stdout once more at exit and would complain about the same pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return REFUSED
     if isinstance(error, click.UsageError):
         _say(f"avow: error: {one_line(error.format_message())}{_where(error)}")
         return REFUSED

@@ -14,7 +14,7 @@ from avow.api.demo.report import Report
 from avow.api.demo.requester import DigitReader, deploy_reader
 from avow.api.demo.tamper import tampered
 from avow.api.errors import DemoError, describe
-from avow.api.local.folder import scratch
+from avow.api.local.folder import require_writable, scratch
 from avow.api.local.network import Folders, Network, base_environment, wait_ready
 from avow.api.local.people import development_people
 from avow.api.local.steps import Steps
@@ -50,6 +50,7 @@ class Demo:
 
     def run(self) -> Report:
         """Run it; raises the first thing that is not as it must be."""
+        require_writable(self.report_file)
         began = time.monotonic()
         try:
             with scratch(self.folder):

@@ -142,3 +142,16 @@ def test_a_row_that_does_not_exist_is_refused(demo: Demo) -> None:
     assert run.wait(120) == 1
     assert "--row: expected 0 to 399, got 100000" in run.text()
     assert run.survivors() == []
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    report = str(tmp_path / "file" / "demo.json")
+    run = start(["demo", "--folder", str(tmp_path / "demo"), "--json", report], tmp_path)
+    try:
+        assert run.wait(30) == 2
+        assert run.text().startswith("avow: error: ")
+        assert run.text().count("\n") == 1
+        assert not (tmp_path / "demo").exists()
+    finally:
+        run.end()

@@ -84,6 +84,16 @@ def test_wrong_usage_is_one_line_and_two(
     assert says in captured.err
 
 
+@pytest.mark.parametrize("arguments", [[], ["job"]])
+def test_nothing_to_do_shows_the_help(
+    arguments: Sequence[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(arguments) == 2
+    captured = capfd.readouterr()
+    assert captured.err.startswith("Usage: avow")
+    assert len(captured.err.splitlines()) > 5
+
+
 def test_version(capfd: pytest.CaptureFixture[str]) -> None:
     assert main.main(["--version"]) == 0
     assert capfd.readouterr().out.startswith("avow, version ")
