@@ -51,6 +51,7 @@ class Emission:
         self.widest = max(math.prod(shape) for shape in self.shapes)
         self._names: dict[tuple[int, Carrier], str] = {}
         self._first: dict[int, Carrier] = {}
+        self._thin: dict[int, int] = {}
         self._melted: dict[int, int] = {}
         self.pools = find_pools(program, self.shapes, self.intervals)
         self._find_melted()
@@ -88,6 +89,21 @@ class Emission:
         self._first[number] = carrier
         self.reach[number] = max(self.reach[number], reach)
 
+    def defer(self, number: int, source: int) -> None:
+        """Record that the tensor is `source` with axes of length 1 repeated, in held shapes.
+
+        Element by element the runtime repeats by itself, so this is done only on demand.
+        """
+        self._first[number] = self.carrier(source)
+        self._thin[number] = source
+        self.reach[number] = max(self.reach[number], self.reach[source])
+
+    def read_alike(self, numbers: Sequence[int], carrier: Carrier) -> list[str]:
+        """Tensors of one shape, to be combined element by element: repeated axes may be left 1."""
+        if all(number in self._thin or number in self.known for number in numbers):
+            return [self.read(number, carrier) for number in numbers]
+        return [self.read(self._thin.get(number, number), carrier) for number in numbers]
+
     def carrier(self, number: int) -> Carrier:
         """The carrier that costs nothing to read."""
         if number in self.known:
@@ -113,6 +129,10 @@ class Emission:
             if number in self.known:
                 held = self.known[number].reshape(1, *held_shape(self.shapes[number]))
                 name = self.graph.constant(carrier.array(held))
+            elif number in self._thin:
+                source = self.read(self._thin[number], carrier)
+                shape = self.graph.integers([1, *held_shape(self.shapes[number])])
+                name = self.graph.node("Expand", source, shape)
             else:
                 source = self._names[number, self._first[number]]
                 name = self.graph.node("Cast", source, to=carrier.onnx_type)
@@ -135,7 +155,7 @@ class Emission:
 
     def batched(self, name: str, rank: int, like: int) -> str:
         """Repeat a constant (1, ...) of that rank as often as tensor `like` has samples."""
-        source = self._names[like, self._first[like]]
+        source = self.read(like, self._first[like])
         batch = self.graph.node("Shape", source, start=0, end=1)
         target = batch
         if rank > 1:

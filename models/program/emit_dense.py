@@ -1,6 +1,7 @@
 """Products of matrices: with constant weights, and of two computed ones."""
 
 import itertools
+import math
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from avow.verifier.program.operations import Contract, Dense
 
 # More float32 products than this cost more than one in float64.
 MAX_PIECES = 3
+# From so many rows in a sample, turning them costs more than copying the weights.
+MANY_ROWS = 8
 
 
 def emit_dense(state: Emission, operation: Dense, number: int) -> None:
@@ -25,7 +28,9 @@ def emit_dense(state: Emission, operation: Dense, number: int) -> None:
     if len(held_shape(state.shapes[source])) != 1:
         inner = state.graph.integers([-1, linear.weight.shape[1]])
         name = state.graph.node("Reshape", name, inner)
-    if carrier is Carrier.FLOAT32:
+    many = math.prod(state.shapes[number][:-1]) >= MANY_ROWS
+    plain = carrier is Carrier.FLOAT64 and many and not cuts and not digits
+    if carrier is Carrier.FLOAT32 or plain:
         weights, bias = linear.weights(linear.weight.T, carrier), linear.biases(carrier)
         name = linear.rounded(state.graph.node("Gemm", name, weights, bias), carrier)
     elif digits:

@@ -92,8 +92,8 @@ def emit_affine(state: Emission, operation: Affine, number: int) -> None:
 
 def _terms(state: Emission, operation: Affine, bits: int, carrier: Carrier) -> str:
     total: str | None = None
-    for coefficient, at in zip(operation.coefficients, operation.of, strict=True):
-        term = state.read(at, carrier)
+    names = state.read_alike(operation.of, carrier)
+    for coefficient, term in zip(operation.coefficients, names, strict=True):
         if bits == 0 and coefficient == -1 and total is not None:
             total = state.graph.node("Sub", total, term)
             continue
@@ -111,7 +111,7 @@ def emit_multiply(state: Emission, operation: Multiply, number: int) -> None:
     reaches = [state.reach[at] for at in operation.of]
     product = reaches[0] * reaches[1]
     carrier = state.settle(carrier_for(max(product, *reaches)), *operation.of)
-    a, b = (state.read(at, carrier) for at in operation.of)
+    a, b = state.read_alike(operation.of, carrier)
     state.write(number, state.graph.node("Mul", a, b), carrier, product)
 
 
@@ -124,12 +124,12 @@ def emit_divide(state: Emission, operation: Divide, number: int) -> None:
     top, bottom = operation.of
     if state.magnitude(top) < 2**50 and state.magnitude(bottom) < 2**50:
         carrier = Carrier.FLOAT64
-        a, b = state.read(top, carrier), state.read(bottom, carrier)
+        a, b = state.read_alike(operation.of, carrier)
         shifted = state.graph.node("Add", a, state.scalar(0.5, carrier))
         name = state.graph.node("Floor", state.graph.node("Div", shifted, b))
     else:
         carrier = Carrier.INT64
-        a, b = state.read(top, carrier), state.read(bottom, carrier)
+        a, b = state.read_alike(operation.of, carrier)
         # The remainder is in [0, b), so what is left divides without rounding.
         remainder = state.graph.node("Mod", a, b)
         name = state.graph.node("Div", state.graph.node("Sub", a, remainder), b)
@@ -139,7 +139,7 @@ def emit_divide(state: Emission, operation: Divide, number: int) -> None:
 def emit_maximum(state: Emission, operation: Maximum, number: int) -> None:
     """max(a, b)."""
     carrier = state.settle(carrier_for(state.magnitude(*operation.of)), *operation.of)
-    a, b = (state.read(at, carrier) for at in operation.of)
+    a, b = state.read_alike(operation.of, carrier)
     state.write(number, state.graph.node("Max", a, b), carrier)
 
 

@@ -5,6 +5,7 @@ import itertools
 from avow.models.program.carriers import Carrier
 from avow.models.program.emission import Emission
 from avow.models.program.pools import Pool
+from avow.verifier.program.operations import Shape
 
 
 def emit_pool(state: Emission, pool: Pool, number: int) -> None:
@@ -14,10 +15,26 @@ def emit_pool(state: Emission, pool: Pool, number: int) -> None:
     name = state.read(pool.of, carrier)
     if shape[0] != 1:
         name = graph.node("Reshape", name, graph.integers([-1, *shape[1:]]))
-    name = (_kernel if carrier is Carrier.FLOAT32 else _slices)(state, pool, name)
+    axes = _whole_axes(pool, shape[2:])
+    if axes:
+        name = graph.node("ReduceMax", name, axes=axes, keepdims=1)
+    else:
+        name = (_kernel if carrier is Carrier.FLOAT32 else _slices)(state, pool, name)
     if shape[0] != 1:
         name = graph.node("Reshape", name, graph.integers([-1, *state.shapes[number]]))
     state.write(number, name, carrier)
+
+
+def _whole_axes(pool: Pool, space: Shape) -> list[int]:
+    """The axes that the window covers, if it covers some whole and leaves the others alone."""
+    axes = []
+    for axis, length in enumerate(space):
+        taps, gap = pool.kernel[axis], pool.dilations[axis]
+        if (taps, gap, pool.starts[axis], pool.sizes[axis]) == (length, 1, 0, 1):
+            axes.append(2 + axis)
+        elif (taps, pool.starts[axis], pool.sizes[axis]) != (1, 0, length):
+            return []
+    return axes
 
 
 def _kernel(state: Emission, pool: Pool, name: str) -> str:

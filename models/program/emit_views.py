@@ -134,13 +134,14 @@ def emit_concat(state: Emission, operation: Concat, number: int) -> None:
 def emit_broadcast(state: Emission, operation: Broadcast, number: int) -> None:
     """Axes of length 1 repeated."""
     source = operation.of[0]
+    before, after = state.shapes[source], operation.shape
+    if len(held_shape(before)) == len(held_shape(after)):
+        state.defer(number, source)
+        return
     carrier = state.carrier(source)
-    offset = _offset(state, number, source, leading=False)
-    shape = operation.shape if offset else operation.shape[1:]
-    name = _source(state, source, offset)
-    if operation.shape != state.shapes[source]:
-        name = state.graph.node("Expand", name, state.graph.integers([1, *shape]))
-    _write(state, number, name, carrier, offset, state.reach[source])
+    name = state.read_whole(source, carrier)
+    name = state.graph.node("Expand", name, state.graph.integers([1, *after]))
+    _write(state, number, name, carrier, 1, state.reach[source])
 
 
 def emit_gather(state: Emission, operation: Gather, number: int) -> None:

@@ -45,12 +45,52 @@ def find_pools(program: Program, shapes: list[Shape], intervals: list[Interval])
     for number in reversed(operations):
         if number in inner or not isinstance(operations[number], Maximum):
             continue
-        leaves, members = _tree(number, operations, uses)
-        pool = _pool(leaves, shapes)
+        pool, members = _found(number, operations, uses, shapes)
         if pool and intervals[pool.of].magnitude < Carrier.FLOAT64.limit:
             roots[number] = pool
             inner |= members
     return Pools(roots, frozenset(inner))
+
+
+def _found(
+    number: int, operations: dict[int, Operation], uses: Counter[int], shapes: list[Shape]
+) -> tuple[Pool | None, set[int]]:
+    """The pool whose result is that tensor; pools that feed it alone become part of it."""
+    leaves, members = _tree(number, operations, uses)
+    pool = _pool(leaves, shapes)
+    while pool and leaves and uses[pool.of] == len(leaves):
+        if not isinstance(operations.get(pool.of), Maximum):
+            break
+        leaves, more = _tree(pool.of, operations, uses)
+        before = _pool(leaves, shapes)
+        joint = _joined(before, pool) if before else None
+        if joint is None:
+            break
+        members |= more | {pool.of}
+        pool = joint
+    return pool, members
+
+
+def _joined(first: Pool, second: Pool) -> Pool | None:
+    """One pool in place of two, where their windows together are evenly spaced."""
+    gaps = []
+    for axis, (taps, more) in enumerate(zip(first.kernel, second.kernel, strict=True)):
+        gap, jump = first.dilations[axis], first.strides[axis] * second.dilations[axis]
+        if taps == 1 or (more > 1 and gap == jump * more):
+            gaps.append(jump)
+        elif more == 1 or jump == gap * taps:
+            gaps.append(gap)
+        else:
+            return None
+    starts = zip(first.starts, second.starts, first.strides, strict=True)
+    return Pool(
+        first.of,
+        tuple(start + stride * later for start, later, stride in starts),
+        tuple(a * b for a, b in zip(first.kernel, second.kernel, strict=True)),
+        tuple(gaps),
+        tuple(a * b for a, b in zip(first.strides, second.strides, strict=True)),
+        second.sizes,
+    )
 
 
 def _tree(

@@ -16,9 +16,13 @@ from avow.models.program.selfcheck_programs import Case, Sketch
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.operations import (
     Affine,
+    Broadcast,
+    Concat,
     Convolution,
     Dense,
+    Divide,
     Maximum,
+    Multiply,
     Rescale,
     Slice,
 )
@@ -164,6 +168,77 @@ def test_pools(
         case = _window(bits, shape, starts, steps, sizes)
         assert ("MaxPool" in _kinds(case)) == (bits == 12)
         _agree(case)
+
+
+def _halved(sketch: Sketch, x: int, shape: tuple[int, ...], axis: int, even: bool) -> int:
+    """The maximum over an axis of a power of two: of halves, or of neighbours."""
+    while shape[axis] > 1:
+        half = shape[axis] // 2
+        sizes = (*shape[:axis], half, *shape[axis + 1 :])
+        steps = tuple(2 if even and at == axis else 1 for at in range(len(shape)))
+        second = tuple((1 if even else half) if at == axis else 0 for at in range(len(shape)))
+        parts = [
+            sketch.add(Slice((x,), starts, steps, sizes)) for starts in ((0,) * len(shape), second)
+        ]
+        x, shape = sketch.add(Maximum((parts[0], parts[1]))), sizes
+    return x
+
+
+@pytest.mark.parametrize("even", [True, False])
+@pytest.mark.parametrize("bits", [12, 30])
+def test_pools_in_a_row_become_one(even: bool, bits: int) -> None:
+    shape = (2, 3, 8, 16)
+    for axes in ((3,), (2,), (2, 3)):
+        sketch = Sketch(bits)
+        x = sketch.input(shape, -(2**bits), 2**bits)
+        x, sizes = sketch.add(Rescale((x,), 1, None, None)), shape
+        for axis in axes:
+            x = _halved(sketch, x, sizes, axis, even)
+            sizes = (*sizes[:axis], 1, *sizes[axis + 1 :])
+        case = sketch.case("row", [x])
+        assert "ReduceMax" in _kinds(case)
+        assert not {"Max", "MaxPool", "Slice"} & _kinds(case)
+        _agree(case)
+
+
+def test_pools_of_every_kind_in_a_row() -> None:
+    ways = list(itertools.product((1, 2, 3), (1, 2, 4)))
+    for number, ((one, three), (two, four)) in enumerate(itertools.product(ways, ways)):
+        sketch = Sketch(number)
+        length = 23
+        x = sketch.input((1, 2, length), -99, 99)
+        for step, gap in ((one, three), (two, four)):
+            size = (length - 1 - gap - 1) // step + 1
+            taps = [
+                sketch.add(Slice((x,), (0, 0, start), (1, 1, step), (1, 2, size)))
+                for start in (1, 1 + gap)
+            ]
+            x, length = sketch.add(Maximum((taps[0], taps[1]))), size
+        _agree(sketch.case("kinds", [x]))
+
+
+def test_what_is_repeated_is_repeated_once() -> None:
+    """Operands with repeated axes, alone and together, of every elementwise operation."""
+    for number, (first, second) in enumerate(
+        itertools.product([(1, 4, 5), (2, 1, 5), (2, 4, 1), (1, 1, 1)], repeat=2)
+    ):
+        sketch = Sketch(number)
+        a, b = sketch.input(first, -9, 9), sketch.input(second, 1, 9)
+        c = sketch.input((2, 4, 5), 1, 9)
+        wide = sketch.add(Broadcast((a,), (2, 4, 5)))
+        other = sketch.add(Broadcast((b,), (2, 4, 5)))
+        outputs = [
+            sketch.add(Affine((wide, other, c), (2, -1, 3), 4)),
+            sketch.add(Affine((other, wide), (-1, 0), 4)),
+            sketch.add(Multiply((wide, other))),
+            sketch.add(Multiply((c, other))),
+            sketch.add(Divide((wide, other))),
+            sketch.add(Maximum((wide, c))),
+            sketch.add(Rescale((wide,), 1, None, 3)),
+            sketch.add(Concat((wide, c), 1)),
+            wide,
+        ]
+        _agree(sketch.case("repeated", outputs))
 
 
 @pytest.mark.parametrize(
