@@ -52,7 +52,8 @@ def fetch(uri: str, rules: FetchRules, clock: Callable[[], float] = time.monoton
         )
     try:
         return _download(uri, rules, clock)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, OverflowError) as error:
+        # ValueError: host names that Python's resolver cannot even encode.
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise BundleUnavailable(f"bundle: {_shown(uri)}: {said}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +15,7 @@ from avow.prover.nodes.tables import NodeBlockRow, NodeDeliveryRow, NodeOrderRow
 from avow.prover.nodes.terms import read_terms, terms_text
 from avow.verifier.chain.events import LegDelivered, MarketEvent, OrderRequested
 from avow.verifier.chain.orders import OrderTerms
-from avow.verifier.fields import to_hex
+from avow.verifier.fields import to_base64, to_hex
 
 # More than any re-organisation that a chain survives; older cursors are dropped.
 _BLOCKS_KEPT = 256
@@ -129,19 +130,20 @@ class Worklist:
             if row is None:
                 return None
             digest = bytes.fromhex(row.bundle_digest[2:])
-            return Delivery(order_id, leg, digest, row.bundle_uri, row.refused)
+            uri = base64.b64decode(row.bundle_uri).decode("utf-8", "surrogatepass")
+            return Delivery(order_id, leg, digest, uri, row.refused)
 
     def decide(self, order_id: bytes, status: Status, reason: str) -> None:
         """Notes a decision about an order."""
         with self._database.write() as session:
             row = session.get(NodeOrderRow, (self._node, to_hex(order_id)))
             if row is not None:
-                row.status, row.reason = status.value, one_line(reason)
+                row.status, row.reason = status.value, _plain(reason)
 
     def remark(self, order_id: bytes, reason: str) -> bool:
         """Notes why an order waits; False when that is known already."""
         seen = self.order(order_id)
-        if seen is None or seen.reason == one_line(reason):
+        if seen is None or seen.reason == _plain(reason):
             return False
         self.decide(order_id, seen.status, reason)
         return True
@@ -159,7 +161,7 @@ class Worklist:
             key = (self._node, to_hex(delivery.order_id), delivery.leg)
             row = session.get(NodeDeliveryRow, key)
             if row is not None and row.bundle_digest == to_hex(delivery.bundle_digest):
-                row.refused = one_line(reason)
+                row.refused = _plain(reason)
 
     def _requested(self, event: OrderRequested, known: NodeOrderRow | None) -> NodeOrderRow:
         text = terms_text(event.terms)
@@ -183,9 +185,14 @@ class Worklist:
             order_id=to_hex(event.order_id),
             leg=event.leg,
             bundle_digest=digest,
-            bundle_uri=event.bundle_uri,
+            # Somebody else's text; not every database takes every character.
+            bundle_uri=to_base64(event.bundle_uri.encode("utf-8", "surrogatepass")),
             refused=known.refused if known and same else "",
         )
+
+
+def _plain(text: str) -> str:
+    return one_line("".join(item if item.isprintable() else " " for item in text))
 
 
 def _seen(row: NodeOrderRow) -> Seen:

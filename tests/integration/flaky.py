@@ -55,9 +55,11 @@ class FlakyProxy:
 
 
 @contextmanager
-def flaky(target: str, rate: float, seed: int) -> Iterator[FlakyProxy]:
+def flaky(
+    target: str, rate: float, seed: int, kind: type[FlakyProxy] = FlakyProxy
+) -> Iterator[FlakyProxy]:
     """Runs the proxy on a free port of 127.0.0.1."""
-    proxy = FlakyProxy(target, rate, seed)
+    proxy = kind(target, rate, seed)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
+from sqlalchemy import select
 
+from avow.prover.nodes.tables import NodeDeliveryRow
 from avow.prover.nodes.worklist import Status
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.chain.client import checksum
@@ -173,6 +175,25 @@ def test_a_bundle_outside_the_allowed_folder_is_not_read(town: Town, tmp_path: P
     output = bundle.statement.output
     market.deliver(PROVIDER, order_id, 0, output, keccak256(data), secret.as_uri())
     assert "outside the allowed folder" in refused_by_the_validator(town, order_id)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "\x00", "http://\x00/", "caf\u00e9 \U0001f600\r\n", "x" * 1_024]
+)
+def test_an_address_of_strange_text_stops_nobody(town: Town, address: str) -> None:
+    order_id, bundle, data = proven(town)
+    market, output = town.market(), bundle.statement.output
+    market.deliver(PROVIDER, order_id, 0, output, keccak256(data), address)
+    validator = town.validator()
+    validator.step()
+    delivery = validator.worklist.delivery(order_id, 0)
+    assert delivery is not None and delivery.bundle_uri == address
+    seen = validator.worklist.order(order_id)
+    assert seen is not None and "bundle: " in (delivery.refused or seen.reason)
+    with town.database().read() as session:
+        row = session.scalars(select(NodeDeliveryRow)).one()
+        # A database that refuses a character must not be able to stop the reading.
+        assert (row.bundle_uri + row.refused + seen.reason).isprintable()
 
 
 def test_a_model_registered_by_a_stranger_with_another_verifier(town: Town) -> None:

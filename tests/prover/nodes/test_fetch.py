@@ -147,7 +147,22 @@ def test_other_addresses_are_refused(uri: str) -> None:
     assert error.final
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:1/x", "http://256.256.256.256/", "http://a b/"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://127.0.0.1:1/x",
+        "http://256.256.256.256/",
+        "http://a b/",
+        "http://a..b/",
+        f"http://{'a' * 70}.invalid/",
+        "http://" + "\u00e9" * 200 + "/",
+        "http://127.0.0.1:99999/",
+        "http://127.0.0.1:x/",
+        "http://\x00/",
+        "http://127.0.0.1:1/\x00\r\nHost: x",
+        "http://user:password@127.0.0.1:1/",
+    ],
+)
 def test_an_address_that_leads_nowhere_may_be_tried_again(uri: str) -> None:
     assert not refused(uri).final
 
