@@ -13,7 +13,7 @@ from avow.models.data import LABELS
 from avow.models.errors import ModelError
 from avow.models.infer import top_class
 from avow.models.program.blobs import Integers
-from avow.models.program.reference import Reference
+from avow.models.program.fast import FastExecutor
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program
 
@@ -97,7 +97,7 @@ def measure(
 ) -> Fidelity:
     """Compare the program's answers with the float model's, row by row."""
     exact = floats.run(rows, floats.outputs)
-    answers = Reference(program, blobs).run(inputs)
+    answers = FastExecutor(program, blobs).run(inputs)
     count = len(inputs[0])
     labels = [spec.scale for spec in program.inputs] + [step.scale for step in program.steps]
     errors, pairs = [], []

@@ -130,8 +130,10 @@ def parse_graph(data: bytes) -> Graph:
         raise ModelError(f"{len(unknown)} unsupported nodes: {'; '.join(unknown)}")
     try:
         onnx.checker.check_model(proto)
+        # Its result is not used; it refuses operands whose ranks and shapes do not fit.
+        onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
     except Exception as error:
-        # The checker is C++ and raises ValidationError, RuntimeError and others.
+        # Both are C++ and raise ValidationError, InferenceError, RuntimeError and others.
         raise ModelError(f"not a valid ONNX graph: {one_line(error)}") from error
     constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
     inputs = tuple(_port(value) for value in graph.input if value.name not in constants)

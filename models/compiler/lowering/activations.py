@@ -2,15 +2,20 @@
 
 import numpy as np
 
-from avow.models.compiler.constants import reals
+from avow.models.compiler.builder import Builder
+from avow.models.compiler.constants import reals, spread
 from avow.models.compiler.context import Context, Lowering, joint_shape
 from avow.models.compiler.curves import Curve
-from avow.models.compiler.lowering.arithmetic import add, multiply, scale_by, subtract
+from avow.models.compiler.lowering.arithmetic import add, combine, multiply, scale_by, subtract
 from avow.models.compiler.lowering.roots import square_root
 from avow.models.compiler.refusal import Refusal
 from avow.models.compiler.scaling import clamp, fits
 from avow.models.compiler.tables import tabulate
 from avow.models.compiler.value import Operand, Value
+
+# Pow: how many different exponents, and how many factors of an integer.
+_MOST_EXPONENTS = 8
+_MOST_FACTORS = 8
 
 
 def plain(name: str) -> Lowering:
@@ -59,30 +64,47 @@ def hard_sigmoid(c: Context) -> list[Operand]:
 
 
 def sqrt(c: Context) -> list[Operand]:
-    """Sqrt: a table where x is narrow, otherwise by its leading bits and one Newton step."""
-    b, x = c.builder, c.value(0)
+    """Sqrt."""
+    return [root(c.builder, c.value(0))]
+
+
+def root(b: Builder, x: Value) -> Value:
+    """A table where x is narrow and exact, otherwise by its leading bits and one Newton step."""
     if fits(x, b.bits) and x.error == 0.0:
-        return [tabulate(b, x, Curve("sqrt"))]
-    return [square_root(b, x)]
+        return tabulate(b, x, Curve("sqrt"))
+    return square_root(b, x)
 
 
 def power(c: Context) -> list[Operand]:
-    """Pow with one constant exponent."""
+    """Pow with constant exponents: one power for each distinct one, chosen by masks."""
     b, x = c.builder, c.operand(0)
     exponents = reals(c.constant(1, "the exponent"))
-    exponent = float(exponents.reshape(-1)[0])
-    if (exponents != exponent).any() or not isinstance(x, Value):
-        raise Refusal("only one constant exponent for all elements is supported")
+    if not isinstance(x, Value):
+        raise Refusal("a constant base with a computed exponent")
     shape = joint_shape(x.shape, exponents.shape)
-    if shape != x.shape:
-        raise Refusal(f"the exponent's shape {list(exponents.shape)} would extend the base")
-    if exponent == 1.0:
-        return [x]
-    if exponent in (2.0, 3.0):
-        square = multiply(b, x, x)
-        return [square if exponent == 2.0 else multiply(b, square, x)]
+    distinct = np.unique(exponents)
+    if len(distinct) > _MOST_EXPONENTS:
+        raise Refusal(f"{len(distinct)} different exponents, at most {_MOST_EXPONENTS}")
+    x = spread(b, x, shape)
+    if len(distinct) == 1:
+        return [one_power(b, x, float(distinct[0]))]
+    parts: list[Operand] = [
+        multiply(b, one_power(b, x, float(each)), np.broadcast_to(exponents == each, shape))
+        for each in distinct
+    ]
+    return [combine(b, parts, [1] * len(parts))]
+
+
+def one_power(b: Builder, x: Value, exponent: float) -> Value:
+    """x^exponent: products for small whole exponents, else a table."""
+    whole = int(exponent) if exponent == round(exponent) else None
+    if whole is not None and 1 <= whole <= (_MOST_FACTORS if x.integral else 3):
+        found = x
+        for _ in range(whole - 1):
+            found = multiply(b, found, x)
+        return found
     if x.integral:
         raise Refusal(f"an integer base with the exponent {exponent:g}")
     if exponent == 0.5:
-        return sqrt(c)
-    return [tabulate(b, x, Curve("power", (exponent,)))]
+        return root(b, x)
+    return tabulate(b, x, Curve("power", (exponent,)))

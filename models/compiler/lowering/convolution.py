@@ -3,10 +3,10 @@
 import numpy as np
 
 from avow.models.compiler.builder import Builder
-from avow.models.compiler.constants import Reals, at_scale, reals
+from avow.models.compiler.constants import Reals, reals
 from avow.models.compiler.context import Context
 from avow.models.compiler.graph import Node
-from avow.models.compiler.lowering.linear import linear_error, weights_of
+from avow.models.compiler.lowering.linear import bias_of, linear_error, weights_of
 from avow.models.compiler.refusal import Refusal
 from avow.models.compiler.scaling import narrow
 from avow.models.compiler.value import Array, Operand, Value
@@ -62,7 +62,7 @@ def convolve(
     x = narrow(b, x)
     found = weights_of(b, weight, x)
     scale = x.scale + found.scale
-    offset = at_scale(np.zeros(len(weight)) if bias is None else bias, scale)
+    offset = bias_of(found, bias, scale)
     numbers = b.blob(found.integers), b.blob(offset.integers)
     operation = Convolution((x.tensor,), *numbers, *window, groups)
     return b.emit(operation, [x], scale, linear_error(x, found, offset.errors))

@@ -43,12 +43,20 @@ def linear_error(x: Value, weight: Quantised, bias_error: Reals) -> float:
     return max(each)
 
 
+def bias_of(weight: Quantised, bias: Reals | None, scale: int) -> Quantised:
+    """The bias at the accumulator's scale; zeros where there is none."""
+    count = len(weight.integers)
+    if bias is not None and bias.shape != (count,):
+        raise Refusal(f"a bias of shape {list(bias.shape)} for {count} outputs")
+    return at_scale(np.zeros(count) if bias is None else bias, scale)
+
+
 def dense(b: Builder, x: Value, weight: Array, bias: Reals | None = None) -> Value:
     """y[..., n] = bias[n] + sum_k weight[n, k] x[..., k]."""
     x = narrow(b, x)
     found = weights_of(b, weight, x)
     scale = x.scale + found.scale
-    offset = at_scale(np.zeros(len(weight)) if bias is None else bias, scale)
+    offset = bias_of(found, bias, scale)
     operation = Dense((x.tensor,), b.blob(found.integers), b.blob(offset.integers))
     integral = x.integral and is_integral(weight) and bias is None
     return b.emit(operation, [x], scale, linear_error(x, found, offset.errors), integral)

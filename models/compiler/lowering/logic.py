@@ -178,7 +178,7 @@ def cast(c: Context) -> list[Operand]:
         return [x if x.integral else truncated(b, x)]
     if to in _FLOATS:
         return [Value(x.tensor, x.shape, x.scale, x.interval, x.error, x.observed)]
-    raise Refusal(f"to {TensorProto.DataType.Name(to)}, which the program does not round to")
+    raise Refusal(f"to element type {to}, which the program does not round to")
 
 
 def truncated(b: Builder, x: Value) -> Value:

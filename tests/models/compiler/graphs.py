@@ -15,17 +15,17 @@ def model(
     constants: dict[str, Any] | None = None,
     outputs: tuple[str, ...] = ("y",),
     opset: int = 20,
+    rank: int | None = None,
+    kind: int = TensorProto.FLOAT,
 ) -> bytes:
-    """A model with one float32 input `x`."""
+    """A model with one float32 input `x`; the outputs have its rank unless another is given."""
     arrays = constants or {}
+    wide = len(shape) if rank is None else rank
     graph = helper.make_graph(
         nodes,
         "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, (None,) * len(shape))
-            for name in outputs
-        ],
+        [helper.make_tensor_value_info(name, kind, (None,) * wide) for name in outputs],
         [numpy_helper.from_array(np.asarray(array), name) for name, array in arrays.items()],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)

@@ -80,10 +80,10 @@ def test_every_unsupported_node_is_named_at_once() -> None:
     """Unknown operators, foreign domains and bad attributes, each with its reason."""
     data = model(
         [
-            node("Det", "x", "a"),
+            node("Sin", "x", "a"),
             node("Gelu", "x", "b", approximate="none"),
             node("Cos", "b", "c"),
-            node("BatchNormalization", "x s s s s", "d", training_mode=1),
+            node("BatchNormalization", "x s s s s", "d m v", training_mode=1),
             node("Sum", "a c d", "y"),
         ],
         SHAPE,
@@ -93,7 +93,7 @@ def test_every_unsupported_node_is_named_at_once() -> None:
         compiled(data)
     message = str(caught.value)
     assert message.startswith("3 unsupported nodes: ")
-    for name in ("'make a' (Det:", "'make c' (Cos:", "'make d' (BatchNormalization: training"):
+    for name in ("'make a' (Sin:", "'make c' (Cos:", "'make d' (BatchNormalization: training"):
         assert name in message
     assert "make b" not in message
     assert "make y" not in message

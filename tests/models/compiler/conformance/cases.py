@@ -169,6 +169,8 @@ def compiled(case: Case) -> tuple[Built, list[Any]]:
     """The program of a case, and the data as its inputs' integers."""
     proto = onnx.ModelProto()
     proto.CopyFrom(case.model)
+    # Before version 4 an initializer had to be an input too.
+    proto.ir_version = max(proto.ir_version, 8)
     frozen = [at for at in range(len(case.inputs)) if at not in case.data]
     names = [value.name for value in proto.graph.input]
     for at in frozen:
