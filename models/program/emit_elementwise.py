@@ -1,5 +1,7 @@
 """Element by element: rescale, affine, products, quotients, maxima, sums, tables."""
 
+import math
+
 import numpy as np
 
 from avow.models.program.blobs import integers
@@ -15,6 +17,11 @@ from avow.verifier.program.operations import (
     Sum,
     Table,
 )
+
+# Entries that a table may have too many, where that saves a subtraction.
+MOST_UNUSED = 2**12
+# Up to so many elements in a sample two reshapes cost more than a slow lookup.
+FEW_LOOKUPS = 128
 
 
 def half(rescale: Rescale) -> int:
@@ -173,18 +180,26 @@ def emit_table(state: Emission, operation: Table, number: int) -> None:
         state.write(number, name, carrier)
         return
     carrier = carrier_for(state.magnitude(number))
-    index = state.graph.node("Reshape", _index(state, source), state.graph.integers([-1]))
+    index = _index(state, source)
     if interval.low <= 0 <= interval.high:
         # A negative index counts from the end.
         values = np.roll(values, interval.low)
+    elif 0 < interval.low <= MOST_UNUSED:
+        values = np.concatenate([np.zeros(interval.low, np.int64), values])
+    elif 0 < -interval.high <= MOST_UNUSED:
+        values = np.concatenate([values, np.zeros(-interval.high - 1, np.int64)])
     else:
         first = np.array(interval.low, _index_carrier(state, source).value)
         index = state.graph.node("Sub", index, state.graph.constant(first))
-    # Ten times faster than Gather, which copies each element as a piece of memory.
     table = state.graph.constant(carrier.array(values))
-    name = state.graph.node("GatherElements", table, index, axis=0)
-    held = held_shape(state.shapes[number])
-    name = state.graph.node("Reshape", name, state.graph.integers([-1, *held]))
+    shape = state.shapes[number]
+    if math.prod(shape) <= FEW_LOOKUPS:
+        name = state.graph.node("Gather", table, index, axis=0)
+    else:
+        # Ten times faster than Gather, which copies each element as a piece of memory.
+        flat = state.graph.node("Reshape", index, state.graph.integers([-1]))
+        name = state.graph.node("GatherElements", table, flat, axis=0)
+        name = state.graph.node("Reshape", name, state.graph.integers([-1, *held_shape(shape)]))
     state.write(number, name, carrier)
 
 

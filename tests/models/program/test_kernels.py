@@ -25,6 +25,7 @@ from avow.verifier.program.operations import (
     Multiply,
     Rescale,
     Slice,
+    Table,
 )
 from tests.models.program.arrays import same
 
@@ -168,6 +169,36 @@ def test_pools(
         case = _window(bits, shape, starts, steps, sizes)
         assert ("MaxPool" in _kinds(case)) == (bits == 12)
         _agree(case)
+
+
+@pytest.mark.parametrize("length", [5, 500])
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        *[(-7, 9), (0, 9), (-9, 0), (-9, -1), (-9, -4), (1, 9), (4, 9), (4, 4)],
+        *[(4096, 4099), (4097, 4099), (2**40, 2**40 + 5), (-4099, -4096), (-5000, -4097)],
+    ],
+)
+def test_tables_anywhere(low: int, high: int, length: int) -> None:
+    for bits in (10, 40, 60):
+        sketch = Sketch(bits)
+        x = sketch.input((length,), low, high)
+        values = sketch.random.integers(-(2**bits), 2**bits, high - low + 6)
+        values[3] = values[2] - 5
+        y = sketch.add(Table((x,), sketch.blob(values), low - 2))
+        _agree(sketch.case("table", [y], batch=9))
+
+
+@pytest.mark.parametrize(("low", "high"), [(-9, 9), (-9, -3), (2, 7), (2**40, 2**40 + 9)])
+def test_a_table_that_is_a_clamp_is_not_looked_up(low: int, high: int) -> None:
+    sketch = Sketch(1)
+    x = sketch.input((300,), low, high)
+    places = np.arange(low, high + 1)
+    for bounds in ((low, high), (low + 2, high), (low, high - 2), (low + 1, high - 1)):
+        y = sketch.add(Table((x,), sketch.blob(np.clip(places, *bounds)), low))
+    case = sketch.case("clamp", [y], batch=9)
+    assert not {"Gather", "GatherElements"} & _kinds(case)
+    _agree(case)
 
 
 def _halved(sketch: Sketch, x: int, shape: tuple[int, ...], axis: int, even: bool) -> int:
