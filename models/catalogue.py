@@ -1,10 +1,12 @@
-"""Finding the model that a person means: by name, digest, file, or from the zoo."""
+"""Finding the model that a person means: by name, digest, file, or of those that come along."""
 
 import json
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from avow.models.bench.registry import BENCH_MODELS, bench_names
 from avow.models.errors import ModelError
 from avow.models.intake import Intake, Source, take_in
 from avow.models.load import load_model
@@ -21,9 +23,17 @@ def zoo_names() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in ZOO.glob(f"*/{ONNX}")))
 
 
+def built_in_names() -> tuple[str, ...]:
+    """Every name that means a model without a file being given: the zoo's, then the bench's."""
+    return (*zoo_names(), *bench_names())
+
+
 @dataclass(frozen=True, slots=True)
 class ZooCard:
-    """What `card.json` of a zoo model says; counts are of held-out rows."""
+    """What `card.json` of a built-in model says; counts are of held-out rows.
+
+    `held_out_correct` is None where the weights are random and there is nothing to be right about.
+    """
 
     name: str
     version: str
@@ -31,21 +41,39 @@ class ZooCard:
     input_range: str
     input_scale: int
     held_out_rows: int
-    held_out_correct: int
+    held_out_correct: int | None
 
 
 def zoo_card(name: str) -> ZooCard:
-    """The card of a zoo model, which is part of this package and not checked like foreign data."""
-    if name not in zoo_names():
-        raise ModelError(f"expected one of the zoo's models {list(zoo_names())}, got {name[:80]!r}")
-    card = json.loads((ZOO / name / "card.json").read_text(encoding="utf-8"))
-    return ZooCard(**{field: card[field] for field in ZooCard.__dataclass_fields__})
+    """The card of a built-in model, which is part of this package, not checked like foreign data.
+
+    Raises `ModelError` for a name that is none.
+    """
+    if name not in built_in_names():
+        raise ModelError(
+            f"expected one of the models that come with Avow {list(built_in_names())}, "
+            f"got {name[:80]!r}"
+        )
+    card = json.loads((_home(name) / "card.json").read_text(encoding="utf-8"))
+    return ZooCard(**{field: card.get(field) for field in ZooCard.__dataclass_fields__})
 
 
 def add_zoo_model(store: ModelStore, name: str, owner: bytes = NO_OWNER) -> Intake:
-    """Put a model of the zoo into the store, owned by `owner` (20 bytes)."""
+    """Put a built-in model into the store, owned by `owner` (20 bytes); made first if need be."""
     card = zoo_card(name)
-    folder = ZOO / name
+    bench = BENCH_MODELS.get(name)
+    if bench is None or bench.generate is None:
+        return _take_in(store, card, _home(name), owner)
+    with tempfile.TemporaryDirectory(prefix="avow-model-") as folder:
+        bench.generate(Path(folder))
+        return _take_in(store, card, Path(folder), owner)
+
+
+def _home(name: str) -> Path:
+    return BENCH_MODELS[name].folder if name in BENCH_MODELS else ZOO / name
+
+
+def _take_in(store: ModelStore, card: ZooCard, folder: Path, owner: bytes) -> Intake:
     source = Source(
         folder / ONNX,
         folder / CALIBRATION,
@@ -60,8 +88,8 @@ def resolve(store: ModelStore, argument: str) -> StoredModel:
     """The one model that `argument` means; raises `ModelError` naming what there is.
 
     Tried in this order: a path (it holds a slash or ends in .onnx), a digest or its first 8 or
-    more hex digits, `name` or `name@version` in the store, a name in the zoo (stored on first
-    use, owned by nobody).
+    more hex digits, `name` or `name@version` in the store, a name in the zoo or on the bench
+    (stored on first use, owned by nobody).
     """
     return store.open(_find(store, argument))
 
@@ -82,9 +110,9 @@ def _find(store: ModelStore, argument: str) -> bytes:
         if found:
             return _only(found, argument, "")
     found = [one for one in models if argument in _names(one)]
-    if not found and argument in zoo_names():
+    if not found and argument in built_in_names():
         return add_zoo_model(store, argument).stored.digest
-    known = sorted({*zoo_names(), *(one.record.name for one in models)})
+    known = sorted({*built_in_names(), *(one.record.name for one in models)})
     return _only(found, argument, f"no model {argument[:80]!r}; known names: {', '.join(known)}")
 
 

@@ -16,7 +16,7 @@ from avow.api.local.supervisor import Supervisor
 from avow.api.local.tokens import STAKE, UNIT, endow, transfer
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.memory import machine_bytes
-from avow.models.catalogue import add_zoo_model, zoo_names
+from avow.models.catalogue import add_zoo_model, built_in_names
 from avow.models.store import ModelStore
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.registration import Registry, Royalty, read_artifact
@@ -35,8 +35,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in self.models:
-            if name not in zoo_names():
-                known = ", ".join(zoo_names())
+            if name not in built_in_names():
+                known = ", ".join(built_in_names())
                 raise BenchError(f"--models: expected some of {known}, got {name[:60]!r}")
         for name in self.systems:
             if name not in SYSTEMS:

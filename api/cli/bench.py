@@ -11,7 +11,7 @@ import click
     "--models",
     default="digits-mlp,digits-cnn,tumour-risk",
     show_default=True,
-    help="Models of the zoo, separated by commas.",
+    help="Models that come with Avow, separated by commas.",
 )
 @click.option("--systems", default="ezkl", show_default=True, help="Proof systems, likewise.")
 @click.option(

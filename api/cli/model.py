@@ -6,7 +6,14 @@ from pathlib import Path
 import click
 
 from avow.api.cli.model_check import check
-from avow.models.catalogue import NO_OWNER, add_zoo_model, resolve, zoo_card, zoo_names
+from avow.models.catalogue import (
+    NO_OWNER,
+    add_zoo_model,
+    built_in_names,
+    resolve,
+    zoo_card,
+    zoo_names,
+)
 from avow.models.errors import ModelError
 from avow.models.export import export_class, parse_input_shape
 from avow.models.files import read_bounded
@@ -65,16 +72,16 @@ def add(
     """
     store = _store()
     address = NO_OWNER if owner is None else _parse_owner(owner)
-    if source in zoo_names():
+    if source in built_in_names():
         given = (calibration, heldout, name, version, licence, scale, *ranges)
         if any(option is not None for option in given):
-            raise ModelError(f"{source!r} is a model of the zoo: only --owner can be chosen for it")
+            raise ModelError(f"{source!r} comes with Avow: only --owner can be chosen for it")
         intake = add_zoo_model(store, source, address)
     else:
         if calibration is None:
-            zoo = ", ".join(zoo_names())
+            known = ", ".join(built_in_names())
             raise ModelError(
-                f"a model needs --calibration FILE.npz (or name one of the zoo: {zoo})"
+                f"a model needs --calibration FILE.npz (or name one that comes with Avow: {known})"
             )
         files = Source(Path(source), calibration, heldout, tuple(map(parse_range, ranges)), scale)
         identity = Identity(
@@ -112,15 +119,16 @@ def export(target: str, inputs: tuple[str, ...], weights: Path | None, output: P
 
 @model.command(name="list")
 def list_models() -> None:
-    """List the models of the store and of the zoo."""
+    """List the models of the store and those that come with Avow."""
     models, damaged = _store().survey()
     for one in models:
         record = one.record
         click.echo(f"0x{one.digest.hex()}  {record.name}@{record.version}  {record.licence}")
     stored = {one.record.name for one in models}
-    for name in zoo_names():
+    for name in built_in_names():
         if name not in stored:
-            click.echo(f"{'(zoo, not stored yet)':66}  {name}@{zoo_card(name).version}")
+            where = "zoo" if name in zoo_names() else "bench"
+            click.echo(f"{f'({where}, not stored yet)':66}  {name}@{zoo_card(name).version}")
     for error in damaged:
         click.echo(f"avow: warning: {error}", err=True)
 

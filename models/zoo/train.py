@@ -36,7 +36,7 @@ def _tumour_risk(split: Split) -> nn.Module:
     return networks.TumourRisk(rows.mean(dim=0), rows.std(dim=0))
 
 
-_DIGITS = (
+DIGITS = (
     "UCI Machine Learning Repository, Optical Recognition of Handwritten Digits (E. Alpaydin, "
     "C. Kaynak, 1998), CC BY 4.0; scaled and split"
 )
@@ -51,7 +51,7 @@ RECIPES = (
             name="digits-mlp",
             title="Handwritten digits, two dense layers",
             dataset="scikit-learn load_digits",
-            attribution=_DIGITS,
+            attribution=DIGITS,
             question="Which digit 0..9 is drawn?",
             input_name="pixels",
             input_shape=(1, 64),
@@ -72,7 +72,7 @@ RECIPES = (
             name="digits-cnn",
             title="Handwritten digits, two strided convolutions",
             dataset="scikit-learn load_digits",
-            attribution=_DIGITS,
+            attribution=DIGITS,
             question="Which digit 0..9 is drawn?",
             input_name="image",
             input_shape=(1, 1, 8, 8),

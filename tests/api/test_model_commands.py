@@ -8,7 +8,7 @@ import pytest
 from onnx import helper
 
 from avow.api.cli.main import main
-from avow.models.catalogue import ZOO
+from avow.models.catalogue import ZOO, built_in_names
 from avow.verifier.records import parse_model_record
 from tests.models.operator_graphs import graph
 from tests.models.samples import linear, npz, write
@@ -75,9 +75,9 @@ def test_add_show_list(terminal: Terminal, folder: Path) -> None:
     assert "  nodes    1, 10 parameters\n    Gemm  [1, 2]" in shown
     listed = terminal.good("list").splitlines()
     assert listed[0] == f"{digest}  line@1.0.0  MIT"
-    assert [line.split()[-1] for line in listed[1:]] == [
-        "digits-cnn@1.0.0", "digits-mlp@1.0.0", "tumour-risk@1.0.0"
-    ]  # fmt: skip
+    names = [line.split()[-1].removesuffix("@1.0.0") for line in listed[1:]]
+    assert names == list(built_in_names())
+    assert [line.split(",")[0] for line in listed[1:]] == ["(zoo"] * 3 + ["(bench"] * 6
 
 
 def test_json_is_the_record(terminal: Terminal, folder: Path) -> None:
@@ -94,7 +94,7 @@ def test_zoo_under_an_owner(terminal: Terminal) -> None:
     assert "digits-mlp@1.0.0" in out
     assert f"  owner    {owner}\n" in terminal.good("show", "digits-mlp")
     assert terminal.refused("add", "digits-mlp", "--range", "0:2") == (
-        "'digits-mlp' is a model of the zoo: only --owner can be chosen for it"
+        "'digits-mlp' comes with Avow: only --owner can be chosen for it"
     )
 
 
@@ -107,8 +107,9 @@ def test_show_tells_that_rows_are_missing(terminal: Terminal, folder: Path) -> N
 def test_refusals(terminal: Terminal, folder: Path) -> None:
     onnx, cal = str(folder / "line.onnx"), str(folder / "cal.npz")
     assert terminal.refused("add", onnx) == (
-        "a model needs --calibration FILE.npz (or name one of the zoo: "
-        "digits-cnn, digits-mlp, tumour-risk)"
+        "a model needs --calibration FILE.npz (or name one that comes with Avow: "
+        "digits-cnn, digits-mlp, tumour-risk, cnn-264k, dense-4m, lenet5, lstm-small, "
+        "mlp-784-64-10, transformer-4)"
     )
     assert "--owner must have 20 bytes, got 1" in terminal.refused(*add(folder, "--owner", "0x11"))
     assert "--owner must be 0x" in terminal.refused(*add(folder, "--owner", "alice"))
@@ -122,7 +123,7 @@ def test_refusals(terminal: Terminal, folder: Path) -> None:
     assert terminal.refused("add", onnx, "--calibration", other) == (
         "calibration.npz: expected the arrays ['x'], got ['image']"
     )
-    assert "known names: digits-cnn" in terminal.refused("show", "nothing")
+    assert "known names: cnn-264k, " in terminal.refused("show", "nothing")
     assert "means" not in terminal.refused("show", "0x1234")
     shape = ("--input", "1x", "--output", str(folder / "o.onnx"))
     assert "an input is written like 1x64" in terminal.refused("export", "some:Class", *shape)

@@ -49,7 +49,8 @@ def test_unknown(store: ModelStore, tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         resolve(store, "digit")
     assert str(caught.value) == (
-        "no model 'digit'; known names: digits-cnn, digits-mlp, tumour-risk"
+        "no model 'digit'; known names: cnn-264k, dense-4m, digits-cnn, digits-mlp, lenet5, "
+        "lstm-small, mlp-784-64-10, transformer-4, tumour-risk"
     )
     with pytest.raises(ModelError, match="no model '0x00000000'"):
         resolve(store, "0x00000000")
@@ -63,7 +64,7 @@ def test_unknown(store: ModelStore, tmp_path: Path) -> None:
 
 
 def test_unknown_card() -> None:
-    with pytest.raises(ModelError, match="expected one of the zoo's models"):
+    with pytest.raises(ModelError, match="expected one of the models that come with Avow"):
         zoo_card("../../etc")
 
 
