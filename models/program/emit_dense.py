@@ -90,6 +90,10 @@ def emit_contract(state: Emission, operation: Contract, number: int) -> None:
     a, b = operation.of
     product = state.magnitude(a) * state.magnitude(b) * state.shapes[a][-1]
     carrier = carrier_for(max(product, state.magnitude(a, b)))
-    factors = [state.read_whole(at, carrier) for at in operation.of]
-    name = state.graph.node("MatMul", *factors)
-    state.write(number, state.hold(name, state.shapes[number]), carrier, product)
+    if len(state.shapes[number]) > 2:
+        # A leading axis of 1 is missing from all three alike.
+        name = state.graph.node("MatMul", *(state.read(at, carrier) for at in operation.of))
+    else:
+        factors = [state.read_whole(at, carrier) for at in operation.of]
+        name = state.hold(state.graph.node("MatMul", *factors), state.shapes[number])
+    state.write(number, name, carrier, product)

@@ -18,6 +18,8 @@ from avow.verifier.program.operations import (
     Affine,
     Broadcast,
     Concat,
+    Constant,
+    Contract,
     Convolution,
     Dense,
     Divide,
@@ -169,6 +171,19 @@ def test_pools(
         case = _window(bits, shape, starts, steps, sizes)
         assert ("MaxPool" in _kinds(case)) == (bits == 12)
         _agree(case)
+
+
+@pytest.mark.parametrize("group", [(), (1,), (3,), (1, 1), (1, 4), (2, 3)], ids=str)
+@pytest.mark.parametrize("bits", [8, 20, 28])
+def test_products_of_computed_matrices(group: tuple[int, ...], bits: int) -> None:
+    for number, (m, k, n) in enumerate([(1, 1, 1), (1, 5, 2), (3, 1, 4), (6, 7, 1), (4, 9, 5)]):
+        sketch = Sketch(number)
+        a = sketch.input((*group, m, k), -(2**bits), 2**bits)
+        b = sketch.input((*group, k, n), -(2**bits), 2**bits)
+        fixed = sketch.random.integers(-(2**bits), 2**bits, (*group, k, n))
+        constant = sketch.add(Constant((), sketch.blob(fixed)))
+        products = [sketch.add(Contract((a, b))), sketch.add(Contract((a, constant)))]
+        _agree(sketch.case("contract", products))
 
 
 @pytest.mark.parametrize("length", [5, 500])
