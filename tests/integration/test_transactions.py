@@ -107,7 +107,8 @@ def test_a_contract_that_changes_its_mind_is_named(town: Town) -> None:
 
 
 def test_confirmations_are_waited_for(town: Town) -> None:
-    deep = Patience(total=20.0, poll=0.01, slowest_poll=0.02, confirmations=3)
+    # Rounds so short that the transaction is mined in one and deep enough in a later one.
+    deep = Patience(total=20.0, poll=0.0, slowest_poll=0.0, confirmations=3)
     mined: list[int] = []
 
     def mine(_seconds: float) -> None:

@@ -74,24 +74,31 @@ def send(
     begun = clock()
     raised_at = begun
     pause = patience.poll
+    receipt: Receipt | None = None
     while True:
-        taken = _broadcast(chain, sent[-1], call, known=len(sent) > 1)
+        # A mined transaction that is not deep enough yet needs no other copy.
+        taken = receipt is None and _broadcast(chain, sent[-1], call, known=len(sent) > 1)
         round_ends = clock() + max(pause, patience.slowest_poll)
         while True:
-            receipt = _mined(chain, sent, call, patience.confirmations)
-            if receipt is not None:
-                return receipt
-            if clock() >= round_ends:
-                break
+            try:
+                receipt = _mined(chain, sent, call)
+                if receipt is not None and _is_deep(chain, receipt, patience.confirmations):
+                    return receipt
+                answered = True
+            except RpcUnavailable:
+                answered = False
             sleep(pause)
             pause = min(pause * 1.5, patience.slowest_poll)
-        if taken:
+            if clock() >= round_ends:
+                break
+        if taken and answered and receipt is None:
             raise TransactionLost(f"{call.what}: another transaction of {signer.shown} came first")
         now = clock()
         if now - begun >= patience.total:
             shown = ", ".join("0x" + item.hash.hex() for item in sent)
-            raise TransactionLost(f"{call.what}: not mined after {patience.total:g} s ({shown})")
-        if now - raised_at >= patience.raise_fee_after:
+            state = "not mined" if receipt is None else "not deep enough"
+            raise TransactionLost(f"{call.what}: {state} after {patience.total:g} s ({shown})")
+        if receipt is None and now - raised_at >= patience.raise_fee_after:
             transaction = _dearer(transaction)
             sent.append(_sign(signer, transaction))
             raised_at = now
@@ -190,23 +197,21 @@ def _broadcast(chain: Chain, signed: SignedTransaction, call: Call, known: bool)
     return False
 
 
-def _mined(
-    chain: Chain, sent: list[SignedTransaction], call: Call, confirmations: int
-) -> Receipt | None:
+def _mined(chain: Chain, sent: list[SignedTransaction], call: Call) -> Receipt | None:
+    """The receipt of whichever copy was mined; raises Reverted when it failed."""
     for signed in sent:
-        try:
-            found = chain.receipt(bytes(signed.hash))
-        except RpcUnavailable:
-            return None
+        found = chain.receipt(bytes(signed.hash))
         if found is None:
             continue
         receipt, succeeded = found
-        if confirmations and chain.head().number < receipt.block + confirmations:
-            return None
         if not succeeded:
             raise _why(chain, signed, receipt, call)
         return receipt
     return None
+
+
+def _is_deep(chain: Chain, receipt: Receipt, confirmations: int) -> bool:
+    return confirmations == 0 or chain.head().number >= receipt.block + confirmations
 
 
 def _why(chain: Chain, signed: SignedTransaction, receipt: Receipt, call: Call) -> Reverted:
