@@ -20,6 +20,8 @@ from avow.verifier.program.operations import Affine, Multiply, Sum
 
 # Squares of deviations are added up below 2^56.
 _SUM_BITS = 56
+# Deviations are no finer than this, so that n^3 epsilon fits beside their squares.
+_FINEST = 22
 
 
 def batch_norm(c: Context) -> list[Operand]:
@@ -84,7 +86,8 @@ def normalised(b: Builder, x: Value, epsilon: float) -> tuple[Value, Value]:
     operation = Affine((x.tensor, whole.tensor), (count, -1), 0)
     d = b.emit(operation, [x, whole], x.scale, 0.0)
     allowed = (_SUM_BITS - count.bit_length()) // 2
-    d = coarser(b, d, min(max(d.interval.magnitude.bit_length() - allowed, 0), d.scale))
+    # Its scale may become negative: only quotients of d and the root leave this function.
+    d = coarser(b, d, max(d.interval.magnitude.bit_length() - allowed, d.scale - _FINEST))
     squares = b.emit(Multiply((d.tensor, d.tensor)), [d, d], 2 * d.scale, inf)
     summed = b.emit(Sum((squares.tensor,), (1,)), [squares], squares.scale, 0.0)
     # Interval arithmetic does not see that squares are never negative.
