@@ -23,6 +23,8 @@ def one_line(text: str, limit: int = 600) -> str:
 
 def describe(error: BaseException) -> str:
     """One line that says what an exception is about."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
     if isinstance(error, OSError) and error.strerror:
         name = f"{error.filename}: " if error.filename else ""
         return one_line(f"{name}{error.strerror}")

@@ -22,7 +22,7 @@ COMMANDS: dict[str, Entry] = {
     "demo": Entry("avow.api.cli.demo", "demo", "Run the whole line once on this machine."),
     "serve": Entry("avow.api.cli.serve", "serve", "Keep chain, workers, nodes and API running."),
     "verify": Entry("avow.api.cli.verify", "verify", "Check a bundle offline."),
-    "model": Entry("avow.api.cli.model", "model", "Add, export, list and check models."),
+    "model": Entry("avow.api.cli.model", "model", "Add, export, compile, list and check models."),
     "compile": Entry(
         "avow.api.cli.compile", "compile_command", "Compile a model for a proof system."
     ),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from avow.verifier.chain.signer import Signer
 
 _READY_SECONDS = 120.0
 _BLOCK_SECONDS = 1
+# Sockets are made in temporary folders, and their paths have 107 bytes at most.
+_LONGEST_SCRATCH = 60
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 _API = re.compile(r"API on (http://\S+)")
 _NODE_READY = re.compile(r"role=\w+ ready")
@@ -48,14 +51,24 @@ class Folders:
         return self.root / "deployments" / f"{CHAIN_ID}.json"
 
     @property
+    def scratch(self) -> Path:
+        """Temporary files of every program."""
+        return self.root / "tmp"
+
+    @property
     def logs(self) -> Path:
         """What every program wrote."""
         return self.root / "logs"
 
 
 def base_environment(folders: Folders) -> dict[str, str]:
-    """This process's environment, but no Avow variable of its user's own."""
+    """This process's environment, but no Avow variable of its user's own; makes the scratch."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AVOW_")}
+    if len(str(folders.scratch)) <= _LONGEST_SCRATCH:
+        # What a killed program leaves half done goes away with the folder.
+        shutil.rmtree(folders.scratch, ignore_errors=True)
+        folders.scratch.mkdir(parents=True)
+        kept["TMPDIR"] = str(folders.scratch)
     return {
         **kept,
         "AVOW_HOME": str(folders.home),

@@ -89,6 +89,7 @@ def test_stopped_half_way_it_leaves_nothing(
     assert run.survivors() == []
     assert sockets(tmp_path) == []
     assert report(tmp_path)["settled"] is False
+    assert report(tmp_path)["error"] == "interrupted"
 
 
 def test_ctrl_c_twice_while_the_nodes_start(demo: Demo, tmp_path: Path) -> None:
