@@ -140,10 +140,6 @@ class Builder:
         if (first is not None or last is not None) and found not in self.limits:
             self.limits.append(found)
 
-    def forget(self) -> None:
-        """Drop the results kept for reuse, and with them their observed integers."""
-        self._emitted.clear()
-
     def program(self, outputs: Sequence[Output]) -> Program:
         """The finished program."""
         return Program(tuple(self.inputs), tuple(self._refs), tuple(self.steps), tuple(outputs))

@@ -1,5 +1,6 @@
 """The ONNX graph as plain nodes over names, constants apart; nothing is interpreted yet."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ from avow.models.compiler.refusal import Refusal
 from avow.models.compiler.value import Array
 from avow.models.errors import ModelError, one_line
 from avow.models.limits import LIMITS
+from avow.verifier.limits import LIMITS as _FORMAT
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _INTEGERS = (
@@ -25,6 +27,9 @@ _INTEGERS = (
     TensorProto.BOOL,
 )
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)
+
+# What a program's JSON can hold.
+_NAME = re.compile(rf"[ -~]{{1,{_FORMAT.name_characters}}}")
 
 Attribute = object
 
@@ -120,6 +125,7 @@ def parse_graph(data: bytes) -> Graph:
         raise ModelError("model-local functions and sparse weights are not supported")
     if any(tensor.external_data for tensor in graph.initializer):
         raise ModelError("weights must lie inside the file")
+    _check_names(graph)
     unknown = [
         f"{(node.name or f'node {at}')[:80]!r} ({node.op_type[:40]}: not an ONNX operator)"
         for at, node in enumerate(graph.node)
@@ -141,6 +147,21 @@ def parse_graph(data: bytes) -> Graph:
         raise ModelError("a model needs inputs and outputs")
     nodes = tuple(_node(at, node) for at, node in enumerate(graph.node))
     return Graph(inputs, tuple(value.name for value in graph.output), nodes, constants, opset)
+
+
+def _check_names(graph: onnx.GraphProto) -> None:
+    """Names are text; those of inputs and outputs stand in the program, whose JSON is ASCII."""
+    inside = [word for node in graph.node for word in (node.op_type, node.name, node.domain)]
+    inside += [name for node in graph.node for name in (*node.input, *node.output)]
+    # protobuf gives bytes, or lone surrogates, for what is not UTF-8.
+    if not all(isinstance(word, str) and word.isprintable() for word in inside):
+        raise ModelError("the graph holds names that are not printable text")
+    for value in (*graph.input, *graph.output):
+        if not isinstance(value.name, str) or not _NAME.fullmatch(value.name):
+            raise ModelError(
+                f"inputs and outputs need names of 1 to {_FORMAT.name_characters} printable "
+                f"ASCII characters, got {str(value.name)[:80]!r}"
+            )
 
 
 def _opset(proto: ModelProto) -> int:

@@ -4,7 +4,6 @@ Rescaling is lazy: an accumulator keeps all its bits until a consumer asks for f
 of accumulators are exact and a ReLU or Clip becomes the clamp of the one rescale.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from math import inf
 
@@ -144,11 +143,6 @@ def coarser(b: Builder, x: Value, shift: int) -> Value:
     if shift <= 0:
         return x
     return b.rescale(x, shift, None, None, total(x.error, 0.5 / 2.0 ** (x.scale - shift)))
-
-
-def rescaled(x: Value, scale: int) -> Value:
-    """The same integers, read at another scale."""
-    return dataclasses.replace(x, scale=scale)
 
 
 def _scaled(end: float, power: float, most: int) -> int:

@@ -45,11 +45,6 @@ class Value:
         """The largest real value that the program can hold here."""
         return self.interval.high / 2.0**self.scale
 
-    @property
-    def half_step(self) -> float:
-        """Half of the distance between two neighbouring integers, in reals."""
-        return 0.5 / 2.0**self.scale
-
 
 # An operand of an ONNX node: known now, or computed by the program.
 Operand = Value | Array
