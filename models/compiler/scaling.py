@@ -5,7 +5,7 @@ of accumulators are exact and a ReLU or Clip becomes the clamp of the one rescal
 """
 
 from collections.abc import Sequence
-from math import inf
+from math import frexp, inf
 
 from avow.models.compiler.builder import Builder
 from avow.models.compiler.value import Value
@@ -125,12 +125,19 @@ def align(b: Builder, values: Sequence[Value]) -> list[Value]:
     ]
 
 
-def common(b: Builder, values: Sequence[Value]) -> tuple[list[Value], list[int], int]:
+def finest_for(constant: float) -> int:
+    """The finest scale at which a constant stays below 2^52."""
+    return max(ALIGNED_BITS - frexp(constant)[1], 0)
+
+
+def common(
+    b: Builder, values: Sequence[Value], most: int = 2 * FINEST
+) -> tuple[list[Value], list[int], int]:
     """Values, factors and a scale so that value times factor has that scale, exactly.
 
-    The finest scale at which all stay below 2^52; what is finer is rounded to it.
+    The finest scale up to `most` at which all stay below 2^52; what is finer is rounded to it.
     """
-    scale = max(value.scale for value in values)
+    scale = min(max(value.scale for value in values), most)
     for value in values:
         room = ALIGNED_BITS - value.interval.magnitude.bit_length()
         scale = min(scale, value.scale + max(room, 0))

@@ -21,8 +21,10 @@ from avow.verifier.tensor import TensorSpec
 
 Rows = Mapping[str, NDArray[Any]]
 
-# The widest integer of an output; a longer accumulator is rounded to it, never clamped.
+# A longer accumulator is rounded to this width as an output, never clamped.
 OUTPUT_BITS = 32
+# But the values seen keep this many bits more than the precision.
+_SPARE_BITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,12 @@ def build(graph: Graph, specs: tuple[TensorSpec, ...], batch: list[Integers], bi
 
 
 def _finish(b: Builder, value: Value) -> Value:
-    """An output of at most `OUTPUT_BITS` bits whose step carries its own scale."""
+    """An output, of `OUTPUT_BITS` bits where that loses nothing, whose step has its own scale."""
     excess = value.interval.magnitude.bit_length() + 1 - OUTPUT_BITS
-    value = coarser(b, value, min(max(excess, 0), value.scale))
+    # A loose interval must not cost the bits that the values seen do have.
+    seen = max(abs(int(value.observed.min())), abs(int(value.observed.max())))
+    spare = seen.bit_length() - b.bits - _SPARE_BITS
+    value = coarser(b, value, max(min(excess, spare, value.scale), 0))
     labels = [spec.scale for spec in b.inputs] + [step.scale for step in b.steps]
     if value.tensor < len(b.inputs) or labels[value.tensor] != value.scale:
         copy = Affine((value.tensor,), (1,), 0)

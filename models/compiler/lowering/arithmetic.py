@@ -23,6 +23,7 @@ from avow.models.compiler.scaling import (
     ALIGNED_BITS,
     align,
     common,
+    finest_for,
     narrow,
     product_error,
     times,
@@ -52,11 +53,12 @@ def combine(b: Builder, operands: Sequence[Operand], signs: Sequence[int]) -> Va
     pairs = list(zip(operands, signs, strict=True))
     computed = [(operand, sign) for operand, sign in pairs if isinstance(operand, Value)]
     constants = [(operand, sign) for operand, sign in pairs if not isinstance(operand, Value)]
-    values, factors, scale = common(b, [value for value, _ in computed])
+    parts = [reals(array) * sign for array, sign in constants] or [np.zeros(())]
+    summed = sum(parts[1:], start=parts[0])
+    most = finest_for(float(np.abs(summed).max()))
+    values, factors, scale = common(b, [value for value, _ in computed], most)
     offset, wrong = 0, 0.0
     if constants:
-        parts = [reals(array) * sign for array, sign in constants]
-        summed = sum(parts[1:], start=parts[0])
         finer = _scale_for(b, summed, values, factors, scale)
         factors = [number << (finer - scale) for number in factors]
         scale = finer
@@ -238,6 +240,7 @@ def comparable(b: Builder, operands: Sequence[Operand]) -> list[Value]:
             found.append(operand)
             continue
         numbers = reals(operand)
-        scale = _scale_for(b, numbers, computed, [1] * len(computed), finest)
+        scale = min(finest, finest_for(float(np.abs(numbers).max())))
+        scale = _scale_for(b, numbers, computed, [1] * len(computed), scale)
         found.append(constant(b, at_scale(numbers, scale), is_integral(operand)))
     return found
