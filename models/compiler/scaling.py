@@ -17,8 +17,10 @@ ALIGNED_BITS = 52
 INPUT_BITS = 16
 # No activation is finer than this, so that a product of two stays within the greatest scale.
 FINEST = 30
-# A calibrated range is widened by this fraction before anything saturates.
-_MARGIN = (5, 4)
+# What was seen may grow by these fractions before anything saturates: the more bits there are,
+# the less a wider range costs.
+_MARGINS = {8: (5, 4), 12: (3, 2)}
+_WIDEST_MARGIN = (2, 1)
 _SLACK = 1.0 + 2.0**-40
 
 
@@ -96,7 +98,8 @@ def window(
     smallest that holds what was seen and a margin; at most `most`, then the range is wider.
     """
     largest = max(abs(end) for end in seen)
-    wanted = -(-largest * _MARGIN[0] // _MARGIN[1])
+    above, below = _MARGINS.get(bits, _WIDEST_MARGIN)
+    wanted = -(-largest * above // below)
     margin = [max(-wanted, proven[0]), min(wanted, proven[1])] if largest else list(proven)
     signs = (proven[0], proven[1])
     shift = 0

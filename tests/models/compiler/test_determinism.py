@@ -12,18 +12,18 @@ from tests.models.compiler import digests
 
 # Any change of these is a change of what the models mean: bump versions and say so.
 GOLDEN = {
-    "curves 8": "a85ac17b78efe78a8e22efc5cec8ad0755e265435f3fc6f84d2759f44ebe75d9",
+    "curves 8": "4283eb3d4dab5258ecbfcbd925e2d9e20d362e45e10b01aebbeebb6d8cdd314c",
     "curves 12": "baebbf79c8ec766f00ac8f86b7e6d5259c12e01ebac81e04e9e7fb963ba36675",
-    "curves 16": "cc7ce188b36c5850bc6732a87008715dd4f2cda3afb3c96fa8b2172266a01a39",
+    "curves 16": "31294a841843882455cdeae9f33fa84cbff08ce55bd41616314ce704b3733293",
     "digits-mlp 8": "2b4b4a7fc05826970b87395e5ec6c0f4310c5f2a1962b03a8a84acf2dfdc72a0",
     "digits-mlp 12": "652ee3270734304ff50f143a0da2d76facae0e03f50b2af6d6c84c2a776cd5bf",
     "digits-mlp 16": "8e450b421ad7388163aeb8376746775f9db426d85bf5b0b0508f84272ffbf33b",
     "digits-cnn 8": "777d9cc5b9cb82d265402189b5be0731916fe54cfaa7d9c4099e0754ff4407bc",
-    "digits-cnn 12": "e08d3e946b4686743604899cae0506eceb1f436e9f4a35f2f9488fe3e7887300",
-    "digits-cnn 16": "cc7d6cca0ccbc26edcc93c12371df0a3a6ec831f05cdf133e8c65b266ce84604",
+    "digits-cnn 12": "5a64b7e578d10b2de8bcb4aa0248e2ee870014b07c41bbd8aaaf6227091f2781",
+    "digits-cnn 16": "bae36e5d296d9aef34008bcb565bb95dc7ef9d16c98d974d38a881dddf2be239",
     "tumour-risk 8": "c496b15682d6c1be7e56ea77c1d555582c20d51bdb2967e0e5ceb8e78158b339",
     "tumour-risk 12": "db6e8a7308bc11933ad76101f795bc617362eb84c7bf74b61e6e2403fda7aa63",
-    "tumour-risk 16": "a37f9b33c132e26ef137a32b61f5127d82884ba298bd2b0fe4dbf4e075f3fd22",
+    "tumour-risk 16": "c786061fc65aa2c81f48af4375eb23cc9dfc079b47f36c55f145639ede9a9558",
 }
 
 
