@@ -30,7 +30,8 @@ def compile_program(argument: str, bits: str | None, as_json: bool) -> None:
     machine. Fidelity is measured against the float model on all held-out rows.
     """
     from avow.models.catalogue import resolve
-    from avow.models.programs import compile_stored, keep_program
+    from avow.models.compiler.stored import compile_stored
+    from avow.models.programs import keep_program
     from avow.models.store import ModelStore
     from avow.prover.config import from_environment
 
@@ -43,7 +44,7 @@ def compile_program(argument: str, bits: str | None, as_json: bool) -> None:
 
     compiled = compile_stored(stored, None if bits is None else int(bits), report)
     seconds = time.monotonic() - began
-    kept = keep_program(home, stored.digest, compiled)
+    kept = keep_program(home, stored.digest, compiled.program, compiled.blobs, compiled.report)
     if as_json:
         head = {
             "model": f"0x{stored.digest.hex()}",

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from avow.api.errors import ApiError
+from avow.models.compiler.stored import both_outputs
 from avow.models.program.layers import Layer, layers
-from avow.models.programs import KeptProgram, both_outputs
+from avow.models.programs import KeptProgram
 from avow.models.store import StoredModel
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -87,13 +88,18 @@ def _errors(axes: Any, measured: list[Layer], source: str) -> None:
         axes.text(0.5, 0.5, "no layer has an error to show", ha="center", transform=axes.transAxes)
         axes.set_axis_off()
         return
+    unit = "error in the layer's real units"
     at = np.arange(len(measured))
     worst = np.array([layer.max_error for layer in measured])
     mean = np.array([layer.mean_error for layer in measured])
     if len(measured) > _LABELS:
-        axes.plot(at, worst, color=_WORST, linewidth=1.0, marker=".", label="largest")
-        axes.plot(at, mean, color=_MEAN, linewidth=1.0, marker=".", label="mean")
-        axes.set(xlabel="measured layers, first to last", ylabel="error in the layer's real units")
+        tensors = [layer.tensor for layer in measured]
+        axes.plot(tensors, worst, color=_WORST, linewidth=1.0, marker=".", label="largest")
+        axes.plot(tensors, mean, color=_MEAN, linewidth=1.0, marker=".", label="mean")
+        axes.set(
+            xlabel="tensor of the program, numbered as in the table",
+            ylabel=unit,
+        )
         axes.set_yscale("log")
         axes.grid(alpha=0.25)
     else:
@@ -102,7 +108,7 @@ def _errors(axes: Any, measured: list[Layer], source: str) -> None:
         axes.scatter(mean, at, color=_MEAN, s=34, label="mean", zorder=2)
         axes.set_yticks(at, [_label(layer) for layer in measured], fontsize=8)
         axes.invert_yaxis()
-        axes.set(xlabel="error in the layer's real units")
+        axes.set(xlabel=unit)
         axes.set_xscale("log")
         axes.grid(axis="x", alpha=0.25)
     axes.legend(loc="best", framealpha=0.9)

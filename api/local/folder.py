@@ -52,9 +52,15 @@ def require_writable(path: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    if folder.exists():
-        if not (folder / _MARK).is_file() and any(folder.iterdir()):
-            raise DemoError(f"{folder} was not made by an earlier run; name an unused folder")
-        shutil.rmtree(folder)
-    folder.mkdir()
-    (folder / _MARK).touch()
+    folder.mkdir(exist_ok=True)
+    mark = folder / _MARK
+    left = [path for path in folder.iterdir() if path != mark]
+    if left and not mark.is_file():
+        raise DemoError(f"{folder} was not made by an earlier run; name an unused folder")
+    # First of all and kept throughout, so that a run killed right here does not block the next.
+    mark.touch()
+    for path in left:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -88,7 +88,7 @@ def test_a_model_is_compiled_checked_and_found_again(stored: Path, avow: Avow) -
     for subject in (digest, digest[2:12], value["artifact"], f"{value['artifact']}/record.json"):
         checked = avow("model", "check", "tiny", subject)
         assert checked.status == 0, checked
-        assert "CHECKED: key 0x" in checked.out
+        assert "CHECKED: record 0x" in checked.out
 
     found = avow("model", "check", "tiny", digest, "--json")
     comparisons = json.loads(found.out)["comparisons"]

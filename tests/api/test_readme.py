@@ -133,7 +133,7 @@ def _shapes_as_documented(job: dict[str, object], verdict: dict[str, object]) ->
     """The examples in the OpenAPI document have the keys that real answers have."""
     from avow.api.examples import JOB, VERDICT
 
-    assert set(JOB) <= set(job) <= {*JOB, "client_key", "preview", "progress", "order"}
+    assert set(JOB) <= set(job) <= {*JOB, "client_key", "preview", "program", "progress", "order"}
     assert set(VERDICT) == set(verdict)
     evidence, documented = job["evidence"], JOB["evidence"]
     assert isinstance(evidence, list)
