@@ -80,7 +80,7 @@ def compile_command(
 ) -> None:
     """Compile MODEL for a proof system.
 
-    MODEL is a name, a digest or an ONNX file in the store, or one that comes with Avow. Makes settings,
+    MODEL is a name, a digest or an ONNX file in the store, or comes with Avow. Makes settings,
     calibration, keys, a Solidity verifier and the system record, measures fidelity on the held-out
     rows with the circuit itself, and proves and checks one row. Finished steps are kept: after
     a stop, the same command goes on where it was.

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from avow.api.cli.model_check import check
+from avow.api.cli.program import compile_program, plot_program, print_program, program_json
 from avow.models.catalogue import (
     NO_OWNER,
     add_zoo_model,
@@ -34,7 +36,7 @@ FILE = click.Path(path_type=Path)
 
 @click.group()
 def model() -> None:
-    """Add, export, list and check models."""
+    """Add, export, compile, list and check models."""
 
 
 @model.command()
@@ -135,12 +137,21 @@ def list_models() -> None:
 
 @model.command()
 @click.argument("argument", metavar="MODEL")
+@click.option(
+    "--plot", type=FILE, help="Draw float against integer outputs and errors: .png, .svg or .pdf."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(argument: str, as_json: bool) -> None:
-    """Show a model by name, digest, digest prefix or ONNX file."""
-    stored = resolve(_store(), argument)
+def show(argument: str, plot: Path | None, as_json: bool) -> None:
+    """Show a model by name, digest, digest prefix or ONNX file.
+
+    Of a model that was compiled to its integer program, every operation with its size and error.
+    """
+    home = from_environment().home
+    stored = resolve(ModelStore.at(home), argument)
+    if plot is not None:
+        plot_program(home, stored, plot)
     if as_json:
-        click.echo(json.dumps(_description(stored), indent=2))
+        click.echo(json.dumps(_description(stored) | program_json(home, stored), indent=2))
         return
     record, graph = stored.record, stored.model()
     click.echo(f"{record.name}@{record.version}")
@@ -166,6 +177,7 @@ def show(argument: str, as_json: bool) -> None:
     width = max(len(node.operator) for node in graph.nodes)
     for node in graph.nodes:
         click.echo(f"    {node.operator:{width}}  {list(node.shape)!s:20}  {node.name}")
+    print_program(home, stored)
 
 
 def _system_lines(digest: bytes) -> list[str]:
@@ -193,6 +205,7 @@ def _fidelity_text(fidelity: Fidelity) -> str:
 
 
 model.add_command(check)
+model.add_command(compile_program)
 
 
 def _store() -> ModelStore:
@@ -237,7 +250,7 @@ def _print_intake(intake: Intake) -> None:
         click.echo(f"  held out {_evaluation_text(intake.evaluation)}")
 
 
-def _description(stored: StoredModel) -> Json:
+def _description(stored: StoredModel) -> dict[str, Any]:
     graph = stored.model()
     nodes: list[Json] = [
         {"name": node.name, "operator": node.operator, "shape": list(node.shape)}

@@ -42,7 +42,8 @@ def enlarge(rows: FloatArray, side: int) -> FloatArray:
     sums = np.einsum("ij,njk,lk->nil", weights, pictures, weights)
     whole = (2 * side) ** 2 * _GREYS
     steps = (2 * STEPS * sums + whole) // (2 * whole)
-    return (steps.reshape(len(rows), -1) / STEPS).astype(np.float32)
+    result: FloatArray = (steps.reshape(len(rows), -1) / STEPS).astype(np.float32)
+    return result
 
 
 def _weights(side: int) -> NDArray[np.int64]:

@@ -53,7 +53,8 @@ def dense_4m() -> bytes:
         opset_imports=[helper.make_opsetid("", _OPSET)],
     )
     onnx.checker.check_model(model)
-    return model.SerializeToString(deterministic=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
 
 
 def _whole(seed: str, shape: tuple[int, ...], bits: int) -> NDArray[np.float64]:
@@ -64,4 +65,5 @@ def _whole(seed: str, shape: tuple[int, ...], bits: int) -> NDArray[np.float64]:
     count = int(np.prod(shape))
     data = hashlib.shake_256(seed.encode("ascii")).digest(4 * count)
     words = np.frombuffer(data, "<u4").astype(np.int64) >> (32 - bits)
-    return (words - 2 ** (bits - 1)).astype(np.float64).reshape(shape)
+    found: NDArray[np.float64] = (words - 2 ** (bits - 1)).astype(np.float64).reshape(shape)
+    return found

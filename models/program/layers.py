@@ -33,10 +33,6 @@ class Layer:
     max_error: float | None
     mean_error: float | None
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return dataclasses.asdict(self) | {"shape": list(self.shape)}
-
 
 def layers(program: Program, report: Mapping[str, Any]) -> list[Layer]:
     """The program's operations with what its compilation reported of each.
