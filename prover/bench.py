@@ -13,6 +13,7 @@ from avow.prover.database import Database, open_database
 from avow.prover.holder import Holder, this_process
 from avow.prover.leases import Terms
 from avow.prover.preview import Preview, run_preview
+from avow.prover.program import ProgramAnswer, run_program
 from avow.prover.queue import Clock, now_ms
 from avow.prover.selfcheck import check_draft
 from avow.prover.store import BundleStore
@@ -24,6 +25,7 @@ from avow.verifier.tensor import Tensor
 # Raises WorkFailed when the draft does not convince the verifier under the policy.
 DraftCheck = Callable[[Path, Policy, Limits, Tick], None]
 PreviewRun = Callable[[Compiled, tuple[Tensor, ...]], Preview]
+ProgramRun = Callable[[Path, Compiled, tuple[Tensor, ...]], ProgramAnswer | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Bench:
     holder: Holder
     clock: Clock = now_ms
     preview: PreviewRun = run_preview
+    program: ProgramRun = run_program
     check: DraftCheck = check_draft
     systems: Mapping[str, ProvingSystem] | None = None
 

@@ -17,7 +17,7 @@ from avow.verifier.fields import to_hex
 
 
 def infer(bench: Bench, lease: Lease) -> None:
-    """Answers one job: check the input, run the preview and the program, publish.
+    """Answers one job: check the input, run the preview, the exact program and the system, publish.
 
     Raises WorkFailed or RequestRefused for what went wrong, LeaseLost when cancelled.
     """
@@ -26,6 +26,7 @@ def infer(bench: Bench, lease: Lease) -> None:
     check_inputs(case.inputs, case.compiled.model.inputs)
     pulse("preview", None)
     preview = bench.preview(case.compiled, case.inputs)
+    program = bench.program(bench.config.home, case.compiled, case.inputs)
     pulse("running", None)
     limits = Limits(bench.config.infer_seconds, bench.config.prove_memory or memory.available())
     answer = case.system.answer(case.compiled, case.inputs, case.salt, limits, pulse)
@@ -36,6 +37,7 @@ def infer(bench: Bench, lease: Lease) -> None:
         input_value=to_hex(answer.input.value),
         preview=preview.to_text(),
         seconds=pulse.seconds,
+        program=None if program is None else program.to_text(),
     )
     with bench.database.write() as session:
         publish_answer(session, lease, stored, bench.clock())

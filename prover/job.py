@@ -95,7 +95,8 @@ class Step:
 class Job:
     """A job at one moment. Digests are 0x hexadecimal, times unix milliseconds.
 
-    `preview` is the float model's run, labelled so; it never enters a statement.
+    `preview` is the float model's run, labelled so; it never enters a statement. `program` is
+    what the model's exact program said beside it, where the worker had one.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Job:
     deadline: int
     answer: Output | None
     preview: dict[str, Any] | None
+    program: dict[str, Any] | None
     progress: Progress | None
     evidence: tuple[Evidence, ...]
     history: tuple[Step, ...]
@@ -137,6 +139,8 @@ class Job:
             value["answer"] = self.answer.to_json()
         if self.preview is not None:
             value["preview"] = self.preview
+        if self.program is not None:
+            value["program"] = self.program
         if self.progress is not None:
             value["progress"] = _plain(self.progress)
         return value
@@ -162,6 +166,7 @@ def read_job(session: Session, job_id: str) -> Job:
         deadline=row.deadline,
         answer=read_output(answer) if answer is not None else None,
         preview=json.loads(answer.preview) if answer is not None else None,
+        program=json.loads(answer.program) if answer is not None and answer.program else None,
         progress=_progress(session, job_id),
         evidence=_evidence(session, job_id),
         history=_history(session, job_id),

@@ -20,13 +20,17 @@ _OFF_CHAIN = "0x" + ZERO_ADDRESS.hex()
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An answer as it is stored: JSON of the outputs and the preview, the input's commitment."""
+    """An answer as it is stored: JSON of the outputs and the preview, the input's commitment.
+
+    `program` is the JSON of the exact program's answer, None where the model has no program.
+    """
 
     outputs: str
     input_scheme: int
     input_value: str
     preview: str
     seconds: float
+    program: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: in
             input_scheme=answer.input_scheme,
             input_value=answer.input_value,
             preview=answer.preview,
+            program=answer.program,
             seconds=answer.seconds,
             at=now,
         )

@@ -124,6 +124,7 @@ class AnswerRow(Base):
     input_scheme: Mapped[int] = mapped_column(Integer)
     input_value: Mapped[str] = mapped_column(String(66))
     preview: Mapped[str] = mapped_column(Text)
+    program: Mapped[str | None] = mapped_column(Text)
     seconds: Mapped[float]
     at: Mapped[int]
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import FrameType
 
+from avow.models.program.selfcheck import self_check
 from avow.prover.app import build_app
 from avow.prover.broker import EmbeddedBroker
 from avow.prover.children import before_exec
@@ -62,8 +63,11 @@ class Worker:
         """Works until SIGTERM or SIGINT, then leaves no process behind.
 
         Work under way is given back without counting the attempt. Raises DatabaseUnavailable
-        or BrokerUnavailable when it cannot even begin.
+        or BrokerUnavailable when it cannot even begin, ModelError when this machine does not
+        compute integer programs exactly.
         """
+        # On this very hardware, before anybody is answered by a program.
+        self_check()
         database = open_database(self._config.database_url)
         previous = {
             number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
