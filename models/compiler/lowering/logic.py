@@ -9,14 +9,13 @@ from avow.models.compiler.context import Context, joint_shape
 from avow.models.compiler.lowering.arithmetic import (
     comparable,
     maximum,
-    multiply,
     negate,
     subtract,
 )
 from avow.models.compiler.refusal import Refusal
 from avow.models.compiler.scaling import align, times, total
 from avow.models.compiler.value import Operand, Value
-from avow.verifier.program.operations import Affine
+from avow.verifier.program.operations import Affine, Multiply
 
 _INTEGERS = frozenset(
     [
@@ -159,7 +158,10 @@ def where(c: Context) -> list[Operand]:
     distance = subtract(b, first, second)
     if condition.error:
         error = total(error, times(1.0, distance.magnitude))
-    part = multiply(b, spread(b, condition, shape), distance)
+    marks = spread(b, condition, shape)
+    # Not `multiply`, which may round a wide factor to another scale: here all bits stay.
+    chosen = Multiply((marks.tensor, distance.tensor))
+    part = b.emit(chosen, [marks, distance], distance.scale, error, integral)
     operation = Affine((second.tensor, part.tensor), (1, 1), 0)
     found = b.emit(operation, [second, part], second.scale, error, integral)
     # Interval arithmetic does not see that one of the two is chosen.

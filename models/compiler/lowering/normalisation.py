@@ -83,6 +83,8 @@ def normalised(b: Builder, x: Value, epsilon: float) -> tuple[Value, Value]:
     count = x.shape[1]
     x = narrow(b, x)
     whole = spread(b, sum_along(b, x, (1,), True), x.shape)
+    if whole.scale != x.scale:
+        raise Refusal(f"a sum of {count} values that has too many bits")
     operation = Affine((x.tensor, whole.tensor), (count, -1), 0)
     d = b.emit(operation, [x, whole], x.scale, 0.0)
     allowed = (_SUM_BITS - count.bit_length()) // 2
