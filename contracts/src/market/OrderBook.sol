@@ -38,7 +38,6 @@ abstract contract OrderBook is Ledger, MarketGovernance {
     function cancel(bytes32 orderId) external nonReentrant {
         Order storage order = _existingOrder(orderId);
         if (msg.sender != order.requester) revert NotRequester(orderId, msg.sender);
-        _requireOpen(orderId, order);
         uint256 refund;
         uint256 count = order.legCount;
         for (uint8 i; i < count; ++i) {
@@ -55,7 +54,6 @@ abstract contract OrderBook is Ledger, MarketGovernance {
     /// @inheritdoc IAvowMarket
     function lock(bytes32 orderId) external nonReentrant whenNotPaused {
         Order storage order = _existingOrder(orderId);
-        _requireOpen(orderId, order);
         if (block.timestamp > order.lockDeadline) revert LockDeadlinePassed(orderId, order.lockDeadline);
         if (_released[orderId][msg.sender]) revert ReleasedBefore(orderId, msg.sender);
         uint256 count = order.legCount;
@@ -177,9 +175,5 @@ abstract contract OrderBook is Ledger, MarketGovernance {
     function _existingLeg(bytes32 orderId, uint8 leg) internal view returns (Leg storage) {
         if (leg >= _legs[orderId].length) revert LegUnknown(orderId, leg);
         return _legs[orderId][leg];
-    }
-
-    function _requireOpen(bytes32 orderId, Order storage order) private view {
-        if (order.provider != address(0)) revert OrderNotOpen(orderId);
     }
 }

@@ -184,6 +184,8 @@ contract RequestsTest is MarketWorld {
         OrderRequest memory order = uriTerms();
         order.inputUri = string(new bytes(1025));
         _refused(order, abi.encodeWithSelector(IAvowMarket.UriTooLong.selector, 1025, 1024));
+        order.inputUri = string(new bytes(1024));
+        open(order);
     }
 
     function test_anOutputTooLargeForACallbackIsRefused() public {

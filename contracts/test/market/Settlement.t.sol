@@ -207,6 +207,8 @@ contract SettlementTest is MarketWorld {
         vm.expectRevert(abi.encodeWithSelector(IAvowMarket.UriTooLong.selector, 1025, 1024));
         vm.prank(PROVIDER);
         market.deliver(order, 0, answer, 0, string(new bytes(1025)));
+        vm.prank(PROVIDER);
+        market.deliver(order, 0, answer, 0, string(new bytes(1024)));
     }
 
     function test_unknownOrdersAndLegsAreNamed() public {

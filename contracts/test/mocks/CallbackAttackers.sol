@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
 import {IAvowCallback} from "../../src/interfaces/IAvowCallback.sol";
 import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
+import {Commitment} from "../../src/types/Commitment.sol";
+import {OrderRequest} from "../../src/types/Order.sol";
 import {StatementPath} from "../../src/types/StatementTree.sol";
 
 /// @notice Keeps what it was called with, or fails while told to.
@@ -51,31 +55,38 @@ contract MegabyteReturner is IAvowCallback {
     }
 }
 
-/// @notice Tries every door of the market from within the callback, and says how many opened.
+/// @notice Tries every door of the market from within the callback; counts those that opened, and those that
+/// the reentrancy guard kept shut rather than something else.
 contract Reenterer is IAvowCallback {
     IAvowMarket private immutable _market;
     uint256 public opened;
-    bool public called;
+    uint256 public guarded;
+    uint256 public tried;
 
     constructor(IAvowMarket market) {
         _market = market;
     }
 
     function onAvowResult(bytes32 orderId, uint8 leg, bytes calldata output) external {
-        called = true;
         StatementPath memory path;
-        _try(abi.encodeCall(IAvowMarket.withdraw, ()));
-        _try(abi.encodeCall(IAvowMarket.withdrawFor, (address(this))));
+        OrderRequest memory order;
+        Commitment memory commitment;
+        _try(abi.encodeCall(IAvowMarket.request, (order)));
+        _try(abi.encodeCall(IAvowMarket.lock, (orderId)));
+        _try(abi.encodeCall(IAvowMarket.release, (orderId)));
+        _try(abi.encodeCall(IAvowMarket.deliver, (orderId, leg, commitment, 0, "")));
         _try(abi.encodeCall(IAvowMarket.settle, (orderId, leg, output, path, "")));
         _try(abi.encodeCall(IAvowMarket.expire, (orderId, leg)));
         _try(abi.encodeCall(IAvowMarket.cancel, (orderId)));
-        _try(abi.encodeCall(IAvowMarket.lock, (orderId)));
-        _try(abi.encodeCall(IAvowMarket.release, (orderId)));
         _try(abi.encodeCall(IAvowMarket.retryCallback, (orderId, leg, output)));
+        _try(abi.encodeCall(IAvowMarket.withdraw, ()));
+        _try(abi.encodeCall(IAvowMarket.withdrawFor, (address(this))));
     }
 
     function _try(bytes memory data) private {
-        (bool success,) = address(_market).call(data);
+        ++tried;
+        (bool success, bytes memory reason) = address(_market).call(data);
         if (success) ++opened;
+        else if (bytes4(reason) == ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector) ++guarded;
     }
 }
