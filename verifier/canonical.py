@@ -11,7 +11,7 @@ from avow.verifier.limits import LIMITS
 # Integers beyond this are written as decimal strings, since JSON readers may use float64.
 MAX_INTEGER = 2**53 - 1
 
-_STRUCTURE = re.compile(rb'["\\\[\]{}]')
+_STRUCTURE = re.compile(rb'["\\\[\]{},]')
 
 Json = bool | int | str | list["Json"] | dict[str, "Json"]
 
@@ -66,12 +66,15 @@ def parse_lenient(data: bytes, max_bytes: int, what: str) -> Json:
 
 
 def check_nesting(data: bytes, what: str) -> None:
-    """Refuse JSON text nested too deeply, before a parser sees it.
+    """Refuse JSON text nested too deeply or cut up too finely, before a parser sees it.
 
-    Needed because py_ecc raises the recursion limit, past which json overflows the C stack.
+    Needed because py_ecc raises the recursion limit, past which json overflows the C stack, and
+    because every two bytes of `[[],[],...` become a hundred in memory.
     """
     depth, in_text, after_backslash = 0, False, -1
-    for match in _STRUCTURE.finditer(data):
+    for count, match in enumerate(_STRUCTURE.finditer(data), 1):
+        if count > LIMITS.json_marks:
+            raise VerificationError("parse", f"{what} has more than {LIMITS.json_marks} marks")
         mark, at = match.group(), match.start()
         if in_text:
             if at == after_backslash:

@@ -85,7 +85,7 @@ def describe(verdict: Verdict) -> str:
     lines = [
         f"ACCEPTED: {verdict.assurance.value}{final}",
         f"  statement      0x{verdict.statement.hex()}",
-        f"  model          {verdict.model_name} (0x{verdict.model.hex()})",
+        f"  model          0x{verdict.model.hex()} ({verdict.model_name!r})",
         f"  system         {verdict.system}",
         f"  hides          {verdict.hides.value}",
         f"  model binding  {verdict.model_binding.value}",
@@ -98,7 +98,7 @@ def describe(verdict: Verdict) -> str:
     for spec, tensor in zip(verdict.output_specs, verdict.outputs, strict=True):
         shown = ", ".join(f"{real:g}" for real in spec.dequantise(tensor)[:16])
         more = ", ..." if len(tensor.values) > 16 else ""
-        lines.append(f"  output         {spec.name} = [{shown}{more}]")
+        lines.append(f"  output         {spec.name!r} = [{shown}{more}]")
     lines += [f"  {step.name:<14} {step.established}" for step in verdict.steps]
     lines += [f"  rests on       {item}" for item in verdict.rests_on]
     lines += [f"  NOT CHECKED    {item}" for item in verdict.not_checked]

@@ -11,6 +11,7 @@ class Limits:
     policy_bytes: int = 16 * 2**20
     record_bytes: int = 256 * 2**10
     nesting_depth: int = 16
+    json_marks: int = 2**22
     list_items: int = 2**24
     object_keys: int = 256
     tensor_elements: int = 2**24

@@ -20,9 +20,10 @@ T = TypeVar("T")
 class Policy:
     """Pins and minimums. None means that the caller does not insist.
 
-    The default accepts proven answers under a safe SRS only. `checked_keys` are key digests
-    that the caller has recomputed from the ONNX file (`avow model check`). `record` is the digest
-    of the system record, as the owner registered it. `trusted_srs` are
+    The default accepts proven answers under a safe SRS only. `checked_records` are digests of
+    system records whose model, program and key the caller has recomputed from the ONNX file
+    (`avow model check`). `record` is the digest of the system record, as the owner registered it.
+    `trusted_srs` are
     digests of ceremonies that the caller knows to be safe. The unsafe choices say so in their
     names.
     """
@@ -39,7 +40,7 @@ class Policy:
     hides: Hides | None = None
     inputs: tuple[Tensor, ...] | None = None
     outputs: tuple[Tensor, ...] | None = None
-    checked_keys: tuple[bytes, ...] = ()
+    checked_records: tuple[bytes, ...] = ()
     trusted_srs: tuple[bytes, ...] = ()
     measurements: tuple[bytes, ...] = ()
     require_owner_signature: bool = False
@@ -69,7 +70,7 @@ def parse_policy(data: bytes) -> Policy:
             "hides",
             "inputs",
             "outputs",
-            "checked_keys",
+            "checked_records",
             "trusted_srs",
             "measurements",
             "require_owner_signature",
@@ -113,7 +114,7 @@ def parse_policy(data: bytes) -> Policy:
         hides=optional("hides", lambda key: Hides(fields.one_of(key, hidden))),
         inputs=optional("inputs", tensors),
         outputs=optional("outputs", tensors),
-        checked_keys=words("checked_keys"),
+        checked_records=words("checked_records"),
         trusted_srs=words("trusted_srs"),
         measurements=words("measurements", 48),
         require_owner_signature=flag("require_owner_signature"),

@@ -33,7 +33,7 @@ class Hides(Enum):
 
 
 class ModelBinding(Enum):
-    """CHECKED: the caller recomputed the key from the ONNX file and pinned it in the policy."""
+    """CHECKED: the caller recomputed the record from the ONNX file and lists it in the policy."""
 
     CHECKED = "CHECKED"
     NOT_CHECKED = "NOT CHECKED"

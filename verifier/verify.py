@@ -82,9 +82,10 @@ def _verify(data: bytes, policy: Policy, at: int | None) -> Verdict:
 
     # 6. Policy: everything that the caller insists on.
     srs_safe = _srs_safe(bundle, findings, policy, srs_name)
-    binding = (
-        ModelBinding.CHECKED if statement.key in policy.checked_keys else ModelBinding.NOT_CHECKED
-    )
+    # The key alone would not do: hidden weights of one shape share it, and the model record that
+    # names the ONNX file and gives the integers their meaning stands outside of it.
+    checked = bundle.system.digest() in policy.checked_records
+    binding = ModelBinding.CHECKED if checked else ModelBinding.NOT_CHECKED
     _check_policy(bundle, findings, policy, srs_safe, binding)
     log.passed("policy", "everything that the policy asks for holds")
 
@@ -97,10 +98,11 @@ def _verify(data: bytes, policy: Policy, at: int | None) -> Verdict:
     not_checked = findings.not_checked
     if binding is ModelBinding.NOT_CHECKED:
         not_checked += (
-            "model binding: the key was not recomputed from the ONNX file (avow model check)",
+            "model binding: the record was not recomputed from the ONNX file (avow model check); "
+            "what the key computes and hides is the record's word",
         )
-    if bundle.signature is None and policy.record is None:
-        not_checked += ("system record: its fidelity and cost are the bundle's own claim",)
+    claimant = "the bundle's own" if bundle.signature is None else "the owner's"
+    not_checked += (f"system record: its fidelity and cost are {claimant} claim",)
     return Verdict(
         assurance=findings.assurance,
         final_at=findings.final_at,
@@ -293,5 +295,5 @@ def _check_policy(
     )
     insist(
         binding is ModelBinding.CHECKED or not policy.require_model_binding,
-        "the policy asks for a key recomputed from the ONNX file (checked_keys)",
+        "the policy asks for a record recomputed from the ONNX file (checked_records)",
     )

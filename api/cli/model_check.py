@@ -24,8 +24,8 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     """Compile MODEL again and compare every digest with a system record.
 
     The record is given by its digest, as an artifact's folder, or inside a bundle. Exit status 0
-    and CHECKED when all are equal, 1 when one differs. A policy that lists the key in
-    `checked_keys` then gives verdicts with `model binding: CHECKED`.
+    and CHECKED when all are equal, 1 when one differs. A policy that lists the record in
+    `checked_records` then gives verdicts with `model binding: CHECKED`.
     """
     from avow.circuits.errors import CircuitError
     from avow.circuits.ezkl.child import Limits
@@ -68,7 +68,8 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
         else:
             click.echo(f"  DIFFERS     {one.what}  recorded {one.recorded}, found {one.found}")
     if same:
-        click.echo(f"CHECKED: key 0x{record.key.hex()} was computed from this model")
+        click.echo("  NOT CHECKED fidelity: how near the circuit is to the float model")
+        click.echo(f"CHECKED: record 0x{record.digest().hex()} was computed from this model")
         return 0
     click.echo("DIFFERS: this record is not of this model as it claims")
     return _DIFFERS

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +18,15 @@ from avow.circuits.ezkl.solidity import compile_verifier
 from avow.circuits.ezkl.witness import Circuit, answer
 from avow.circuits.files import read_file, sha256_file, write_file
 from avow.circuits.srs import inspect
-from avow.models.load import Model
+from avow.models.load import Model, Port
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import ZERO_WORD
-from avow.verifier.records import ModelRecord, SystemRecord
+from avow.verifier.records import ModelRecord, OutputShape, SystemRecord
 from avow.verifier.systems.ezkl.layout import encode_layout
 from avow.verifier.systems.ezkl.material import key_digest, parse_details, program_digest
 from avow.verifier.systems.ezkl.settings import parse_settings
-from avow.verifier.tensor import Tensor
+from avow.verifier.tensor import Tensor, TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,10 @@ def recheck(
     """Graft, compile and set up again, and compare every digest that the record holds.
 
     When all comparisons are equal, the record's key and program were computed from this ONNX
-    file, and a proof under them is a proof about it. The EVM verifier is compared where the
-    record names one and `solc` is given. Raises `CircuitError` when nothing can be compared.
+    file, and a proof under them is a proof about it, in the integers that the record's settings
+    choose: how near those come to the float model is the fidelity, which is not measured. The EVM
+    verifier is compared where the record names one and `solc` is given. Raises `CircuitError` when
+    nothing can be compared.
     """
     record, model = subject.record, subject.model_record
     try:
@@ -84,6 +86,12 @@ def recheck(
             "SRS digest", to_hex(record.srs.digest) if record.srs else "", to_hex(srs.digest)
         ),
     ]
+    # No digest tells whether the record calls and shapes the tensors as the graph does.
+    for what, recorded, ports in (
+        ("inputs", model.inputs, subject.model.inputs),
+        ("outputs", model.outputs, subject.model.outputs),
+    ):
+        found.append(Comparison(what, _tensors(recorded), _tensors(ports)))
     with tempfile.TemporaryDirectory(prefix="avow-check-") as name:
         folder = Path(name)
         report("grafting the graph")
@@ -168,6 +176,10 @@ def _codehash(folder: Path, srs: Path, solc: Path, limits: Limits) -> bytes:
     }
     run("evm_verifier", paths, limits)
     return compile_verifier(folder / SOLIDITY, solc).codehash
+
+
+def _tensors(described: Sequence[TensorSpec] | Sequence[OutputShape] | Sequence[Port]) -> str:
+    return ", ".join(f"{one.name!r} {list(one.shape)}" for one in described)
 
 
 def _name(settings: bytes) -> str:

@@ -72,6 +72,24 @@ def test_every_altered_digest_of_the_record_is_found() -> None:
     }
 
 
+def test_a_record_that_names_or_shapes_tensors_otherwise_is_found() -> None:
+    """The key is the same when outputs of one shape change names: yes would be read as no."""
+    honest = subject()
+    record = honest.model_record
+    first, second = record.outputs
+
+    def lying(**changes: object) -> Subject:
+        model_record = replace(record, **changes)  # type: ignore[arg-type]
+        system = replace(honest.record, model=model_record.digest())
+        return replace(honest, model_record=model_record, record=system)
+
+    swapped = (replace(first, name=second.name), replace(second, name=first.name))
+    assert differing(lying(outputs=swapped)) == {"outputs"}
+    picture, row = record.inputs
+    reshaped = (replace(picture, shape=(1, 1, 4)), row)
+    assert differing(lying(inputs=reshaped)) >= {"inputs"}
+
+
 def test_altered_settings_are_found() -> None:
     honest = subject()
     altered = honest.settings.replace(b'"num_rows":', b'"num_rows":1', 1)

@@ -154,11 +154,14 @@ def statement_of(artifact: Artifact, proved_run: Run, nonce: int = 1) -> Stateme
 
 @cache
 def case(
-    visibility: InputVisibility = PUBLIC, weights: WeightVisibility = FIXED, nonce: int = 1
+    visibility: InputVisibility = PUBLIC,
+    weights: WeightVisibility = FIXED,
+    nonce: int = 1,
+    seed: int = 7,
 ) -> Case:
     """A bundle whose proof is bound to its statement."""
 
-    artifact = compiled(visibility, weights)
+    artifact = compiled(visibility, weights, seed)
     circuit = Circuit.of(artifact)
     values = inputs(artifact)
     found = answer(circuit, values, SALT, LIMITS)

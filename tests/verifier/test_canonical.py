@@ -68,6 +68,11 @@ def test_refused(data: bytes, reason: str) -> None:
         canonical.parse(data, 2**20, "value")
 
 
+def test_a_text_of_nothing_but_marks_is_refused_before_it_takes_gigabytes() -> None:
+    with pytest.raises(VerificationError, match="more than 4194304 marks"):
+        canonical.parse(b"[" + b"[]," * 2**21 + b"[]]", 2**26, "value")
+
+
 def test_size_is_limited_before_parsing() -> None:
     with pytest.raises(VerificationError, match="at most 4 bytes, it has 5"):
         canonical.parse(b"[[[[[", 4, "value")

@@ -27,7 +27,7 @@ def test_accepted(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert printed.startswith("ACCEPTED: PROVEN")
     assert "hides          none" in printed
-    assert "y = [0.125, -0.25, 0.375]" in printed
+    assert "'y' = [0.125, -0.25, 0.375]" in printed
     assert "NOT CHECKED    model binding" in printed
 
 

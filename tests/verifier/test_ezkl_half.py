@@ -103,9 +103,28 @@ def test_the_default_policy_refuses_an_unsafe_srs() -> None:
         verify(case().bundle.encode(), Policy())
 
 
-def test_a_recomputed_key_makes_the_model_binding_checked() -> None:
-    policy = replace(ALLOW, checked_keys=(case().artifact.record.key,))
+def test_a_recomputed_record_makes_the_model_binding_checked() -> None:
+    policy = replace(ALLOW, checked_records=(case().artifact.record.digest(),))
     assert verify(case().bundle.encode(), policy).model_binding is ModelBinding.CHECKED
+
+
+def test_what_was_checked_for_one_model_is_not_checked_for_another() -> None:
+    """One key serves all hidden weights of a shape, and any model record can name a key."""
+    mine, other = case(PUBLIC, HASHED), case(PUBLIC, HASHED, seed=8)
+    assert mine.artifact.record.key == other.artifact.record.key
+    policy = replace(
+        ALLOW, checked_records=(mine.artifact.record.digest(),), require_model_binding=True
+    )
+    assert verify(mine.bundle.encode(), policy).model_binding is ModelBinding.CHECKED
+    with pytest.raises(VerificationError, match="recomputed from the ONNX file"):
+        verify(other.bundle.encode(), policy)
+
+
+def test_a_record_cannot_claim_an_enclaves_measurement() -> None:
+    """Nothing here measures anything, so that a policy which asks for one must not be content."""
+    given = evidence(case())
+    claimed = replace(given.system, measurements=(bytes(48),))
+    refused(replace(given, system=claimed), "no measurements")
 
 
 @pytest.mark.parametrize("visibility", [PUBLIC, HIDDEN])

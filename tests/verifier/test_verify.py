@@ -268,7 +268,7 @@ def test_a_record_that_claims_an_srs_the_proof_did_not_use_is_refused() -> None:
         Policy(outputs=(Tensor(ElementType.INT32, (1, 3), (0, 0, 0)),)),
         Policy(measurements=(b"\x01" * 48,)),
         Policy(require_model_binding=True),
-        Policy(require_model_binding=True, checked_keys=(bytes(32),)),
+        Policy(require_model_binding=True, checked_records=(bytes(32),)),
     ],
 )
 def test_the_policy_is_insisted_on(policy: Policy) -> None:
@@ -291,14 +291,15 @@ def test_a_policy_that_pins_everything_right_accepts() -> None:
             nonce=about.nonce,
             inputs=bundle.inputs,
             outputs=bundle.outputs,
-            checked_keys=(about.key,),
+            checked_records=(bundle.system.digest(),),
             measurements=(bytes(48),),
             require_owner_signature=True,
             require_model_binding=True,
         ),
     )
     assert verdict.model_binding is ModelBinding.CHECKED
-    assert verdict.not_checked == ()
+    # An owner's signature makes a figure the owner's, not true.
+    assert verdict.not_checked == ("system record: its fidelity and cost are the owner's claim",)
 
 
 def test_an_unsigned_record_says_so() -> None:

@@ -89,6 +89,8 @@ def _check_circuit(evidence: Evidence, settings: Settings, details: Details) -> 
         raise VerificationError("proof", "record and settings differ in the input's visibility")
     if settings.weight_visibility is not record.weight_visibility:
         raise VerificationError("proof", "record and settings differ in the weights' visibility")
+    if record.measurements:
+        raise VerificationError("proof", "no measurements belong to a record of ezkl/v1")
     if settings.logrows != details.logrows:
         raise VerificationError("proof", "record and settings differ in the circuit's size")
     if settings.output_scales != tuple(spec.scale for spec in record.outputs):
@@ -131,7 +133,7 @@ def _findings(settings: Settings, srs: bytes, layout: Layout) -> Findings:
     not_checked: tuple[str, ...] = ()
     if settings.input_visibility is InputVisibility.HASHED:
         not_checked = (
-            f"the hidden input's declared range: the proof bounds its integers by "
+            f"the hidden input's declared range: the settings bound its integers by "
             f"{settings.magnitude} only",
         )
     count = sum(segment.count for segment in layout)
