@@ -13,6 +13,8 @@ from avow.verifier.program.operations import Affine
 
 # Aligned values stay below 2^52, so that a sum of a few of them is still exact in float64.
 ALIGNED_BITS = 52
+# No addend is wider, so that some of them can be added up.
+_ADDEND_BITS = 56
 # An input of the model is used as it came up to this width; its owner chose its precision.
 INPUT_BITS = 16
 # No activation is finer than this, so that a product of two stays within the greatest scale.
@@ -80,13 +82,14 @@ def clamp(
     proven = [_clip(end, *ends) for end in (x.interval.low, x.interval.high)]
     seen = [_clip(int(end), *ends) for end in (x.observed.min(), x.observed.max())]
     shift, floor, ceiling = window(proven, seen, bits, 62 if index else x.scale)
-    power = 2.0 ** (x.scale - shift)
-    bounds = [_scaled(end, power, 2**62 - 1) for end in (low, high)]
-    # A bound that the scale cannot hold moves by at most half a step.
-    moved = _moved((low, high), bounds, power, (x.low, x.high))
-    error = total(x.error, 0.5 / power) if shift or moved else x.error
+    half = 1 << (shift - 1) if shift else 0
+    # Rounded as the values are, so that a value at its bound stays there.
+    bounds = [(end + half) >> shift for end in ends]
+    moved = _moved((low, high), ends, power, (x.low, x.high))
+    step = 0.5 / 2.0 ** (x.scale - shift) if shift else 0.0
+    error = total(x.error, step, 0.5 / power if moved else 0.0)
     b.limit(x, shift, _saturates(floor, bounds[0]), _saturates(ceiling, bounds[1], -1))
-    return b.rescale(x, shift, max(floor, bounds[0]), min(ceiling, max(bounds[1], floor)), error)
+    return b.rescale(x, shift, max(floor, bounds[0]), min(ceiling, bounds[1]), error)
 
 
 def window(
@@ -133,6 +136,15 @@ def finest_for(constant: float) -> int:
     return max(ALIGNED_BITS - frexp(constant)[1], 0)
 
 
+def bounded(b: Builder, x: Value, bits: int) -> Value:
+    """`x` below 2^bits, saturating where a coarser scale cannot help: scales are not negative."""
+    excess = x.interval.magnitude.bit_length() - bits
+    x = coarser(b, x, min(excess, x.scale))
+    most = 2**bits - 1
+    b.limit(x, 0, -most, most)
+    return b.rescale(x, 0, -most, most, x.error)
+
+
 def common(
     b: Builder, values: Sequence[Value], most: int = 2 * FINEST
 ) -> tuple[list[Value], list[int], int]:
@@ -140,6 +152,7 @@ def common(
 
     The finest scale up to `most` at which all stay below 2^52; what is finer is rounded to it.
     """
+    values = [bounded(b, value, _ADDEND_BITS) for value in values]
     scale = min(max(value.scale for value in values), most)
     for value in values:
         room = ALIGNED_BITS - value.interval.magnitude.bit_length()
@@ -158,7 +171,7 @@ def coarser(b: Builder, x: Value, shift: int) -> Value:
 def _scaled(end: float, power: float, most: int) -> int:
     if abs(end) == inf:
         return most if end > 0 else -most
-    return int(min(max(round(end * power), -most), most))
+    return int(min(max(round(end * power), -(2**61)), 2**61))
 
 
 def _clip(value: int, low: int, high: int) -> int:

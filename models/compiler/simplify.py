@@ -83,7 +83,10 @@ def scale_and_offset(
     scale: Array, offset: Array, mean: Array, variance: Array, epsilon: float
 ) -> tuple[Reals, Reals]:
     """The batch norm as a x + c, each operation rounded as IEEE 754 says."""
-    a = reals(scale) / np.sqrt(reals(variance) + epsilon)
+    spread = reals(variance) + epsilon
+    if (spread <= 0).any():
+        raise Refusal("a variance that is not positive")
+    a = reals(scale) / np.sqrt(spread)
     return a, reals(offset) - reals(mean) * a
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from avow.models.compiler.builder import Builder, Limit
 from avow.models.compiler.curves import Curve, rounded
+from avow.models.compiler.refusal import Refusal
 from avow.models.compiler.scaling import FINEST, clamp, total
 from avow.models.compiler.value import Value
 from avow.verifier.program.operations import Table
@@ -33,17 +34,21 @@ def look_up(
 ) -> Value:
     """f(index) at scale `out` (None: as fine as the precision allows), one entry per integer."""
     low, high = index.interval.low, index.interval.high
-    seen = _seen(index)
-    if out is None:
-        out = _output_scale(curve, index.scale, low, high, seen, b.bits)
-    entries = rounded(curve, index.scale, low, high, out)
-    first, last = seen[0] - low, seen[1] - low
-    largest = max(2 ** (b.bits + 1), 2 * int(np.abs(entries[first : last + 1]).max()))
-    largest = min(largest, _WIDEST)
     points = np.arange(low, high + 1, dtype=np.float64) / 2.0**index.scale
     exact = curve.values(points)
-    good = np.isfinite(exact) & (np.abs(entries) <= largest)
-    run = _run(good, int(np.clip((first + last) // 2, 0, len(good) - 1)))
+    finite = np.isfinite(exact)
+    first, last = (end - low for end in _seen(index))
+    # What the scale is chosen for: the values seen, as far as the function has a value there.
+    wanted = np.flatnonzero(finite[first : last + 1]) + first
+    if not len(wanted):
+        raise Refusal(f"{curve.name} of values at which it has none")
+    if out is None:
+        out = _output_scale(curve, index, wanted, exact, b.bits)
+    entries = rounded(curve, index.scale, low, high, out)
+    largest = max(2 ** (b.bits + 1), 2 * int(np.abs(entries[wanted]).max()))
+    largest = min(largest, _WIDEST)
+    good = finite & (np.abs(entries) <= largest)
+    run = _run(good, int(wanted[len(wanted) // 2]))
     saturated = np.clip(np.where(np.isnan(exact), 0, entries), -largest, largest)
     _record(b, index, run, len(entries))
     error = _table_error(curve, index, points[run], entries[run] / 2.0**out)
@@ -63,16 +68,15 @@ def _seen(index: Value) -> tuple[int, int]:
 
 
 def _output_scale(
-    curve: Curve, scale: int, low: int, high: int, seen: tuple[int, int], bits: int
+    curve: Curve, index: Value, wanted: np.ndarray, exact: np.ndarray, bits: int
 ) -> int:
     """The finest scale at which the entries that matter have `bits` bits."""
-    at = np.arange(seen[0], seen[1] + 1, dtype=np.float64) / 2.0**scale
-    sizes = np.abs(curve.values(at))
-    largest = float(sizes[np.isfinite(sizes)].max(initial=2.0**-FINEST))
+    largest = max(float(np.abs(exact[wanted]).max()), 2.0**-FINEST)
     # Only where to start looking; the rounded entries decide.
     start = int(np.clip(bits + 1 - np.frexp(largest)[1], 0, FINEST))
+    low, high = index.interval.low, index.interval.high
     for out in range(start, 0, -1):
-        entries = rounded(curve, scale, low, high, out)[seen[0] - low : seen[1] - low + 1]
+        entries = rounded(curve, index.scale, low, high, out)[wanted]
         least, most = int(entries.min()), int(entries.max())
         limits = (0, 2**bits - 1) if least >= 0 else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         if limits[0] <= least and most <= limits[1]:
@@ -117,7 +121,8 @@ def _table_error(curve: Curve, index: Value, points: np.ndarray, entries: np.nda
         if not np.isfinite(wrong).all():
             return inf
         worst = max(worst, float(wrong.max()))
-    return total(worst)
+    # What float64 itself may be wrong by in computing the function.
+    return total(worst, 2.0**-44 * max(1.0, float(np.abs(entries).max())))
 
 
 def _flat_error(x: Value, index: Value, curve: Curve) -> float:

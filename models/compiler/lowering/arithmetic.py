@@ -22,6 +22,7 @@ from avow.models.compiler.refusal import Refusal
 from avow.models.compiler.scaling import (
     ALIGNED_BITS,
     align,
+    bounded,
     common,
     finest_for,
     narrow,
@@ -32,6 +33,8 @@ from avow.models.compiler.scaling import (
 from avow.models.compiler.value import Operand, Value
 from avow.verifier.program.operations import Affine, Maximum, Multiply
 
+# No factor of a product of two computed values is wider.
+_WIDEST_FACTOR = 29
 # A constant that its neighbour's scale cannot hold is given this many bits more, or than the
 # precision has.
 _EXTRA_BITS = 4
@@ -142,8 +145,9 @@ def multiply(b: Builder, x: Operand, y: Operand) -> Value:
             return spread(b, scale_by(b, x, float(numbers[0]), is_integral(y)), shape)
         y = materialise(b, y, FACTOR_BITS)
         x = x if _bits(x) + _bits(y) <= ALIGNED_BITS and x.integral else narrow(b, x)
+        x = bounded(b, x, 2 * _WIDEST_FACTOR - _bits(y))
     elif not (x.integral or y.integral) or _bits(x) + _bits(y) > ALIGNED_BITS:
-        x, y = narrow(b, x), narrow(b, y)
+        x, y = (bounded(b, narrow(b, one), _WIDEST_FACTOR) for one in (x, y))
     error = product_error(x, y)
     x, y = spread(b, x, shape), spread(b, y, shape)
     integral = x.integral and y.integral

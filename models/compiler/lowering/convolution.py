@@ -6,7 +6,7 @@ from avow.models.compiler.builder import Builder
 from avow.models.compiler.constants import Reals, reals
 from avow.models.compiler.context import Context
 from avow.models.compiler.graph import Node
-from avow.models.compiler.lowering.linear import bias_of, linear_error, weights_of
+from avow.models.compiler.lowering.linear import bias_of, linear_error, weights_of, within_reach
 from avow.models.compiler.refusal import Refusal
 from avow.models.compiler.scaling import narrow
 from avow.models.compiler.value import Array, Operand, Value
@@ -61,6 +61,7 @@ def convolve(
     """Cross-correlation with constant weights (outputs, channels / groups, *kernel)."""
     x = narrow(b, x)
     found = weights_of(b, weight, x)
+    x = within_reach(b, x, found)
     scale = x.scale + found.scale
     offset = bias_of(found, bias, scale)
     numbers = b.blob(found.integers), b.blob(offset.integers)

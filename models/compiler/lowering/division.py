@@ -9,7 +9,7 @@ from avow.models.compiler.constants import factor, is_integral, reals, spread, v
 from avow.models.compiler.context import Context, joint_shape
 from avow.models.compiler.lowering.arithmetic import maximum, multiply, negate
 from avow.models.compiler.refusal import Refusal
-from avow.models.compiler.scaling import FINEST, clamp, coarser, narrow, times, total
+from avow.models.compiler.scaling import FINEST, clamp, narrow, times, total
 from avow.models.compiler.value import Operand, Value
 from avow.verifier.program.operations import Affine, Divide, Multiply
 
@@ -106,8 +106,8 @@ def _relative(y: Value, ratio: float) -> float:
 
 
 def _fitting(b: Builder, x: Value) -> Value:
-    """At most twice the precision's bits, and no finer than an activation."""
-    return coarser(b, narrow(b, x, 2 * b.bits), x.scale - FINEST) if not x.integral else x
+    """At most twice the precision's bits."""
+    return narrow(b, x, 2 * b.bits)
 
 
 def _positive(b: Builder, y: Value) -> tuple[Value, Value | None]:

@@ -18,10 +18,12 @@ from avow.models.compiler.constants import (
 from avow.models.compiler.context import Context, joint_shape
 from avow.models.compiler.lowering.arithmetic import add, scale_by
 from avow.models.compiler.refusal import Refusal
-from avow.models.compiler.scaling import FINEST, narrow, product_error, times, total
+from avow.models.compiler.scaling import FINEST, bounded, narrow, product_error, times, total
 from avow.models.compiler.value import Array, Operand, Value
 from avow.models.compiler.views import reshape, transpose
 from avow.verifier.program.operations import Contract, Dense
+
+_PRODUCT_BITS = 60
 
 
 def weights_of(b: Builder, weight: Array, x: Value) -> Quantised:
@@ -43,6 +45,13 @@ def linear_error(x: Value, weight: Quantised, bias_error: Reals) -> float:
     return max(each)
 
 
+def within_reach(b: Builder, x: Value, weight: Quantised) -> Value:
+    """`x`, saturating where the sum of its products could leave 62 bits."""
+    rows = np.abs(weight.integers.reshape(len(weight.integers), -1))
+    size = int(rows.astype(np.float64).sum(axis=1).max())
+    return bounded(b, x, _PRODUCT_BITS - size.bit_length())
+
+
 def bias_of(weight: Quantised, bias: Reals | None, scale: int) -> Quantised:
     """The bias at the accumulator's scale; zeros where there is none."""
     count = len(weight.integers)
@@ -55,6 +64,7 @@ def dense(b: Builder, x: Value, weight: Array, bias: Reals | None = None) -> Val
     """y[..., n] = bias[n] + sum_k weight[n, k] x[..., k]."""
     x = narrow(b, x)
     found = weights_of(b, weight, x)
+    x = within_reach(b, x, found)
     scale = x.scale + found.scale
     offset = bias_of(found, bias, scale)
     operation = Dense((x.tensor,), b.blob(found.integers), b.blob(offset.integers))
@@ -64,7 +74,8 @@ def dense(b: Builder, x: Value, weight: Array, bias: Reals | None = None) -> Val
 
 def contract(b: Builder, left: Value, right: Value) -> Value:
     """Matrix product of (..., M, K) and (..., K, N), leading axes broadcast."""
-    left, right = narrow(b, left), narrow(b, right)
+    widest = (60 - left.shape[-1].bit_length()) // 2
+    left, right = (bounded(b, narrow(b, one), widest) for one in (left, right))
     lead = joint_shape(left.shape[:-2], right.shape[:-2])
     left = spread(b, left, (*lead, *left.shape[-2:]))
     right = spread(b, right, (*lead, *right.shape[-2:]))

@@ -9,7 +9,7 @@ from avow.models.compiler.builder import Builder
 from avow.models.compiler.context import Context, Lowering, axes_of, axis_of
 from avow.models.compiler.lowering.arithmetic import maximum, multiply, negate, scale_by
 from avow.models.compiler.refusal import Refusal
-from avow.models.compiler.scaling import coarser, narrow, times, total
+from avow.models.compiler.scaling import bounded, coarser, narrow, times, total
 from avow.models.compiler.value import Operand, Value
 from avow.models.compiler.views import concat, reshape, slice_axis
 from avow.verifier.program.operations import Affine, Constant, Rescale, Sum
@@ -24,7 +24,7 @@ def sum_along(b: Builder, x: Value, axes: tuple[int, ...], keep: bool) -> Value:
         return x
     count = prod(x.shape[axis] for axis in axes)
     if x.interval.magnitude.bit_length() + count.bit_length() > _WIDEST_SUM:
-        x = narrow(b, x)
+        x = bounded(b, narrow(b, x), _WIDEST_SUM - count.bit_length())
     error = total(times(float(count), x.error))
     found = b.emit(Sum((x.tensor,), axes), [x], x.scale, error, x.integral)
     return reshape(b, found, _kept(x.shape, axes)) if keep else found
