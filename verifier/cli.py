@@ -58,10 +58,17 @@ def main(arguments: Sequence[str] | None = None, program: str = "avow-verify") -
     try:
         verdict = verify(data, policy, options.at)
     except VerificationError as error:
-        _reject(error, options.json)
-        return REJECTED
-    print(json.dumps(verdict.to_json(), indent=2) if options.json else describe(verdict))
-    return ACCEPTED if verdict.final else NOT_FINAL
+        said, status = _rejection(error, options.json), REJECTED
+    else:
+        said = json.dumps(verdict.to_json(), indent=2) if options.json else describe(verdict)
+        status = ACCEPTED if verdict.final else NOT_FINAL
+    try:
+        print(said, flush=True)
+    except OSError as error:
+        sys.stdout = None  # or leaving would try to write again
+        print(f"{program}: error: the verdict cannot be written: {error.strerror}", file=sys.stderr)
+        return USAGE
+    return status
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -70,13 +77,11 @@ def _read(path: Path, limit: int) -> bytes:
         return stream.read(limit + 1)
 
 
-def _reject(error: VerificationError, as_json: bool) -> None:
+def _rejection(error: VerificationError, as_json: bool) -> str:
     if as_json:
-        print(
-            json.dumps({"accepted": False, "step": error.step, "reason": error.message}, indent=2)
-        )
-    else:
-        print(f"REJECTED at step {error.step}: {error.message}")
+        value = {"accepted": False, "step": error.step, "reason": error.message}
+        return json.dumps(value, indent=2)
+    return f"REJECTED at step {error.step}: {error.message}"
 
 
 def describe(verdict: Verdict) -> str:

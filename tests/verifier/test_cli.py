@@ -46,6 +46,23 @@ def test_rejected(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["step"] == "parse"
 
 
+def test_a_verdict_that_cannot_be_written_is_not_a_rejection(bundle: Path) -> None:
+    # Refused or not: who reads no verdict must not take the status for one.
+    bundle.write_bytes(b"{}")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "avow.verifier", str(bundle)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "python -m avow.verifier: error: the verdict cannot be written: No space left on device\n"
+    )
+
+
 def test_policy(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policy = tmp_path / "policy.json"
     policy.write_text('{"format": "avow-policy/1", "nonce": "7"}')
