@@ -92,6 +92,8 @@ def concat(b: Builder, parts: Sequence[Value], axis: int) -> Value:
 
 
 def _concat(b: Builder, parts: Sequence[Value], axis: int) -> Value:
+    if len({part.scale for part in parts}) != 1:
+        raise Refusal("parts of different scales")
     error = max(part.error for part in parts)
     operation = Concat(tuple(part.tensor for part in parts), axis)
     integral = all(part.integral for part in parts)

@@ -9,7 +9,7 @@ from avow.models.compiler.builder import Builder
 from avow.models.compiler.context import Context, Lowering, axes_of, axis_of
 from avow.models.compiler.lowering.arithmetic import maximum, multiply, negate, scale_by
 from avow.models.compiler.refusal import Refusal
-from avow.models.compiler.scaling import bounded, coarser, narrow, times, total
+from avow.models.compiler.scaling import ALIGNED_BITS, align, bounded, coarser, narrow, times, total
 from avow.models.compiler.value import Operand, Value
 from avow.models.compiler.views import concat, reshape, slice_axis
 from avow.verifier.program.operations import Affine, Constant, Rescale, Sum
@@ -38,7 +38,8 @@ def mean_along(b: Builder, x: Value, axes: tuple[int, ...], keep: bool) -> Value
 
 def largest_along(b: Builder, x: Value, axes: tuple[int, ...], keep: bool) -> Value:
     """The largest element over axes: halves against halves."""
-    found = x
+    # Once for all, so that the halves and what is left over keep one scale.
+    (found,) = align(b, [x])
     for axis in axes:
         while found.shape[axis] > 1:
             half = found.shape[axis] // 2
@@ -106,7 +107,7 @@ def index_of_largest(c: Context, b: Builder, x: Value) -> Value:
     last, keep = c.node.integer("select_last_index", 0), c.node.integer("keepdims", 1)
     count = x.shape[axis]
     bits = max((count - 1).bit_length(), 1)
-    excess = x.interval.magnitude.bit_length() + bits - 60
+    excess = x.interval.magnitude.bit_length() + bits - ALIGNED_BITS
     if excess > x.scale:
         raise Refusal(f"an index among {count} of values that have too many bits")
     x = coarser(b, x, excess)
