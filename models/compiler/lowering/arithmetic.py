@@ -125,7 +125,7 @@ def scale_by(b: Builder, x: Value, number: float, integral: bool = False) -> Val
     if number == 1.0:
         return x
     if x.interval.magnitude.bit_length() + FACTOR_BITS > ALIGNED_BITS:
-        x = narrow(b, x)
+        x = bounded(b, narrow(b, x), ALIGNED_BITS - FACTOR_BITS)
     m, power, wrong = factor(number, x.scale)
     error = total(times(abs(number), x.error), times(x.magnitude, wrong))
     operation = Affine((x.tensor,), (m,), 0)

@@ -12,7 +12,7 @@ from avow.models.compiler.lowering.division import quotient, reciprocal
 from avow.models.compiler.lowering.reduction import mean_along, sum_along
 from avow.models.compiler.lowering.roots import square_root
 from avow.models.compiler.refusal import Refusal
-from avow.models.compiler.scaling import coarser, narrow, times, total
+from avow.models.compiler.scaling import bounded, coarser, narrow, times, total
 from avow.models.compiler.simplify import scale_and_offset
 from avow.models.compiler.value import Operand, Value
 from avow.models.compiler.views import reshape
@@ -81,7 +81,7 @@ def normalised(b: Builder, x: Value, epsilon: float) -> tuple[Value, Value]:
     if epsilon <= 0.0:
         raise Refusal("an epsilon that is not positive")
     count = x.shape[1]
-    x = narrow(b, x)
+    x = bounded(b, narrow(b, x), _SUM_BITS - count.bit_length())
     whole = spread(b, sum_along(b, x, (1,), True), x.shape)
     if whole.scale != x.scale:
         raise Refusal(f"a sum of {count} values that has too many bits")

@@ -8,8 +8,7 @@ import numpy as np
 from avow.models.compiler.builder import Builder
 from avow.models.compiler.context import Context, Lowering, axes_of, axis_of
 from avow.models.compiler.lowering.arithmetic import maximum, multiply, negate, scale_by
-from avow.models.compiler.refusal import Refusal
-from avow.models.compiler.scaling import ALIGNED_BITS, align, bounded, coarser, narrow, times, total
+from avow.models.compiler.scaling import ALIGNED_BITS, align, bounded, narrow, times, total
 from avow.models.compiler.value import Operand, Value
 from avow.models.compiler.views import concat, reshape, slice_axis
 from avow.verifier.program.operations import Affine, Constant, Rescale, Sum
@@ -107,10 +106,7 @@ def index_of_largest(c: Context, b: Builder, x: Value) -> Value:
     last, keep = c.node.integer("select_last_index", 0), c.node.integer("keepdims", 1)
     count = x.shape[axis]
     bits = max((count - 1).bit_length(), 1)
-    excess = x.interval.magnitude.bit_length() + bits - ALIGNED_BITS
-    if excess > x.scale:
-        raise Refusal(f"an index among {count} of values that have too many bits")
-    x = coarser(b, x, excess)
+    x = bounded(b, x, ALIGNED_BITS - bits)
     places = np.arange(count, dtype=np.int64)
     order = places if last else count - 1 - places
     shape = [1] * len(x.shape)
