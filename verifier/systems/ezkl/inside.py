@@ -4,12 +4,16 @@ Usage: `python -m avow.verifier.systems.ezkl.inside WORD MEMORY_BYTES CPU_SECOND
 with settings.json, vk.key, srs and proof.json.
 """
 
+import ctypes
 import os
 import resource
+import signal
 import sys
 from importlib import metadata
 
 from avow.verifier.systems.ezkl.settings import EZKL_VERSION
+
+_PR_SET_PDEATHSIG = 1
 
 
 def decide() -> str:
@@ -33,7 +37,8 @@ def decide() -> str:
 
 
 def main() -> None:
-    """Set the limits and print WORD and the decision."""
+    """Tie this process to the verifier, set the limits, print WORD and the decision."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     word, memory, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
