@@ -1,10 +1,11 @@
 """An artifact: the folder that a compiled model is proven from, and what was checked about it."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from avow.circuits.errors import CircuitError
-from avow.circuits.files import read_file, read_json, sha256_file, write_json
+from avow.circuits.files import read_file, read_json, sha256_file, write_file, write_json
 from avow.verifier import canonical
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import parse_hex, to_hex
@@ -27,9 +28,11 @@ SRS = "srs"
 SOLIDITY = "verifier.sol"
 EVM = "verifier.json"
 INVENTORY = "inventory.json"
+SIGNATURE = "signature"
 REQUIRED = (RECORD, MODEL, GRAPH, SETTINGS, CIRCUIT, VK, PK, SRS)
 OPTIONAL = (SOLIDITY, EVM)
 INVENTORY_FORMAT = "avow-artifact/1"
+_DIGEST = re.compile(r"(?:0x)?(?P<hex>[0-9a-f]{8,64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,26 @@ def load_artifact(folder: Path) -> Artifact:
     if folder.name != digest:
         raise CircuitError(f"artifact {folder.name} is damaged: its record hashes to {digest}")
     return Artifact(folder.absolute(), model, record, _srs(folder))
+
+
+def find_artifact(text: str, artifacts: Path) -> Artifact:
+    """The artifact that a command names: a folder, its record.json, or a digest's beginning."""
+    path = Path(text)
+    match = _DIGEST.fullmatch(text)
+    if match is not None and not path.exists():
+        found = sorted(artifacts.glob(f"{match['hex']}*"))
+        if len(found) != 1:
+            raise CircuitError(
+                f"expected one artifact whose digest begins with {match['hex']}, "
+                f"found {len(found)} in {artifacts}"
+            )
+        path = found[0]
+    return load_artifact((path.parent if path.name == RECORD else path).resolve())
+
+
+def write_signature(folder: Path, signature: bytes) -> None:
+    """Keep the owner's signature under the record (65 bytes), for every bundle to come."""
+    write_file(folder / SIGNATURE, (to_hex(signature) + "\n").encode("ascii"))
 
 
 def write_inventory(folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from avow.api.cli.model_check import check
+from avow.api.cli.model_sign import sign
 from avow.api.cli.program import compile_program, plot_program, print_program, program_json
 from avow.models.catalogue import (
     NO_OWNER,
@@ -205,6 +206,7 @@ def _fidelity_text(fidelity: Fidelity) -> str:
 
 
 model.add_command(check)
+model.add_command(sign)
 model.add_command(compile_program)
 
 

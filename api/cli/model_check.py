@@ -1,7 +1,6 @@
 """`avow model check`: whether a key was really made from a model's ONNX file."""
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import click
 if TYPE_CHECKING:
     from avow.verifier.records import SystemRecord
 
-_DIGEST = re.compile(r"(?:0x)?(?P<hex>[0-9a-f]{8,64})")
 _DIFFERS = 1
 
 
@@ -77,27 +75,15 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
 
 def _subject(text: str, artifacts: Path) -> tuple["SystemRecord", bytes, Path | None]:
     """Record, settings and SRS file (None for a bundle) of what the argument names."""
-    from avow.circuits.artifact import load_artifact
-    from avow.circuits.errors import CircuitError
+    from avow.circuits.artifact import find_artifact
     from avow.circuits.files import read_file
     from avow.verifier.bundle import parse_bundle
     from avow.verifier.limits import LIMITS
     from avow.verifier.systems.ezkl.material import parse_material
 
     path = Path(text)
-    match = _DIGEST.fullmatch(text)
-    if match is not None and not path.exists():
-        found = sorted(artifacts.glob(f"{match['hex']}*"))
-        if len(found) != 1:
-            raise CircuitError(
-                f"expected one artifact whose digest begins with {match['hex']}, "
-                f"found {len(found)} in {artifacts}"
-            )
-        path = found[0]
-    if path.name == "record.json":
-        path = path.parent
-    if path.is_dir():
-        artifact = load_artifact(path.resolve())
+    if path.is_dir() or path.name == "record.json" or not path.exists():
+        artifact = find_artifact(text, artifacts)
         return artifact.record, artifact.settings(), artifact.srs.path
     bundle = parse_bundle(read_file(path, LIMITS.bundle_bytes))
     return bundle.system, parse_material(bundle.material).settings, None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eth_account import Account
 from eth_account.hdaccount import key_from_seed, seed_from_mnemonic
+from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 
 from avow.verifier.chain.anvil import CHAIN_ID as DEVELOPMENT_CHAIN
@@ -36,6 +37,10 @@ class Signer:
     def is_development_key(self) -> bool:
         """Whether the key is one that everybody knows."""
         return self.address in _development_addresses()
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """The EIP-191 signature under a 32-byte digest: r || s || v, 65 bytes."""
+        return bytes(self.account.sign_message(encode_defunct(digest)).signature)
 
     def check(self, chain_id: int) -> None:
         """Refuses a key that everybody knows on any chain but the development one."""
