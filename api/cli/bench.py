@@ -2,28 +2,37 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
+
+_ZOO = "digits-mlp,digits-cnn,tumour-risk"
+_RUNS, _ROUNDS = 3, 15
 
 
 @click.command()
 @click.option(
     "--models",
-    default="digits-mlp,digits-cnn,tumour-risk",
-    show_default=True,
-    help="Models that come with Avow, separated by commas.",
+    metavar="NAMES",
+    help="Models that come with Avow, separated by commas. "
+    "[digits-mlp,digits-cnn,tumour-risk; with --executors those of the bench]",
+)
+@click.option(
+    "--executors",
+    is_flag=True,
+    help="Measure the exact executor beside onnxruntime float32 instead: no proofs, no chain.",
 )
 @click.option("--systems", default="ezkl", show_default=True, help="Proof systems, likewise.")
-@click.option(
-    "--runs", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs of each."
-)
+@click.option("--runs", type=click.IntRange(1, 100), help="Runs of each. [3; with --executors 15]")
 @click.option(
     "--json",
     "report",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write medians, all samples and the machine here.",
 )
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write a chart, SVG.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write a chart, .svg."
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -32,7 +41,13 @@ import click
     help="Scratch folder; made anew at each run.",
 )
 def bench(
-    models: str, systems: str, runs: int, report: Path | None, plot: Path | None, folder: Path
+    models: str | None,
+    executors: bool,
+    systems: str,
+    runs: int | None,
+    report: Path | None,
+    plot: Path | None,
+    folder: Path,
 ) -> None:
     """Compile, answer, prove, verify and settle each model, several times; print the medians.
 
@@ -48,7 +63,10 @@ def bench(
     from avow.prover.config import from_environment
 
     raise_on_termination()
-    plan = Plan(_names(models), _names(systems), runs)
+    if executors:
+        _bench_executors(_names(models or ""), runs or _ROUNDS, report, plot)
+        return
+    plan = Plan(_names(_ZOO if models is None else models), _names(systems), runs or _RUNS)
     for path in (report, plot):
         if path is not None:
             require_writable(path)
@@ -63,6 +81,37 @@ def bench(
     if plot is not None:
         plot.write_text(chart(rows), encoding="utf-8")
     for line in table(rows):
+        click.echo(line)
+
+
+def _bench_executors(
+    models: tuple[str, ...], rounds: int, report: Path | None, plot: Path | None
+) -> None:
+    from avow.api.bench.executors import check_names, draw, run_executors, table
+    from avow.api.figures import figure_of_matplotlib
+    from avow.api.local.folder import require_writable
+    from avow.api.local.steps import Steps
+
+    check_names(models)
+    for path in (report, plot):
+        if path is not None:
+            require_writable(path)
+    if plot is not None:
+        # Before minutes of measuring, not after.
+        figure_of_matplotlib(plot)
+    steps = Steps()
+    with (
+        TemporaryDirectory(prefix="avow-bench-") as home,
+        steps.step("bench", "Measuring executors; medians follow"),
+    ):
+        found = run_executors(models, Path(home), rounds, steps.progress)
+    if report is not None:
+        report.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    if plot is not None:
+        draw(found, plot)
+    machine = found["machine"]
+    click.echo(f"{machine['cores']} x {machine['cpu']}, one thread, one sample, {rounds} rounds")
+    for line in table(found["rows"]):
         click.echo(line)
 
 

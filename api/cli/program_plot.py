@@ -1,18 +1,16 @@
 """A picture of a program: its outputs against the float model's, and the error of every layer."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from avow.api.errors import ApiError
+from avow.api.figures import figure_of_matplotlib
 from avow.models.compiler.stored import both_outputs
 from avow.models.program.layers import Layer, layers
 from avow.models.programs import KeptProgram
 from avow.models.store import StoredModel
 
-FORMATS = (".png", ".svg", ".pdf")
 _ROWS = 256
 # More labels than this cannot be read.
 _LABELS = 40
@@ -39,17 +37,6 @@ def draw_program(stored: StoredModel, kept: KeptProgram, path: Path) -> None:
     _outputs(left, stored, kept)
     _errors(right, measured, kept.report["layers_measured_on"])
     figure.savefig(path)
-
-
-def figure_of_matplotlib(path: Path) -> Any:
-    """matplotlib's Figure, once the file's ending is one that it can draw."""
-    if path.suffix.lower() not in FORMATS:
-        raise ApiError(f"--plot: expected a file ending in {', '.join(FORMATS)}, got {path.name!r}")
-    try:
-        # Without pyplot there is no window system to look for.
-        return import_module("matplotlib.figure").Figure
-    except ImportError as error:
-        raise ApiError("drawing needs matplotlib: pip install 'avow[plot]'") from error
 
 
 def _outputs(axes: Any, stored: StoredModel, kept: KeptProgram) -> None:

@@ -69,16 +69,26 @@ def _measure(
         x = random.integers(spec.minimum, spec.maximum + 1, (batch, *spec.shape), np.int64)
         real = {"x": random.random((batch, *net.shape), np.float32)}
         floating, exact = partial(session.run, None, real), partial(fast.run, [x])
-        pairs = [(_time(floating), _time(exact)) for _ in range(rounds)]
-        yield Measurement(
-            net.name,
-            bits,
-            batch,
-            statistics.median(a for a, _ in pairs),
-            statistics.median(b for _, b in pairs),
-            _time(partial(reference.run, [x]), 1),
-            statistics.median(b / a for a, b in pairs),
-        )
+        slow = partial(reference.run, [x])
+        yield race((net.name, bits, batch), floating, exact, slow, rounds)
+
+
+def race(
+    what: tuple[str, int, int],
+    floating: Callable[[], object],
+    exact: Callable[[], object],
+    reference: Callable[[], object],
+    rounds: int,
+) -> Measurement:
+    """Measure three ways to answer the same batch; `what` is name, bits and batch size."""
+    pairs = [(_time(floating), _time(exact)) for _ in range(rounds)]
+    return Measurement(
+        *what,
+        statistics.median(a for a, _ in pairs),
+        statistics.median(b for _, b in pairs),
+        _time(reference, 1),
+        statistics.median(b / a for a, b in pairs),
+    )
 
 
 def _time(action: Callable[[], object], least: int = 5, budget: float = 0.02) -> float:
