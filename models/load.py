@@ -12,7 +12,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, numpy_helper
 from avow.models.errors import ModelError, one_line
 from avow.models.files import read_bounded
 from avow.models.limits import LIMITS
-from avow.models.operators import reason_against
+from avow.models.operators import intake_reason, listed, named, problems
 from avow.verifier.limits import LIMITS as FORMAT_LIMITS
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
@@ -67,8 +67,8 @@ def parse_model(data: bytes, what: str) -> Model:
     """Check untrusted ONNX bytes; `what` names them in errors.
 
     Establishes: a well-formed graph of the standard operator set, opset 13 or newer, every
-    operator in `SUPPORTED`, weights inside the file, float32 inputs and outputs of static
-    shape with at most 2^24 elements. Nodes that fail are named all at once.
+    operator one that some system compiles, weights inside the file, float32 inputs and outputs
+    of static shape with at most 2^24 elements. Nodes that fail are named all at once.
     """
     if not data or len(data) > LIMITS.model_bytes:
         raise ModelError(
@@ -76,7 +76,7 @@ def parse_model(data: bytes, what: str) -> Model:
         )
     proto = _decode(data, what)
     opset = _check_header(proto, what)
-    _refuse_nodes(_unsupported(proto), what)
+    _refuse_nodes(problems(proto, intake_reason), what)
     _check_weights(proto, what)
     _check_graph(proto, what)
     batch_fixed = _fix_batch(proto)
@@ -84,8 +84,8 @@ def parse_model(data: bytes, what: str) -> Model:
     if batch_fixed:
         del proto.graph.output[:]
         proto.graph.output.extend(inferred.graph.output)
-    shapes, problems = _node_shapes(inferred)
-    _refuse_nodes(problems, what)
+    shapes, found = _node_shapes(inferred)
+    _refuse_nodes(found, what)
     constants = {tensor.name for tensor in inferred.graph.initializer}
     inputs = [value for value in inferred.graph.input if value.name not in constants]
     return Model(
@@ -160,19 +160,9 @@ def _check_weights(proto: ModelProto, what: str) -> None:
             raise ModelError(f"{what}: weights {tensor.name[:80]!r} hold NaN or infinity")
 
 
-def _unsupported(proto: ModelProto) -> list[str]:
-    reasons = [(at, node, reason_against(node)) for at, node in enumerate(proto.graph.node)]
-    return [_named(at, node, why) for at, node, why in reasons if why is not None]
-
-
-def _named(at: int, node: onnx.NodeProto, why: str) -> str:
-    return f"{(node.name or f'node {at}')[:80]!r} ({node.op_type[:40]}: {why})"
-
-
-def _refuse_nodes(problems: list[str], what: str) -> None:
-    if problems:
-        noun = "node" if len(problems) == 1 else "nodes"
-        raise ModelError(f"{what}: {len(problems)} unsupported {noun}: {'; '.join(problems)}")
+def _refuse_nodes(found: list[str], what: str) -> None:
+    if found:
+        raise ModelError(f"{what}: {listed(found)}")
 
 
 def _fix_batch(proto: ModelProto) -> bool:
@@ -214,20 +204,20 @@ def _node_shapes(proto: ModelProto) -> tuple[tuple[Node, ...], list[str]]:
         value.name: value
         for value in (*proto.graph.value_info, *proto.graph.output, *proto.graph.input)
     }
-    nodes, problems = [], []
+    nodes, found = [], []
     for at, node in enumerate(proto.graph.node):
         # An empty name marks an optional output that is not used.
         shapes = [_shape(known.get(name)) for name in node.output if name]
         sizes = [_count(shape) for shape in shapes if shape is not None]
         if None in shapes or not shapes:
-            problems.append(_named(at, node, "the output shape is not static"))
+            found.append(named(at, node, "the output shape is not static"))
         elif max(sizes) > FORMAT_LIMITS.tensor_elements:
-            problems.append(
-                _named(at, node, f"{max(sizes)} elements, at most {FORMAT_LIMITS.tensor_elements}")
+            found.append(
+                named(at, node, f"{max(sizes)} elements, at most {FORMAT_LIMITS.tensor_elements}")
             )
         else:
             nodes.append(Node(node.name or f"node {at}", node.op_type, shapes[0] or ()))
-    return tuple(nodes), problems
+    return tuple(nodes), found
 
 
 def _shape(value: ValueInfoProto | None) -> tuple[int, ...] | None:

@@ -11,6 +11,7 @@ from onnx.numpy_helper import from_array
 
 from avow.circuits.errors import CircuitError
 from avow.circuits.ezkl.meanings import refuse_changed_meanings
+from avow.models.operators import ezkl_reason, listed, problems
 from avow.verifier.records import InputVisibility
 from avow.verifier.systems.ezkl.layout import BINDING_LIMBS, SALT_LIMBS
 from avow.verifier.tensor import TensorSpec
@@ -33,6 +34,9 @@ def graft(data: bytes, specs: Sequence[TensorSpec], visibility: InputVisibility)
     model = onnx.load_model_from_string(data)
     graph = model.graph
     _refuse_taken_names(graph)
+    unsupported = problems(model, ezkl_reason)
+    if unsupported:
+        raise CircuitError(listed(unsupported))
     refuse_changed_meanings(model)
     constants = {tensor.name for tensor in graph.initializer}
     names = [value.name for value in graph.input if value.name not in constants]

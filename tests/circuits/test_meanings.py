@@ -106,3 +106,19 @@ def test_what_would_change_is_refused(changed: ModelProto, why: str) -> None:
 )
 def test_what_keeps_its_meaning_passes(kept: ModelProto) -> None:
     refuse_changed_meanings(kept)
+
+
+def test_every_node_that_ezkl_cannot_compile_is_named() -> None:
+    two = model(
+        make_node("Tile", ["x", "repeats"], ["wide"], "copies"),
+        make_node("MaxPool", ["wide"], ["y"], "pool", kernel_shape=[2, 2]),
+        repeats=np.array([1, 1, 2, 2]),
+    )
+    spec = TensorSpec("x", ElementType.INT16, SQUARE, 4, -64, 64)
+    with pytest.raises(CircuitError) as caught:
+        graft(two.SerializeToString(), (spec,), InputVisibility.PUBLIC)
+    assert str(caught.value) == (
+        "2 unsupported nodes: "
+        "'copies' (Tile: not among the operators that ezkl/v1 compiles); "
+        "'pool' (MaxPool: ezkl/v1 needs the attribute strides, even for strides of 1)"
+    )
