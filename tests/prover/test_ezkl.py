@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from avow.circuits.artifact import PK
+from avow.models.compiler.compile import compile_model as compile_program
+from avow.models.compiler.options import Options as ProgramOptions
+from avow.models.programs import keep_program
 from avow.prover.attempt import Outcome, attempt
 from avow.prover.bench import Bench, open_bench
 from avow.prover.catalogue import Compiled
@@ -28,7 +31,7 @@ from avow.verifier.records import InputVisibility
 from avow.verifier.tensor import Tensor
 from avow.verifier.verdict import Assurance, Hides
 from avow.verifier.verify import verify
-from tests.circuits.tiny import HIDDEN, PUBLIC, compiled, onnx_bytes, rows
+from tests.circuits.tiny import HIDDEN, PUBLIC, compiled, onnx_bytes, rows, source
 
 UNSAFE = Policy(unsafe_allow_unsafe_srs=True)
 
@@ -41,6 +44,11 @@ class Place:
     queue: Queue
     bench: Bench
     artifact: Path
+
+    def record_program(self) -> str:
+        """The program digest that the artifact's statements name."""
+        found = self.bench.catalogue.find("tiny", "ezkl/v1", None)
+        return "0x" + found.record.program.hex()
 
     def work(self, job_id: str) -> tuple[Outcome, Outcome]:
         """Both tasks, as a worker would."""
@@ -101,6 +109,30 @@ def test_a_real_answer_is_proven(place: Place) -> None:
         assert bundle.statement.input.scheme is Scheme.EZKL_POSEIDON
     with pytest.raises(VerificationError, match="SRS is unsafe"):
         verify(data, Policy())
+
+
+def test_the_exact_program_stands_beside_the_answer(place: Place) -> None:
+    """Three figures of one job: what the circuit, the exact program and the float model say."""
+    made = compile_program(onnx_bytes(), rows(16, 1), ProgramOptions(16, source().record.inputs))
+    model = source().record.digest()
+    kept = keep_program(place.config.home, model, made.program, made.blobs, made.report)
+    job = place.queue.submit(ask())
+    assert attempt(place.bench, job.id, 0, Task.INFER, infer) is Outcome.DONE
+    answered = place.queue.status(job.id)
+    assert answered.answer is not None and answered.program is not None
+    assert answered.preview is not None
+    assert answered.program["program_digest"] == "0x" + kept.digest.hex()
+    figures = zip(
+        answered.answer.reals(),
+        answered.program["outputs"],
+        answered.preview["outputs"],
+        strict=True,
+    )
+    for circuit, program, loose in figures:
+        assert program["reals"] == pytest.approx(loose, abs=0.001)
+        assert list(circuit) == pytest.approx(loose, abs=0.1)
+    # The statement is about the circuit: its program digest is another.
+    assert answered.program["program_digest"] != place.record_program()
 
 
 def test_an_unsafe_srs_needs_a_word(place: Place) -> None:
