@@ -1,6 +1,8 @@
 """`avow model compile` and what `avow model show` tells of programs."""
 
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from avow.api.cli.main import main
 from avow.models.program.files import ProgramStore
 from avow.prover.config import from_environment
 from avow.verifier.program.program import parse_program
+from tests.conftest import ROOT
 from tests.models.operator_graphs import graph
 from tests.models.samples import ZOO_NAMES, linear, npz, write
 
@@ -147,6 +150,20 @@ def test_plot(terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     said = terminal.refused("show", "digits-cnn", "--plot", str(tmp_path / "b.png"))
     assert said == "drawing needs matplotlib: pip install 'avow[plot]'"
+
+
+def test_the_guide_can_be_followed(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "how-to" / "compile-to-the-integer-program.md").read_text()
+    lines = "".join(re.findall(r"(?ms)^```sh\n(.*?)^```$", page)).splitlines()
+    assert len(lines) == 3
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        words = shlex.split(line)
+        assert words[:2] == ["avow", "model"]
+        terminal.good(*words[2:])
+    assert (tmp_path / "lenet5.png").read_bytes().startswith(PNG)
 
 
 def test_refusals(terminal: Terminal, tmp_path: Path) -> None:
