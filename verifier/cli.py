@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None, program: str = "avow-verify") -
     try:
         verdict = verify(data, policy, options.at)
     except VerificationError as error:
+        if error.step == "setup":
+            print(f"{program}: error: undecided: {error.message}", file=sys.stderr)
+            return USAGE
         said, status = _rejection(error, options.json), REJECTED
     else:
         said = json.dumps(verdict.to_json(), indent=2) if options.json else describe(verdict)

@@ -4,7 +4,8 @@
 class VerificationError(Exception):
     """A bundle, record, policy or proof that is refused.
 
-    `step` names the verification step that refused it (`"parse"`, `"proof"`, ...);
+    `step` names the verification step that refused it (`"parse"`, `"proof"`, ...). The step
+    `"setup"` is different: this machine lacks something, and nothing was decided.
     the message says what was expected and what came.
     """
 

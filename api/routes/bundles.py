@@ -81,6 +81,10 @@ def _verdict(body: VerifyBody) -> Any:
     try:
         return verify(data, policy, body.at).to_json()
     except VerificationError as error:
+        if error.step == "setup":
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE, f"nothing was decided: {error.message}"
+            ) from error
         return {"accepted": False, "step": error.step, "reason": error.message}
 
 

@@ -84,6 +84,9 @@ class Validator(Node):
         except ClaimRefused as error:
             return self._refuse(delivery, str(error))
         except VerificationError as error:
+            if error.step == "setup":
+                # Nothing was decided: somebody must mend this machine, and the order waits.
+                raise
             # A verifier out of memory or time refuses as well; a bad proof is refused every time.
             tried = self._tried.get(delivery, 0) + 1
             self._tried[delivery] = tried

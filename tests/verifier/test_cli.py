@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from avow.verifier import cli
+from avow.verifier.errors import VerificationError
 from avow.verifier.verdict import Assurance
 from tests.verifier import examples
 from tests.verifier.examples import Doubling
@@ -61,6 +62,19 @@ def test_a_verdict_that_cannot_be_written_is_not_a_rejection(bundle: Path) -> No
     assert done.stderr == (
         "python -m avow.verifier: error: the verdict cannot be written: No space left on device\n"
     )
+
+
+def test_undecided_is_not_rejected(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unable(self: Doubling, evidence: object) -> None:
+        raise VerificationError("setup", "the checking package is missing")
+
+    monkeypatch.setattr(Doubling, "verify", unable)
+    assert cli.main([str(bundle)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == ("avow-verify: error: undecided: the checking package is missing\n")
 
 
 def test_policy(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -380,13 +380,15 @@ def test_without_the_ezkl_package_the_refusal_says_so(monkeypatch: pytest.Monkey
     def answer(command: list[str], **_: object) -> object:
         class Done:
             returncode = 0
-            stdout = f"{command[4]} checking ezkl/v1 needs the ezkl package".encode()
+            stdout = f"{command[4]} unable: checking ezkl/v1 needs the ezkl package".encode()
 
         return Done()
 
     monkeypatch.setattr(process.subprocess, "run", answer)
-    with pytest.raises(VerificationError, match="needs the ezkl package"):
+    with pytest.raises(VerificationError, match="needs the ezkl package") as caught:
         EzklSystem().verify(evidence(case()))
+    # Not a word against the proof: nothing was decided.
+    assert caught.value.step == "setup"
 
 
 def test_consent_needs_the_word_of_our_own_child(monkeypatch: pytest.MonkeyPatch) -> None:

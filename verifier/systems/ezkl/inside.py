@@ -17,23 +17,23 @@ _PR_SET_PDEATHSIG = 1
 
 
 def decide() -> str:
-    """`accepted`, or why not."""
+    """`accepted`, `refused: ...`, or `unable: ...` where nothing could be decided."""
     try:
         found = metadata.version("ezkl")
         import ezkl
     except ModuleNotFoundError:
-        return "checking ezkl/v1 needs the ezkl package: pip install 'avow-verifier[ezkl]'"
+        return "unable: checking ezkl/v1 needs the ezkl package: pip install 'avow-verifier[ezkl]'"
     except ImportError as error:
-        return f"ezkl cannot be loaded: {' '.join(str(error).split())[:200]}"
+        return f"unable: ezkl cannot be loaded: {' '.join(str(error).split())[:200]}"
     if found != EZKL_VERSION:
-        return f"ezkl {EZKL_VERSION} is needed to check this, {found} is installed"
+        return f"unable: ezkl {EZKL_VERSION} is needed to check this, {found} is installed"
     try:
         # It raises instead of returning False; panics are no subclass of Exception.
         accepted = ezkl.verify("proof.json", "settings.json", "vk.key", "srs", False)
     except BaseException as error:
         reason = " ".join(str(error).split())[:200]
-        return f"ezkl refuses the proof: {reason or type(error).__name__}"
-    return "accepted" if accepted is True else "ezkl refuses the proof"
+        return f"refused: ezkl refuses the proof: {reason or type(error).__name__}"
+    return "accepted" if accepted is True else "refused: ezkl refuses the proof"
 
 
 def main() -> None:

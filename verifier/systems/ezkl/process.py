@@ -51,7 +51,7 @@ def check_proof(
             _ask(folder, seconds, memory)
     except OSError as error:
         raise VerificationError(
-            "proof", f"this machine could not run the check: {error.strerror or error}"
+            "setup", f"this machine could not run the check: {error.strerror or error}"
         ) from error
 
 
@@ -83,8 +83,9 @@ def _ask(folder: Path, seconds: float, memory: int) -> None:
     last = answer[-1] if answer else ""
     if done.returncode == 0 and last == f"{word} accepted":
         return
-    if last.startswith(f"{word} "):
-        raise VerificationError("proof", last.removeprefix(f"{word} ")[:300])
+    for said, step in (("refused", "proof"), ("unable", "setup")):
+        if last.startswith(f"{word} {said}: "):
+            raise VerificationError(step, last.removeprefix(f"{word} {said}: ")[:300])
     raise VerificationError(
         "proof", f"ezkl broke off while checking (status {done.returncode}); the proof is refused"
     )
