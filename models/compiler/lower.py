@@ -31,10 +31,13 @@ def lower(graph: Graph, b: Builder, inputs: dict[str, Value]) -> Lowered:
     known: dict[str, Operand] = {**graph.constants, **inputs}
     values = dict(inputs)
     problems = []
+    unseen = 0
     for node in graph.nodes:
         reason = reason_against(node)
         lost = [name for name in node.inputs if name and name not in known]
-        if reason is None and not lost:
+        if reason is None and lost:
+            unseen += 1
+        elif reason is None:
             b.node = node.name
             try:
                 results = lower_node(node, b, known, graph.opset)
@@ -51,7 +54,9 @@ def lower(graph: Graph, b: Builder, inputs: dict[str, Value]) -> Lowered:
             problems.append(f"{node.name[:80]!r} ({node.operator[:40]}: {reason})")
     if problems:
         noun = "node" if len(problems) == 1 else "nodes"
-        raise ModelError(f"{len(problems)} unsupported {noun}: {'; '.join(problems)}")
+        # Whether attributes fit can only be seen with operands, and theirs are missing.
+        rest = f" ({unseen} behind them not looked at)" if unseen else ""
+        raise ModelError(f"{len(problems)} unsupported {noun}: {'; '.join(problems)}{rest}")
     outputs = []
     for name in graph.outputs:
         b.node = name

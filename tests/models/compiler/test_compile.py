@@ -97,6 +97,7 @@ def test_every_unsupported_node_is_named_at_once() -> None:
         assert name in message
     assert "make b" not in message
     assert "make y" not in message
+    assert message.endswith(" (1 behind them not looked at)")
 
 
 def test_relu_melts_into_the_rescale() -> None:
