@@ -20,7 +20,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program,
         description="Check a bundle offline: that this model, on this input, gave this output.",
-        epilog="exit status: 0 accepted, 1 rejected, 2 usage, 3 accepted but not final yet",
+        epilog="exit status: 0 accepted, 1 rejected, 2 usage or undecided, 3 not final yet",
     )
     parser.add_argument("bundle", type=Path, help="bundle file (.avow.json)")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="policy file (JSON)")
