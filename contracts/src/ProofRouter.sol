@@ -15,7 +15,9 @@ import {Statement} from "./types/Statement.sol";
 /// is paid and nobody is slashed for not settling.
 contract ProofRouter is IProofRouter, Ownable2Step {
     uint256 public constant MINIMUM_GAS_CAP = 50_000;
-    uint256 public constant MAXIMUM_GAS_CAP = 15_000_000;
+    /// @dev With the largest callback, a long seal and EIP-150's shares still below the 16,777,216 gas of one
+    /// transaction (EIP-7825): what no transaction can settle would cost an honest provider its bond.
+    uint256 public constant MAXIMUM_GAS_CAP = 10_000_000;
 
     /// @dev What this contract needs besides the adapter's gas: account access and its own answer.
     uint256 private constant GAS_RESERVE = 20_000;

@@ -98,12 +98,12 @@ contract ProofRouterTest is MarketWorld {
         RouterEntryConfig memory bad = entryConfig("new/v1");
         bad.gasCap = 49_999;
         _refused(
-            bad, abi.encodeWithSelector(IProofRouter.GasCapOutOfBounds.selector, 49_999, 50_000, 15_000_000)
+            bad, abi.encodeWithSelector(IProofRouter.GasCapOutOfBounds.selector, 49_999, 50_000, 10_000_000)
         );
-        bad.gasCap = 15_000_001;
+        bad.gasCap = 10_000_001;
         _refused(
             bad,
-            abi.encodeWithSelector(IProofRouter.GasCapOutOfBounds.selector, 15_000_001, 50_000, 15_000_000)
+            abi.encodeWithSelector(IProofRouter.GasCapOutOfBounds.selector, 10_000_001, 50_000, 10_000_000)
         );
         bad = entryConfig("new/v1");
         bad.codehash = keccak256("other code");

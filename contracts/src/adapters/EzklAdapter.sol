@@ -7,7 +7,7 @@ import {BoundedCall} from "../types/BoundedCall.sol";
 import {CommitmentScheme} from "../types/Commitment.sol";
 import {FieldElement} from "../types/FieldElement.sol";
 import {Statement} from "../types/Statement.sol";
-import {TensorLib, TensorSchema} from "../types/Tensor.sol";
+import {ElementType, TensorLib, TensorSchema} from "../types/Tensor.sol";
 import {EzklLayout, EzklSegment, EzklSegmentKind} from "./EzklLayout.sol";
 import {EzklSeal} from "./EzklSeal.sol";
 
@@ -103,6 +103,7 @@ contract EzklAdapter is IProofAdapter {
         if (output != statement.output.value) revert OutputDiffers(statement.output.value, output);
     }
 
+    /// @dev The instances of one kind, in their order. The layout was found to have `count` of them.
     function _gather(
         EzklSegment[] memory segments,
         EzklSegmentKind kind,
@@ -110,16 +111,17 @@ contract EzklAdapter is IProofAdapter {
         uint256[] calldata instances
     ) private pure returns (uint256[] memory found) {
         found = new uint256[](count);
-        uint256 written;
-        uint256 position;
+        uint256 written = 32;
+        uint256 read;
         for (uint256 i; i < segments.length; ++i) {
-            uint256 length = segments[i].count;
+            uint256 size = 32 * uint256(segments[i].count);
             if (segments[i].kind == kind) {
-                for (uint256 j; j < length; ++j) {
-                    found[written++] = instances[position + j];
+                assembly ("memory-safe") {
+                    calldatacopy(add(found, written), add(instances.offset, read), size)
                 }
+                written += size;
             }
-            position += length;
+            read += size;
         }
     }
 
@@ -145,20 +147,27 @@ contract EzklAdapter is IProofAdapter {
         }
     }
 
-    /// @dev Commitment of the tensors that the field elements stand for.
+    /// @dev Commitment of the tensors that the field elements stand for. Each integer is written as a whole
+    /// word whose top bytes it fills; the next one overwrites what follows them.
     function _digest(TensorSchema[] memory schemas, uint256[] memory values) private pure returns (bytes32) {
-        bytes memory data = new bytes(TensorLib.byteLength(schemas));
+        uint256 length = TensorLib.byteLength(schemas);
+        bytes memory data = new bytes(length + 32);
         uint256 next;
-        uint256 offset;
+        uint256 offset = 32;
         for (uint256 i; i < schemas.length; ++i) {
-            uint256 width = TensorLib.width(schemas[i].elementType);
+            ElementType elementType = schemas[i].elementType;
+            uint256 width = TensorLib.width(elementType);
             uint256 end = next + TensorLib.elements(schemas[i]);
             for (; next < end; ++next) {
-                int256 integer = FieldElement.toSigned(values[next], next, schemas[i].elementType, width);
-                for (uint256 k; k < width; ++k) {
-                    data[offset++] = bytes1(uint8(uint256(integer) >> (8 * (width - 1 - k))));
+                int256 integer = FieldElement.toSigned(values[next], next, elementType, width);
+                assembly ("memory-safe") {
+                    mstore(add(data, offset), shl(sub(256, mul(8, width)), integer))
                 }
+                offset += width;
             }
+        }
+        assembly ("memory-safe") {
+            mstore(data, length)
         }
         return TensorLib.digest(schemas, data);
     }

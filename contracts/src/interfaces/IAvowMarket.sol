@@ -53,7 +53,8 @@ interface IAvowMarket {
     event BondSlashed(
         bytes32 indexed orderId, uint8 leg, address indexed provider, uint256 toRequester, uint256 toTreasury
     );
-    /// @notice The assigned validator let the grace period pass.
+    /// @notice A valid proof was settled after the grace period of the assigned validator. Its provider may
+    /// have kept the bundle from it, so this alone shows no fault.
     event DutyMissed(bytes32 indexed orderId, uint8 leg, address indexed validator);
     event CallbackSucceeded(bytes32 indexed orderId, uint8 leg, address indexed target);
     /// @notice The callback failed; `reason` is at most 132 bytes of what it returned.

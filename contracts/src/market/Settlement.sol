@@ -68,7 +68,8 @@ abstract contract Settlement is CallbackDesk, EIP712 {
     /// @inheritdoc IAvowMarket
     /// @dev Who is at fault: a locked leg past its deadline was not answered, so the provider is. A delivered
     /// leg past its settlement window had at least one grace period in which its provider could settle it
-    /// alone, so the provider is, unless verification was stopped or withdrawn meanwhile.
+    /// alone, so the provider is, unless verification was stopped or withdrawn meanwhile. The validator is not
+    /// blamed: nobody has shown a proof that it could have settled.
     function expire(bytes32 orderId, uint8 index) external nonReentrant {
         Order storage order = _existingOrder(orderId);
         Leg storage leg = _existingLeg(orderId, index);
@@ -91,9 +92,6 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         _credit(order.requester, refund);
         emit LegExpired(orderId, index, leg.state, refund);
         if (state == LegState.Open) return;
-        if (state == LegState.Delivered && order.validator != address(0)) {
-            emit DutyMissed(orderId, index, order.validator);
-        }
         if (slashed) _slashBond(orderId, index, order);
         else _returnBond(orderId, index, order);
     }

@@ -49,8 +49,6 @@ contract ExpiryTest is MarketWorld {
         vm.expectRevert(_notYet(id, START + 1 hours));
         market.expire(id, 0);
         vm.warp(START + 1 hours + 1);
-        vm.expectEmit(true, true, true, true);
-        emit IAvowMarket.DutyMissed(id, 0, VALIDATOR);
         market.expire(id, 0);
         assertState(id, 0, LegState.Slashed);
         assertEq(market.creditOf(REQUESTER), PRICE + TO_REQUESTER, "requester");
