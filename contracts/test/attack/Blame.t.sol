@@ -28,6 +28,18 @@ contract BlameTest is MarketWorld {
         _expireWithoutBlame(id, LegState.Refunded);
     }
 
+    /// @dev Without a validator nobody has the duty, and its share goes to the treasury, not to nowhere.
+    function test_withoutAValidatorTheTreasuryTakesTheShare() public {
+        vm.prank(VALIDATOR);
+        validators.exit();
+        bytes32 id = openAndDeliver(terms());
+        settle(id, 0);
+        assertEq(market.creditOf(address(0)), 0, "nobody");
+        assertEq(
+            market.creditOf(TREASURY), uint256(PRICE) * 300 / 10_000 + uint256(PRICE) * 700 / 10_000, "both"
+        );
+    }
+
     /// @dev A part of the price that rounds to nothing still ends, and the other part stays whole.
     function test_aLegWorthNothingEndsLikeAnyOther() public {
         OrderRequest memory order = twoLegTerms();
