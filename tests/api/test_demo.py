@@ -60,7 +60,6 @@ def test_the_whole_line(demo: Demo, tmp_path: Path) -> None:
     assert {item["step"] for item in found["tampered"]} >= {"proof", "tensors", "parse"}
     assert set(found["steps"]) == STEPS
     assert all(seconds >= 0 for seconds in found["steps"].values())
-    assert found["seconds"] < 240
     assert set(found["gas"]) == GAS
     assert all(gas > 21_000 for gas in found["gas"].values())
     assert "--allow-unsafe-srs" in run.text() and "UNSAFE" in run.text()

@@ -235,6 +235,8 @@ class Town:
         **changes: Any,
     ) -> OrderTerms:
         """Terms of an order for the mock model."""
+        # The last block may be old, and the next one's time is that of the clock.
+        self.mine()
         now = self.chain.head().timestamp
         x = Tensor(ElementType.INT16, (4,), tuple(values))
         terms = OrderTerms(
