@@ -21,6 +21,13 @@ contract BurningAdapter is IProofAdapter {
     }
 }
 
+/// @notice Accepts when it was given the whole of three million gas.
+contract MeasuringAdapter is IProofAdapter {
+    function verify(bytes32, Statement calldata, bytes32, bytes calldata) external view returns (bool) {
+        return gasleft() > 2_990_000;
+    }
+}
+
 /// @notice A provider that did its work must be able to settle: a leg that no transaction can settle would
 /// cost it its bond.
 contract SettlementGasTest is MarketWorld {
@@ -112,6 +119,27 @@ contract SettlementGasTest is MarketWorld {
             vm.revertToState(before);
         }
         assertTrue(settled > 5 && reverted > 5, "both outcomes were met");
+    }
+
+    /// @dev EIP-150 would give less than the cap to an adapter that is called with little more than it left.
+    function test_anAdapterIsGivenItsWholeGasOrIsNotCalled() public {
+        address measuring = address(new MeasuringAdapter());
+        vm.prank(GOVERNOR);
+        router.addEntry(RouterEntryConfig("measure/v1", measuring, measuring.codehash, 0, 3_000_000));
+        Statement memory statement;
+        statement.system = "measure/v1";
+        bytes memory data = abi.encodeCall(
+            router.verify, (0, statement, 0, abi.encodePacked(bytes4(keccak256("measure/v1"))))
+        );
+        uint256 called;
+        for (uint256 available = 3_000_000; available < 3_120_000; available += 1_000) {
+            (bool success, bytes memory answer) = address(router).staticcall{gas: available}(data);
+            if (!success) continue;
+            ++called;
+            (bool accepted,) = abi.decode(answer, (bool, bytes));
+            assertTrue(accepted, "the whole gas");
+        }
+        assertTrue(called > 5 && called < 115, "both outcomes were met");
     }
 
     function _registerWide(uint32 inputs, uint32 outputs)
