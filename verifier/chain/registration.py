@@ -32,6 +32,8 @@ from avow.verifier.systems.ezkl.layout import Kind, Layout, instance_layout
 from avow.verifier.systems.ezkl.material import parse_details
 from avow.verifier.tensor import TensorSpec
 
+# EzklSeal.MAXIMUM_INSTANCES of the contracts.
+MAXIMUM_INSTANCES = 4_096
 _VERIFIER_FILE_BYTES = 16 * 2**20
 # The contracts' EzklSegmentKind: 1 binding, 2 input, 3 output, 4 constant, 5 derived.
 _SEGMENT_KINDS = {
@@ -123,6 +125,9 @@ class Registry:
                 f"model {model.name}: its record names the owner {to_hex(model.owner)}, "
                 f"the key is that of {signer.shown}"
             )
+        never = never_settles(record, model)
+        if never is not None:
+            raise ArtifactRefused(f"model {model.name}: {never}")
         digest, selector = model.digest(), selector_of(record.system)
         key = self.model_key(signer.address, digest)
         if self.model_digest(key) is None:
@@ -155,6 +160,9 @@ class Registry:
         system = self._find("systemOf", "SystemUnknown", model_key, selector)
         if found is None or system is None:
             return "the model or its system is not registered"
+        never = never_settles(record, model)
+        if never is not None:
+            return never
         wanted = _system(record, model, unchecksum(system.verifier), str(system.uri))
         pairs = {
             "model digest": (bytes(found.digest), model.digest()),
@@ -259,6 +267,17 @@ def _creation_code(path: Path) -> bytes:
     return code
 
 
+def never_settles(record: SystemRecord, model: ModelRecord) -> str | None:
+    """Why no proof of this system could ever be settled, so that a bond would be lost; or None."""
+    count = sum(segment.count for segment in _layout(record, model))
+    if count <= MAXIMUM_INSTANCES:
+        return None
+    return (
+        f"its proofs publish {count} values, the market's adapter reads at most "
+        f"{MAXIMUM_INSTANCES} (compile with --input private)"
+    )
+
+
 def _schemas(specs: tuple[TensorSpec, ...]) -> list[tuple[int, list[int]]]:
     return [(spec.element_type.code, list(spec.shape)) for spec in specs]
 
@@ -288,16 +307,19 @@ def _system(record: SystemRecord, model: ModelRecord, verifier: bytes, uri: str)
     )
 
 
-def _ezkl_layout(record: SystemRecord, model: ModelRecord) -> bytes:
-    """What each public instance is, in the form that the contracts' adapter reads."""
-    layout: Layout = instance_layout(
+def _layout(record: SystemRecord, model: ModelRecord) -> Layout:
+    return instance_layout(
         record.input_visibility,
         record.weight_visibility,
         sum(prod(spec.shape) for spec in model.inputs),
         sum(prod(spec.shape) for spec in record.outputs),
     )
+
+
+def _ezkl_layout(record: SystemRecord, model: ModelRecord) -> bytes:
+    """What each public instance is, in the form that the contracts' adapter reads."""
     segments = []
-    for segment in layout:
+    for segment in _layout(record, model):
         values: list[int] = []
         if segment.kind is Kind.WEIGHTS_HASH:
             values = [int.from_bytes(parse_details(record).weights_hash, "big")]
