@@ -22,8 +22,8 @@ def fits(weight: Integers, x: Interval) -> bool:
     if weight.size < LEAST_WEIGHTS or weight.shape[1] * 255 * 255 >= 2**31:
         return False
     span = x.high - x.low
-    low, high = int(weight.min()), int(weight.max())
-    if span >= 2**16 or low < -(2**15) or high >= 2**15:
+    spread = weight.max(axis=1) - weight.min(axis=1)
+    if span >= 2**16 or np.abs(weight).max() > 2**15 or spread.max() >= 2**16:
         return False
     largest = int(np.abs(weight).sum(axis=1).max())
     return 2 * largest * max(span, x.magnitude) < Carrier.FLOAT64.limit // 2
@@ -36,17 +36,15 @@ def emit_product(graph: Graph, name: str, weight: Integers, x: Interval, bits: i
         name = graph.node("Sub", name, graph.constant(np.array(x.low, carrier.value)))
     parts = [graph.node("Cast", part, to=2) for part in _split(graph, name, x.high - x.low)]
     left = graph.node("Concat", *parts, axis=0) if len(parts) > 1 else parts[0]
-    # A signed leading digit is stored 128 higher; the kernel is told so.
-    one = int(weight.min()) >= -128 and int(weight.max()) <= 127
-    digits = [weight + 128] if one else [(weight >> 8) + 128, weight & 255]
+    # Weights are stored as much higher as makes them unsigned; the kernel is told so.
+    digits, zeros = _unsigned(weight)
     right = np.concatenate(digits).T.astype(np.uint8)
-    zeros = np.repeat(np.array([128, 0], np.uint8)[: len(digits)], weight.shape[0])
     product = graph.node(
         "MatMulInteger",
         left,
         graph.constant(np.ascontiguousarray(right)),
         graph.constant(np.array(0, np.uint8)),
-        graph.constant(zeros),
+        graph.constant(np.concatenate(zeros).astype(np.uint8)),
     )
     product = graph.node("Cast", product, to=Carrier.FLOAT64.onnx_type)
     if len(parts) == len(digits) == 1:
@@ -58,6 +56,19 @@ def emit_product(graph: Graph, name: str, weight: Integers, x: Interval, bits: i
     powers = powers.reshape(len(parts), 1, len(digits), 1) * 2.0**-bits
     product = graph.node("Mul", product, graph.constant(powers))
     return graph.node("ReduceSum", product, graph.integers([0, 2]), keepdims=0)
+
+
+def _unsigned(weight: Integers) -> tuple[list[Integers], list[Integers]]:
+    """The digits of the weights, the leading one first, and what stands for 0 in each.
+
+    One zero for all outputs where that does, else one of each output's own.
+    """
+    low, high = int(weight.min()), int(weight.max())
+    if low >= -128 and high <= 127:
+        return [weight + 128], [np.full(weight.shape[0], 128)]
+    zero = np.full(weight.shape[0], 2**15) if high < 2**15 else -weight.min(axis=1)
+    moved = weight + zero[:, np.newaxis]
+    return [moved >> 8, moved & 255], [zero >> 8, zero & 255]
 
 
 def _split(graph: Graph, name: str, span: int) -> Iterator[str]:

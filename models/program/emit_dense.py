@@ -9,12 +9,15 @@ from avow.models.program.carriers import Carrier, carrier_for
 from avow.models.program.digits import emit_product, fits
 from avow.models.program.emission import Emission, held_shape
 from avow.models.program.linear import Linear
-from avow.verifier.program.operations import Contract, Dense
+from avow.verifier.program.operations import Affine, Contract, Dense
 
 # More float32 products than this cost more than one in float64.
 MAX_PIECES = 3
 # From so many rows in a sample, turning them costs more than copying the weights.
 MANY_ROWS = 8
+
+# Up to so many weights a product in float64 costs less than converting to float32 and back.
+FEW_WEIGHTS = 2**10
 
 
 def emit_dense(state: Emission, operation: Dense, number: int) -> None:
@@ -22,14 +25,29 @@ def emit_dense(state: Emission, operation: Dense, number: int) -> None:
     linear = Linear(state, operation, number)
     source = operation.of[0]
     carrier, interval = linear.carrier, state.interval(source)
+    if linear.weight.size <= FEW_WEIGHTS:
+        carrier = state.settle(carrier, source)
     digits = not state.portable and carrier is Carrier.FLOAT64 and fits(linear.weight, interval)
     cuts = [] if digits else _cuts(linear)
     name = state.read(source, Carrier.FLOAT32 if cuts or digits else carrier)
+    many = math.prod(state.shapes[number][:-1]) >= MANY_ROWS
+    plain = carrier is Carrier.FLOAT64 and many and not cuts and not digits
+    if (carrier is Carrier.FLOAT32 or plain) and len(held_shape(state.shapes[source])) != 1:
+        # Rows stay in their shape: a sum more, two reshapes less.
+        factor = _factor_of_reader(state, linear)
+        if factor:
+            weights = linear.weights(linear.weight.T * factor, carrier)
+            state.partial[number] = (factor, linear.bias)
+            linear.write(state.graph.node("MatMul", name, weights), carrier)
+            return
+        name = state.graph.node("MatMul", name, linear.weights(linear.weight.T, carrier))
+        if linear.rounded_bias.any():
+            name = state.graph.node("Add", name, linear.biases(carrier))
+        linear.write(linear.rounded(name, carrier), carrier)
+        return
     if len(held_shape(state.shapes[source])) != 1:
         inner = state.graph.integers([-1, linear.weight.shape[1]])
         name = state.graph.node("Reshape", name, inner)
-    many = math.prod(state.shapes[number][:-1]) >= MANY_ROWS
-    plain = carrier is Carrier.FLOAT64 and many and not cuts and not digits
     if carrier is Carrier.FLOAT32 or plain:
         weights, bias = linear.weights(linear.weight.T, carrier), linear.biases(carrier)
         name = linear.rounded(state.graph.node("Gemm", name, weights, bias), carrier)
@@ -41,18 +59,33 @@ def emit_dense(state: Emission, operation: Dense, number: int) -> None:
         name = linear.rounded(_in_pieces(linear, name, cuts), carrier)
     else:
         # Weights first: the runtime copies the right factor of a float64 product at every call.
-        turned = state.graph.node("Transpose", name, perm=[1, 0])
         weights = linear.weights(linear.weight, carrier)
         bias = linear.biases(carrier, column=True)
         if carrier.is_float:
-            sums = state.graph.node("Gemm", weights, turned, bias)
+            sums = state.graph.node("Gemm", weights, name, bias, transB=1)
         else:
+            turned = state.graph.node("Transpose", name, perm=[1, 0])
             sums = state.graph.node("Add", state.graph.node("MatMul", weights, turned), bias)
         name = state.graph.node("Transpose", linear.rounded(sums, carrier), perm=[1, 0])
     held = held_shape(state.shapes[number])
     if len(held) != 1:
         name = state.graph.node("Reshape", name, state.graph.integers([-1, *held]))
     linear.write(name, carrier)
+
+
+def _factor_of_reader(state: Emission, linear: Linear) -> int:
+    """What the sum that alone reads the result multiplies it by, if a power of two; else 0.
+
+    The weights can hold it, since only exponents change, and the sum can add the biases.
+    """
+    reader = state.sole_reader(linear.number)
+    operation = state.operation(reader) if reader is not None else None
+    if reader in state.inner or linear.rescale or not isinstance(operation, Affine):
+        return 0
+    factor = operation.coefficients[operation.of.index(linear.number)]
+    top = max(abs(int(linear.weight.min())), abs(int(linear.weight.max())))
+    power = factor > 0 and factor & (factor - 1) == 0 and top * factor < 2**62
+    return factor if power and linear.carrier.is_float else 0
 
 
 def _cuts(linear: Linear) -> list[int]:

@@ -4,6 +4,7 @@ import itertools
 
 from avow.models.program.carriers import Carrier
 from avow.models.program.emission import Emission
+from avow.models.program.emit_elementwise import clamp_and_floor
 from avow.models.program.pools import Pool
 from avow.verifier.program.operations import Shape
 
@@ -17,9 +18,9 @@ def emit_pool(state: Emission, pool: Pool, number: int) -> None:
         name = graph.node("Reshape", name, graph.integers([-1, *shape[1:]]))
     axes = _whole_axes(pool, shape[2:])
     if axes:
-        name = graph.node("ReduceMax", name, axes=axes, keepdims=1)
+        name = _rounded(state, pool, number, graph.node("ReduceMax", name, axes=axes, keepdims=1))
     else:
-        name = (_kernel if carrier is Carrier.FLOAT32 else _slices)(state, pool, name)
+        name = (_kernel if carrier is Carrier.FLOAT32 else _slices)(state, pool, number, name)
     if shape[0] != 1:
         name = graph.node("Reshape", name, graph.integers([-1, *state.shapes[number]]))
     state.write(number, name, carrier)
@@ -37,7 +38,15 @@ def _whole_axes(pool: Pool, space: Shape) -> list[int]:
     return axes
 
 
-def _kernel(state: Emission, pool: Pool, name: str) -> str:
+def _rounded(state: Emission, pool: Pool, number: int, name: str) -> str:
+    """The clamp and floor that were left to the pool."""
+    rescale = state.unrounded.get(pool.of)
+    if rescale is None:
+        return name
+    return clamp_and_floor(state, name, rescale, state.carrier(pool.of), number)
+
+
+def _kernel(state: Emission, pool: Pool, number: int, name: str) -> str:
     graph, space = state.graph, state.shapes[pool.of][2:]
     reaches = [(taps - 1) * gap + 1 for taps, gap in zip(pool.kernel, pool.dilations, strict=True)]
     counts = tuple(
@@ -55,16 +64,17 @@ def _kernel(state: Emission, pool: Pool, name: str) -> str:
         ]
         bounds = (pool.starts, ends, range(2, 2 + len(space)))
         name = graph.node("Slice", name, *(graph.integers(list(bound)) for bound in bounds))
-    return graph.node(
+    name = graph.node(
         "MaxPool",
         name,
         kernel_shape=pool.kernel,
         dilations=pool.dilations,
         strides=pool.strides,
     )
+    return _rounded(state, pool, number, name)
 
 
-def _slices(state: Emission, pool: Pool, name: str) -> str:
+def _slices(state: Emission, pool: Pool, number: int, name: str) -> str:
     # Channels come last behind a product in float64, whose own transpose this one cancels.
     graph, space = state.graph, len(pool.kernel)
     name = graph.node("Transpose", name, perm=[0, *range(2, 2 + space), 1])
@@ -82,5 +92,5 @@ def _slices(state: Emission, pool: Pool, name: str) -> str:
         ]
         bounds = graph.integers(starts), graph.integers(ends), axes, steps
         taps.append(graph.node("Slice", name, *bounds))
-    name = graph.node("Max", *taps)
+    name = _rounded(state, pool, number, graph.node("Max", *taps))
     return graph.node("Transpose", name, perm=[0, 1 + space, *range(1, 1 + space)])

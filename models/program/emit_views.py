@@ -44,7 +44,9 @@ def emit_reshape(state: Emission, operation: Reshape, number: int) -> None:
     """Row-major order kept."""
     source = operation.of[0]
     carrier = state.carrier(source)
-    name = state.reshape(state.read(source, carrier), held_shape(operation.shape))
+    name, held = state.read(source, carrier), held_shape(operation.shape)
+    if held != held_shape(state.shapes[source]):
+        name = state.reshape(name, held)
     state.write(number, name, carrier, state.reach[source])
 
 

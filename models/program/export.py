@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from avow.models.program.blobs import Integers
-from avow.models.program.carriers import Carrier, carrier_for
+from avow.models.program.carriers import Carrier
 from avow.models.program.emission import Emission, held_shape
 from avow.models.program.emit_convolution import emit_convolution
 from avow.models.program.emit_dense import emit_contract, emit_dense
@@ -29,6 +29,9 @@ from avow.models.program.emit_views import (
     emit_slice,
     emit_transpose,
 )
+from avow.models.program.intervals import check
+from avow.models.program.lean import lean
+from avow.models.program.plans import Plans, find_plans
 from avow.models.program.reference import evaluate
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import (
@@ -115,26 +118,42 @@ def export(program: Program, blobs: Sequence[Blob], portable: bool = False) -> E
 
     With `portable` every convolution and every product with weights becomes a product of floats.
     """
-    state = Emission(program, blobs, portable)
+    check(program, blobs)
+    short = lean(program, blobs)
+    state = Emission(short, portable)
+    found = _export(state)
+    if state.better():
+        # Known only now: what is converted everywhere it is read.
+        found = _export(Emission(short, portable, state.better()))
+    return found
+
+
+def _export(state: Emission) -> Export:
     inputs = []
-    for number, spec in enumerate(program.inputs):
+    for number, spec in enumerate(state.program.inputs):
         shape = held_shape(spec.shape)
-        carrier = carrier_for(state.magnitude(number))
+        carrier = state.choose(number)
         name = state.graph.add_input(f"x{number}", carrier.onnx_type, shape)
         state.write(number, name, carrier)
         inputs.append(GraphInput(name, carrier, shape))
-    for number, step in enumerate(program.steps, len(inputs)):
-        _emit(state, step.operation, number)
-    outputs = tuple(_output(state, output.tensor) for output in program.outputs)
+    plans = find_plans(state)
+    state.inner = plans.inner
+    for number, step in enumerate(state.program.steps, len(inputs)):
+        _emit(state, plans, step.operation, number)
+    outputs = tuple(_output(state, output.tensor) for output in state.program.outputs)
     dynamic = any(output.constant is None for output in outputs)
     model = state.graph.model() if dynamic else None
     return Export(model, tuple(inputs), outputs, state.widest)
 
 
-def _emit(state: Emission, operation: Operation, number: int) -> None:
+def _emit(state: Emission, plans: Plans, operation: Operation, number: int) -> None:
     if all(at in state.known for at in operation.of):
         operands = [state.known[at] for at in operation.of]
         state.known[number] = evaluate(operation, operands, state.blobs)
+    elif number in plans.roots:
+        plans.roots[number](state)
+    elif number in plans.inner:
+        return
     elif number in state.pools.roots:
         emit_pool(state, state.pools.roots[number], number)
     elif not state.has(number) and number not in state.pools.inner:

@@ -48,13 +48,21 @@ class Linear:
 
     def rounded(self, name: str, carrier: Carrier) -> str:
         """The melted rescale's clamp and floor, on any arrangement of the elements."""
-        if self.rescale is None:
+        if self.rescale is None or self._later:
             return name
-        return clamp_and_floor(self.state, name, self.rescale[1], carrier)
+        return clamp_and_floor(self.state, name, self.rescale[1], carrier, self.rescale[0])
+
+    @property
+    def _later(self) -> bool:
+        # Clamp and floor keep the order, so they may follow a pool, which leaves fewer elements.
+        return self.rescale is not None and self.state.pools_alone(self.rescale[0])
 
     def write(self, name: str, carrier: Carrier) -> None:
         """Record the result, rounded, in its held shape."""
         if self.rescale is None:
             self.state.write(self.number, name, carrier, self.reach)
         else:
-            self.state.write(self.rescale[0], name, carrier, 0 if self.bits else self.reach)
+            number, operation = self.rescale
+            self.state.write(number, name, carrier, 0 if self.bits else self.reach)
+            if self._later:
+                self.state.unrounded[number] = operation

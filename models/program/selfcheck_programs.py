@@ -10,6 +10,7 @@ from avow.models.program.carriers import ARITHMETIC, Carrier
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import (
     Affine,
+    Broadcast,
     Contract,
     Convolution,
     Dense,
@@ -102,6 +103,9 @@ def cases() -> Iterator[Case]:
     yield _attention()
     yield _elementwise()
     yield _wide()
+    yield _halves()
+    yield _rounded_quotients()
+    yield _root()
 
 
 # Magnitudes of inputs that leave a few bits to the weights.
@@ -239,3 +243,67 @@ def _wide() -> Case:
     clamped = sketch.add(Rescale((a,), 1, -(2**59) - 1, 2**59 + 1))
     top = sketch.add(Maximum((a, b)))
     return sketch.case("wide", [quotient, close, rounded, clamped, top], batch=6)
+
+
+def _halves() -> Case:
+    """Long integers of every length: some processors' kernels compare only halves of them."""
+    sketch = Sketch(510)
+    a, b = (sketch.input((600,), -(2**61) + 1, 2**61 - 1) for _ in range(2))
+    outputs = [sketch.add(Maximum((a, b)))]
+    for bits in (20, 31, 33):
+        outputs.append(sketch.add(Rescale((a,), 0, -(2**bits), 2**bits)))
+    case = sketch.case("halves", outputs)
+    inputs = tuple(
+        array // 2 ** sketch.random.integers(0, 61, array.shape) for array in case.inputs
+    )
+    return Case(case.name, case.program, case.blobs, inputs)
+
+
+def _rounded_quotients() -> Case:
+    """Quotients at, just above and just below where rounding changes its mind."""
+    sketch = Sketch(520)
+    outputs, inputs = [], list[Integers]()
+    sizes = ((2**19, 2**9), (2**48, 2**22))
+    numbers = [
+        (sketch.input((900,), -top, top), sketch.input((900,), 1, bottom)) for top, bottom in sizes
+    ]
+    for (a, b), (top, bottom) in zip(numbers, sizes, strict=True):
+        sum_ = sketch.add(Affine((a, b), (2, 1), 0))
+        quotient = sketch.add(Divide((sum_, sketch.add(Affine((b,), (2,), 0)))))
+        outputs.append(sketch.add(Rescale((quotient,), 3, -(2**40), 2**40)))
+        divisors = sketch.random.integers(1, bottom + 1, (3, 900))
+        # 2 a + b is near an odd multiple of 8 b.
+        odd = 2 * sketch.random.integers(-(top // bottom) // 16, top // bottom // 16, (3, 900)) + 1
+        near = (8 * odd - 1) * divisors // 2 + sketch.random.integers(-1, 2, (3, 900))
+        inputs += [np.clip(near, -top, top), divisors]
+    case = sketch.case("rounded quotients", outputs)
+    return Case(case.name, case.program, case.blobs, tuple(inputs))
+
+
+def _root() -> Case:
+    """A normalisation: mean, squares, tables coarse to fine, one step of Newton's."""
+    sketch = Sketch(530)
+    x = sketch.input((1, 6, 16), -127, 127)
+    total = sketch.add(Reshape((sketch.add(Sum((x,), (2,))),), (1, 6, 1)))
+    wide = sketch.add(Broadcast((total,), (1, 6, 16)))
+    centred = sketch.add(Affine((x, wide), (16, -1), 0))
+    squares = sketch.add(Sum((sketch.add(Multiply((centred, centred))),), (2,)))
+    column = sketch.add(Rescale((sketch.add(Reshape((squares,), (1, 6, 1))),), 0, 0, None))
+    square = sketch.add(Affine((column,), (4096,), 99))
+    best = None
+    for bits in (34, 26, 18):
+        place = sketch.add(Rescale((square,), bits, None, 2047))
+        roots = np.rint(np.sqrt(np.arange(2048) * 2.0**bits)).astype(np.int64)
+        roots[0] = 9
+        found = sketch.add(Table((place,), sketch.blob(roots), 0))
+        best = found if best is None else sketch.add(Maximum((best, found)))
+    root = best or 0
+    double = sketch.add(Affine((root,), (2,), 0))
+    step = sketch.add(Divide((sketch.add(Affine((square, root), (2, 1), 0)), double)))
+    mean = sketch.add(Affine((root, step), (1, 1), 0))
+    finer = sketch.add(Rescale((sketch.add(Rescale((mean,), 1, 9, None)),), 6, 1, None))
+    spread = sketch.add(Broadcast((finer,), (1, 6, 16)))
+    top = sketch.add(Affine((centred, spread), (4096, 1), 0))
+    bottom = sketch.add(Affine((spread,), (2,), 0))
+    result = sketch.add(Rescale((sketch.add(Divide((top, bottom))),), 5, -128, 127))
+    return sketch.case("root", [result, finer])
