@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from avow.circuits.errors import CircuitError
+from avow.models.errors import ModelError
+from avow.models.files import write_whole
 
 _CHUNK = 2**20
 
@@ -43,19 +43,9 @@ def read_file(path: Path, limit: int) -> bytes:
 def write_file(path: Path, data: bytes) -> None:
     """Write all of `data` or change nothing; raises `CircuitError` when the disk refuses."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise CircuitError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
-        os.replace(name, path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise CircuitError(f"cannot write {path}: {error.strerror}") from error
+        write_whole(path, data)
+    except ModelError as error:
+        raise CircuitError(str(error)) from error
 
 
 def make_folder(path: Path) -> Path:
