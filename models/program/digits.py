@@ -23,6 +23,8 @@ def fits(weight: Integers, x: Interval) -> bool:
         return False
     span = x.high - x.low
     spread = weight.max(axis=1) - weight.min(axis=1)
+    if x.magnitude >= Carrier.FLOAT32.limit:
+        return False
     if span >= 2**16 or np.abs(weight).max() > 2**15 or spread.max() >= 2**16:
         return False
     largest = int(np.abs(weight).sum(axis=1).max())
@@ -66,7 +68,7 @@ def _unsigned(weight: Integers) -> tuple[list[Integers], list[Integers]]:
     low, high = int(weight.min()), int(weight.max())
     if low >= -128 and high <= 127:
         return [weight + 128], [np.full(weight.shape[0], 128)]
-    zero = np.full(weight.shape[0], 2**15) if high < 2**15 else -weight.min(axis=1)
+    zero = np.full(weight.shape[0], 2**15) if high < 2**15 else np.maximum(-weight.min(axis=1), 0)
     moved = weight + zero[:, np.newaxis]
     return [moved >> 8, moved & 255], [zero >> 8, zero & 255]
 

@@ -119,7 +119,8 @@ def emit_affine(state: Emission, operation: Affine, number: int) -> None:
         melted, bits, add = None, 0, 0
     total = _terms(state, operation, bits, carrier)
     constant = _constants(state, operation, operation.constant + add)
-    if constant.any():
+    # Zeros, too: they may be what has the whole shape where the terms are left thin.
+    if constant.any() or any(at in state.known for at in operation.of):
         name = state.graph.constant(carrier.scaled(constant, bits))
         total = state.graph.node("Add", total, name)
     if melted:
@@ -194,15 +195,16 @@ def emit_multiply(state: Emission, operation: Multiply, number: int) -> None:
     reaches = [state.reach[at] for at in operation.of]
     product = reaches[0] * reaches[1]
     reader = state.sole_reader(number)
-    if operation.of[0] == operation.of[1] and reader is not None:
-        after, shape = state.operation(reader), state.shapes[number]
+    after = None if reader is None or reader in state.inner else state.operation(reader)
+    if operation.of[0] == operation.of[1]:
+        shape = state.shapes[number]
         if isinstance(after, Sum) and after.axes:
             total = product * math.prod(shape[axis] for axis in after.axes)
             if carrier_for(total).is_float:
                 state.squares[number], state.reach[number] = operation.of[0], product
                 return
     constant = [at for at in operation.of if at in state.known]
-    if len(constant) == 1 and reader is not None and isinstance(state.operation(reader), Affine):
+    if len(constant) == 1 and isinstance(after, Affine):
         # Factors that the sum puts before it go into the constant.
         (other,) = (at for at in operation.of if at not in state.known)
         held = state.known[constant[0]].reshape(1, *held_shape(state.shapes[number]))
@@ -267,11 +269,32 @@ def emit_sum(state: Emission, operation: Sum, number: int) -> None:
     else:
         carrier = state.settle(carrier_for(reach), source)
         name = read(source, carrier)
-        if axes:
+        if axes and not carrier.is_float:
+            rows = [1, *(held_shape(shape) if held else shape)]
+            name = _sum_by_product(state, name, rows, axes, keep)
+        elif axes:
             indices = state.graph.integers(axes)
             name = state.graph.node("ReduceSum", name, indices, keepdims=int(keep))
     name = name if held else state.hold(name, state.shapes[target])
     state.write(target, name, carrier, reach)
+
+
+def _sum_by_product(
+    state: Emission, name: str, shape: list[int], axes: list[int], keep: bool
+) -> str:
+    """The sum over axes of 64-bit integers as a product with ones; `shape` has the batch in front.
+
+    onnxruntime's own sum of them is rounded to 53 bits.
+    """
+    graph, rest = state.graph, [axis for axis in range(len(shape)) if axis not in axes]
+    count = math.prod(shape[axis] for axis in axes)
+    if rest + axes != list(range(len(shape))):
+        name = graph.node("Transpose", name, perm=[*rest, *axes])
+    kept = [shape[axis] for axis in rest[1:]]
+    name = graph.node("Reshape", name, graph.integers([0, *kept, count]))
+    name = graph.node("MatMul", name, graph.constant(np.ones((count, 1), np.int64)))
+    target = [1 if axis in axes else n for axis, n in enumerate(shape)][1:] if keep else kept
+    return graph.node("Reshape", name, graph.integers([0, *target]))
 
 
 def emit_table(state: Emission, operation: Table, number: int) -> None:

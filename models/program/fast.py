@@ -23,6 +23,8 @@ PROCESSOR = "CPUExecutionProvider"
 _EXACT = {
     "CUDAExecutionProvider": {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"},
 }
+# It moves factors beside a product of matrices into an attribute of 32 bits.
+_INEXACT = ["MatMulScaleFusion"]
 
 
 class Optimisation(Enum):
@@ -76,7 +78,7 @@ class FastExecutor:
         chosen = _with_options(names)
         try:
             self._session = onnxruntime.InferenceSession(
-                self._export.model, options, providers=chosen
+                self._export.model, options, providers=chosen, disabled_optimizers=_INEXACT
             )
         except Exception as error:
             raise ModelError(

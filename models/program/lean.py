@@ -14,6 +14,7 @@ from avow.models.program.net import Leaned, Net, with_operands
 from avow.models.program.reference import evaluate
 from avow.models.program.shifts import shifted
 from avow.verifier.program.blob import Blob
+from avow.verifier.program.intervals import BOUND
 from avow.verifier.program.operations import (
     Affine,
     Broadcast,
@@ -97,7 +98,9 @@ def flatten_affine(net: Net) -> None:
             of.append(at)
             factors.append(factor)
         flat = Affine(tuple(of), tuple(factors), constant)
-        if flat != operation and net.no_wider(net.reach(operation), net.reach(flat)):
+        # On what is always zero a factor of any size would do, but no machine type holds it.
+        held = all(abs(factor) < BOUND for factor in factors)
+        if flat != operation and held and net.no_wider(net.reach(operation), net.reach(flat)):
             put = net.add(flat)
             if put is not None:
                 net.replace(number, put)
@@ -158,6 +161,8 @@ def centre_by_dense(net: Net) -> None:
                 pass
             case _:
                 continue
+        if not net.shapes[number]:
+            continue
         view, length = net.operations.get(spread), net.shapes[number][-1]
         between = [spread]
         while isinstance(view, Broadcast | Reshape):

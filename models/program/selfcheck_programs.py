@@ -232,7 +232,7 @@ def _elementwise() -> Case:
 
 
 def _wide() -> Case:
-    """Quotients and roundings of integers that no float holds."""
+    """Quotients, roundings and sums of integers that no float holds; a factor beyond float32."""
     sketch = Sketch(500)
     a = sketch.input((200,), -(2**61) + 1, 2**61 - 1)
     b = sketch.input((200,), 1, 2**33)
@@ -242,7 +242,12 @@ def _wide() -> Case:
     rounded = sketch.add(Rescale((a,), 62, None, None))
     clamped = sketch.add(Rescale((a,), 1, -(2**59) - 1, 2**59 + 1))
     top = sketch.add(Maximum((a, b)))
-    return sketch.case("wide", [quotient, close, rounded, clamped, top], batch=6)
+    total = sketch.add(Sum((sketch.add(Rescale((a,), 8, None, None)),), (0,)))
+    matrix = sketch.add(Reshape((sketch.add(Rescale((a,), 58, None, None)),), (10, 20)))
+    scaled = sketch.add(Affine((matrix,), (2**30 + 1,), 0))
+    product = sketch.add(Contract((scaled, sketch.add(Transpose((matrix,), (1, 0))))))
+    outputs = [quotient, close, rounded, clamped, top, total, product]
+    return sketch.case("wide", outputs, batch=6)
 
 
 def _halves() -> Case:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from avow.models.errors import ModelError
-from avow.models.program import carriers, emit_elementwise, export, linear
+from avow.models.program import carriers, emit_elementwise, export, fast, linear
 from avow.models.program.blobs import AnyIntegers, Integers
 from avow.models.program.carriers import Carrier
 from avow.models.program.fast import FastExecutor
@@ -126,6 +126,25 @@ def test_a_wrong_emitter_is_refused(
 def test_another_kernel_is_refused(wrong: str, right: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Graph, "node", _other_node(wrong, right)(Graph.node))
     with pytest.raises(ModelError):
+        self_check()
+
+
+def test_sums_of_64_bits_in_53_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What onnxruntime's own kernel does."""
+
+    def summed(state: Any, name: str, shape: list[int], axes: list[int], keep: bool) -> str:
+        indices = state.graph.integers(axes)
+        return str(state.graph.node("ReduceSum", name, indices, keepdims=int(keep)))
+
+    monkeypatch.setattr(emit_elementwise, "_sum_by_product", summed)
+    with pytest.raises(ModelError, match=r"wide.*output 5"):
+        self_check()
+
+
+def test_factors_kept_in_32_bits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What onnxruntime does where it melts them into a product of matrices."""
+    monkeypatch.setattr(fast, "_INEXACT", [])
+    with pytest.raises(ModelError, match=r"wide.*output 6"):
         self_check()
 
 
