@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -85,13 +86,17 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Inputs, outputs and nodes in order; `constants` holds initializers and Constant nodes."""
+    """Inputs, outputs and nodes in order; `constants` holds initializers and Constant nodes.
+
+    `kinds` are the types of the tensors that nodes compute as integers.
+    """
 
     inputs: tuple[Port, ...]
     outputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     constants: dict[str, Array]
     opset: int
+    kinds: dict[str, np.dtype[Any]] = field(default_factory=dict)
 
     def with_nodes(self, nodes: Iterable[Node], constants: dict[str, Array]) -> "Graph":
         """The same graph, simplified."""
@@ -136,8 +141,8 @@ def parse_graph(data: bytes) -> Graph:
         raise ModelError(f"{len(unknown)} unsupported nodes: {'; '.join(unknown)}")
     try:
         onnx.checker.check_model(proto)
-        # Its result is not used; it refuses operands whose ranks and shapes do not fit.
-        onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
+        # It refuses operands whose ranks and shapes do not fit.
+        inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
     except Exception as error:
         # Both are C++ and raise ValidationError, InferenceError, RuntimeError and others.
         raise ModelError(f"not a valid ONNX graph: {one_line(error)}") from error
@@ -146,7 +151,19 @@ def parse_graph(data: bytes) -> Graph:
     if not inputs or not graph.output:
         raise ModelError("a model needs inputs and outputs")
     nodes = tuple(_node(at, node) for at, node in enumerate(graph.node))
-    return Graph(inputs, tuple(value.name for value in graph.output), nodes, constants, opset)
+    outputs = tuple(value.name for value in graph.output)
+    return Graph(inputs, outputs, nodes, constants, opset, _kinds(inferred.graph))
+
+
+def _kinds(graph: onnx.GraphProto) -> dict[str, np.dtype[Any]]:
+    found = {
+        value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output)
+    }
+    return {
+        name: helper.tensor_dtype_to_np_dtype(kind)
+        for name, kind in found.items()
+        if kind in _INTEGERS and kind != TensorProto.BOOL
+    }
 
 
 def _check_names(graph: onnx.GraphProto) -> None:

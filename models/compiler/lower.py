@@ -41,6 +41,8 @@ def lower(graph: Graph, b: Builder, inputs: dict[str, Value]) -> Lowered:
             b.node = node.name
             try:
                 results = lower_node(node, b, known, graph.opset)
+                for name, result in zip(node.outputs, results, strict=False):
+                    _check_held(graph, name, result)
             except Refusal as refusal:
                 reason = str(refusal)
             else:
@@ -65,6 +67,16 @@ def lower(graph: Graph, b: Builder, inputs: dict[str, Value]) -> Lowered:
         except (KeyError, Refusal) as error:
             raise ModelError(f"output {name[:80]!r} cannot be computed: {error}") from error
     return Lowered(values, tuple(outputs))
+
+
+def _check_held(graph: Graph, name: str, result: Operand) -> None:
+    """Refuse integers that ONNX's type would wrap round, since the program's do not."""
+    if not isinstance(result, Value) or name not in graph.kinds:
+        return
+    limits = np.iinfo(graph.kinds[name])
+    low, high = result.interval.low, result.interval.high
+    if low < limits.min or high > limits.max:
+        raise Refusal(f"[{low}, {high}] does not fit {limits.dtype}, which would wrap round")
 
 
 def reason_against(node: Node) -> str | None:

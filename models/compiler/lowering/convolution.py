@@ -140,4 +140,8 @@ def _transpose_pads(node: Node, space: Sizes, strides: Sizes, reach: Sizes) -> t
     sums = [step * (n - 1) + more + width + 1 - out for n, step, width, more, out in parts]
     small = tuple(n // 2 for n in sums)
     large = tuple(n - n // 2 for n in sums)
-    return (small, large, extra) if mode == "SAME_UPPER" else (large, small, extra)
+    before, after = (small, large) if mode == "SAME_UPPER" else (large, small)
+    if min(before) < 0:
+        # ONNX's formula puts part of what is missing in front, runtimes all of it behind.
+        raise Refusal(f"an output of {list(wanted)}, larger than what the kernel reaches")
+    return before, after, extra
