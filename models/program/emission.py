@@ -134,7 +134,8 @@ class Emission:
         Element by element the runtime repeats by itself, so this is done only on demand.
         """
         self._first[number] = self.carrier(source)
-        self._thin[number] = source
+        # The thinnest, so that a long chain is read in one step.
+        self._thin[number] = self._thin.get(source, source)
         self.reach[number] = max(self.reach[number], self.reach[source])
 
     def read_alike(self, numbers: Sequence[int], carrier: Carrier) -> list[str]:

@@ -25,6 +25,7 @@ from avow.verifier.program.operations import (
     name_of,
 )
 from avow.verifier.program.program import Program
+from avow.verifier.tensor import ElementType
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ def check(program: Program, blobs: Sequence[Blob]) -> list[Interval]:
     """Establish what `verifier.program.program.check` establishes; return each interval."""
     if [blob.ref() for blob in blobs] != list(program.blobs):
         raise VerificationError("program", "the blobs are not those that the program names")
+    if not all(_is_narrow(blob) for blob in blobs):
+        raise VerificationError("program", "a blob is not in the narrowest type that holds it")
     shapes = program.shapes()
     known = [Interval(spec.minimum, spec.maximum) for spec in program.inputs]
     for step in program.steps:
@@ -117,6 +120,12 @@ def check(program: Program, blobs: Sequence[Blob]) -> list[Interval]:
         operands, known_shapes = [known[at] for at in of], [shapes[at] for at in of]
         known.append(result_interval(step.operation, operands, known_shapes, blobs))
     return known
+
+
+def _is_narrow(blob: Blob) -> bool:
+    span = _span(stored(blob))
+    fits = (k for k in ElementType if k.minimum <= span.low and span.high <= k.maximum)
+    return next(fits) is blob.element_type
 
 
 def _linear(operation: Operation, weight: Blob, bias: Blob, x: Interval) -> Interval:

@@ -71,6 +71,14 @@ class Blob:
         """All elements, row-major."""
         return [self.at(position) for position in range(math.prod(self.shape))]
 
+    def is_narrow(self) -> bool:
+        """Whether no narrower type would hold every element, as the format demands."""
+        if self.element_type is ElementType.INT8:
+            return True
+        narrower = list(ElementType)[list(ElementType).index(self.element_type) - 1]
+        places = range(math.prod(self.shape))
+        return any(not narrower.minimum <= self.at(at) <= narrower.maximum for at in places)
+
     def digest(self) -> bytes:
         """keccak256(tag || u8 type || u8 rank || u32 dimensions || data)."""
         head = bytes([self.element_type.code, len(self.shape)])

@@ -108,6 +108,8 @@ def check(program: Program, blobs: Sequence[Blob]) -> list[Interval]:
     """
     if [blob.ref() for blob in blobs] != list(program.blobs):
         raise VerificationError("program", "the blobs are not those that the program names")
+    if not all(blob.is_narrow() for blob in blobs):
+        raise VerificationError("program", "a blob is not in the narrowest type that holds it")
     shapes = program.shapes()
     known = [Interval(spec.minimum, spec.maximum) for spec in program.inputs]
     for step in program.steps:

@@ -20,7 +20,7 @@ from avow.verifier.program.operations import (
     Operation,
     Table,
 )
-from avow.verifier.tensor import ElementType
+from avow.verifier.tensor import ElementType, TensorSpec
 from tests.programs.builder import random_program
 
 
@@ -43,6 +43,30 @@ def _random_constant(rng: Random, shape: tuple[int, ...]) -> Blob:
     ends = [-(2**bits), 2**bits - 1]
     values = [rng.choice([rng.randint(*ends), *ends]) for _ in range(count)]
     return blob.blob_of(values, shape)
+
+
+_HELD = [
+    (kind, value)
+    for kind in ElementType
+    for value in (0, -128, 128, -(2**15), 2**15, -(2**31), 2**31)
+    if kind.minimum <= value <= kind.maximum
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), _HELD)
+def test_a_blob_wider_than_its_elements_need_is_refused(kind: ElementType, value: int) -> None:
+    """Else one program could be written, and hashed, in several ways."""
+    constant = Blob(kind, (2,), value.to_bytes(kind.width, "little", signed=True) * 2)
+    x = TensorSpec("x", ElementType.INT8, (2,), 0, 0, 1)
+    steps, outputs = (program.Step(Constant((), 0), 0),), (program.Output("y", 1),)
+    made = program.Program((x,), (constant.ref(),), steps, outputs)
+    narrowest = blob.blob_of([value], (1,)).element_type is kind
+    for checked in (check, program.check):
+        if narrowest:
+            assert checked(made, [constant])[1] == Interval(value, value)
+        else:
+            with pytest.raises(VerificationError, match="narrowest type"):
+                checked(made, [constant])
 
 
 @pytest.mark.parametrize("seed", range(200))

@@ -112,3 +112,12 @@ def test_a_difference_of_single_numbers() -> None:
     x = sketch.input((), -9, 9)
     spread = sketch.add(Sum((x,), ()))
     _agree(sketch.case("rank 0", [sketch.add(Affine((x, spread), (3, -1), 0))]))
+
+
+def test_a_long_chain_of_repetitions() -> None:
+    sketch = Sketch(1)
+    x = sketch.input((2, 1), -9, 9)
+    for length in (1, 3):
+        for _ in range(1500):
+            x = sketch.add(Broadcast((x,), (2, length)))
+    _agree(sketch.case("chain", [x]))
