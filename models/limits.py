@@ -12,6 +12,8 @@ class Limits:
     data_unpacked_bytes: int = 512 * 2**20
     data_arrays: int = 32
     nodes: int = 20_000
+    list_elements: int = 2**24
+    observed_elements: int = 2**29
     rows: int = 1_000_000
     card_bytes: int = 64 * 2**10
     oldest_opset: int = 13

@@ -7,11 +7,13 @@ every machine.
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 
 from avow.models.compiler.refusal import Refusal
 from avow.models.compiler.value import Value
+from avow.models.limits import LIMITS as MODEL_LIMITS
 from avow.models.program.blobs import AnyIntegers, Integers, blob_of
 from avow.models.program.intervals import result_interval
 from avow.models.program.reference import evaluate
@@ -99,6 +101,11 @@ class Builder:
             )
         except VerificationError as error_found:
             raise Refusal(error_found.message) from error_found
+        if self.rows * prod(shape) > MODEL_LIMITS.observed_elements:
+            raise Refusal(
+                f"{self.rows} calibration rows of {prod(shape)} elements, at most "
+                f"{MODEL_LIMITS.observed_elements} elements are allowed"
+            )
         observed = evaluate(
             operation, [operand.observed for operand in operands], self.blobs, self.rows
         )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -141,8 +142,12 @@ def parse_graph(data: bytes) -> Graph:
         raise ModelError(f"{len(unknown)} unsupported nodes: {'; '.join(unknown)}")
     try:
         onnx.checker.check_model(proto)
+        # Shapes alone first: what follows them with values allocates what they say.
+        _check_sizes(onnx.shape_inference.infer_shapes(proto).graph)
         # It refuses operands whose ranks and shapes do not fit.
         inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
+    except ModelError:
+        raise
     except Exception as error:
         # Both are C++ and raise ValidationError, InferenceError, RuntimeError and others.
         raise ModelError(f"not a valid ONNX graph: {one_line(error)}") from error
@@ -153,6 +158,18 @@ def parse_graph(data: bytes) -> Graph:
     nodes = tuple(_node(at, node) for at, node in enumerate(graph.node))
     outputs = tuple(value.name for value in graph.output)
     return Graph(inputs, outputs, nodes, constants, opset, _kinds(inferred.graph))
+
+
+def _check_sizes(graph: onnx.GraphProto) -> None:
+    """Refuse tensors that no machine should be asked for; shapes not yet known pass."""
+    for value in (*graph.value_info, *graph.output):
+        shape = [one.dim_value for one in value.type.tensor_type.shape.dim]
+        most = LIMITS.list_elements if len(shape) == 1 else _FORMAT.activation_elements
+        if prod(shape) > most:
+            raise ModelError(
+                f"tensor {value.name[:80]!r} would have {prod(shape)} elements, at most {most} "
+                "are allowed"
+            )
 
 
 def _kinds(graph: onnx.GraphProto) -> dict[str, np.dtype[Any]]:

@@ -5,15 +5,19 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
+from avow.models.compiler.compile import compile_model
 from avow.models.compiler.graph import parse_graph
+from avow.models.compiler.options import Options
 from avow.models.compiler.simplify import simplify
 from avow.models.compiler.translate import build, match_specs
 from avow.models.errors import ModelError
 from avow.verifier.tensor import ElementType, TensorSpec
+from tests.models.compiler import graphs
 from tests.models.compiler.random_graphs import random_graph
 
 
@@ -87,3 +91,25 @@ def test_damaged_bytes_are_refused(seed: int, data: st.DataObject) -> None:
         return
     assert isinstance(onnx.load_model_from_string(bytes(whole)).graph.name, str)
     assert graph.inputs
+
+
+def _sized(nodes: list[Any], **constants: Any) -> None:
+    data = graphs.model(nodes, (1, 6), constants)
+    compile_model(data, graphs.rows((1, 6), 128), Options(8, (graphs.spec((1, 6)),)))
+
+
+def test_a_list_of_absurd_length_is_refused_before_it_is_made() -> None:
+    """Checking shapes with values would fill the memory with it."""
+    nodes = [
+        graphs.node("Pad", "a p", "c"),
+        graphs.node("Gather", "c i", "d"),
+        graphs.node("Add", "x d"),
+    ]
+    pads = np.array([0, 2**31])
+    with pytest.raises(ModelError, match=r"'c' would have 2147483649 elements, at most 16777216"):
+        _sized(nodes, a=np.ones(1, np.float32), p=pads, i=np.array(0))
+
+
+def test_more_than_calibration_can_hold_is_refused() -> None:
+    with pytest.raises(ModelError, match="128 calibration rows of 25165824 elements, at most"):
+        _sized([graphs.node("Expand", "x s")], s=np.array([2**22, 1]))
