@@ -107,8 +107,8 @@ def parse_json(data: bytes) -> Any:
             HTTPStatus.BAD_REQUEST, f"the body is not UTF-8: byte {error.start} is no character"
         ) from error
     try:
-        # json recurses on the C stack as deep as the process-wide limit, which py_ecc raises to
-        # 100,000: a deep nest would end the process. This parser stops at 200 levels.
+        # json recurses on the C stack as deep as the process-wide limit, which any library may
+        # raise (py_ecc does): a deep nest would end the process. This parser stops at 200 levels.
         from_json(data, cache_strings="none")
         value = json.loads(
             text,
