@@ -18,7 +18,7 @@ ROOMS := verifier models circuits prover api
 SOURCES := $(shell find $(ROOMS) -not -name '__pycache__' -not -path '*/__pycache__/*' 2>/dev/null)
 
 .PHONY: help setup setup-train demo serve test campaign lint type contracts-test bench clean \
-        prerequisites links npm lock readme format
+        prerequisites links native npm lock readme format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +113,14 @@ contracts/node_modules/.package-lock.json: contracts/package.json contracts/pack
 links:
 	@mkdir -p build/links/avow
 	@$(foreach room,$(ROOMS),ln -sfn ../../../$(room) build/links/avow/$(room);)
+
+# The core of a developer's tree; setup builds the wheel's own.
+NATIVE := $(BIN)/cmake -S prover/native -G Ninja -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python \
+  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DAVOW_IN_PLACE=ON --log-level=WARNING
+
+native: links # build the native core beside its sources, for PYTHONPATH=build/links
+	@$(NATIVE) -B build/native
+	@$(BIN)/cmake --build build/native
 
 lock: # resolve the locks again, from the package index
 	$(PYTHON) -m venv build/lock

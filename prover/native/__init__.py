@@ -1,0 +1,1 @@
+"""The native core of the sumcheck prover: fields, commitments, sumchecks and the transcript."""

@@ -1,0 +1,12 @@
+// What each file of bindings adds to the module.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace avow::native {
+
+void bind_arith(nanobind::module_& module);
+void bind_frs(nanobind::module_& module);
+void bind_sumcheck(nanobind::module_& module);
+
+}  // namespace avow::native
