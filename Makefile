@@ -93,7 +93,8 @@ $(VENV)/.locked: locks/all.txt | $(VENV)/bin/python
 $(VENV)/.installed: $(VENV)/.locked pyproject.toml README.md $(SOURCES)
 	@echo "setup: the wheels of this checkout"
 	@rm -rf build/wheels
-	@$(PIP) wheel --quiet --no-index --no-deps --no-build-isolation -w build/wheels ./verifier .
+	@$(PIP) wheel --quiet --no-index --no-deps --no-build-isolation -w build/wheels \
+	  --config-settings=build-dir=build/wheel ./verifier .
 	@$(PIP) install --quiet --no-index --no-deps --force-reinstall build/wheels/*.whl
 	@touch $@
 

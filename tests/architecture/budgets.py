@@ -6,6 +6,7 @@ from pathlib import Path
 
 CORE_LINES = 2_500
 PROGRAM_LINES = 1_300
+RELATION_LINES = 1_100
 HALF_LINES = 900
 FILE_LINES = 600
 
@@ -15,7 +16,7 @@ SHARED = {"__init__.py", "system.py"}
 # Names that say nothing about what is inside.
 EMPTY_NAMES = {"common", "utils", "util", "helpers", "helper", "misc", "shared", "lib"}
 
-CODE = (".py", ".sol", ".js", ".ts", ".cpp", ".h")
+CODE = (".py", ".sol", ".js", ".ts", ".cpp", ".hpp", ".h")
 
 # Folders that are made, not written.
 MADE = {"__pycache__", "node_modules", "out", "cache", "build", "broadcast", "dist"}
@@ -38,11 +39,12 @@ def lines(path: Path) -> int:
 
 
 def core_files(verifier: Path) -> list[Path]:
-    """List what an auditor reads whatever the proof system: not chain/, the halves, the program."""
+    """List what an auditor reads whatever the proof system: neither chain/ and the halves, nor
+    what a program is and when one of its runs is proven."""
     return [
         path
         for path in sorted(verifier.rglob("*.py"))
-        if (relative := path.relative_to(verifier)).parts[0] not in ("chain", "program")
+        if (relative := path.relative_to(verifier)).parts[0] not in ("chain", "program", "relation")
         and (relative.parts[0] != "systems" or relative.parts[1] in SHARED)
     ]
 

@@ -7,6 +7,7 @@ from tests.architecture.budgets import (
     CORE_LINES,
     HALF_LINES,
     PROGRAM_LINES,
+    RELATION_LINES,
     core_files,
     empty_names,
     halves,
@@ -30,6 +31,12 @@ def test_the_integer_program_keeps_its_budget() -> None:
     assert sum(map(lines, files)) < PROGRAM_LINES
 
 
+def test_the_relation_keeps_its_budget() -> None:
+    files = list((ROOT / "verifier" / "relation").glob("*.py"))
+    assert ROOT / "verifier" / "relation" / "views.py" in files
+    assert sum(map(lines, files)) < RELATION_LINES
+
+
 def test_each_proof_systems_half_keeps_its_budget() -> None:
     sizes = halves(ROOT / "verifier")
     assert "ezkl" in sizes
@@ -47,7 +54,13 @@ def test_every_name_says_something() -> None:
 
 
 def test_the_counting_sees_what_is_planted(tmp_path: Path) -> None:
-    for name in ("verify.py", "chain/client.py", "systems/__init__.py", "systems/big.py"):
+    for name in (
+        "verify.py",
+        "chain/client.py",
+        "relation/views.py",
+        "systems/__init__.py",
+        "systems/big.py",
+    ):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("x = 1\n" * (HALF_LINES if name == "systems/big.py" else 10))
@@ -59,6 +72,7 @@ def test_the_counting_sees_what_is_planted(tmp_path: Path) -> None:
     assert [path.as_posix() for path in written(tmp_path)] == [
         "verify.py",
         "chain/client.py",
+        "relation/views.py",
         "systems/__init__.py",
         "systems/big.py",
     ]

@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+import sysconfig
+import tarfile
 import tomllib
 import zipfile
 from email import message_from_string
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.architecture.wheels import ROOMS, contents, expected, faults
+from tests.architecture.wheels import BUILT, NATIVE, ROOMS, SOURCES, contents, expected, faults
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,6 +26,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         [
             *(sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"),
             *("--no-index", "--no-deps", "--no-build-isolation", "-w", str(target)),
+            # The objects that setup has compiled are used again where their sources are the same.
+            f"--config-settings=build-dir={ROOT / 'build' / 'wheel'}",
             *(str(ROOT / "verifier"), str(ROOT)),
         ],
         check=False,
@@ -48,9 +52,51 @@ def metadata(wheel: Path, name: str) -> str:
         return archive.read(path).decode()
 
 
-def test_there_are_two_wheels_for_every_platform(wheels: dict[str, Path]) -> None:
+def test_the_verifiers_wheel_is_for_every_platform_the_other_for_this_one(
+    wheels: dict[str, Path],
+) -> None:
     assert set(wheels) == set(ROOMS)
-    assert all(path.name.endswith("-py3-none-any.whl") for path in wheels.values())
+    assert wheels["avow_verifier"].name.endswith("-py3-none-any.whl")
+    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    platform = re.sub(r"[-.]", "_", sysconfig.get_platform())
+    assert wheels["avow"].name.endswith(f"-{python}-{python}-{platform}.whl")
+
+
+def test_the_native_core_is_the_one_that_was_built(wheels: dict[str, Path], tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheels["avow"]) as archive:
+        held = archive.extract(BUILT["avow"], tmp_path)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-I", "-c"),
+            "from importlib.util import module_from_spec, spec_from_file_location as locate\n"
+            f"spec = locate('_core', {held!r})\n"
+            "core = module_from_spec(spec)\n"
+            "spec.loader.exec_module(core)\n"
+            "print(core.backends()[0])",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "portable\n"
+
+
+def test_the_source_distribution_holds_the_sources_of_the_core(tmp_path: Path) -> None:
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "build", "--sdist", "--no-isolation"),
+            *("--outdir", str(tmp_path), str(ROOT)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    sources = {path.name for path in (ROOT / NATIVE).iterdir() if path.suffix in SOURCES - {".so"}}
+    assert {"CMakeLists.txt", "module.cpp", "field.hpp"} <= sources
+    assert {f"{NATIVE}/{name}" for name in sources} <= held
+    assert not any(name.endswith(".so") for name in held)
 
 
 @pytest.mark.parametrize("distribution", ROOMS)
