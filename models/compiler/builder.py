@@ -5,7 +5,7 @@ every machine.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -20,13 +20,15 @@ from avow.models.program.reference import evaluate
 from avow.verifier.errors import VerificationError
 from avow.verifier.limits import LIMITS
 from avow.verifier.program.blob import Blob, BlobRef
-from avow.verifier.program.intervals import Interval
+from avow.verifier.program.intervals import BOUND, Interval
 from avow.verifier.program.operations import Operation, Rescale
 from avow.verifier.program.program import Output, Program, Step
 from avow.verifier.program.shapes import result_shape
 from avow.verifier.tensor import TensorSpec
 
 GREATEST_SCALE = 60
+# What is observed where there are no rows.
+NOTHING: Integers = np.zeros((0,), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,15 @@ class Limit:
 
 @dataclass(slots=True)
 class Builder:
-    """The program so far. `bits` is the precision; `node` the ONNX node being lowered."""
+    """The program so far. `bits` is the precision; `node` the ONNX node being lowered.
+
+    `told` are the answers that an earlier compilation got from its calibration rows: with them
+    there are no rows, nothing is evaluated, and `seen` repeats them. None: `rows` rows decide.
+    """
 
     bits: int
     rows: int
+    told: tuple[int, ...] | None = None
     node: str = ""
     inputs: list[TensorSpec] = field(default_factory=list)
     blobs: list[Blob] = field(default_factory=list)
@@ -54,6 +61,7 @@ class Builder:
     intervals: list[Interval] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
     _refs: list[BlobRef] = field(default_factory=list)
     _interned: dict[bytes, int] = field(default_factory=dict)
     _emitted: dict[tuple[Operation, int], Value] = field(default_factory=dict)
@@ -63,6 +71,25 @@ class Builder:
         self.inputs.append(spec)
         interval = Interval(spec.minimum, spec.maximum)
         return self._record(spec.shape, spec.scale, interval, 0.0, observed, integral)
+
+    def seen(self, look: Callable[[], tuple[int, ...]], count: int) -> tuple[int, ...]:
+        """`count` integers that calibration shows: all of its influence on the program.
+
+        Raises `Refusal` where what was told is not what this model asks for.
+        """
+        if self.told is None:
+            found = look()
+        else:
+            found = self.told[len(self.answers) : len(self.answers) + count]
+        if len(found) != count or any(abs(answer) >= BOUND for answer in found):
+            raise Refusal("what calibration showed belongs to another model or precision")
+        self.answers += found
+        return found
+
+    def ends(self, x: Value) -> tuple[int, int]:
+        """The smallest and the largest integer seen of a tensor."""
+        low, high = self.seen(lambda: (int(x.observed.min()), int(x.observed.max())), 2)
+        return low, high
 
     def blob(self, array: AnyIntegers) -> int:
         """The number of a constant; equal constants share one."""
@@ -101,19 +128,26 @@ class Builder:
             )
         except VerificationError as error_found:
             raise Refusal(error_found.message) from error_found
-        if self.rows * prod(shape) > MODEL_LIMITS.observed_elements:
-            raise Refusal(
-                f"{self.rows} calibration rows of {prod(shape)} elements, at most "
-                f"{MODEL_LIMITS.observed_elements} elements are allowed"
-            )
-        observed = evaluate(
-            operation, [operand.observed for operand in operands], self.blobs, self.rows
-        )
+        observed = operands[0].observed if operands else NOTHING
+        if self.told is None:
+            observed = self._evaluated(operation, operands, shape)
         self.steps.append(Step(operation, label))
         self.origins.append(self.node)
         value = self._record(shape, scale, interval, error, observed, integral)
         self._emitted[operation, label] = value
         return value
+
+    def _evaluated(
+        self, operation: Operation, operands: Sequence[Value], shape: tuple[int, ...]
+    ) -> Integers:
+        if self.rows * prod(shape) > MODEL_LIMITS.observed_elements:
+            raise Refusal(
+                f"{self.rows} calibration rows of {prod(shape)} elements, at most "
+                f"{MODEL_LIMITS.observed_elements} elements are allowed"
+            )
+        return evaluate(
+            operation, [operand.observed for operand in operands], self.blobs, self.rows
+        )
 
     def rescale(
         self,

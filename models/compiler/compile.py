@@ -11,11 +11,19 @@ from avow.models.compiler.measure import Floats, layer_errors
 from avow.models.compiler.options import CALIBRATION_ROWS, PRECISIONS, Options
 from avow.models.compiler.report import describe
 from avow.models.compiler.simplify import simplify
-from avow.models.compiler.translate import Rows, build, match_specs, quantise_rows
+from avow.models.compiler.translate import (
+    Built,
+    Rows,
+    build,
+    build_again,
+    match_specs,
+    quantise_rows,
+)
 from avow.models.program.intervals import check
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program
+from avow.verifier.tensor import TensorSpec
 
 Progress = Callable[[str], None]
 
@@ -33,6 +41,19 @@ class Compiled:
     report: dict[str, Any]
     limits: tuple[Limit, ...]
     errors: tuple[float, ...]
+
+
+def compile_again(
+    onnx_bytes: bytes, inputs: tuple[TensorSpec, ...], bits: int, observed: tuple[int, ...]
+) -> Built:
+    """The program that an earlier compilation made, from the ONNX file without calibration rows.
+
+    `bits` and `observed` are those of its report. Whatever they are, the program is made of this
+    file's weights; they only choose ranges and scales. Raises `ModelError`.
+    """
+    Options(bits)
+    graph = parse_graph(onnx_bytes)
+    return build_again(simplify(graph), match_specs(graph, inputs), observed, bits)
 
 
 def compile_model(

@@ -40,7 +40,10 @@ def describe(
     asked: int | None,
     tried: list[Fidelity],
 ) -> dict[str, Any]:
-    """The report, before anything is measured layer by layer."""
+    """The report, before anything is measured layer by layer.
+
+    `bits` and `observed` are what `compile_again` needs.
+    """
     shapes = program.shapes()
     operations = []
     for at, step in enumerate(program.steps):
@@ -72,6 +75,7 @@ def describe(
         "fidelity": tried[-1].to_json() if tried else None,
         "tried": [one.to_json() for one in tried],
         "operations": operations,
+        "observed": list(b.answers),
     }
 
 

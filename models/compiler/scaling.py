@@ -80,7 +80,7 @@ def clamp(
     power = 2.0**x.scale
     ends = [_scaled(end, power, x.interval.magnitude) for end in (low, high)]
     proven = [_clip(end, *ends) for end in (x.interval.low, x.interval.high)]
-    seen = [_clip(int(end), *ends) for end in (x.observed.min(), x.observed.max())]
+    seen = [_clip(end, *ends) for end in b.ends(x)]
     shift, floor, ceiling = window(proven, seen, bits, 62 if index else x.scale)
     half = 1 << (shift - 1) if shift else 0
     # Rounded as the values are, so that a value at its bound stays there.

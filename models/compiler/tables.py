@@ -37,7 +37,7 @@ def look_up(
     points = np.arange(low, high + 1, dtype=np.float64) / 2.0**index.scale
     exact = curve.values(points)
     finite = np.isfinite(exact)
-    first, last = (end - low for end in _seen(index))
+    first, last = (end - low for end in _seen(b, index))
     # What the scale is chosen for: the values seen, as far as the function has a value there.
     wanted = np.flatnonzero(finite[first : last + 1]) + first
     if not len(wanted):
@@ -60,9 +60,9 @@ def _cap(curve: Curve, out: int) -> float:
     return curve.breadth + 0.5 / 2.0**out
 
 
-def _seen(index: Value) -> tuple[int, int]:
+def _seen(b: Builder, index: Value) -> tuple[int, int]:
     """The observed indices and a quarter more on each side."""
-    low, high = int(index.observed.min()), int(index.observed.max())
+    low, high = b.ends(index)
     margin = (high - low) // 4 + 1
     return max(low - margin, index.interval.low), min(high + margin, index.interval.high)
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avow.models.compiler.builder import Builder
+from avow.models.compiler.builder import NOTHING, Builder
 from avow.models.compiler.graph import Graph, Port
 from avow.models.compiler.lower import lower
+from avow.models.compiler.refusal import Refusal
 from avow.models.compiler.scaling import coarser
 from avow.models.compiler.value import Value
 from avow.models.errors import ModelError
@@ -39,7 +40,23 @@ class Built:
 
 def build(graph: Graph, specs: tuple[TensorSpec, ...], batch: list[Integers], bits: int) -> Built:
     """The program of a simplified graph at one precision, calibrated on integer rows."""
-    b = Builder(bits=bits, rows=len(batch[0]))
+    return _build(graph, specs, batch, Builder(bits=bits, rows=len(batch[0])))
+
+
+def build_again(
+    graph: Graph, specs: tuple[TensorSpec, ...], told: tuple[int, ...], bits: int
+) -> Built:
+    """The same program without its calibration rows, from what they showed (`Builder.told`)."""
+    try:
+        built = _build(graph, specs, [NOTHING for _ in specs], Builder(bits, 0, told))
+    except Refusal as error:
+        raise ModelError(str(error)) from error
+    if len(built.builder.answers) != len(told):
+        raise ModelError("what calibration showed belongs to another model or precision")
+    return built
+
+
+def _build(graph: Graph, specs: tuple[TensorSpec, ...], batch: list[Integers], b: Builder) -> Built:
     inputs = {
         port.name: b.input(spec, observed, port.integral)
         for port, spec, observed in zip(graph.inputs, specs, batch, strict=True)
@@ -57,7 +74,7 @@ def _finish(b: Builder, value: Value) -> Value:
     """An output, of `OUTPUT_BITS` bits where that loses nothing, whose step has its own scale."""
     excess = value.interval.magnitude.bit_length() + 1 - OUTPUT_BITS
     # A loose interval must not cost the bits that the values seen do have.
-    seen = max(abs(int(value.observed.min())), abs(int(value.observed.max())))
+    seen = max(abs(end) for end in b.ends(value))
     spare = seen.bit_length() - b.bits - _SPARE_BITS
     value = coarser(b, value, max(min(excess, spare, value.scale), 0))
     labels = [spec.scale for spec in b.inputs] + [step.scale for step in b.steps]

@@ -51,8 +51,8 @@ def quotient(b: Builder, x: Value, y: Value, largest: float | None = None) -> Va
     if sign is not None:
         x = multiply(b, x, sign)
     x, y = spread(b, x, shape), spread(b, y, shape)
-    seen = np.abs(x.observed).astype(np.float64) / y.observed
-    shift = _shift(b, x.interval.magnitude, float(seen.max()), x.scale - y.scale)
+    (size,) = b.seen(lambda: (_size(np.abs(x.observed).astype(np.float64) / y.observed),), 1)
+    shift = _shift(b, x.interval.magnitude, size, x.scale - y.scale)
     dividend = b.emit(Affine((x.tensor, y.tensor), (2 << shift, 1), 0), [x, y], x.scale, inf)
     return _divided(b, dividend, y, x.scale + shift - y.scale, _quotient_error(x, y, largest))
 
@@ -63,8 +63,8 @@ def reciprocal(b: Builder, y: Value, number: float) -> Value:
     if number == 0.0:
         raise Refusal("a quotient that is always zero")
     m, power, wrong = factor(number, 0)
-    seen = abs(m) / float(y.observed.min())
-    shift = _shift(b, abs(m), seen, power - y.scale)
+    (size,) = b.seen(lambda: (_size(abs(m) / y.observed.astype(np.float64)),), 1)
+    shift = _shift(b, abs(m), size, power - y.scale)
     scale = power + shift - y.scale
     dividend = b.emit(Affine((y.tensor,), (1,), m << (shift + 1)), [y], y.scale, inf)
     least = y.low
@@ -80,9 +80,14 @@ def _divided(b: Builder, dividend: Value, y: Value, scale: int, error: float) ->
     return b.emit(operation, [dividend, divisor], scale, total(error, 0.5 / 2.0**scale))
 
 
-def _shift(b: Builder, largest: int, seen: float, scale: int) -> int:
+def _size(quotients: np.ndarray) -> int:
+    """The exponent of the largest quotient seen: below 2 to this power, zero for none."""
+    return frexp(float(quotients.max()))[1]
+
+
+def _shift(b: Builder, largest: int, size: int, scale: int) -> int:
     """How far to shift the dividend so that the largest quotient seen has bits enough."""
-    wanted = b.bits + _GUARD_BITS - (frexp(seen)[1] if seen else 0)
+    wanted = b.bits + _GUARD_BITS - size
     room = 60 - max(largest, 1).bit_length()
     shift = max(min(wanted, FINEST - scale, room), 0)
     # The result's own scale must not be negative.
@@ -123,7 +128,8 @@ def _positive(b: Builder, y: Value) -> tuple[Value, Value | None]:
         operation = Affine((negative.tensor,), (-2,), 1)
         sign = b.emit(operation, [negative], 0, 0.0 if y.error == 0.0 else inf, True)
         y = maximum(b, [y, negate(b, y)])
-    least = max(int(y.observed.min()) // _LEAST_DIVISOR, 1)
+    (nearest,) = b.seen(lambda: (int(y.observed.min()),), 1)
+    least = max(nearest // _LEAST_DIVISOR, 1)
     b.limit(y, 0, least, None)
     return b.rescale(y, 0, least, None, y.error), sign
 
