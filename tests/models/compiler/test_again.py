@@ -35,7 +35,9 @@ def test_other_answers_are_refused_or_give_another_program() -> None:
                 compile_again(model.SerializeToString(), (spec,), 8, wrong)
         for value in (-(2**61), 2**61, 0, 2**200):
             try:
-                again = compile_again(model.SerializeToString(), (spec,), 8, (value,) * len(observed))
+                again = compile_again(
+                    model.SerializeToString(), (spec,), 8, (value,) * len(observed)
+                )
             except ModelError:
                 refused += 1
             else:
