@@ -1,0 +1,128 @@
+// FIPS 202's permutation with Keccak's own padding; the transcript on top of it.
+#include "keccak.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+namespace avow::native {
+
+namespace {
+
+using State = std::array<std::uint64_t, 25>;
+
+constexpr int kRounds = 24;
+
+// The round constants are the output of a linear feedback shift register of eight bits.
+constexpr std::array<std::uint64_t, kRounds> round_constants() {
+  std::array<std::uint64_t, kRounds> constants{};
+  unsigned shift = 1;
+  for (int round = 0; round < kRounds; ++round) {
+    for (int j = 0; j < 7; ++j) {
+      if (shift & 1) constants[round] |= std::uint64_t(1) << ((1 << j) - 1);
+      shift = shift << 1 ^ (shift & 0x80 ? 0x171 : 0);
+    }
+  }
+  return constants;
+}
+
+struct Step {
+  int lane;
+  int rotation;
+};
+
+// Where rho and pi take each lane, one after the other, starting from lane 1.
+constexpr std::array<Step, 24> walk() {
+  std::array<Step, 24> steps{};
+  int x = 1, y = 0;
+  for (int t = 0; t < 24; ++t) {
+    const int next = (2 * x + 3 * y) % 5;
+    x = y;
+    y = next;
+    steps[t] = {x + 5 * y, (t + 1) * (t + 2) / 2 % 64};
+  }
+  return steps;
+}
+
+constexpr auto kConstants = round_constants();
+constexpr auto kWalk = walk();
+
+void permute(State& a) {
+  for (int round = 0; round < kRounds; ++round) {
+    std::uint64_t column[5];
+    for (int x = 0; x < 5; ++x) column[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
+    for (int x = 0; x < 5; ++x) {
+      const std::uint64_t mixed = column[(x + 4) % 5] ^ std::rotl(column[(x + 1) % 5], 1);
+      for (int y = 0; y < 25; y += 5) a[x + y] ^= mixed;
+    }
+    std::uint64_t moving = a[1];
+    for (const Step& step : kWalk) {
+      const std::uint64_t next = a[step.lane];
+      a[step.lane] = std::rotl(moving, step.rotation);
+      moving = next;
+    }
+    for (int y = 0; y < 25; y += 5) {
+      for (int x = 0; x < 5; ++x) column[x] = a[y + x];
+      for (int x = 0; x < 5; ++x) a[y + x] = column[x] ^ (~column[(x + 1) % 5] & column[(x + 2) % 5]);
+    }
+    a[0] ^= kConstants[round];
+  }
+}
+
+}  // namespace
+
+void Keccak256::update(Bytes data) {
+  for (const std::uint8_t byte : data) {
+    state_[filled_ / 8] ^= std::uint64_t(byte) << (8 * (filled_ % 8));
+    if (++filled_ == kRate) {
+      permute(state_);
+      filled_ = 0;
+    }
+  }
+}
+
+Digest Keccak256::finish() {
+  state_[filled_ / 8] ^= std::uint64_t(1) << (8 * (filled_ % 8));
+  state_[kRate / 8 - 1] ^= std::uint64_t(0x80) << 56;
+  permute(state_);
+  Digest digest;
+  for (std::size_t i = 0; i < 32; ++i) digest[i] = std::uint8_t(state_[i / 8] >> (8 * (i % 8)));
+  return digest;
+}
+
+Digest keccak256(Bytes data) {
+  Keccak256 hash;
+  hash.update(data);
+  return hash.finish();
+}
+
+void Transcript::absorb(std::uint8_t label, Bytes words) {
+  const std::size_t count = words.size() / 32;
+  if (words.size() % 32 != 0 || count > std::numeric_limits<std::uint32_t>::max()) {
+    throw std::invalid_argument("transcript: expected words of 32 bytes, got " +
+                                std::to_string(words.size()) + " bytes");
+  }
+  const std::array<std::uint8_t, 6> head = {
+      0x00, label, std::uint8_t(count >> 24), std::uint8_t(count >> 16), std::uint8_t(count >> 8),
+      std::uint8_t(count)};
+  Keccak256 hash;
+  hash.update(state_);
+  hash.update(head);
+  hash.update(words);
+  state_ = hash.finish();
+}
+
+std::array<std::uint8_t, 31> Transcript::challenge(std::uint8_t label) {
+  const std::array<std::uint8_t, 2> head = {0x01, label};
+  Keccak256 hash;
+  hash.update(state_);
+  hash.update(head);
+  state_ = hash.finish();
+  std::array<std::uint8_t, 31> drawn;
+  std::copy(state_.begin() + 1, state_.end(), drawn.begin());
+  return drawn;
+}
+
+}  // namespace avow::native
