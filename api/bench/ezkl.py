@@ -8,9 +8,10 @@ from pathlib import Path
 from avow.api.bench.order import Desk
 from avow.api.bench.rows import Sample
 from avow.api.errors import BenchError
-from avow.circuits.artifact import PK, VK, Artifact
+from avow.circuits.ezkl.artifact import EzklArtifact
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.ezkl.compile import Options, Source, compile_model
+from avow.circuits.ezkl.files import PK, VK
 from avow.circuits.ezkl.settings import Target, Wishes
 from avow.circuits.ezkl.srs_choice import UnsafeSrs
 from avow.circuits.ezkl.witness import Circuit, answer, material, prove
@@ -44,7 +45,7 @@ class _Clock:
 class Compilation:
     """An artifact, and how long everything and the making of keys took, in seconds."""
 
-    artifact: Artifact
+    artifact: EzklArtifact
     seconds: float
     setup_seconds: float
 

@@ -76,6 +76,7 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
 def _subject(text: str, artifacts: Path) -> tuple["SystemRecord", bytes, Path | None]:
     """Record, settings and SRS file (None for a bundle) of what the argument names."""
     from avow.circuits.artifact import find_artifact
+    from avow.circuits.ezkl.artifact import of_ezkl
     from avow.circuits.files import read_file
     from avow.verifier.bundle import parse_bundle
     from avow.verifier.limits import LIMITS
@@ -83,7 +84,7 @@ def _subject(text: str, artifacts: Path) -> tuple["SystemRecord", bytes, Path | 
 
     path = Path(text)
     if path.is_dir() or path.name == "record.json" or not path.exists():
-        artifact = find_artifact(text, artifacts)
+        artifact = of_ezkl(find_artifact(text, artifacts))
         return artifact.record, artifact.settings(), artifact.srs.path
     bundle = parse_bundle(read_file(path, LIMITS.bundle_bytes))
     return bundle.system, parse_material(bundle.material).settings, None

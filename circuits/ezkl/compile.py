@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avow.circuits import artifact as names
-from avow.circuits.artifact import Artifact, load_artifact, write_inventory, write_srs_reference
+from avow.circuits.artifact import MODEL, RECORD, files_of, place
 from avow.circuits.errors import CircuitError
+from avow.circuits.ezkl import files as names
+from avow.circuits.ezkl.artifact import EzklArtifact, load_ezkl, write_srs_reference
 from avow.circuits.ezkl.child import Limits, Progress, run
 from avow.circuits.ezkl.graph import graft
 from avow.circuits.ezkl.measure import calibration_document, measured_fidelity
@@ -29,6 +28,7 @@ from avow.verifier import canonical
 from avow.verifier.fields import to_hex
 from avow.verifier.records import ModelRecord
 from avow.verifier.srs import srs_digest
+from avow.verifier.systems.ezkl.half import SYSTEM_ID
 from avow.verifier.systems.ezkl.settings import EZKL_VERSION, parse_settings
 
 _ROWS = "calibration.json"
@@ -64,7 +64,7 @@ def compile_model(
     artifacts: Path,
     report: Report,
     watch: Callable[[Progress], None] | None = None,
-) -> Artifact:
+) -> EzklArtifact:
     """Make the artifact, or take up where an earlier call stopped; returns it checked.
 
     `report` is told every step's name and `done` or `kept`. The last step proves one calibration
@@ -86,7 +86,7 @@ def compile_model(
         made = _Build(source, options, Workbench(build, report), watch).run()
         folder = _place(build, artifacts / made)
         write_json(pointer, {"record": made})
-    return load_artifact(folder)
+    return load_ezkl(folder)
 
 
 class _Build:
@@ -132,8 +132,8 @@ class _Build:
             self._path(names.VK).read_bytes(),
             srs["tau_g2"],
         )
-        write_file(self._path(names.RECORD), canonical.encode(record.to_json()))
-        write_file(self._path(names.MODEL), canonical.encode(self._source.record.to_json()))
+        write_file(self._path(RECORD), canonical.encode(record.to_json()))
+        write_file(self._path(MODEL), canonical.encode(self._source.record.to_json()))
         return record.digest().hex()
 
     def _graph(self) -> None:
@@ -302,11 +302,11 @@ def _wishes(wishes: Wishes) -> list[Any]:
     return [wishes.input.value, wishes.weights.value, wishes.target.value, wishes.scale]
 
 
-def _earlier(artifacts: Path, pointer: Path) -> Artifact | None:
+def _earlier(artifacts: Path, pointer: Path) -> EzklArtifact | None:
     if not pointer.exists():
         return None
     try:
-        return load_artifact(artifacts / str(read_json(pointer).get("record")))
+        return load_ezkl(artifacts / str(read_json(pointer).get("record")))
     except CircuitError:
         # A damaged artifact is made anew; nothing else could be done with it.
         return None
@@ -319,19 +319,8 @@ def _clear(build: Path) -> None:
 
 
 def _place(build: Path, target: Path) -> Path:
-    wanted = {*names.REQUIRED, *names.OPTIONAL}
+    wanted = files_of(SYSTEM_ID)
     for path in build.iterdir():
         if path.name not in wanted and path.name != ".lock":
             path.unlink()
-    write_inventory(build)
-    try:
-        if target.exists():
-            # Same record, made again: what was there may be damaged, so the new one replaces it.
-            aside = target.with_name(f".old-{secrets.token_hex(8)}")
-            os.rename(target, aside)
-            discard(aside)
-        os.rename(build, target)
-        (target / ".lock").unlink(missing_ok=True)
-    except OSError as error:
-        raise CircuitError(f"cannot place the artifact at {target}: {error.strerror}") from error
-    return target
+    return place(build, target, SYSTEM_ID)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from avow.circuits.artifact import CIRCUIT, GRAPH, PK, SETTINGS, SOLIDITY, VK
 from avow.circuits.errors import CircuitError
 from avow.circuits.ezkl.child import Limits, run
+from avow.circuits.ezkl.files import CIRCUIT, GRAPH, PK, SETTINGS, SOLIDITY, VK
 from avow.circuits.ezkl.graph import graft
 from avow.circuits.ezkl.record import instances_layout, output_specs
 from avow.circuits.ezkl.settings import regenerated

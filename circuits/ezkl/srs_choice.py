@@ -5,8 +5,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from avow.circuits.artifact import SrsReference
 from avow.circuits.errors import CircuitError
+from avow.circuits.ezkl.artifact import SrsReference
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.files import make_folder, read_json
 from avow.circuits.srs import SrsFile, check, generate, inspect, unsafe_note

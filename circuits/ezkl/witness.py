@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avow.circuits.artifact import CIRCUIT, PK, Artifact
 from avow.circuits.errors import CircuitError, InputRefused, StepFailed
+from avow.circuits.ezkl.artifact import EzklArtifact
 from avow.circuits.ezkl.child import Limits, Progress, run
+from avow.circuits.ezkl.files import CIRCUIT, PK
 from avow.circuits.files import write_file
 from avow.verifier.commitment import Commitment, Scheme, commit_public
 from avow.verifier.errors import VerificationError
@@ -62,7 +63,7 @@ class Circuit:
     outputs: tuple[TensorSpec, ...]
 
     @classmethod
-    def of(cls, artifact: Artifact) -> "Circuit":
+    def of(cls, artifact: EzklArtifact) -> "Circuit":
         """The circuit of a checked artifact."""
         return cls(
             circuit=artifact.path(CIRCUIT),
@@ -74,7 +75,7 @@ class Circuit:
         )
 
 
-def material(artifact: Artifact) -> Material:
+def material(artifact: EzklArtifact) -> Material:
     """What a bundle carries so that the artifact's proofs can be checked offline."""
     return Material(artifact.settings(), artifact.vk(), artifact.srs.tau_g2)
 

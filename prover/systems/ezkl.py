@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from avow.circuits.artifact import Artifact, load_artifact
 from avow.circuits.errors import CircuitError, StepFailed
 from avow.circuits.ezkl import witness
+from avow.circuits.ezkl.artifact import EzklArtifact, load_ezkl
 from avow.circuits.ezkl.child import Limits as ChildLimits
 from avow.circuits.ezkl.child import Progress
 from avow.prover.catalogue import Compiled
@@ -57,7 +57,7 @@ class EzklProver:
         return Proof(proved.run.outputs, proved.proof.to_json(), material)
 
 
-def _load(compiled: Compiled, tick: Tick) -> Artifact:
+def _load(compiled: Compiled, tick: Tick) -> EzklArtifact:
     # Digesting keys of gigabytes takes longer than a lease lasts without a heartbeat.
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(_artifact, compiled.folder)
@@ -67,8 +67,8 @@ def _load(compiled: Compiled, tick: Tick) -> Artifact:
 
 
 @lru_cache(maxsize=8)
-def _artifact(folder: Path) -> Artifact:
-    return load_artifact(folder)
+def _artifact(folder: Path) -> EzklArtifact:
+    return load_ezkl(folder)
 
 
 def forget_artifacts() -> None:

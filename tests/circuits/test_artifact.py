@@ -6,9 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from avow.circuits.artifact import INVENTORY, OPTIONAL, PK, RECORD, REQUIRED, SRS, load_artifact
+from avow.circuits.artifact import (
+    FILES,
+    INVENTORY,
+    MODEL,
+    RECORD,
+    files_of,
+    load_artifact,
+    write_inventory,
+)
 from avow.circuits.errors import CircuitError
+from avow.circuits.ezkl.artifact import load_ezkl
+from avow.circuits.ezkl.files import PK, SRS
 from tests.circuits.tiny import compiled
+
+REQUIRED = (RECORD, MODEL, *FILES["ezkl/v1"][0])
 
 
 @pytest.fixture
@@ -19,7 +31,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_an_intact_copy_is_the_same_artifact(copy: Path) -> None:
-    found = load_artifact(copy)
+    found = load_ezkl(copy)
     assert found.record == compiled().record
     assert found.model == compiled().model
     assert found.srs == compiled().srs
@@ -56,8 +68,13 @@ def test_a_damaged_inventory_is_refused(copy: Path, content: str) -> None:
 
 def test_an_inventory_lists_what_it_must_and_nothing_else(copy: Path) -> None:
     value = json.loads((copy / INVENTORY).read_text())
-    assert set(REQUIRED) <= value["files"].keys() <= {*REQUIRED, *OPTIONAL}
-    for files in ({**value["files"], "../x": "0x00"}, {RECORD: value["files"][RECORD]}):
+    assert set(REQUIRED) <= value["files"].keys() <= set(files_of("ezkl/v1"))
+    listed = value["files"]
+    for files in (
+        {**listed, "../x": "0x00"},
+        {RECORD: listed[RECORD]},
+        {RECORD: listed[RECORD], MODEL: listed[MODEL]},
+    ):
         (copy / INVENTORY).write_text(json.dumps({**value, "files": files}))
         with pytest.raises(CircuitError, match="other files"):
             load_artifact(copy)
@@ -74,16 +91,14 @@ def test_the_folder_s_name_is_the_record_s_digest(copy: Path) -> None:
 
 def test_a_replaced_srs_is_found(copy: Path, tmp_path: Path) -> None:
     """The SRS lies outside the folder: its digest stands in the reference."""
-    from avow.circuits.artifact import write_inventory
-
     value = json.loads((copy / SRS).read_text())
     other = tmp_path / "other.srs"
     other.write_bytes(Path(value["path"]).read_bytes()[:-1] + b"\0")
     (copy / SRS).write_text(json.dumps({**value, "path": str(other)}))
-    write_inventory(copy)
+    write_inventory(copy, "ezkl/v1")
     with pytest.raises(CircuitError, match="is not the one that"):
-        load_artifact(copy)
+        load_ezkl(copy)
     (copy / SRS).write_text(json.dumps({**value, "path": str(tmp_path / "none")}))
-    write_inventory(copy)
+    write_inventory(copy, "ezkl/v1")
     with pytest.raises(CircuitError, match="found none"):
-        load_artifact(copy)
+        load_ezkl(copy)

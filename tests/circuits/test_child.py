@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from avow.circuits.artifact import CIRCUIT
 from avow.circuits.errors import LimitExceeded, StepCancelled, StepFailed
 from avow.circuits.ezkl.child import Limits, Progress, run
+from avow.circuits.ezkl.files import CIRCUIT
 from avow.circuits.ezkl.witness import Circuit, input_document
 from tests.circuits.tiny import LIMITS, SALT, compiled, inputs
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from avow.circuits.artifact import EVM, PK, SOLIDITY, VK, load_artifact
+from avow.circuits.artifact import load_artifact
 from avow.circuits.errors import CircuitError, LimitExceeded
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.ezkl.compile import compile_model
+from avow.circuits.ezkl.files import EVM, PK, SOLIDITY, VK
 from avow.circuits.ezkl.settings import Target, Wishes
 from avow.circuits.ezkl.srs_choice import PinnedSrs
 from avow.circuits.ezkl.witness import Circuit, Proved

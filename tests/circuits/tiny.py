@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from avow.circuits.artifact import Artifact
+from avow.circuits.ezkl.artifact import EzklArtifact
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.ezkl.compile import Options, Source, compile_model
 from avow.circuits.ezkl.settings import Target, Wishes
@@ -111,12 +111,12 @@ def silent(step: str, what: str) -> None:
 @cache
 def compiled(
     visibility: InputVisibility = PUBLIC, weights: WeightVisibility = FIXED, seed: int = 7
-) -> Artifact:
+) -> EzklArtifact:
     """The artifact of the tiny model; tests must not change its files."""
     return compile_model(source(seed), options(visibility, weights), SPACE / "artifacts", silent)
 
 
-def inputs(artifact: Artifact, seed: int = 10) -> tuple[Tensor, ...]:
+def inputs(artifact: EzklArtifact, seed: int = 10) -> tuple[Tensor, ...]:
     """One row of integers."""
     one = rows(1, seed)
     return tuple(
@@ -129,13 +129,13 @@ def inputs(artifact: Artifact, seed: int = 10) -> tuple[Tensor, ...]:
 class Case:
     """An artifact, one proven run of it, and the bundle about it."""
 
-    artifact: Artifact
+    artifact: EzklArtifact
     inputs: tuple[Tensor, ...]
     proved: Proved
     bundle: Bundle
 
 
-def statement_of(artifact: Artifact, proved_run: Run, nonce: int = 1) -> Statement:
+def statement_of(artifact: EzklArtifact, proved_run: Run, nonce: int = 1) -> Statement:
     """The off-chain statement about a run."""
     record = artifact.record
     return Statement(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from eth_abi.abi import encode
 
-from avow.circuits.artifact import Artifact
+from avow.circuits.ezkl.artifact import EzklArtifact
 from avow.circuits.ezkl.compile import compile_model
 from avow.circuits.ezkl.witness import Circuit, answer
 from avow.circuits.ezkl.witness import prove as prove_circuit
@@ -73,7 +73,7 @@ class Works:
 
     town: Town
     config: Config
-    artifact: Artifact
+    artifact: EzklArtifact
     registered: Registered
     bench: Bench
     provider: Provider

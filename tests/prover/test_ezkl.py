@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from avow.circuits.artifact import PK
+from avow.circuits.ezkl.files import PK
 from avow.models.compiler.compile import compile_model as compile_program
 from avow.models.compiler.options import Options as ProgramOptions
 from avow.models.programs import keep_program

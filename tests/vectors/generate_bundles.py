@@ -6,7 +6,7 @@ Usage: `python -m tests.vectors.generate_bundles` in the checkout, with avow ins
 import tempfile
 from pathlib import Path
 
-from avow.circuits.artifact import Artifact
+from avow.circuits.ezkl.artifact import EzklArtifact
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.ezkl.compile import Options, Source, compile_model
 from avow.circuits.ezkl.settings import Target, Wishes
@@ -34,7 +34,7 @@ WANTED = (
 )
 
 
-def make(artifact: Artifact, inputs: tuple[Tensor, ...]) -> Bundle:
+def make(artifact: EzklArtifact, inputs: tuple[Tensor, ...]) -> Bundle:
     """Prove one row; the statement is the second of three, so that the path has siblings."""
     circuit = Circuit.of(artifact)
     found = answer(circuit, inputs, SALT, LIMITS)

@@ -1,0 +1,1 @@
+"""Compiling for `sumcheck/v1`: keys, artifacts, costs, and checking a key against its model."""
