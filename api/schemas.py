@@ -1,6 +1,6 @@
 """The shapes of requests: unknown fields are refused, types are not converted."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,7 +33,6 @@ class JobBody(BaseModel):
         json_schema_extra={
             "example": {
                 "model": "tumour-risk",
-                "system": "ezkl/v1",
                 "inputs": [{"reals": [0.5] * 30}],
                 "client_key": "patient-17",
             }
@@ -41,7 +40,15 @@ class JobBody(BaseModel):
     )
 
     model: str = Field(max_length=200, description="Digest, name, or name@version.")
-    system: str = Field(default="ezkl/v1", max_length=64, description="Proof system.")
+    system: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Proof system, `sumcheck` or `ezkl`. When absent, what the model is compiled "
+        "for: a system that hides the input, else `sumcheck`, else `ezkl`.",
+    )
+    hides: Literal["none", "inputs"] | None = Field(
+        default=None, description="`inputs`: the proof must not show the input. `none`: it may."
+    )
     inputs: list[InputBody] = Field(max_length=16)
     client_key: str | None = Field(
         default=None, max_length=200, description="Repeating a request with it returns its job."

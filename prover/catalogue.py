@@ -12,11 +12,22 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.fields import parse_hex, to_hex
 from avow.verifier.limits import LIMITS
 from avow.verifier.records import (
+    InputVisibility,
     ModelRecord,
     SystemRecord,
     parse_model_record,
     parse_system_record,
 )
+from avow.verifier.verdict import Hides
+
+# Which system serves a request that names none, the first that the model is compiled for.
+PREFERRED = ("sumcheck/v1", "ezkl/v1")
+_SHORT = {name.partition("/")[0]: name for name in PREFERRED}
+
+
+def system_id(name: str) -> str:
+    """The id of a system: `ezkl` and `sumcheck` are short for their first versions."""
+    return _SHORT.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +53,22 @@ class Compiled:
         """0x form of the system record's digest."""
         return to_hex(self.record.digest())
 
+    @property
+    def hides_input(self) -> bool:
+        """Whether its bundles hold a salted hash of the input instead of the input."""
+        return self.record.input_visibility is not InputVisibility.PUBLIC
+
 
 class Catalogue(Protocol):
     """Where compiled models are looked up."""
 
-    def find(self, model: str, system: str, record: str | None) -> Compiled:
-        """The one artifact asked for; raises RequestRefused when there is none or several."""
+    def find(
+        self, model: str, system: str | None, record: str | None, hides: Hides | None = None
+    ) -> Compiled:
+        """The one artifact asked for; raises RequestRefused when there is none or several.
+
+        `hides` INPUTS admits only artifacts that hide the input, NONE prefers others.
+        """
         ...
 
 
@@ -58,26 +79,44 @@ class FolderCatalogue:
         self._artifacts = artifacts
         self._models = models
 
-    def find(self, model: str, system: str, record: str | None) -> Compiled:
-        """The artifact of a model (digest, name or name@version) for a system."""
+    def find(
+        self, model: str, system: str | None, record: str | None, hides: Hides | None = None
+    ) -> Compiled:
+        """The artifact of a model (digest, name or name@version) for a system.
+
+        Without a system: never one that shows an input where another of the model hides it,
+        unless `hides` is NONE; then the first of `PREFERRED` that there is.
+        """
         if record is not None:
-            found = [self._load(self._artifacts / record.removeprefix("0x"))]
-            if not _is_model(found[0], model) or found[0].record.system != system:
-                raise RequestRefused(f"record: {record} is not {model!r} compiled for {system!r}")
-            return found[0]
+            return self._pinned(model, system, record, hides)
         everything = self.all()
         named = [item for item in everything if _is_model(item, model)]
         if not named:
             known = ", ".join(sorted({item.model.name for item in everything})) or "none"
             raise RequestRefused(f"model: no compiled model {model!r}; there are: {known}")
-        fitting = [item for item in named if item.record.system == system]
+        fitting = [item for item in named if system is None or item.record.system == system]
         if not fitting:
             known = ", ".join(sorted({item.record.system for item in named}))
             raise RequestRefused(f"system: {model!r} is not compiled for {system!r}, but: {known}")
+        fitting = _fitting(fitting, system, hides)
+        if not fitting:
+            raise RequestRefused(
+                f"hides: no artifact of {model!r} hides the input; "
+                "avow compile --system ezkl --input private makes one"
+            )
         if len(fitting) > 1:
             digests = ", ".join(sorted(item.record_digest for item in fitting))
             raise RequestRefused(f"record: several artifacts fit, name one of {digests}")
         return fitting[0]
+
+    def _pinned(self, model: str, system: str | None, record: str, hides: Hides | None) -> Compiled:
+        found = self._load(self._artifacts / record.removeprefix("0x"))
+        if not _is_model(found, model) or system not in (None, found.record.system):
+            compiled = "" if system is None else f" compiled for {system!r}"
+            raise RequestRefused(f"record: {record} is not {model!r}{compiled}")
+        if hides is Hides.INPUTS and not found.hides_input:
+            raise RequestRefused(f"record: {record} does not hide the input")
+        return found
 
     def all(self) -> list[Compiled]:
         """Every readable artifact, in the order of their digests."""
@@ -103,6 +142,22 @@ class FolderCatalogue:
             raise RequestRefused(f"artifact {folder.name} is damaged: its records do not fit")
         onnx = self._models / model.digest().hex() / "model.onnx"
         return Compiled(folder, onnx, model, record, signature)
+
+
+def _fitting(items: list[Compiled], system: str | None, hides: Hides | None) -> list[Compiled]:
+    hidden = [item for item in items if item.hides_input]
+    if hides is Hides.INPUTS:
+        items = hidden
+    elif hides is Hides.NONE:
+        items = [item for item in items if not item.hides_input] or items
+    elif system is None:
+        items = hidden or items
+    if system is not None:
+        return items
+    for preferred in PREFERRED:
+        if found := [item for item in items if item.record.system == preferred]:
+            return found
+    return items
 
 
 def _is_model(item: Compiled, model: str) -> bool:

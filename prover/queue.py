@@ -64,7 +64,10 @@ class Queue:
         With a client key, a repeated submission of the same request returns the first job.
         Raises RequestRefused (nothing was stored), QueueFull, DatabaseUnavailable.
         """
-        compiled = self._catalogue.find(request.model, request.system, request.record)
+        compiled = self._catalogue.find(
+            request.model, request.system, request.record or self._earlier(request), request.hides
+        )
+        self._refuse_what_cannot_fit(compiled)
         inputs = quantised(request, compiled.model.inputs)
         fingerprint = _fingerprint(request, compiled, inputs)
         known = self._known(request, fingerprint)
@@ -173,6 +176,21 @@ class Queue:
                 )
             return read_job(session, row.id)
 
+    def _earlier(self, request: Request) -> str | None:
+        """The artifact that an equal key got before: later compilations must not change it."""
+        if request.client_key is None or request.system is not None:
+            return None
+        query = select(EvidenceRow.record).join(JobRow, JobRow.id == EvidenceRow.job_id)
+        with self._database.read() as session:
+            return session.scalars(query.where(JobRow.client_key == request.client_key)).first()
+
+    def _refuse_what_cannot_fit(self, compiled: Compiled) -> None:
+        predicted, most = compiled.record.proving_memory_bytes, self._config.prove_memory
+        if most is not None and predicted > most:
+            raise RequestRefused(
+                f"model: its proof needs about {predicted} bytes of memory, at most {most} may be"
+            )
+
     def _refuse_when_full(self) -> None:
         query = select(func.count()).where(JobRow.state.in_([state.value for state in _OPEN]))
         with self._database.read() as session:
@@ -225,8 +243,8 @@ class Queue:
                 EvidenceRow(
                     job_id=job_id,
                     leg=order.leg if order else 0,
-                    system=request.system,
-                    selector=to_hex(keccak256(request.system.encode("ascii"))[:4]),
+                    system=compiled.record.system,
+                    selector=to_hex(keccak256(compiled.record.system.encode("ascii"))[:4]),
                     record=compiled.record_digest,
                     deadline=deadline,
                     share_bps=order.share_bps if order else 10_000,

@@ -9,16 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from avow.prover.catalogue import system_id
 from avow.prover.errors import RequestRefused
 from avow.verifier.errors import VerificationError
 from avow.verifier.limits import LIMITS
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec, parse_tensor
+from avow.verifier.verdict import Hides
 
 # Text form of 2^24 elements with room for digits and separators.
 REQUEST_BYTES = 256 * 2**20
 _CLIENT_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _NAME = re.compile(r"[\x21-\x7e]{1,200}")
 _DIGEST = re.compile(r"0x[0-9a-f]{64}")
+_OPTIONAL = {"system", "hides", "client_key", "nonce", "record"}
+_HIDES = {value.value: value for value in (Hides.NONE, Hides.INPUTS)}
+_HIDES_TEXT = " or ".join(repr(value) for value in _HIDES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +60,26 @@ class OrderContext:
 class Request:
     """One request. `model` is a digest, a name, or name@version; `record` pins one artifact.
 
-    `client_key` makes a repeated submission return the first job. `nonce` is chosen at random
-    when absent; with `order` the order's nonce counts. Construction checks every bound.
+    Without `system` the catalogue chooses one; `hides` INPUTS asks that the proof hides the
+    input, NONE allows it to be shown. `client_key` makes a repeated submission return the first
+    job. `nonce` is chosen at random when absent; with `order` the order's nonce counts.
+    Construction checks every bound.
     """
 
     model: str
-    system: str
+    system: str | None
     inputs: tuple[Tensor | Numbers, ...]
     order: OrderContext | None = None
     client_key: str | None = None
     nonce: int | None = None
     record: str | None = None
+    hides: Hides | None = None
 
     def __post_init__(self) -> None:
         _expect(bool(_NAME.fullmatch(self.model)), "model", "a digest or a name", self.model)
-        _expect(bool(_NAME.fullmatch(self.system)), "system", "a system id", self.system)
+        if self.system is not None:
+            _expect(bool(_NAME.fullmatch(self.system)), "system", "a system id", self.system)
+        _expect(self.hides in (None, *_HIDES.values()), "hides", _HIDES_TEXT, self.hides)
         _expect(
             1 <= len(self.inputs) <= LIMITS.tensors,
             "inputs",
@@ -110,9 +120,10 @@ def check_inputs(tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> None
 def parse_request(data: bytes) -> Request:
     """Reads the JSON form of a request from outside; raises RequestRefused.
 
-    An object with `model`, `system`, `inputs` and optionally `client_key`, `nonce` (a decimal
-    string) and `record`. An input is `{"reals": nested list}`, `{"integers": nested list}` or a
-    tensor `{"type", "shape", "data"}`. An order never comes from outside as JSON.
+    An object with `model`, `inputs` and optionally `system`, `hides` (`none` or `inputs`),
+    `client_key`, `nonce` (a decimal string) and `record`. An input is `{"reals": nested list}`,
+    `{"integers": nested list}` or a tensor `{"type", "shape", "data"}`. An order never comes from
+    outside as JSON.
     """
     if len(data) > REQUEST_BYTES:
         raise RequestRefused(f"request: at most {REQUEST_BYTES} bytes, got {len(data)}")
@@ -130,7 +141,7 @@ def request_from(value: object) -> Request:
     """Reads the decoded JSON form of a request from outside; see `parse_request`."""
     if not isinstance(value, dict):
         raise RequestRefused(f"request: expected an object, got {_kind(value)}")
-    _keys(value, "request", {"model", "system", "inputs"}, {"client_key", "nonce", "record"})
+    _keys(value, "request", {"model", "inputs"}, _OPTIONAL)
     inputs = value["inputs"]
     _expect(isinstance(inputs, list), "inputs", "a list", inputs)
     _expect(len(inputs) <= LIMITS.tensors, "inputs", f"at most {LIMITS.tensors}", len(inputs))
@@ -138,13 +149,16 @@ def request_from(value: object) -> Request:
     if nonce is not None:
         good = bool(re.fullmatch(r"[1-9][0-9]{0,77}", nonce))
         _expect(good, "nonce", "a decimal string from 1", nonce)
+    system, hides = _text(value, "system"), _text(value, "hides")
+    _expect(hides is None or hides in _HIDES, "hides", _HIDES_TEXT, hides)
     return Request(
         model=_text(value, "model") or "",
-        system=_text(value, "system") or "",
+        system=None if system is None else system_id(system),
         inputs=tuple(_parse_input(item, f"inputs[{at}]") for at, item in enumerate(inputs)),
         client_key=_text(value, "client_key"),
         nonce=int(nonce) if nonce is not None else None,
         record=_text(value, "record"),
+        hides=None if hides is None else _HIDES[hides],
     )
 
 

@@ -33,7 +33,16 @@ def job() -> None:
     help="npz with arrays named like the model's inputs, or JSON: a list of inputs.",
 )
 @click.option("--row", type=click.IntRange(0), default=0, help="Which row of an npz; 0 if absent.")
-@click.option("--system", default="ezkl/v1", show_default=True, help="Proof system.")
+@click.option(
+    "--system",
+    help="Proof system: sumcheck or ezkl. [one that hides the input if MODEL is compiled for that, "
+    "else sumcheck if it is, else ezkl]",
+)
+@click.option(
+    "--hides",
+    type=click.Choice(["none", "inputs"]),
+    help="inputs: the proof must not show the input. none: it may.",
+)
 @click.option("--record", help="Digest of one compiled artifact, where several fit.")
 @click.option("--client-key", help="Submitting again with the same key returns the first job.")
 @click.option("--wait", is_flag=True, help="Follow the job until it is proven or ends.")
@@ -42,7 +51,8 @@ def submit(
     model: str,
     source: Path,
     row: int,
-    system: str,
+    system: str | None,
+    hides: str | None,
     record: str | None,
     client_key: str | None,
     wait: bool,
@@ -56,18 +66,20 @@ def submit(
 
     queue, config = _open()
     if source.suffix == ".npz":
-        from avow.prover.catalogue import FolderCatalogue
+        from avow.prover.catalogue import FolderCatalogue, system_id
+        from avow.verifier.verdict import Hides
 
-        compiled = FolderCatalogue(config.artifacts, config.models).find(model, system, record)
-        inputs = _row(source, row, compiled.model.inputs)
-        request = Request(model, system, inputs, client_key=client_key, record=record)
+        chosen = None if system is None else system_id(system)
+        wanted = None if hides is None else Hides(hides)
+        catalogue = FolderCatalogue(config.artifacts, config.models)
+        inputs = _row(source, row, catalogue.find(model, chosen, record, wanted).model.inputs)
+        request = Request(model, chosen, inputs, client_key=client_key, record=record, hides=wanted)
     else:
-        value: dict[str, Any] = {"model": model, "system": system, "inputs": _json(source)}
-        if client_key is not None:
-            value["client_key"] = client_key
-        if record is not None:
-            value["record"] = record
-        request = request_from(value)
+        given = {"system": system, "hides": hides, "client_key": client_key, "record": record}
+        value: dict[str, Any] = {"model": model, "inputs": _json(source)}
+        request = request_from(
+            value | {key: item for key, item in given.items() if item is not None}
+        )
     found = queue.submit(request)
     if wait:
         found = _follow(queue, found.id)

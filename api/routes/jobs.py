@@ -34,9 +34,7 @@ _JOB: dict[str, Any] = {"content": {"application/json": {"example": JOB}}}
 )
 def submit(body: JobBody, offered: Offered) -> Response:
     """Ask for an answer and its proof."""
-    job = offered.queue.submit(
-        request_from({"system": body.system, **body.model_dump(exclude_unset=True)})
-    )
+    job = offered.queue.submit(request_from(body.model_dump(exclude_unset=True)))
     return JSONResponse(job.to_json(), HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{job.id}"})
 
 

@@ -8,7 +8,8 @@ import pytest
 from avow.prover.catalogue import FolderCatalogue
 from avow.prover.errors import RequestRefused
 from avow.verifier import canonical
-from avow.verifier.records import ModelRecord, SystemRecord
+from avow.verifier.records import InputVisibility, ModelRecord, SystemRecord
+from avow.verifier.verdict import Hides
 from tests.prover.tiny import MODEL, RECORD, SYSTEM
 
 
@@ -52,6 +53,39 @@ def test_several_artifacts_need_a_record(tmp_path: Path) -> None:
         catalogue.find("other", SYSTEM, digest(other))
     with pytest.raises(RequestRefused, match="no artifact"):
         catalogue.find("tiny", SYSTEM, "0x" + "0" * 64)
+
+
+def test_without_a_system_one_is_chosen(tmp_path: Path) -> None:
+    folder = tmp_path / "artifacts"
+    catalogue = FolderCatalogue(folder, tmp_path / "models")
+    ezkl, sumcheck = (replace(RECORD, system=f"{name}/v1") for name in ("ezkl", "sumcheck"))
+    put(folder, ezkl)
+    assert catalogue.find("tiny", None, None).record == ezkl
+    put(folder, sumcheck)
+    assert catalogue.find("tiny", None, None).record == sumcheck
+    assert catalogue.find("tiny", "ezkl/v1", None).record == ezkl
+    assert catalogue.find("tiny", None, digest(ezkl)).record == ezkl
+    with pytest.raises(RequestRefused, match="hides: no artifact of 'tiny' hides the input"):
+        catalogue.find("tiny", None, None, Hides.INPUTS)
+    with pytest.raises(RequestRefused, match="does not hide the input"):
+        catalogue.find("tiny", None, digest(sumcheck), Hides.INPUTS)
+
+
+def test_what_can_be_hidden_is_never_shown_unasked(tmp_path: Path) -> None:
+    folder = tmp_path / "artifacts"
+    catalogue = FolderCatalogue(folder, tmp_path / "models")
+    shown = replace(RECORD, system="ezkl/v1")
+    hidden = replace(shown, input_visibility=InputVisibility.HASHED)
+    sumcheck = replace(RECORD, system="sumcheck/v1")
+    for record in (shown, hidden, sumcheck):
+        put(folder, record)
+    assert catalogue.find("tiny", None, None).record == hidden
+    assert catalogue.find("tiny", None, None, Hides.INPUTS).record == hidden
+    assert catalogue.find("tiny", None, None, Hides.NONE).record == sumcheck
+    assert catalogue.find("tiny", "ezkl/v1", None, Hides.INPUTS).record == hidden
+    assert catalogue.find("tiny", "ezkl/v1", None, Hides.NONE).record == shown
+    with pytest.raises(RequestRefused, match="several artifacts fit"):
+        catalogue.find("tiny", "ezkl/v1", None)
 
 
 def test_damaged_artifacts_do_not_hide_the_others(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from avow.prover.attempt import Outcome, attempt
+from avow.prover.config import from_environment
 from avow.prover.errors import (
     IllegalTransition,
     LeaseLost,
@@ -17,11 +19,13 @@ from avow.prover.errors import (
 from avow.prover.inference import infer
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
+from avow.prover.queue import open_queue
 from avow.prover.request import OrderContext
 from avow.prover.systems.system import Tick
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.lifecycle import JobState, LegState
-from tests.prover.tiny import Shop, request
+from tests.prover.test_catalogue import put
+from tests.prover.tiny import RECORD, Shop, request
 
 
 def work(shop: Shop, job_id: str) -> None:
@@ -77,6 +81,29 @@ def test_the_same_client_key_gives_the_same_job(any_shop: Shop) -> None:
     assert len(any_shop.queue.jobs()) == 1
     with pytest.raises(RequestRefused, match="asked for something else"):
         any_shop.queue.submit(request(4, 3, 2, 1, client_key="a"))
+
+
+def test_a_repeated_request_keeps_the_system_that_was_chosen(tmp_path: Path) -> None:
+    config = from_environment({"AVOW_HOME": str(tmp_path)})
+    first_record = replace(RECORD, system="ezkl/v1")
+    put(config.artifacts, first_record)
+    queue = open_queue(config)
+    unnamed = replace(request(client_key="a"), system=None)
+    first = queue.submit(unnamed)
+    assert first.evidence[0].system == "ezkl/v1"
+    put(config.artifacts, replace(RECORD, system="sumcheck/v1"))
+    assert queue.submit(unnamed).id == first.id
+    assert queue.submit(replace(unnamed, client_key="b")).evidence[0].system == "sumcheck/v1"
+    queue.close()
+
+
+def test_what_can_never_fit_is_not_admitted(shop: Shop) -> None:
+    small = replace(shop.config, prove_memory=RECORD.proving_memory_bytes - 1)
+    with pytest.raises(RequestRefused, match="needs about 1000 bytes of memory, at most 999 may"):
+        replace(shop, config=small).queue.submit(request())
+    enough = replace(shop.config, prove_memory=RECORD.proving_memory_bytes)
+    assert replace(shop, config=enough).queue.submit(request()).state is JobState.QUEUED
+    assert len(shop.queue.jobs()) == 1
 
 
 def test_out_of_range_inputs_store_nothing(shop: Shop) -> None:

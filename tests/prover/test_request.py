@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from avow.prover.errors import RequestRefused
 from avow.prover.request import Numbers, OrderContext, Request, parse_request, quantised
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec
+from avow.verifier.verdict import Hides
 from tests.prover.tiny import MODEL
 
 GOOD: dict[str, Any] = {"model": "tiny", "system": "tiny/v1", "inputs": [{"reals": [0, 1, 2, 3.5]}]}
@@ -29,6 +30,15 @@ def test_a_good_request() -> None:
     assert request.nonce == 12 and request.client_key == "order-1"
     (tensor,) = quantised(request, MODEL.inputs)
     assert tensor == Tensor(ElementType.INT16, (4,), (0, 16, 32, 56))
+
+
+def test_a_system_may_be_left_out_and_shortened() -> None:
+    value = {key: item for key, item in GOOD.items() if key != "system"}
+    assert parse_request(json.dumps(value).encode()).system is None
+    for name in ("ezkl", "sumcheck"):
+        assert parse(system=name).system == f"{name}/v1"
+    assert parse(hides="inputs").hides is Hides.INPUTS
+    assert parse().hides is None
 
 
 def test_integers_and_tensors_are_taken_as_they_are() -> None:
@@ -84,7 +94,7 @@ def test_bad_inputs(item: object, message: str) -> None:
         (b"\xff", "expected JSON"),
         (b'{"model": "a", "model": "b"}', "a key appears twice"),
         (b'{"model": NaN}', "NaN, which is not a number"),
-        (b'{"model": "a"}', "lacks inputs, system"),
+        (b'{"model": "a"}', "lacks inputs"),
         (b"[" * 100_000, "expected JSON, got nested too deeply"),
         (json.dumps({**GOOD, "order": {}}).encode(), "unknown 'order'"),
         (json.dumps({**GOOD, "model": 5}).encode(), "model: expected text, got 5"),
@@ -96,6 +106,8 @@ def test_bad_inputs(item: object, message: str) -> None:
         (json.dumps({**GOOD, "nonce": "9" * 78}).encode(), "nonce: expected a number"),
         (json.dumps({**GOOD, "client_key": "a b"}).encode(), "client_key: expected 1 to 200"),
         (json.dumps({**GOOD, "record": "0x12"}).encode(), "record: expected 0x and 64"),
+        (json.dumps({**GOOD, "system": ""}).encode(), "system: expected a system id"),
+        (json.dumps({**GOOD, "hides": "both"}).encode(), "hides: expected 'none' or 'inputs'"),
     ],
 )
 def test_bad_requests(data: bytes, message: str) -> None:
