@@ -1,3 +1,6 @@
+import numpy as np
+from numpy.typing import NDArray
+
 def backends() -> list[str]:
     """Name the backends that this processor can run, slowest first; the first is `portable`."""
 
@@ -25,3 +28,43 @@ class Transcript:
 
     def challenge(self, label: int) -> int:
         """Draw 248 bits that depend on all that was absorbed and drawn before."""
+
+class Bases:
+    """Points of a structured reference string, and commitments by them.
+
+    A committed point is 64 bytes, x || y, big-endian; the identity is 64 zero bytes.
+    """
+
+    def __init__(self, points: bytes) -> None:
+        """Read x || y, little-endian Montgomery (R = 2^256), as halo2 and snarkjs store them.
+
+        ValueError naming the first that is not a point of the curve; the identity is none.
+        """
+
+    @staticmethod
+    def of_canonical(points: bytes) -> Bases:
+        """Read x || y, big-endian, likewise."""
+
+    def __len__(self) -> int: ...
+    def commit_bytes(self, scalars: bytes) -> bytes:
+        """Commit to canonical scalars, 32 bytes little-endian each; no more than points."""
+
+    def commit_ints(
+        self, rows: NDArray[np.int8] | NDArray[np.int16] | NDArray[np.int32] | NDArray[np.int64]
+    ) -> list[bytes]:
+        """Commit to every row of a contiguous matrix of integers."""
+
+    def commit_values_bytes(self, indices: NDArray[np.int32], values: bytes) -> list[bytes]:
+        """Commit to rows of values named by index, -1 meaning zero; scalars as `commit_bytes`."""
+
+def multiples(scalars: bytes) -> bytes:
+    """Return each canonical scalar times the generator (1, 2), as `Bases` reads points.
+
+    The identity, of a zero scalar, is 64 zero bytes, which `Bases` refuses.
+    """
+
+def point_add(a: bytes, b: bytes) -> bytes:
+    """Add two points of 64 bytes, big-endian; ValueError unless both are on the curve."""
+
+def point_mul(point: bytes, scalar: int) -> bytes:
+    """Multiply a point of 64 bytes, big-endian, by an integer from 0 to below r."""

@@ -11,6 +11,7 @@ NB_MODULE(_core, module) {
   if (const char* name = std::getenv("AVOW_NATIVE_BACKEND")) avow::native::set_backend(name);
   avow::native::bind_arith(module);
   avow::native::bind_transcript(module);
+  avow::native::bind_bases(module);
 #ifdef AVOW_FRS
   avow::native::bind_frs(module);
 #endif

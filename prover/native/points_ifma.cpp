@@ -1,0 +1,98 @@
+// The kernels of the backend with AVX-512 IFMA: eight additions at once.
+#include "lanes.hpp"
+#include "points_batch.hpp"
+
+namespace avow::native {
+
+namespace {
+
+struct Eight {
+  using Element = ifma::Lanes<FqModulus>;
+  using Mask = __mmask8;
+  static constexpr std::size_t kWidth = 8;
+
+  // Rows to columns, or columns to rows, of eight by eight words.
+  static inline void transpose(__m512i r[8]) {
+    __m512i a[8], b[8];
+    for (int i = 0; i < 8; i += 2) {
+      a[i] = _mm512_unpacklo_epi64(r[i], r[i + 1]);
+      a[i + 1] = _mm512_unpackhi_epi64(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+      for (int j = 0; j < 2; ++j) {
+        b[i + j] = _mm512_shuffle_i64x2(a[i + j], a[i + j + 2], 0x88);
+        b[i + j + 2] = _mm512_shuffle_i64x2(a[i + j], a[i + j + 2], 0xdd);
+      }
+    }
+    for (int j = 0; j < 4; ++j) {
+      r[j] = _mm512_shuffle_i64x2(b[j], b[j + 4], 0x88);
+      r[j + 4] = _mm512_shuffle_i64x2(b[j], b[j + 4], 0xdd);
+    }
+  }
+
+  static inline void load(const Limb* from, const std::uint32_t* refs, Element& x, Element& y) {
+    __m512i rows[8];
+    Mask negated = 0;
+    for (int i = 0; i < 8; ++i) {
+      rows[i] = _mm512_load_si512(from + kPointWords * (refs[i] & ~kNegated));
+      negated = Mask(negated | (refs[i] >> 31) << i);
+    }
+    transpose(rows);
+    x = Element::of_words(rows);
+    y = Element::of_words(rows + 4);
+    if (negated) y = blend(negated, y, ifma::sub(Element::zero(), y));
+  }
+  static inline void store(Limb* to, const Pair* pairs, std::size_t count, const Element& x,
+                           const Element& y) {
+    __m512i rows[8];
+    x.to_words(rows);
+    y.to_words(rows + 4);
+    transpose(rows);
+    for (std::size_t i = 0; i < count; ++i) {
+      _mm512_store_si512(to + kPointWords * pairs[i].target, rows[i]);
+    }
+  }
+  static inline Element add(const Element& a, const Element& b) { return ifma::add(a, b); }
+  static inline Element sub(const Element& a, const Element& b) { return ifma::sub(a, b); }
+  static inline Element factor(const Element& a, const Element& b) {
+    return ifma::sub_factor(a, b);
+  }
+  static inline Element mul(const Element& a, const Element& b) { return ifma::mul(a, b); }
+  static inline Element squared(const Element& a) { return ifma::squared(a); }
+  static inline Mask zeros(const Element& a) { return ifma::is_zero(a); }
+  static inline Element blend(Mask second, const Element& a, const Element& b) {
+    return ifma::blend(second, a, b);
+  }
+  static inline Element zero() { return Element::zero(); }
+  static inline Element one() { return Element::one(); }
+  static inline Element inverse(const Element& a) { return ifma::inverse(a); }
+};
+
+using Batch = BatchAddition<Eight>;
+
+// Multiplies every coordinate by a constant and R^-1, and writes the representative below p.
+void converted(const Limb* from, Limb* to, std::size_t count, const ifma::Limbs52& factor) {
+  // A point is two coordinates of four words, one after the other.
+  for (std::size_t at = 0; at < 2 * count; at += 8) {
+    const std::size_t left = 2 * count - at < 8 ? 2 * count - at : 8;
+    alignas(64) Limb words[32] = {};
+    for (std::size_t i = 0; i < 4 * left; ++i) words[i] = from[4 * at + i];
+    const auto value = ifma::mul(Eight::Element::load_words(words), Eight::Element::all(factor));
+    ifma::canonical(value).store_words(to + 4 * at, int(left));
+  }
+}
+
+void import_points(const Limb* from, Limb* to, std::size_t count) {
+  converted(from, to, count, ifma::Constants52<FqModulus>::from256);
+}
+
+void export_points(const Limb* from, Limb* to, std::size_t count) {
+  converted(from, to, count, ifma::Constants52<FqModulus>::to256);
+}
+
+}  // namespace
+
+const PointKernels kPointsIfma = {sizeof(Batch::Scratch), &Batch::add, &import_points,
+                                  &export_points};
+
+}  // namespace avow::native
