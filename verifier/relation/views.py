@@ -5,7 +5,7 @@ evaluation of a view of a column is a linear form on the column that anyone can 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +13,7 @@ from avow.verifier.curves import curve_order
 from avow.verifier.errors import VerificationError
 
 R = curve_order
-MAX_PAIRS = 2**22
+MAX_PAIRS = 2**20
 
 Lengths = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -39,7 +39,7 @@ def split(point: Point, lengths: Lengths) -> list[Point]:
     return parts
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def eq_table(point: Point, length: int) -> tuple[int, ...]:
     """eq(point, i) for i below `length`, the first variable being the most significant bit."""
     table = [1]
@@ -143,23 +143,16 @@ def compose(outer: View, inner: View) -> View:
     return View(outer.outs, inner.ins, tuple(sorted(links, key=lambda x: (x.outs, x.ins))))
 
 
-def _components(outer: View, inner: View) -> Iterator[tuple[list[Link], list[Link]]]:
+def _components(outer: View, inner: View) -> list[tuple[list[Link], list[Link]]]:
     # Links that share an axis of the tensor between the two views must be joined together.
-    outers, inners = list(outer.links), list(inner.links)
-    while outers or inners:
-        some = ([outers.pop(0)], []) if outers else ([], [inners.pop(0)])
-        grown = True
-        while grown:
-            middle = {a for link in some[0] for a in link.ins}
-            middle |= {a for link in some[1] for a in link.outs}
-            more_outer = [link for link in outers if middle & set(link.ins)]
-            more_inner = [link for link in inners if middle & set(link.outs)]
-            outers = [link for link in outers if link not in more_outer]
-            inners = [link for link in inners if link not in more_inner]
-            some[0].extend(more_outer)
-            some[1].extend(more_inner)
-            grown = bool(more_outer or more_inner)
-        yield some
+    groups = [([link], list[Link](), set(link.ins)) for link in outer.links]
+    for link in inner.links:
+        met = [group for group in groups if group[2].intersection(link.outs)]
+        groups = [group for group in groups if not group[2].intersection(link.outs)]
+        outers = [one for group in met for one in group[0]]
+        inners = [one for group in met for one in group[1]]
+        groups.append((outers, [*inners, link], set(link.outs).union(*(x[2] for x in met))))
+    return [(outers, inners) for outers, inners, _ in groups]
 
 
 def _join(outer: View, outers: list[Link], inner: View, inners: list[Link]) -> Pairs:
