@@ -16,6 +16,12 @@ def threads() -> int:
 def set_threads(count: int) -> None:
     """Set it: 1 to 256, otherwise ValueError."""
 
+def field_operations(field: str, a: bytes, b: bytes) -> list[bytes]:
+    """Return a + b, a - b, a * b, -a, a * a and 1 / a (of zero: zero) as this backend has them.
+
+    `field` is "r" or "q"; elements are 32 bytes, little-endian, below the prime.
+    """
+
 def keccak256(data: bytes) -> bytes:
     """Return the 32 bytes of Ethereum's Keccak-256."""
 

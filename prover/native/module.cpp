@@ -10,6 +10,7 @@ NB_MODULE(_core, module) {
   module.doc() = "The native core of the sumcheck prover.";
   if (const char* name = std::getenv("AVOW_NATIVE_BACKEND")) avow::native::set_backend(name);
   avow::native::bind_arith(module);
+  avow::native::bind_field(module);
   avow::native::bind_transcript(module);
   avow::native::bind_bases(module);
 #ifdef AVOW_FRS

@@ -14,7 +14,7 @@ namespace avow::native {
 inline Fr scalar_of(nanobind::handle object, const char* name) {
   if (!PyLong_Check(object.ptr())) {
     throw std::invalid_argument(std::string(name) + ": expected an int, got " +
-                                nanobind::cast<std::string>(nanobind::str(object.type())));
+                                Py_TYPE(object.ptr())->tp_name);
   }
   PyObject* made = PyObject_CallMethod(object.ptr(), "to_bytes", "is", 32, "little");
   Fr scalar;
