@@ -1,13 +1,11 @@
 """Every honest run satisfies its relation, at live and at dead cells."""
 
-from collections import Counter
 from random import Random
 
 import numpy as np
 import pytest
 
-from avow.verifier.relation.relation import Kind
-from tests.programs.builder import KINDS, random_inputs, random_program
+from tests.programs.builder import random_inputs, random_program
 from tests.relation.evaluation import Run, honest_run, is_live
 
 WIDTHS = (1, 2, 4, 8, 12)
