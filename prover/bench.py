@@ -17,7 +17,7 @@ from avow.prover.program import ProgramAnswer, run_program
 from avow.prover.queue import Clock, now_ms
 from avow.prover.selfcheck import check_draft
 from avow.prover.store import BundleStore
-from avow.prover.systems import PROVERS
+from avow.prover.systems.provers import PROVERS
 from avow.prover.systems.system import Limits, ProvingSystem, Tick
 from avow.verifier.policy import Policy
 from avow.verifier.tensor import Tensor

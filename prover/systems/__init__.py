@@ -1,6 +1,1 @@
-"""The proof systems that this installation can prove with: a literal table, closed on purpose."""
-
-from avow.prover.systems.ezkl import EzklProver
-from avow.prover.systems.system import ProvingSystem
-
-PROVERS: dict[str, ProvingSystem] = {"ezkl/v1": EzklProver()}
+"""The proving halves of proof systems."""

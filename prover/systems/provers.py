@@ -1,0 +1,10 @@
+"""The proof systems that this installation can prove with: a literal table, closed on purpose."""
+
+from avow.prover.systems.ezkl import EzklProver
+from avow.prover.systems.sumcheck.system import SumcheckProver
+from avow.prover.systems.system import ProvingSystem
+
+PROVERS: dict[str, ProvingSystem] = {
+    "ezkl/v1": EzklProver(),
+    "sumcheck/v1": SumcheckProver(),
+}
