@@ -1,3 +1,5 @@
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,3 +76,86 @@ def point_add(a: bytes, b: bytes) -> bytes:
 
 def point_mul(point: bytes, scalar: int) -> bytes:
     """Multiply a point of 64 bytes, big-endian, by an integer from 0 to below r."""
+
+_Integers: TypeAlias = (
+    NDArray[np.int8] | NDArray[np.int16] | NDArray[np.int32] | NDArray[np.int64]
+)
+
+class Frs:
+    """A vector of scalars in the layout of the backend that was in use when it was made.
+
+    Operations take vectors of one backend; ValueError where backends or lengths differ. Arrays
+    are contiguous, of int8, int16, int32 or int64.
+    """
+
+    @staticmethod
+    def zeros(size: int) -> Frs: ...
+    @staticmethod
+    def of_ints(array: _Integers, scale: int = 1, offset: int = 0) -> Frs:
+        """Return scale * array + offset, modulo r."""
+
+    @staticmethod
+    def of_bytes(data: bytes) -> Frs:
+        """Read canonical scalars, 32 bytes little-endian each; ValueError naming a wrong one."""
+
+    def to_bytes(self) -> bytes: ...
+    def __len__(self) -> int: ...
+    @property
+    def backend(self) -> str: ...
+    def at(self, index: int) -> int: ...
+    def gather(self, index: NDArray[np.int32]) -> Frs:
+        """Return the elements at these indices; -1 gives 0."""
+
+    def inverse(self) -> Frs:
+        """Invert every element; ValueError naming the first that is zero."""
+
+    def add(self, other: Frs) -> Frs: ...
+    def sub(self, other: Frs) -> Frs: ...
+    def mul(self, other: Frs) -> Frs: ...
+    def scale(self, by: int) -> Frs: ...
+    def addmul(self, other: Frs, by: int) -> None:
+        """Add by * other, in place."""
+
+    def set_range(self, at: int, other: Frs) -> None:
+        """Put another vector in the place of the elements from `at` on."""
+
+    def sum(self) -> int: ...
+    def dot(self, other: Frs) -> int: ...
+    def dot_ints(self, array: _Integers) -> int: ...
+
+def eq_table(point: list[int]) -> Frs:
+    """Return eq(point, x) for all x, variable 1 the most significant bit of the index."""
+
+def fold_ints(array: _Integers, weights: Frs) -> Frs:
+    """Return the sum of a matrix's rows, each times its weight."""
+
+def fold_rows(array: _Integers, weights: Frs) -> Frs:
+    """Return every row's sum, each column times its weight."""
+
+def contract(
+    values: _Integers | Frs,
+    outer: int,
+    inner: int,
+    rows: int,
+    cols: int,
+    at_row: NDArray[np.int32],
+    at_col: NDArray[np.int32],
+    weights: Frs,
+) -> Frs:
+    """Apply a sparse map to the middle axis of values [outer, cols, inner].
+
+    out[o, t, i] = sum over the entries e with at_row[e] = t of
+    weights[e] * values[o, at_col[e], i].
+    """
+
+def outer_add(target: Frs, at: int, scale: int, factors: list[Frs]) -> None:
+    """Add scale times the outer product of the factors, row-major, from `at` on."""
+
+def fold_pairs(f: Frs, z: int) -> Frs:
+    """Return (1 - z) times the even coefficients plus z times the odd ones."""
+
+def evaluate(f: Frs, x: int) -> int:
+    """Return the sum of f[i] x^i."""
+
+def divide(f: Frs, root: int) -> tuple[Frs, int]:
+    """Divide by X - root; return the quotient, one shorter, and the remainder."""

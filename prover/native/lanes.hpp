@@ -81,19 +81,19 @@ struct Lanes {
 
   // Eight times four words, element by element, as the scalar code keeps them (any alignment); the
   // value is taken as it stands: multiply by `from256` to go on from the scalar Montgomery form.
-  static inline Lanes load_words(const std::uint64_t* from) {
+  static inline Lanes load_words(const void* from) {
     const __m512i index = _mm512_set_epi64(28, 24, 20, 16, 12, 8, 4, 0);
     __m512i w[4];
-    for (int i = 0; i < 4; ++i) w[i] = _mm512_i64gather_epi64(index, from + i, 8);
+    for (int i = 0; i < 4; ++i) w[i] = _mm512_i64gather_epi64(index, static_cast<const char*>(from) + 8 * i, 8);
     return of_words(w);
   }
   // The way back, for a canonical value; only the first `count` elements are written.
-  inline void store_words(std::uint64_t* to, int count = 8) const {
+  inline void store_words(void* to, int count = 8) const {
     const __m512i index = _mm512_set_epi64(28, 24, 20, 16, 12, 8, 4, 0);
     const auto mask = __mmask8((1U << count) - 1);
     __m512i w[4];
     to_words(w);
-    for (int i = 0; i < 4; ++i) _mm512_mask_i64scatter_epi64(to + i, mask, index, w[i], 8);
+    for (int i = 0; i < 4; ++i) _mm512_mask_i64scatter_epi64(static_cast<char*>(to) + 8 * i, mask, index, w[i], 8);
   }
 
   // Four vectors of 64-bit limbs, lane by lane, to limbs of 52 bits; and back, for values < 2^256.

@@ -1,0 +1,254 @@
+// Eight scalars a block, five limbs of 52 bits: the engine of the ifma backend.
+#pragma once
+
+#include "kernels.hpp"
+#include "lanes.hpp"
+
+namespace avow::native {
+
+struct IfmaEngine {
+  using Block = ifma::Lanes<FrModulus>;
+  using Sum = ifma::WideLanes<FrModulus>;
+  using C = ifma::Constants52<FrModulus>;
+  static constexpr std::size_t lanes = 8;
+  static constexpr std::size_t words = 40;
+  static constexpr std::size_t chunk_blocks = 16;
+
+  static Block zero() { return Block::zero(); }
+  static Block one() { return Block::one(); }
+  static Block load(const Limb* a) { return Block::load(a); }
+  static void store(Limb* to, const Block& a) { a.store(to); }
+  static Block all(const Limb* a) {
+    __m512i w[4];
+    for (int i = 0; i < 4; ++i) w[i] = ifma::all64(a[i]);
+    return ifma::mul(Block::of_words(w), Block::all(C::square));
+  }
+  static Block element(const Limb* base, std::size_t index) {
+    const Limb* at = base + index / 8 * 40 + index % 8;
+    Block out;
+    for (int i = 0; i < 5; ++i) out.l[i] = ifma::all64(at[8 * i]);
+    return out;
+  }
+  static Block gather(const Limb* base, const std::size_t* index) {
+    const __m512i i = _mm512_loadu_si512(index);
+    const __m512i block = _mm512_srli_epi64(i, 3);
+    const __m512i lane = _mm512_and_si512(i, ifma::all64(7));
+    const __m512i at = _mm512_add_epi64(
+        lane, _mm512_add_epi64(_mm512_slli_epi64(block, 5), _mm512_slli_epi64(block, 3)));
+    Block out;
+    for (int k = 0; k < 5; ++k) out.l[k] = _mm512_i64gather_epi64(at, base + 8 * k, 8);
+    return out;
+  }
+  static __mmask8 first(std::size_t count) { return __mmask8((1U << count) - 1); }
+  static Block masked(const Block& a, std::size_t count) {
+    return ifma::blend(first(count), zero(), a);
+  }
+
+  static Block add(const Block& a, const Block& b) { return ifma::add(a, b); }
+  static Block sub(const Block& a, const Block& b) { return ifma::sub(a, b); }
+  static Block sub_factor(const Block& a, const Block& b) { return ifma::sub_factor(a, b); }
+  static Block mul(const Block& a, const Block& b) { return ifma::mul(a, b); }
+
+  static Sum no_sum() { return Sum::zero(); }
+  static void add_product(Sum& sum, const Block& a, const Block& b) {
+    ifma::add_product(sum, a, b);
+  }
+  static Block reduce(const Sum& sum) { return ifma::reduce(sum); }
+  static Block tidy(const Block& a) { return ifma::mul(a, one()); }
+
+  // Integers as they are, plus half their range, so that none is negative.
+  template <class Int>
+  struct IntBlock {
+    __m512i value;
+  };
+  template <class Int>
+  static constexpr std::uint64_t half = std::uint64_t(1) << (8 * sizeof(Int) - 1);
+
+  template <class Int>
+  static IntBlock<Int> load_ints(const Int* at, std::size_t count) {
+    __m512i wide;
+    const __mmask8 mask = first(count);
+    if constexpr (sizeof(Int) == 1) {
+      wide = _mm512_cvtepi8_epi64(_mm_maskz_loadu_epi8(mask, at));
+    } else if constexpr (sizeof(Int) == 2) {
+      wide = _mm512_cvtepi16_epi64(_mm_maskz_loadu_epi16(mask, at));
+    } else if constexpr (sizeof(Int) == 4) {
+      wide = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(mask, at));
+    } else {
+      wide = _mm512_maskz_loadu_epi64(mask, at);
+    }
+    return {_mm512_add_epi64(wide, ifma::all64(half<Int>))};
+  }
+  template <class Int>
+  static IntBlock<Int> gather_ints(const Int* base, const std::size_t* index) {
+    alignas(64) std::int64_t wide[8];
+    for (int i = 0; i < 8; ++i) wide[i] = std::int64_t(base[index[i]]);
+    return {_mm512_add_epi64(_mm512_load_si512(wide), ifma::all64(half<Int>))};
+  }
+
+  template <class Int>
+  struct IntSum {
+    Sum products;
+    Block weights;
+  };
+  static constexpr std::size_t most_ints = 256;
+  template <class Int>
+  static IntSum<Int> no_int_sum() {
+    return {Sum::zero(), Block::zero()};
+  }
+  template <class Int>
+  static void add_int_product(IntSum<Int>& sum, IntBlock<Int> a, const Block& weight) {
+    __m512i* t = sum.products.t;
+    for (int i = 0; i < 5; ++i) {
+      t[i] = _mm512_madd52lo_epu64(t[i], a.value, weight.l[i]);
+      t[i + 1] = _mm512_madd52hi_epu64(t[i + 1], a.value, weight.l[i]);
+      sum.weights.l[i] = _mm512_add_epi64(sum.weights.l[i], weight.l[i]);
+    }
+    if constexpr (sizeof(Int) == 8) {
+      const __m512i high = _mm512_srli_epi64(a.value, 52);
+      for (int i = 0; i < 5; ++i) {
+        t[i + 1] = _mm512_madd52lo_epu64(t[i + 1], high, weight.l[i]);
+        t[i + 2] = _mm512_madd52hi_epu64(t[i + 2], high, weight.l[i]);
+      }
+    }
+  }
+  // -half R^2, to take back what made the integers positive.
+  template <class Int>
+  static constexpr ifma::Limbs52 back() {
+    Limbs value = limbs::power_of_two(FrModulus::p, 520 + 8 * int(sizeof(Int)) - 1);
+    Limbs out{};
+    limbs::sub(out, FrModulus::p, value);
+    return ifma::split52(out);
+  }
+  template <class Int>
+  static Block reduce_ints(const IntSum<Int>& sum) {
+    static constexpr ifma::Limbs52 minus = back<Int>();
+    Sum weights = Sum::zero();
+    for (int i = 0; i < 5; ++i) weights.t[i] = sum.weights.l[i];
+    Sum out = Sum::zero();
+    add_product(out, reduce(sum.products), Block::all(C::square));
+    add_product(out, reduce(weights), Block::all(minus));
+    return reduce(out);
+  }
+
+  template <class Int>
+  struct Affine {
+    Block scale, offset;
+    Affine(const Limb* by, const Limb* plus) {
+      static constexpr ifma::Limbs52 minus = back<Int>();
+      const Block factor = all(by);
+      scale = mul(factor, Block::all(C::square));
+      offset = add(all(plus), mul(factor, mul(Block::all(minus), Block::all(kOneInteger))));
+    }
+    Block operator()(IntBlock<Int> a) const {
+      Block value = zero();
+      value.l[0] = _mm512_and_si512(a.value, ifma::all64(ifma::kMask52));
+      value.l[1] = _mm512_srli_epi64(a.value, 52);
+      return add(mul(value, scale), offset);
+    }
+  };
+  static constexpr ifma::Limbs52 kOneInteger = {{1, 0, 0, 0, 0}};
+
+  // Below p, as an integer: a times 1 is at most p, and p only for zero.
+  static Block integer(const Block& a) {
+    Block out = mul(a, Block::all(kOneInteger));
+    const Block less = minus_p(out);
+    const __mmask8 fits = _mm512_cmpge_epi64_mask(less.l[4], _mm512_setzero_si512());
+    return ifma::blend(fits, out, less);
+  }
+  // a - p with a sign in the top limb.
+  static Block minus_p(const Block& a) {
+    Block out;
+    for (int i = 0; i < 5; ++i) out.l[i] = _mm512_sub_epi64(a.l[i], ifma::all64(C::p.v[i]));
+    return ifma::carried(out);
+  }
+
+  static bool of_bytes(const std::uint8_t* bytes, std::size_t count, Block& out,
+                       std::size_t& wrong) {
+    alignas(64) Limb padded[32] = {};
+    if (count < 8) {
+      __builtin_memcpy(padded, bytes, 32 * count);
+      bytes = reinterpret_cast<const std::uint8_t*>(padded);
+    }
+    const Block value = Block::load_words(bytes);
+    const __mmask8 large =
+        _mm512_cmpge_epi64_mask(minus_p(value).l[4], _mm512_setzero_si512());
+    wrong = large ? std::size_t(__builtin_ctz(large)) : 0;
+    out = mul(value, Block::all(C::square));
+    return large == 0;
+  }
+  static void to_bytes(std::uint8_t* bytes, const Block& a, std::size_t count) {
+    integer(a).store_words(bytes, int(count));
+  }
+
+  static bool has_zero(const Block& a, std::size_t count, std::size_t& which) {
+    const auto zeros = __mmask8(ifma::is_zero(a) & first(count));
+    which = zeros ? std::size_t(__builtin_ctz(zeros)) : 0;
+    return zeros != 0;
+  }
+  static Block padded(const Block& a, std::size_t count) {
+    return ifma::blend(first(count), one(), a);
+  }
+  static Block inverse(const Block& a) { return ifma::inverse(a); }
+
+  static void pairs(const Block& a, const Block& b, Block& even, Block& odd) {
+    const __m512i at = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
+    for (int i = 0; i < 5; ++i) {
+      even.l[i] = _mm512_permutex2var_epi64(a.l[i], at, b.l[i]);
+      odd.l[i] = _mm512_permutex2var_epi64(a.l[i], _mm512_add_epi64(at, ifma::all64(1)), b.l[i]);
+    }
+  }
+
+  static void powers(const Limb* x, Block& along, Block& step) {
+    const Block x1 = all(x);
+    const Block x2 = mul(x1, x1);
+    const Block x4 = mul(x2, x2);
+    along = ifma::blend(__mmask8(0xaa), one(), x1);
+    along = mul(along, ifma::blend(__mmask8(0xcc), one(), x2));
+    along = mul(along, ifma::blend(__mmask8(0xf0), one(), x4));
+    step = mul(x4, x4);
+  }
+
+  struct Scan {
+    Block root[3], reach, carry;
+    Scan(const Limb* by, const Limb* after) : carry(all(after)) {
+      root[0] = all(by);
+      root[1] = mul(root[0], root[0]);
+      root[2] = mul(root[1], root[1]);
+      Block along, step;
+      powers(by, along, step);
+      // root^8 in lane 0 down to root in lane 7
+      reach = mul(root[0], ifma::permuted(along, _mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7)));
+    }
+    Block operator()(Block a) {
+      for (int k = 0; k < 3; ++k) {
+        const int shift = 1 << k;
+        const __m512i at = _mm512_add_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0),
+                                            ifma::all64(std::uint64_t(shift)));
+        a = add(a, mul(root[k], masked(ifma::permuted(a, at), std::size_t(8 - shift))));
+      }
+      a = add(a, mul(reach, carry));
+      carry = ifma::permuted(a, _mm512_setzero_si512());
+      return a;
+    }
+  };
+
+  static void split(Limb* low, Limb* high, const Limb* block, std::size_t half) {
+    const Block a = load(block);
+    const __m512i at = _mm512_add_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0),
+                                        ifma::all64(half));
+    store(low, masked(a, half));
+    store(high, masked(ifma::permuted(a, at), half));
+  }
+
+  static void total(Limb* out, Block a) {
+    for (int shift = 4; shift > 0; shift /= 2) {
+      const __m512i at = _mm512_add_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0),
+                                          ifma::all64(std::uint64_t(shift)));
+      a = ifma::add_wide(a, ifma::permuted(a, at));
+    }
+    integer(a).store_words(out, 1);
+  }
+};
+
+}  // namespace avow::native

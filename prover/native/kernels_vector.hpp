@@ -1,0 +1,175 @@
+// Elementwise kernels, sums, inverses and tables, for any engine.
+#pragma once
+
+#include "kernels.hpp"
+
+namespace avow::native {
+
+template <class E>
+struct VectorKernels {
+  using Block = typename E::Block;
+  static constexpr std::size_t lanes = E::lanes;
+  static constexpr std::size_t words = E::words;
+
+  static std::size_t of_bytes(Limb* out, const std::uint8_t* bytes, std::size_t count) {
+    for (std::size_t i = 0; i < count; i += lanes, out += words) {
+      const std::size_t some = count - i < lanes ? count - i : lanes;
+      Block value;
+      std::size_t wrong;
+      if (!E::of_bytes(bytes + 32 * i, some, value, wrong)) return i + wrong;
+      E::store(out, value);
+    }
+    return count;
+  }
+
+  static void to_bytes(std::uint8_t* out, const Limb* a, std::size_t count) {
+    for (std::size_t i = 0; i < count; i += lanes, a += words) {
+      E::to_bytes(out + 32 * i, E::load(a), count - i < lanes ? count - i : lanes);
+    }
+  }
+
+  // Montgomery's trick down each of a few independent chains, so that one product need not wait
+  // for another; a single inversion for all.
+  static std::size_t inverse(Limb* out, const Limb* a, std::size_t count) {
+    const std::size_t blocks = (count + lanes - 1) / lanes;
+    Block prefix[kChains];
+    for (auto& one : prefix) one = E::one();
+    for (std::size_t b = 0; b < blocks; ++b) {
+      const std::size_t some = count - b * lanes < lanes ? count - b * lanes : lanes;
+      const Block value = E::load(a + b * words);
+      std::size_t which;
+      if (E::has_zero(value, some, which)) return b * lanes + which;
+      Block& running = prefix[b % kChains];
+      E::store(out + b * words, running);
+      running = E::mul(running, E::padded(value, some));
+    }
+    Block all[kChains];
+    all[0] = prefix[0];
+    for (std::size_t k = 1; k < kChains; ++k) all[k] = E::mul(all[k - 1], prefix[k]);
+    Block rest = E::inverse(all[kChains - 1]);
+    for (std::size_t k = kChains; k-- > 1;) {
+      const Block own = prefix[k];
+      prefix[k] = E::mul(rest, all[k - 1]);
+      rest = E::mul(rest, own);
+    }
+    prefix[0] = rest;
+    for (std::size_t b = blocks; b-- > 0;) {
+      const std::size_t some = count - b * lanes < lanes ? count - b * lanes : lanes;
+      const Block value = E::padded(E::load(a + b * words), some);
+      Block& running = prefix[b % kChains];
+      E::store(out + b * words, E::masked(E::mul(running, E::load(out + b * words)), some));
+      running = E::mul(running, value);
+    }
+    return count;
+  }
+
+  static void add(Limb* out, const Limb* a, const Limb* b, std::size_t blocks) {
+    for (std::size_t i = 0; i < blocks * words; i += words) {
+      E::store(out + i, E::add(E::load(a + i), E::load(b + i)));
+    }
+  }
+  static void sub(Limb* out, const Limb* a, const Limb* b, std::size_t blocks) {
+    for (std::size_t i = 0; i < blocks * words; i += words) {
+      E::store(out + i, E::sub(E::load(a + i), E::load(b + i)));
+    }
+  }
+  static void mul(Limb* out, const Limb* a, const Limb* b, std::size_t blocks) {
+    for (std::size_t i = 0; i < blocks * words; i += words) {
+      E::store(out + i, E::mul(E::load(a + i), E::load(b + i)));
+    }
+  }
+  static void scale(Limb* out, const Limb* a, const Limb* by, std::size_t blocks) {
+    const Block factor = E::all(by);
+    for (std::size_t i = 0; i < blocks * words; i += words) {
+      E::store(out + i, E::mul(E::load(a + i), factor));
+    }
+  }
+  static void addmul(Limb* out, const Limb* a, const Limb* by, std::size_t blocks) {
+    const Block factor = E::all(by);
+    for (std::size_t i = 0; i < blocks * words; i += words) {
+      E::store(out + i, E::add(E::load(out + i), E::mul(E::load(a + i), factor)));
+    }
+  }
+
+  static void sum(Limb* out, const Limb* a, std::size_t blocks) {
+    Block total = E::zero();
+    for (std::size_t i = 0; i < blocks * words; i += words) total = E::add(total, E::load(a + i));
+    E::total(out, total);
+  }
+  static void dot(Limb* out, const Limb* a, const Limb* b, std::size_t blocks) {
+    Block total = E::zero();
+    for (std::size_t i = 0; i < blocks; i += kLazy) {
+      const std::size_t end = blocks - i < kLazy ? blocks : i + kLazy;
+      auto products = E::no_sum();
+      for (std::size_t j = i * words; j < end * words; j += words) {
+        E::add_product(products, E::load(a + j), E::load(b + j));
+      }
+      total = E::add(total, E::tidy(E::reduce(products)));
+    }
+    E::total(out, total);
+  }
+
+  static void eq_step(Limb* low, Limb* high, const Limb* z, std::size_t blocks) {
+    const Block factor = E::all(z);
+    for (std::size_t i = 0; i < blocks * words; i += words) {
+      const Block value = E::load(low + i);
+      const Block part = E::mul(value, factor);
+      E::store(high + i, part);
+      E::store(low + i, E::sub(value, part));
+    }
+  }
+
+  static void outer(Limb* out, const Limb* left, const Limb* right, std::size_t period,
+                    std::size_t first, std::size_t count) {
+    for (std::size_t i = 0; i < count; i += lanes, out += words) {
+      const std::size_t some = count - i < lanes ? count - i : lanes;
+      const std::size_t at = first + i;
+      if (period % lanes == 0) {
+        E::store(out, E::mul(E::element(left, at / period),
+                             E::load(right + at % period / lanes * words)));
+        continue;
+      }
+      std::size_t l[lanes], r[lanes];
+      for (std::size_t k = 0; k < lanes; ++k) {
+        const std::size_t own = k < some ? at + k : at;
+        l[k] = own / period;
+        r[k] = own % period;
+      }
+      E::store(out, E::masked(E::mul(E::gather(left, l), E::gather(right, r)), some));
+    }
+  }
+
+  static void fold_pairs(Limb* out, const Limb* a, const Limb* z, std::size_t pairs) {
+    const Block factor = E::all(z);
+    const std::size_t last = (2 * pairs - 1) / lanes;
+    for (std::size_t i = 0; i < pairs; i += lanes) {
+      const std::size_t block = 2 * i / lanes;
+      Block even, odd;
+      E::pairs(E::load(a + block * words),
+               block + 1 <= last ? E::load(a + (block + 1) * words) : E::zero(), even, odd);
+      E::store(out + i / lanes * words, E::add(even, E::mul(factor, E::sub_factor(odd, even))));
+    }
+  }
+
+  static void evaluate(Limb* out, const Limb* a, const Limb* x, std::size_t blocks) {
+    Block along, step;
+    E::powers(x, along, step);
+    Block value = E::zero();
+    for (std::size_t b = blocks; b-- > 0;) {
+      value = E::add(E::mul(value, step), E::load(a + b * words));
+    }
+    E::total(out, E::mul(value, along));
+  }
+
+  static void suffix_scan(Limb* out, const Limb* a, const Limb* root, const Limb* carry,
+                          std::size_t blocks) {
+    typename E::Scan scan(root, carry);
+    for (std::size_t b = blocks; b-- > 0;) E::store(out + b * words, scan(E::load(a + b * words)));
+  }
+
+ private:
+  static constexpr std::size_t kChains = 4;
+  static constexpr std::size_t kLazy = 64;
+};
+
+}  // namespace avow::native
