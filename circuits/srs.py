@@ -1,5 +1,6 @@
-"""Structured reference strings as files: reading, checking, importing and making them."""
+"""Structured reference strings as files: reading, checking and making them."""
 
+import secrets
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import BinaryIO
 
+from avow.circuits.curve import Curve
 from avow.circuits.errors import CircuitError
-from avow.circuits.ezkl.child import Limits, run
-from avow.circuits.files import read_json, sha256_file, write_json
+from avow.circuits.files import read_file, read_json, sha256_file, write_json
+from avow.circuits.points import check_lagrange, check_powers, fractions, geometric, root_of
 from avow.verifier.curves import (
     FQ,
     FQ2,
@@ -18,9 +20,11 @@ from avow.verifier.curves import (
     Z1,
     add,
     b,
+    curve_order,
     eq,
     field_modulus,
     is_on_curve,
+    multiply,
     normalize,
     pairing,
 )
@@ -34,6 +38,7 @@ _TAIL = 256
 _FROM_MONTGOMERY = pow(2**256, -1, field_modulus)
 _SAMPLES = 4
 _FULL_SUM_LOGROWS = 15
+_CHUNK = 2**16
 
 Point = tuple[FQ, FQ, FQ]
 
@@ -83,16 +88,7 @@ def inspect(path: Path) -> SrsFile:
             tail = stream.read(_TAIL)
     except OSError as error:
         raise CircuitError(f"cannot read {path}: {error.strerror}") from error
-    if _coordinates(first) != [int(value) for value in normalize(G1)]:
-        raise CircuitError(f"{path.name} is no SRS of BN254: its first point is not the generator")
-    numbers = _coordinates(tail)
-    if numbers[:4] != _g2_numbers():
-        raise CircuitError(f"{path.name} is no SRS of BN254: its G2 is not the generator")
-    x0, x1, y0, y1 = numbers[4:]
-    try:
-        tau_g2 = parse_tau_g2((x0, x1, y0, y1))
-    except VerificationError as error:
-        raise CircuitError(f"{path.name} cannot be used: {error.message}") from error
+    tau_g2 = tau_of(first, tail, path.name)
     return SrsFile(
         path=path,
         logrows=logrows,
@@ -101,6 +97,23 @@ def inspect(path: Path) -> SrsFile:
         sha256=sha256_file(path),
         made_here=unsafe_note(path).exists(),
     )
+
+
+def tau_of(first: bytes, second: bytes, name: str) -> G2Coordinates:
+    """tau G2, from the first point in G1 (64 bytes) and the first two in G2 (256 bytes).
+
+    Raises `CircuitError` where the generators are not BN254's.
+    """
+    if _coordinates(first) != [int(value) for value in normalize(G1)]:
+        raise CircuitError(f"{name} is no SRS of BN254: its first point is not the generator")
+    numbers = _coordinates(second)
+    if numbers[:4] != _g2_numbers():
+        raise CircuitError(f"{name} is no SRS of BN254: its G2 is not the generator")
+    x0, x1, y0, y1 = numbers[4:]
+    try:
+        return parse_tau_g2((x0, x1, y0, y1))
+    except VerificationError as error:
+        raise CircuitError(f"{name} cannot be used: {error.message}") from error
 
 
 def check(srs: SrsFile, samples: int = _SAMPLES, seed: int | None = None) -> list[str]:
@@ -137,7 +150,25 @@ def check(srs: SrsFile, samples: int = _SAMPLES, seed: int | None = None) -> lis
     return said
 
 
-def generate(path: Path, logrows: int, limits: Limits) -> SrsFile:
+def check_all(srs: SrsFile, curve: Curve) -> list[str]:
+    """Establish that every point is what it should be; returns that, line by line.
+
+    All powers are of one tau, and the Lagrange points are theirs, but for a chance of about
+    2^-220. Raises `CircuitError`.
+    """
+    size = 2**srs.logrows * _POINT
+    data = read_file(srs.path, _size(srs.logrows))
+    powers, lagrange = data[4 : 4 + size], data[4 + size : 4 + 2 * size]
+    check_powers(powers, srs.tau_g2, curve, srs.path.name)
+    check_lagrange(powers, lagrange, curve, srs.path.name)
+    rows = 2**srs.logrows
+    return [
+        f"all {rows} powers are powers of one tau, by a pairing of random combinations",
+        f"all {rows} Lagrange points belong to them, by a random combination",
+    ]
+
+
+def generate(path: Path, logrows: int, curve: Curve) -> SrsFile:
     """Make a string here, for development: whoever sees this process's memory can forge proofs.
 
     A note is left beside the file first, so that it is never taken for a safe one.
@@ -149,7 +180,7 @@ def generate(path: Path, logrows: int, limits: Limits) -> SrsFile:
     write_json(unsafe_note(path), {"safe": False, "why": "generated locally, secret was known"})
     draft = path.with_name(f".{path.name}.draft")
     try:
-        run("gen_srs", {"srs": str(draft.absolute()), "logrows": logrows}, limits)
+        _write(draft, logrows, curve)
         made = inspect(draft)
         # Before the file has its name: a string without its note could pass for a safe one.
         note = {"digest": to_hex(made.digest), "sha256": made.sha256.hex()}
@@ -160,6 +191,26 @@ def generate(path: Path, logrows: int, limits: Limits) -> SrsFile:
     finally:
         draft.unlink(missing_ok=True)
     return inspect(path)
+
+
+def _write(path: Path, logrows: int, curve: Curve) -> None:
+    rows = 2**logrows
+    tau = 2 + secrets.randbelow(curve_order - 2)
+    # L_i(tau) = (tau^n - 1) / n * w^i / (tau - w^i)
+    factor = (pow(tau, rows, curve_order) - 1) * pow(rows, -1, curve_order)
+    x1, x0, y1, y0 = (
+        int(part) for axis in normalize(multiply(G2, tau))[:2] for part in reversed(axis.coeffs)
+    )
+    with path.open("wb") as stream:
+        stream.write(struct.pack("<I", logrows))
+        for start in range(0, rows, _CHUNK):
+            count = min(_CHUNK, rows - start)
+            stream.write(curve.multiples(geometric(pow(tau, start, curve_order), tau, count)))
+        for start in range(0, rows, _CHUNK):
+            count = min(_CHUNK, rows - start)
+            stream.write(curve.multiples(fractions(tau, factor, root_of(logrows), start, count)))
+        for number in (*_g2_numbers(), x0, x1, y0, y1):
+            stream.write((number * 2**256 % field_modulus).to_bytes(32, "little"))
 
 
 def _size(logrows: int) -> int:

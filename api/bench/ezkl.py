@@ -13,10 +13,11 @@ from avow.circuits.ezkl.child import Limits
 from avow.circuits.ezkl.compile import Options, Source, compile_model
 from avow.circuits.ezkl.files import PK, VK
 from avow.circuits.ezkl.settings import Target, Wishes
-from avow.circuits.ezkl.srs_choice import UnsafeSrs
 from avow.circuits.ezkl.witness import Circuit, answer, material, prove
+from avow.circuits.srs_choice import UnsafeSrs
 from avow.models.schema import quantise_row
 from avow.models.store import StoredModel
+from avow.prover.native.curve import NativeCurve
 from avow.verifier import merkle
 from avow.verifier.bundle import Bundle
 from avow.verifier.commitment import commit_public
@@ -59,7 +60,9 @@ def compile_once(stored: StoredModel, home: Path, contracts: Path, limits: Limit
         scale=None,
     )
     source = Source(stored.record, stored.model(), stored.calibration(), stored.held_out())
-    options = Options(wishes, UnsafeSrs(home / "srs"), contracts / "solc", limits, force=True)
+    options = Options(
+        wishes, UnsafeSrs(home / "srs", NativeCurve()), contracts / "solc", limits, force=True
+    )
     clock = _Clock()
     began = time.monotonic()
     artifact = compile_model(source, options, home / "artifacts", clock)

@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from avow.circuits.artifact import Artifact
-    from avow.circuits.ezkl.srs_choice import Srs
+    from avow.circuits.srs_choice import Srs
 
 _SYSTEMS = ("ezkl", "ezkl/v1")
 
@@ -143,13 +143,14 @@ def compile_command(
 
 def _srs(path: Path | None, digest: str | None, unsafe: bool, folder: Path) -> "Srs":
     from avow.circuits.errors import CircuitError
-    from avow.circuits.ezkl.srs_choice import PinnedSrs, UnsafeSrs
     from avow.circuits.srs import inspect
+    from avow.circuits.srs_choice import PinnedSrs, UnsafeSrs
+    from avow.prover.native.curve import NativeCurve
 
     if unsafe:
         if path is not None or digest is not None:
             raise CircuitError("--unsafe-srs makes an SRS here: leave --srs and --srs-digest out")
-        return UnsafeSrs(folder)
+        return UnsafeSrs(folder, NativeCurve())
     if path is None:
         raise CircuitError(
             "an SRS is needed: --srs FILE --srs-digest SHA256, or --unsafe-srs for development"

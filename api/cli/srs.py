@@ -31,15 +31,15 @@ def generate(output: Path, logrows: int) -> None:
 
     A note beside the file keeps it from ever being called safe.
     """
-    from avow.circuits.ezkl.child import Limits
     from avow.circuits.srs import generate as make
+    from avow.prover.native.curve import NativeCurve
 
     click.echo(
         "avow: warning: UNSAFE SRS: its secret is known to this machine, so proofs can be forged; "
         "for development only",
         err=True,
     )
-    _print(make(output, logrows, Limits()))
+    _print(make(output, logrows, NativeCurve()))
 
 
 @srs.command(name="import")
@@ -49,7 +49,8 @@ def generate(output: Path, logrows: int) -> None:
 def import_ptau(source: Path, output: Path, logrows: int | None) -> None:
     """Turn SOURCE, a prepared .ptau file of snarkjs, into OUTPUT.
 
-    Compare SOURCE's published hash yourself before; the points are copied as they are.
+    Compare SOURCE's published hash yourself before; the points are copied as they are, and
+    `avow srs check OUTPUT` then tells whether they are what they should be.
     """
     from avow.circuits.ptau import convert
 
@@ -73,19 +74,18 @@ def inspect_file(path: Path, as_json: bool) -> None:
 @srs.command()
 @click.argument("path", metavar="FILE", type=FILE)
 @click.option("--sha256", metavar="SHA256", help="Refuse any other file.")
-@click.option("--samples", type=click.IntRange(1, 10_000), default=8, show_default=True)
-def check(path: Path, sha256: str | None, samples: int) -> None:
-    """Check a file's points on a sample of pairings."""
+def check(path: Path, sha256: str | None) -> None:
+    """Check every point of a file by random combinations and one pairing."""
     from avow.circuits.errors import CircuitError
-    from avow.circuits.srs import check as look
-    from avow.circuits.srs import inspect
+    from avow.circuits.srs import check_all, inspect
+    from avow.prover.native.curve import NativeCurve
 
     found = inspect(path)
     if sha256 is not None and sha256.lower().removeprefix("0x") != found.sha256.hex():
         raise CircuitError(
             f"{path.name}: SHA-256 {sha256[:80]} expected, it has {found.sha256.hex()}"
         )
-    for line in look(found, samples):
+    for line in check_all(found, NativeCurve()):
         click.echo(f"  {line}")
     _print(found)
 

@@ -10,7 +10,7 @@ from typing import Any
 from avow.circuits.artifact import MODEL, RECORD, files_of, place
 from avow.circuits.errors import CircuitError
 from avow.circuits.ezkl import files as names
-from avow.circuits.ezkl.artifact import EzklArtifact, load_ezkl, write_srs_reference
+from avow.circuits.ezkl.artifact import EzklArtifact, SrsReference, load_ezkl, write_srs_reference
 from avow.circuits.ezkl.child import Limits, Progress, run
 from avow.circuits.ezkl.graph import graft
 from avow.circuits.ezkl.measure import calibration_document, measured_fidelity
@@ -18,10 +18,10 @@ from avow.circuits.ezkl.record import Pieces, build_record, output_specs
 from avow.circuits.ezkl.selfcheck import check_first_proof, first_proof
 from avow.circuits.ezkl.settings import Watch, Wishes, calibrated
 from avow.circuits.ezkl.solidity import compile_verifier
-from avow.circuits.ezkl.srs_choice import Srs, obtain
 from avow.circuits.ezkl.witness import Circuit
 from avow.circuits.ezkl.workbench import Workbench, discard, exclusive
 from avow.circuits.files import make_folder, read_json, write_file, write_json
+from avow.circuits.srs_choice import Srs, obtain
 from avow.models.data import Rows
 from avow.models.load import Model
 from avow.verifier import canonical
@@ -173,8 +173,10 @@ class _Build:
         choice = self._options.srs
 
         def action() -> dict[str, Any]:
-            found = obtain(choice, logrows, self._options.limits)
-            write_srs_reference(self._path(names.SRS), found.reference)
+            found = obtain(choice, logrows)
+            path, sha256 = found.file.path.absolute(), found.file.sha256
+            reference = SrsReference(path, sha256, found.file.tau_g2)
+            write_srs_reference(self._path(names.SRS), reference)
             return {"safe": found.safe}
 
         depends = {"logrows": logrows, "srs": choice.identity()}

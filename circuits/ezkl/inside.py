@@ -24,7 +24,6 @@ _WRITTEN = {
     "gen_settings": ("settings",),
     "calibrate": ("settings",),
     "compile_circuit": ("circuit",),
-    "gen_srs": ("srs",),
     "setup": ("vk", "pk"),
     "evm_verifier": ("sol",),
     "witness": ("witness",),
@@ -65,13 +64,6 @@ def compile_circuit(params: Params) -> None:
     import ezkl
 
     _done(ezkl.compile_circuit(params["model"], params["circuit"], params["settings"]))
-
-
-def gen_srs(params: Params) -> None:
-    """Make a string whose secret this process knew: for development only."""
-    import ezkl
-
-    ezkl.gen_srs(params["srs"], params["logrows"])
 
 
 def setup(params: Params) -> None:
@@ -184,7 +176,6 @@ STEPS: dict[str, Callable[[Params], Any]] = {
         gen_settings,
         calibrate,
         compile_circuit,
-        gen_srs,
         setup,
         evm_verifier,
         witness,

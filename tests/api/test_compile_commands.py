@@ -164,9 +164,9 @@ def test_srs_files_are_made_imported_shown_and_checked(avow: Avow, tmp_path: Pat
     assert value["ceremony"] == "perpetual powers of tau, Hermez phase (28)"
     assert value["logrows"] == 5
 
-    said = avow("srs", "check", str(HERMEZ), "--samples", "2", "--sha256", value["sha256"])
+    said = avow("srs", "check", str(HERMEZ), "--sha256", value["sha256"])
     assert said.status == 0
-    assert "checked by pairings" in said.out
+    assert "all 32 powers are powers of one tau" in said.out
     refused(avow("srs", "check", str(HERMEZ), "--sha256", "00" * 32), "expected, it has")
     refused(avow("srs", "inspect", str(tmp_path)), "expected an SRS file")
     refused(avow("srs", "import", str(HERMEZ), str(tmp_path / "x")), "no .ptau file")

@@ -179,7 +179,7 @@ except StepFailed as error:
 """
 
 
-@pytest.mark.parametrize("step", ["witness", "gen_srs"])
+@pytest.mark.parametrize("step", ["witness", "setup"])
 def test_a_full_disk_is_one_clear_error(tmp_path: Path, step: str) -> None:
     circuit = Circuit.of(compiled())
     rows = tmp_path / "input.json"
@@ -192,7 +192,12 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, step: str) -> None:
             "circuit": str(circuit.circuit),
             "witness": str(tmp_path / "witness.json"),
         },
-        "gen_srs": {"srs": str(tmp_path / "srs"), "logrows": 10},
+        "setup": {
+            "circuit": str(circuit.circuit),
+            "vk": str(tmp_path / "vk.key"),
+            "pk": str(tmp_path / "pk.key"),
+            "srs": str(circuit.srs),
+        },
     }
     done = subprocess.run(
         [sys.executable, "-c", NEARLY_FULL, json.dumps([step, params[step]])],

@@ -14,9 +14,9 @@ from avow.circuits.ezkl.child import Limits
 from avow.circuits.ezkl.compile import compile_model
 from avow.circuits.ezkl.files import EVM, PK, SOLIDITY, VK
 from avow.circuits.ezkl.settings import Target, Wishes
-from avow.circuits.ezkl.srs_choice import PinnedSrs
 from avow.circuits.ezkl.witness import Circuit, Proved
 from avow.circuits.srs import inspect
+from avow.circuits.srs_choice import PinnedSrs
 from avow.verifier.policy import Policy
 from avow.verifier.systems.ezkl.settings import parse_settings
 from avow.verifier.verify import verify

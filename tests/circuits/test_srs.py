@@ -1,25 +1,33 @@
 """SRS files: read, checked, imported from .ptau, made here and marked unsafe."""
 
+import os
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from avow.circuits.errors import CircuitError
-from avow.circuits.ezkl.child import Limits
-from avow.circuits.ezkl.srs_choice import PinnedSrs, UnsafeSrs, obtain
+from avow.circuits.points import check_powers, geometric
+from avow.circuits.powers import read_powers
 from avow.circuits.ptau import convert
-from avow.circuits.srs import SrsFile, check, generate, inspect, unsafe_note
+from avow.circuits.srs import SrsFile, check, check_all, generate, inspect, unsafe_note
+from avow.circuits.srs_choice import PinnedSrs, UnsafeSrs, obtain, obtain_powers
+from avow.prover.native.curve import NativeCurve
 from avow.verifier.curves import field_modulus
+from tests.circuits.plain_curve import PlainCurve
 
 HERMEZ = Path(__file__).parents[1] / "vectors" / "srs" / "hermez-05.srs"
-LIMITS = Limits(60, 2**30)
+CEREMONY = (
+    Path(__file__).parents[3] / "shared" / "vectors" / "srs" / "powersOfTau28_hez_final_08.ptau"
+)
+CURVE = NativeCurve()
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> SrsFile:
     """A string of 2^5 powers made here."""
-    return generate(tmp_path_factory.mktemp("srs") / "made.srs", 5, LIMITS)
+    return generate(tmp_path_factory.mktemp("srs") / "made.srs", 5, CURVE)
 
 
 def altered(made: SrsFile, folder: Path, at: int, data: bytes) -> Path:
@@ -47,18 +55,18 @@ def test_what_is_made_here_is_marked_and_sound(made: SrsFile) -> None:
 
 
 def test_two_strings_made_here_have_different_secrets(made: SrsFile, tmp_path: Path) -> None:
-    assert generate(tmp_path / "other.srs", 5, LIMITS).digest != made.digest
+    assert generate(tmp_path / "other.srs", 5, CURVE).digest != made.digest
 
 
 def test_nothing_is_overwritten(made: SrsFile) -> None:
     with pytest.raises(CircuitError, match="exists already"):
-        generate(made.path, 5, LIMITS)
+        generate(made.path, 5, CURVE)
 
 
 def test_sizes_out_of_range_are_refused(tmp_path: Path) -> None:
     for logrows in (0, 27):
         with pytest.raises(CircuitError, match="logrows lie in"):
-            generate(tmp_path / "x.srs", logrows, LIMITS)
+            generate(tmp_path / "x.srs", logrows, CURVE)
 
 
 @pytest.mark.parametrize("length", [0, 3, 4, 300, -1, 1])
@@ -102,29 +110,109 @@ def test_a_damaged_power_or_lagrange_point_is_found(made: SrsFile, tmp_path: Pat
         check(inspect(altered(made, tmp_path, lagrange, b"\1" * 64)), samples=1)
 
 
+def test_every_point_is_checked_at_once(made: SrsFile, tmp_path: Path) -> None:
+    assert len(check_all(made, CURVE)) == 2
+    assert len(check_all(inspect(HERMEZ), CURVE)) == 2
+    data = made.path.read_bytes()
+    for at in (4 + 64 * 7, 4 + 64 * 30):
+        swapped = data[at + 64 : at + 128] + data[at : at + 64]
+        with pytest.raises(CircuitError, match="not powers of its tau"):
+            check_all(inspect(altered(made, tmp_path, at, swapped)), CURVE)
+        # The sum of the Lagrange points stays the same, their order does not.
+        at += 64 * 32
+        swapped = data[at + 64 : at + 128] + data[at : at + 64]
+        mixed = inspect(altered(made, tmp_path, at, swapped))
+        check(mixed, samples=1)
+        with pytest.raises(CircuitError, match="Lagrange points are not those"):
+            check_all(mixed, CURVE)
+        with pytest.raises(CircuitError, match="curve"):
+            check_all(inspect(altered(made, tmp_path, at, b"\1" * 64)), CURVE)
+
+
+def test_the_native_curve_is_the_plain_one(made: SrsFile) -> None:
+    plain = PlainCurve()
+    scalars = geometric(5, 3**150, 9) + bytes(31) + b"\1"
+    assert CURVE.multiples(scalars) == plain.multiples(scalars)
+    points = read_powers(made.path).first(3)
+    ours, theirs = CURVE.bases(points), plain.bases(points)
+    assert ours.commit_bytes(scalars[:256]) == theirs.commit_bytes(scalars[:256])
+    rows = np.array([[0] * 8, range(-4, 4), [-128] * 8], np.int8)
+    assert ours.commit_ints(rows) == theirs.commit_ints(rows)
+    assert ours.commit_ints(rows)[0] == bytes(64)
+
+
+def ceremony() -> Path:
+    """The real ceremony's file of 2^8 powers."""
+    if not CEREMONY.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{CEREMONY.name} is missing")
+        pytest.skip(f"{CEREMONY.name} is not at hand")
+    return CEREMONY
+
+
+def test_the_ceremony_s_file_is_converted_to_halo2_s_order(tmp_path: Path) -> None:
+    """snarkjs and halo2 have the same roots of unity of order 2^5 and other ones of order 2^8."""
+    converted = convert(ceremony(), tmp_path / "hermez-08.srs")
+    assert converted.ceremony == "perpetual powers of tau, Hermez phase (28)"
+    assert len(check_all(converted, CURVE)) == 2
+    powers = read_powers(CEREMONY)
+    assert powers.first(8) == converted.path.read_bytes()[4 : 4 + 64 * 256]
+    assert (powers.digest, powers.logrows) == (converted.digest, 8)
+    with pytest.raises(CircuitError, match=r"needs an SRS of 2\^9 powers"):
+        powers.first(9)
+
+
+def test_powers_are_read_from_either_kind_of_file(made: SrsFile, tmp_path: Path) -> None:
+    original = tmp_path / "powers.ptau"
+    original.write_bytes(ptau(made, 5))
+    ours, theirs = read_powers(made.path), read_powers(original)
+    assert ours.first(5) == theirs.first(5)
+    assert ours.first(2) == theirs.first(2) == ours.first(5)[:256]
+    assert (ours.digest, ours.tau_g2) == (theirs.digest, theirs.tau_g2)
+    assert (ours.made_here, theirs.made_here) == (True, False)
+    for cut in (0, 3, 11, 100, 300, 3000):
+        original.write_bytes(ptau(made, 5)[:cut])
+        with pytest.raises(CircuitError):
+            read_powers(original)
+    with pytest.raises(CircuitError, match="cannot read"):
+        read_powers(tmp_path / "none")
+
+
+def test_powers_of_another_tau_are_refused(made: SrsFile, tmp_path: Path) -> None:
+    choice = UnsafeSrs(tmp_path / "srs", CURVE)
+    found = obtain_powers(choice, 4, CURVE)
+    assert not found.safe
+    assert obtain_powers(PinnedSrs(HERMEZ, inspect(HERMEZ).sha256), 5, CURVE).safe
+    check_powers(found.powers.first(4), found.powers.tau_g2, CURVE, "made")
+    with pytest.raises(CircuitError, match="not powers of its tau"):
+        check_powers(found.powers.first(4), made.tau_g2, CURVE, "made")
+    with pytest.raises(CircuitError, match="is another file"):
+        obtain_powers(PinnedSrs(HERMEZ, bytes(32)), 5, CURVE)
+
+
 def test_a_pinned_file_must_have_its_digest_and_size(tmp_path: Path) -> None:
     found = inspect(HERMEZ)
-    chosen = obtain(PinnedSrs(HERMEZ, found.sha256), 5, LIMITS)
+    chosen = obtain(PinnedSrs(HERMEZ, found.sha256), 5)
     assert chosen.safe
-    assert chosen.reference.tau_g2 == found.tau_g2
+    assert chosen.file.tau_g2 == found.tau_g2
     with pytest.raises(CircuitError, match="is another file"):
-        obtain(PinnedSrs(HERMEZ, bytes(32)), 5, LIMITS)
+        obtain(PinnedSrs(HERMEZ, bytes(32)), 5)
     with pytest.raises(CircuitError, match=r"needs an SRS of 2\^6 powers"):
-        obtain(PinnedSrs(HERMEZ, found.sha256), 6, LIMITS)
+        obtain(PinnedSrs(HERMEZ, found.sha256), 6)
 
 
 def test_what_was_made_here_is_never_safe_even_when_pinned(made: SrsFile, tmp_path: Path) -> None:
-    assert not obtain(PinnedSrs(made.path, made.sha256), 5, LIMITS).safe
-    unsafe = UnsafeSrs(tmp_path / "srs")
-    first = obtain(unsafe, 4, LIMITS)
+    assert not obtain(PinnedSrs(made.path, made.sha256), 5).safe
+    unsafe = UnsafeSrs(tmp_path / "srs", CURVE)
+    first = obtain(unsafe, 4)
     assert not first.safe
-    assert obtain(unsafe, 4, LIMITS) == first
-    path = first.reference.path
+    assert obtain(unsafe, 4) == first
+    path = first.file.path
     data = bytearray(path.read_bytes())
     data[300:364] = data[236:300]
     path.write_bytes(data)
     with pytest.raises(CircuitError, match="was altered since"):
-        obtain(unsafe, 4, LIMITS)
+        obtain(unsafe, 4)
 
 
 def ptau(made: SrsFile, power: int) -> bytes:

@@ -13,11 +13,12 @@ from avow.circuits.ezkl.artifact import EzklArtifact
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.ezkl.compile import Options, Source, compile_model
 from avow.circuits.ezkl.settings import Target, Wishes
-from avow.circuits.ezkl.srs_choice import Srs, UnsafeSrs
 from avow.circuits.ezkl.witness import Circuit, Proved, Run, answer, material, prove
+from avow.circuits.srs_choice import Srs, UnsafeSrs
 from avow.models.data import Rows, parse_rows
 from avow.models.load import parse_model
 from avow.models.schema import Identity, Range, derive_record
+from avow.prover.native.curve import NativeCurve
 from avow.verifier.bundle import Bundle
 from avow.verifier.commitment import commit_public
 from avow.verifier.keccak import ZERO_WORD
@@ -101,7 +102,7 @@ def options(
 ) -> Options:
     """One scale and a shared development SRS, so that compiling takes seconds."""
     wishes = Wishes(visibility, weights, Target.RESOURCES, 10)
-    return Options(wishes, srs or UnsafeSrs(SPACE / "srs"), solc, LIMITS, force)
+    return Options(wishes, srs or UnsafeSrs(SPACE / "srs", NativeCurve()), solc, LIMITS, force)
 
 
 def silent(step: str, what: str) -> None:

@@ -10,11 +10,12 @@ from avow.circuits.ezkl.artifact import EzklArtifact
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.ezkl.compile import Options, Source, compile_model
 from avow.circuits.ezkl.settings import Target, Wishes
-from avow.circuits.ezkl.srs_choice import UnsafeSrs
 from avow.circuits.ezkl.witness import Circuit, answer, material, prove
+from avow.circuits.srs_choice import UnsafeSrs
 from avow.models.catalogue import add_zoo_model
 from avow.models.schema import quantise_row
 from avow.models.store import ModelStore
+from avow.prover.native.curve import NativeCurve
 from avow.verifier.bundle import Bundle
 from avow.verifier.commitment import commit_public
 from avow.verifier.keccak import ZERO_WORD, keccak256
@@ -80,7 +81,7 @@ def main() -> None:
             held_out = stored.held_out()
             source = Source(stored.record, stored.model(), stored.calibration(), held_out)
             wishes = Wishes(inputs, weights, Target.RESOURCES, None)
-            options = Options(wishes, UnsafeSrs(home / "srs"), None, LIMITS)
+            options = Options(wishes, UnsafeSrs(home / "srs", NativeCurve()), None, LIMITS)
             artifact = compile_model(source, options, home / "artifacts", print)
             row = quantise_row(stored.record, source.calibration, 0)
             path.write_bytes(make(artifact, row).encode())
