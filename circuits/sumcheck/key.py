@@ -9,6 +9,7 @@ from avow.circuits.sumcheck.matrix import key_blocks
 from avow.models.program.intervals import check
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
+from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program
 from avow.verifier.relation.relation import Relation
 from avow.verifier.systems.sumcheck.key import Key, gathered, stated
@@ -25,7 +26,7 @@ def plan_key(
         raise CircuitError(f"the program cannot be proven: {error.message}") from error
     return Key(
         program=program,
-        intervals=tuple(intervals[number] for number in stated(program)),
+        intervals=_stated(program, intervals),
         gathers=tuple(blobs[number] for number in gathered(program)),
         width=width,
         logrows=logrows,
@@ -67,3 +68,12 @@ def commit_rows(
         for block in key_blocks(relation, blobs, placed)
         for point in bases.commit_ints(block.rows)
     ]
+
+
+def _stated(program: Program, intervals: Sequence[Interval]) -> tuple[Interval, ...]:
+    results = zip(program.steps, intervals[len(program.inputs) :], strict=True)
+    found = []
+    for operation in stated(program):
+        # The operations stand in the program's order, so this goes through it once.
+        found.append(next(interval for step, interval in results if step.operation is operation))
+    return tuple(found)
