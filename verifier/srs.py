@@ -44,6 +44,18 @@ def parse_tau_g2(coordinates: G2Coordinates) -> G2Coordinates:
     return coordinates
 
 
+def tau_g2_octets(tau_g2: G2Coordinates) -> bytes:
+    """x.c1 || x.c0 || y.c1 || y.c0, 32 bytes big-endian each, as keys hold it."""
+    x0, x1, y0, y1 = tau_g2
+    return b"".join(part.to_bytes(32, "big") for part in (x1, x0, y1, y0))
+
+
+def read_tau_g2(octets: bytes) -> G2Coordinates:
+    """Read what `tau_g2_octets` wrote; the point must lie in the right subgroup."""
+    x1, x0, y1, y0 = (int.from_bytes(octets[at : at + 32], "big") for at in range(0, 128, 32))
+    return parse_tau_g2((x0, x1, y0, y1))
+
+
 def srs_digest(tau_g2: G2Coordinates) -> bytes:
     """The digest of the verifying part (G1, G2, tau G2); truncating a file leaves it unchanged.
 

@@ -7,7 +7,7 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields, parse_hex, to_base64, to_hex
 from avow.verifier.keccak import ZERO_WORD, keccak256, tag
 from avow.verifier.records import SystemRecord
-from avow.verifier.srs import G2Coordinates, parse_tau_g2
+from avow.verifier.srs import G2Coordinates, read_tau_g2, tau_g2_octets
 from avow.verifier.systems.ezkl.field import SCALAR_MODULUS, parse_element
 from avow.verifier.systems.ezkl.layout import MAX_SEGMENT, Layout, encode_layout
 from avow.verifier.systems.ezkl.settings import EZKL_VERSION, MAX_SETTINGS_BYTES
@@ -29,23 +29,20 @@ class Material:
 
     def to_json(self) -> Json:
         """The object that `parse_material` reads."""
-        x0, x1, y0, y1 = self.tau_g2
         return {
             "settings": to_base64(self.settings),
             "vk": to_base64(self.vk),
-            "tau_g2": to_hex(b"".join(part.to_bytes(32, "big") for part in (x1, x0, y1, y0))),
+            "tau_g2": to_hex(tau_g2_octets(self.tau_g2)),
         }
 
 
 def parse_material(value: Json) -> Material:
     """Read {settings, vk, tau_g2}; the point must lie in the right subgroup."""
     fields = Fields(value, "material", {"settings", "vk", "tau_g2"})
-    point = fields.octets("tau_g2", 128)
-    x1, x0, y1, y0 = (int.from_bytes(point[at : at + 32], "big") for at in range(0, 128, 32))
     return Material(
         settings=fields.blob("settings", MAX_SETTINGS_BYTES),
         vk=fields.blob("vk", MAX_VK_BYTES),
-        tau_g2=parse_tau_g2((x0, x1, y0, y1)),
+        tau_g2=read_tau_g2(fields.octets("tau_g2", 128)),
     )
 
 

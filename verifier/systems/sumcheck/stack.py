@@ -1,9 +1,8 @@
 """Where every committed column stands: three matrices of rows, one above the other.
 
-Rows have 2^logrows entries and are committed one by one. Entry i of the stack is in row i >> logrows.
+Rows have 2^logrows entries and are committed one by one; entry i is in row i >> logrows.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from avow.verifier.relation.relation import Kind, Relation
@@ -32,32 +31,25 @@ class Stack:
 
 def helpers(relation: Relation) -> list[int]:
     """Number of variables of every helper column: one for each table, then for each lookup."""
-    return [group.live.variables for group in (*relation.tables, *relation.lookups)]
+    lives = [group.live for group in relation.tables] + [group.live for group in relation.lookups]
+    return [live.variables for live in lives]
 
 
 def stack(relation: Relation, logrows: int) -> Stack:
     """Place all columns, those of a matrix by decreasing size: each at a multiple of its own."""
-    numbered = list(enumerate(relation.columns))
-    kinds = [
-        [(number, column.variables) for number, column in numbered if column.kind is kind]
-        for kind in (Kind.KEY, Kind.WITNESS)
-    ]
-    matrices: list[Matrix] = []
-    end = 0
-    for columns in (*kinds, list(enumerate(helpers(relation)))):
-        matrix = _matrix(columns, end, logrows)
-        matrices.append(matrix)
-        end = matrix.first_row + matrix.rows
+    sizes: dict[Kind, list[tuple[int, int]]] = {Kind.KEY: [], Kind.WITNESS: [], Kind.PUBLIC: []}
+    for number, column in enumerate(relation.columns):
+        sizes[column.kind].append((number, column.variables))
+    matrices, end = [], 0
+    for columns in (sizes[Kind.KEY], sizes[Kind.WITNESS], list(enumerate(helpers(relation)))):
+        columns.sort(key=lambda column: -column[1])
+        # Starting at a multiple of the largest column aligns all of them.
+        unit = 2 ** max(columns[0][1] - logrows, 0) if columns else 1
+        first, at, places = -(-end // unit) * unit, 0, []
+        for number, variables in columns:
+            places.append((number, at))
+            at += 2**variables
+        matrices.append(Matrix(first, -(-at >> logrows), tuple(places)))
+        end = first + matrices[-1].rows
     key, witness, helper = matrices
     return Stack((key, witness, helper), logrows, logrows + max(end - 1, 0).bit_length())
-
-
-def _matrix(columns: Sequence[tuple[int, int]], row: int, logrows: int) -> Matrix:
-    columns = sorted(columns, key=lambda column: -column[1])
-    places, at = [], 0
-    for number, variables in columns:
-        places.append((number, at))
-        at += 2**variables
-    # Starting at a multiple of the largest column aligns all of them.
-    unit = 2 ** max(columns[0][1] - logrows, 0) if columns else 1
-    return Matrix(-(-row // unit) * unit, -(-at >> logrows) if at else 0, tuple(places))

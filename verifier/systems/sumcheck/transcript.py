@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from avow.verifier.keccak import ZERO_WORD, keccak256
-from avow.verifier.relation.views import Point
-
-_ABSORB, _CHALLENGE = b"\x00", b"\x01"
 
 
 class Label(IntEnum):
@@ -25,7 +22,6 @@ class Label(IntEnum):
     FOLDS = 11
     FOLD_VALUES = 12
     QUOTIENT = 13
-
     ALPHA = 32
     LAMBDA = 33
     RHO = 34
@@ -39,24 +35,18 @@ class Label(IntEnum):
 
 
 class Transcript:
-    """Both sides' view of what was said so far: 32 bytes, zero at the start."""
-
-    __slots__ = ("_state",)
+    """What was said so far: 32 bytes, zero at the start."""
 
     def __init__(self) -> None:
         self._state = ZERO_WORD
 
     def absorb(self, label: Label, words: Sequence[int]) -> None:
         """state = keccak256(state || 0x00 || u8 label || u32 count || words of 32 bytes)."""
+        head = bytes([0, label]) + len(words).to_bytes(4, "big")
         data = b"".join(word.to_bytes(32, "big") for word in words)
-        head = _ABSORB + bytes([label]) + len(words).to_bytes(4, "big")
         self._state = keccak256(self._state + head + data)
 
     def challenge(self, label: Label) -> int:
         """state = keccak256(state || 0x01 || u8 label); its last 31 bytes, so always below r."""
-        self._state = keccak256(self._state + _CHALLENGE + bytes([label]))
+        self._state = keccak256(self._state + bytes([1, label]))
         return int.from_bytes(self._state[1:], "big")
-
-    def challenges(self, label: Label, count: int) -> Point:
-        """That many, one after the other."""
-        return tuple(self.challenge(label) for _ in range(count))

@@ -1,0 +1,96 @@
+"""Everything about a proof that its relation and the length of a row determine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from avow.verifier.errors import VerificationError
+from avow.verifier.relation.relation import Axis, Bilinear, Expression, Kind, Read, Relation
+from avow.verifier.relation.views import bits, identity, size
+from avow.verifier.systems.sumcheck.key import LIMITS
+from avow.verifier.systems.sumcheck.stack import Stack, helpers, stack
+
+# A point is named by the challenges that it is made of: r_i of the identities' sumcheck by i,
+# s_i of the bilinear one by i plus the number of r's.
+Positions = tuple[int, ...]
+Spot = tuple[Read, Positions]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How many rounds there are, and what is evaluated where.
+
+    `variables` and `summed` are the rounds of the two sumchecks, `degree` that of the second.
+    `starts` has every committed column's first entry in the stack; the helpers' numbers follow
+    those of the relation's columns.
+    """
+
+    relation: Relation
+    stack: Stack
+    variables: int
+    summed: int
+    degree: int
+    starts: dict[int, int]
+
+    def tail(self, variables: int) -> Positions:
+        """Where a term of so many variables is evaluated in the identities' sumcheck."""
+        if variables > self.variables:
+            raise VerificationError("key", "a term has more variables than the longest one")
+        return tuple(range(self.variables - variables, self.variables))
+
+    def helpers(self) -> list[Spot]:
+        """The helper columns, one for each table, then one for each lookup."""
+        first = len(self.relation.columns)
+        return [
+            (Read(number, identity((2**variables,))), self.tail(variables))
+            for number, variables in enumerate(helpers(self.relation), first)
+        ]
+
+    def reads(self) -> list[Spot]:
+        """What the prover evaluates where the identities' sumcheck ends."""
+        reads = [(read, self.tail(size(read.view.outs))) for read in self.relation.reads()]
+        return [*reads, *self.helpers()]
+
+    def factors(self) -> list[Spot]:
+        """What the prover evaluates after the bilinear sumcheck, each once in order of first use.
+
+        One that was already read is sent again: it is a claim of its own.
+        """
+        found: dict[Spot, None] = {}
+        for bilinear in self.relation.bilinears:
+            for factor, positions in self.sides(bilinear):
+                found.update(((read, positions), None) for _, read in factor.terms)
+        columns = self.relation.columns
+        return [spot for spot in found if columns[spot[0].column].kind is not Kind.PUBLIC]
+
+    def sides(self, bilinear: Bilinear) -> Iterator[tuple[Expression, Positions]]:
+        """Left and right factor, and where each is evaluated."""
+        axes_of = (bilinear.left_axes, bilinear.right_axes)
+        for factor, axes in zip((bilinear.left, bilinear.right), axes_of, strict=True):
+            parts = [self.axis(bilinear, axis) for axis in axes]
+            if [len(part) for part in parts] != [bits(length) for length in factor.lengths]:
+                raise VerificationError("key", "a factor's axes are not those of the sum")
+            yield factor, tuple(at for part in parts for at in part)
+
+    def axis(self, bilinear: Bilinear, axis: Axis) -> Positions:
+        """The challenges that belong to an axis of the result, or to a summed one."""
+        result = self.relation.columns[bilinear.result].lengths
+        lengths = bilinear.summed if axis.summed else result
+        end = self.variables + (self.summed if axis.summed else 0)
+        start = end - size(lengths[axis.number :])
+        return tuple(range(start, start + bits(lengths[axis.number])))
+
+
+def frame(relation: Relation, logrows: int) -> Frame:
+    """Derive it; refuses a relation of more rows than are checked."""
+    placed = stack(relation, logrows)
+    rows = sum(matrix.rows for matrix in placed.matrices)
+    if rows > LIMITS.rows:
+        raise VerificationError("key", f"{rows} rows, at most {LIMITS.rows} are checked")
+    starts = {
+        first + number: (matrix.first_row << logrows) + at
+        for matrix, first in zip(placed.matrices, (0, 0, len(relation.columns)), strict=True)
+        for number, at in matrix.places
+    }
+    summed = max((size(bilinear.summed) for bilinear in relation.bilinears), default=0)
+    degree = 3 if any(bilinear.shared for bilinear in relation.bilinears) else 2
+    return Frame(relation, placed, relation.variables, summed, degree, starts)
