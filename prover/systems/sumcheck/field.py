@@ -1,0 +1,40 @@
+"""Integers on their way into the field: cells as vectors, digests and points as words."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from avow.prover.native._core import Bases, Frs
+from avow.prover.systems.sumcheck.wiring import Cells
+from avow.verifier.curves import curve_order
+
+R = curve_order
+
+
+def vector(cells: Cells) -> Frs:
+    """The cells as field elements."""
+    if cells.dtype == object:
+        return Frs.of_bytes(b"".join(int(cell % R).to_bytes(32, "little") for cell in cells))
+    return Frs.of_ints(cells)
+
+
+def dot(weights: Frs, cells: Cells) -> int:
+    """sum of weight * cell."""
+    return weights.dot(vector(cells)) if cells.dtype == object else weights.dot_ints(cells)
+
+
+def constant(value: int, count: int) -> Frs:
+    """A vector of equal elements."""
+    return Frs.of_ints(np.zeros(count, np.int8), offset=value % R)
+
+
+def words(values: Iterable[int]) -> bytes:
+    """Field elements as the transcript and the proof take them."""
+    return b"".join(value.to_bytes(32, "big") for value in values)
+
+
+def commit(bases: Bases, matrix: Cells) -> list[bytes]:
+    """The commitment of every row of a matrix of integers."""
+    if matrix.dtype == object:
+        return [bases.commit(vector(row)) for row in matrix]
+    return bases.commit_ints(matrix)

@@ -1,0 +1,122 @@
+"""What is made once for a key and a batch size, and kept for every proof."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avow.models.program.blobs import stored
+from avow.models.program.reference import Reference
+from avow.prover.errors import Refused
+from avow.prover.native._core import Bases
+from avow.prover.systems.sumcheck.plans import RANGES, Plan, Terms, make_plan, row_of
+from avow.prover.systems.sumcheck.rows import Rows, stack_rows
+from avow.prover.systems.sumcheck.wiring import Cells, pad
+from avow.verifier.program.blob import Blob
+from avow.verifier.program.program import Program, output_specs
+from avow.verifier.relation.relation import Constant, Fixed
+from avow.verifier.srs import srs_digest
+from avow.verifier.systems.sumcheck.frame import frame
+from avow.verifier.systems.sumcheck.key import Key
+from avow.verifier.systems.sumcheck.stack import Stack
+from avow.verifier.tensor import TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A key made ready for proofs of `batch` samples.
+
+    `digests` are those of program, key and SRS.
+    `columns` and `reads` hold the cells that no input changes, `rows` the components of each
+    table, `starts` where its rows begin when all tables stand one behind the other, `live` the
+    live cells of each lookup.
+    """
+
+    program: Program
+    key: Key
+    digests: tuple[bytes, bytes, bytes]
+    outputs: tuple[TensorSpec, ...]
+    reference: Reference
+    plan: Plan
+    bases: Bases
+    matrix: Rows
+    columns: dict[int, Cells]
+    reads: dict[int, Cells]
+    rows: tuple[tuple[Cells, ...], ...]
+    starts: tuple[int, ...]
+    live: tuple[NDArray[np.intp], ...]
+
+    @property
+    def stack(self) -> Stack:
+        """Where every committed column stands."""
+        return self.plan.frame.stack
+
+    @property
+    def batch(self) -> int:
+        """How many samples a proof speaks of."""
+        return self.plan.relation.batch
+
+
+def prepare(
+    program: Program, blobs: Sequence[Blob], key: Key, powers: bytes, batch: int = 1
+) -> Prepared:
+    """Make a key ready. `powers` are the first 2^logrows powers of tau in G1, 64 bytes each.
+
+    The powers are checked to lie on the curve, not to be those of the key's tau: a proof made
+    with others is refused by the verifier.
+    """
+    if key.program.digest() != program.digest():
+        raise Refused("the key is of another program")
+    reference = Reference(program, blobs)
+    relation = key.relation(batch)
+    plan = make_plan(frame(relation, key.logrows))
+    stack = plan.frame.stack
+    width = 2**key.logrows
+    if len(powers) != 64 * width:
+        raise Refused(f"expected {width} powers of tau, got {len(powers)} bytes")
+    columns: dict[int, Cells] = {}
+    for number, column in enumerate(relation.columns):
+        match column.source:
+            case Constant(blob=blob):
+                columns[number] = pad(stored(blobs[blob]), column.lengths)
+            case Fixed(values=values):
+                columns[number] = pad(np.array(values, np.int64), column.lengths)
+    key_matrix = stack.matrices[0]
+    placed = [(offset, columns[number]) for number, offset in key_matrix.places]
+    matrix = stack_rows(placed, key_matrix.rows, width)
+    for number, offset in key_matrix.places:
+        columns[number] = matrix.column(offset, len(columns[number]))
+    reads = {
+        number: plan.reads[number].apply(columns[plan.columns[number]].astype(np.int64))
+        for number in sorted(plan.evaluated)
+        if plan.is_fixed(number)
+    }
+    rows = tuple(
+        tuple(component.cells(reads.__getitem__) for component in table.components)
+        for table in plan.tables
+    )
+    for table, components in zip(plan.tables[RANGES + 1 :], rows[RANGES + 1 :], strict=True):
+        cells = np.flatnonzero(table.live.cells(reads.__getitem__))
+        if not np.array_equal(row_of([c[cells] for c in components[:-1]], table.lengths), cells):
+            raise Refused("the coordinates of a table are not those of its cells")
+    live: dict[Terms, NDArray[np.intp]] = {}
+    for lookup in plan.lookups:
+        if lookup.live not in live:
+            live[lookup.live] = np.flatnonzero(lookup.live.cells(reads.__getitem__))
+    sizes = [2**table.variables for table in plan.tables]
+    return Prepared(
+        program=program,
+        key=key,
+        digests=(program.digest(), key.digest(), srs_digest(key.tau_g2)),
+        outputs=output_specs(program, key.bounds()),
+        reference=reference,
+        plan=plan,
+        bases=Bases(powers),
+        matrix=matrix,
+        columns=columns,
+        reads=reads,
+        rows=rows,
+        starts=tuple(sum(sizes[:at]) for at in range(len(sizes))),
+        live=tuple(live[lookup.live] for lookup in plan.lookups),
+    )

@@ -1,0 +1,321 @@
+"""A whole proof, step by step: each step a method, so that tests can replace any by a lie."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from avow.prover.native._core import Frs, ProductSum, Transcript, ZeroCheck, eq_table
+from avow.prover.systems.sumcheck.bilinear import factor_values, fold_factors, product_sum
+from avow.prover.systems.sumcheck.field import R, commit, constant, dot, words
+from avow.prover.systems.sumcheck.identities import zero_check
+from avow.prover.systems.sumcheck.lookups import Helpers, make_helpers
+from avow.prover.systems.sumcheck.opening import open_row
+from avow.prover.systems.sumcheck.points import Points
+from avow.prover.systems.sumcheck.prepared import Prepared
+from avow.prover.systems.sumcheck.rows import Rows, stack_rows
+from avow.prover.systems.sumcheck.wiring import Cells, Indices
+from avow.prover.systems.sumcheck.witness import (
+    Integers,
+    column_cells,
+    count_rows,
+    is_multiplicity,
+    table_rows,
+)
+from avow.prover.systems.system import Tick
+from avow.verifier.keccak import tag
+from avow.verifier.systems.sumcheck.transcript import Label
+from avow.verifier.tensor import Tensor
+
+STAGES = ("witness", "commit", "helpers", "identities", "linear", "reduction", "opening")
+_STATEMENT_TAG = tag("avow.sumcheck.v1")
+_TICK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """The outputs of every sample, the proof's bytes, and the seconds of every stage."""
+
+    outputs: tuple[tuple[Tensor, ...], ...]
+    proof: bytes
+    seconds: dict[str, float]
+
+
+def prove(
+    prepared: Prepared,
+    root: bytes,
+    inputs: Sequence[Sequence[Tensor]],
+    tick: Tick = lambda stage, percent: None,
+) -> Proved:
+    """Prove the program's run on the inputs of every sample, bound to a Merkle root of statements.
+
+    Raises `VerificationError` for inputs that the program does not take, and passes on whatever
+    `tick` raises.
+    """
+    return Prover(prepared, root, inputs, tick).prove()
+
+
+class Prover:
+    """One proof in the making: fields are filled in by the steps, in the order of `prove`."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        root: bytes,
+        inputs: Sequence[Sequence[Tensor]],
+        tick: Tick = lambda stage, percent: None,
+    ) -> None:
+        self.prepared = prepared
+        self.plan = prepared.plan
+        self.frame = prepared.plan.frame
+        self.root = root
+        self.inputs = inputs
+        self.tick = tick
+        self.transcript = Transcript()
+        self.sent: list[bytes] = []
+        self.seconds: dict[str, float] = {}
+        self.cells: dict[int, Cells] = {}
+        self.views: dict[int, Cells] = dict(prepared.reads)
+        self.points = Points(())
+        self._stage = ""
+        self._ticked = 0.0
+
+    def prove(self) -> Proved:
+        """All steps in order."""
+        with self.stage("witness"):
+            self.trace = self.run()
+            self.outputs = self.answer()
+            self.integers()
+        with self.stage("commit"):
+            self.absorb(Label.STATEMENT, self.statement())
+            for inputs, outputs in zip(self.inputs, self.outputs, strict=True):
+                digests = [tensor.digest() for tensor in (*inputs, *outputs)]
+                self.absorb(Label.PUBLIC, b"".join(digests))
+            self.witness = self.rows()
+            self.send(Label.WITNESS, b"".join(self.commit()))
+        with self.stage("helpers"):
+            self.helpers = self.help(self.draw(Label.ALPHA), self.draw(Label.LAMBDA))
+            self.send(Label.HELPERS, b"".join(self.helpers.rows))
+        with self.stage("identities"):
+            rho = [self.draw(Label.RHO) for _ in range(self.frame.variables)]
+            self.identities(rho, self.draw(Label.GAMMA))
+            self.send(Label.READS, words([*self.reads(), *self.helper_values()]))
+        if self.plan.bilinears:
+            with self.stage("linear"):
+                self.linear(self.draw(Label.THETA))
+                self.send(Label.FACTORS, words(self.factors()))
+        with self.stage("reduction"):
+            point = self.reduction(self.draw(Label.ETA))
+            self.send(Label.STACK, words([self.value]))
+        with self.stage("opening"):
+            self.sent.append(self.opening(point))
+        return Proved(self.outputs, b"".join(self.sent), self.seconds)
+
+    def statement(self) -> bytes:
+        """What the proof is about, beside inputs and outputs."""
+        key = self.prepared.key
+        sizes = words([self.prepared.batch, key.logrows, key.width])
+        return b"".join((_STATEMENT_TAG, self.root, *self.prepared.digests, sizes))
+
+    # The conversation.
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a stage, and say that it began."""
+        self._stage = name
+        self.breathe(force=True)
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - began
+
+    def breathe(self, force: bool = False) -> None:
+        """Tell whoever waits that work goes on; what `tick` raises ends it."""
+        now = time.monotonic()
+        if force or now - self._ticked > _TICK_SECONDS:
+            self._ticked = now
+            self.tick(self._stage, None)
+
+    def absorb(self, label: Label, data: bytes) -> None:
+        """Take up words that the verifier knows by itself."""
+        self.transcript.absorb(label, data)
+
+    def send(self, label: Label, data: bytes) -> None:
+        """Absorb a message and make it part of the proof."""
+        self.absorb(label, data)
+        self.sent.append(data)
+
+    def draw(self, label: Label) -> int:
+        """A challenge."""
+        self.breathe()
+        return self.transcript.challenge(label)
+
+    # The witness.
+
+    def run(self) -> list[Integers]:
+        """Every tensor of the program, (batch, *shape)."""
+        arrays = [
+            np.array([sample[number].values for sample in self.inputs], np.int64).reshape(
+                len(self.inputs), *spec.shape
+            )
+            for number, spec in enumerate(self.prepared.program.inputs)
+        ]
+        return self.prepared.reference.trace(arrays)
+
+    def answer(self) -> tuple[tuple[Tensor, ...], ...]:
+        """The outputs of every sample."""
+        numbers = [output.tensor for output in self.prepared.program.outputs]
+        return tuple(
+            tuple(
+                Tensor(
+                    spec.element_type,
+                    spec.shape,
+                    tuple(self.trace[at][sample].reshape(-1).tolist()),
+                )
+                for spec, at in zip(self.prepared.outputs, numbers, strict=True)
+            )
+            for sample in range(self.prepared.batch)
+        )
+
+    def integers(self) -> None:
+        """The cells of every column, those of the multiplicities last."""
+        columns = self.plan.relation.columns
+        for number, column in enumerate(columns):
+            if not is_multiplicity(column):
+                self.cells[number] = self.column(number)
+                self.breathe()
+        self.looked_up = [self.rows_of(number) for number in range(len(self.plan.lookups))]
+        self.counts = [self.count(number) for number in range(len(self.plan.tables))]
+        for table, counts in zip(self.plan.tables, self.counts, strict=True):
+            self.cells[table.multiplicity] = counts
+
+    def column(self, number: int) -> Cells:
+        """The cells of a column that is no multiplicity."""
+        return column_cells(self.prepared, number, self.trace, self.read)
+
+    def read(self, number: int) -> Cells:
+        """The cells of a numbered read."""
+        cells = self.views.get(number)
+        if cells is None:
+            cells = self.plan.reads[number].apply(self.cells[self.plan.columns[number]])
+            self.views[number] = cells
+        return cells
+
+    def rows_of(self, number: int) -> Indices:
+        """The table's row that each cell of a lookup names."""
+        lookup = self.plan.lookups[number]
+        self.breathe()
+        components = [component.cells(self.read) for component in lookup.components]
+        return table_rows(self.prepared, number, lookup, components)
+
+    def count(self, number: int) -> Cells:
+        """The multiplicities of a table."""
+        lookups = zip(self.plan.lookups, self.looked_up, strict=True)
+        rows = [row for lookup, row in lookups if lookup.table == number]
+        return count_rows(rows, 2 ** self.plan.tables[number].variables)
+
+    def rows(self) -> Rows:
+        """The witness columns as they are committed."""
+        matrix = self.prepared.stack.matrices[1]
+        placed = [(offset, self.cells[number]) for number, offset in matrix.places]
+        return stack_rows(placed, matrix.rows, 2**self.prepared.key.logrows)
+
+    def commit(self) -> list[bytes]:
+        """The commitments of the witness rows."""
+        points: list[bytes] = []
+        for block in self.witness.blocks:
+            for at in range(0, len(block.cells), 16):
+                points += commit(self.prepared.bases, block.cells[at : at + 16])
+                self.breathe()
+        return points
+
+    def help(self, alpha: int, lam: int) -> Helpers:
+        """The helper columns, committed."""
+        return make_helpers(self.prepared, self.counts, self.looked_up, alpha, lam)
+
+    # The sumchecks.
+
+    def identities(self, rho: Sequence[int], gamma: int) -> None:
+        """The identities' sumcheck."""
+        check = zero_check(self.plan, self.helpers, self.counts, self.read, rho, gamma)
+        self.points = Points(self.rounds(Label.IDENTITIES, check, len(rho)))
+
+    def rounds(self, label: Label, check: ZeroCheck | ProductSum, count: int) -> list[int]:
+        """All rounds of a sumcheck; the challenges."""
+        challenges = []
+        for _ in range(count):
+            self.send(label, words(check.round()))
+            challenges.append(self.draw(Label.ROUND))
+            check.bind(challenges[-1])
+        return challenges
+
+    def reads(self) -> list[int]:
+        """The values of the reads where the identities' sumcheck ended."""
+        return [
+            dot(self.points.eq(positions), self.read(number))
+            for number, positions in self.plan.claimed
+        ]
+
+    def helper_values(self) -> list[int]:
+        """The values of the helper columns there."""
+
+        groups = (*self.plan.tables, *self.plan.lookups)
+        return [
+            column.dot(self.points.eq(self.frame.tail(group.variables)))
+            for column, group in zip(self.helpers.columns, groups, strict=True)
+        ]
+
+    def linear(self, theta: int) -> None:
+        """The sumcheck of the products of matrices."""
+        self.partials = fold_factors(self.plan, self.cells.__getitem__, self.points, self.breathe)
+        check = product_sum(self.plan, self.partials, self.points, theta)
+        challenges = self.rounds(Label.BILINEAR, check, self.frame.summed)
+        self.points = self.points.extended(challenges)
+
+    def factors(self) -> list[int]:
+        """The values of the committed factors where it ended."""
+        return factor_values(self.plan, self.partials, self.points)
+
+    def reduction(self, eta: int) -> list[int]:
+        """From all claims to one value of the whole stack, at the point that is returned."""
+        stack, width = self.prepared.stack, 2**self.prepared.key.logrows
+        entries, weights = (constant(0, 2**stack.logsize) for _ in range(2))
+        key, witness, helper = (matrix.first_row * width for matrix in stack.matrices)
+        self.prepared.matrix.write(entries, key)
+        self.witness.write(entries, witness)
+        entries.set_range(helper, self.helpers.matrix)
+        power = 1
+        for form in self.plan.forms:
+            form.add(weights, power, self.points)
+            power = power * eta % R
+            self.breathe()
+        check = ProductSum(stack.logsize, [(1, entries, weights, None)])
+        point = self.rounds(Label.REDUCTION, check, stack.logsize)
+        self.value = check.values()[0][0]
+        return point
+
+    def opening(self, point: Sequence[int]) -> bytes:
+        """Fold the rows at the point's first coordinates, open the row that is left at the others;
+        the last message, which no challenge follows."""
+        return open_row(
+            self.fold(point[: len(point) - self.prepared.key.logrows]),
+            point[len(point) - self.prepared.key.logrows :],
+            self.prepared.bases,
+            self.send,
+            self.draw,
+        )
+
+    def fold(self, point: Sequence[int]) -> Frs:
+        """sum_i eq(point, i) row_i."""
+        width = 2**self.prepared.key.logrows
+        table = eq_table(list(point))
+        row = constant(0, width)
+        parts = [
+            table.gather(np.arange(matrix.first_row, matrix.first_row + matrix.rows, dtype="i4"))
+            for matrix in self.prepared.stack.matrices
+        ]
+        for rows, part in zip((self.prepared.matrix, self.witness), parts, strict=False):
+            rows.fold(part, row)
+        row.addmul(self.helpers.fold(parts[2], width), 1)
+        return row
