@@ -56,12 +56,13 @@ class ProgramAnswer:
 def run_program(home: Path, compiled: Compiled, inputs: tuple[Tensor, ...]) -> ProgramAnswer | None:
     """Answers checked inputs by the program that the model has on this machine, if it has one.
 
-    The job does not depend on it: a damaged program gives an answer that says so.
+    The job does not depend on it: a damaged program gives an answer that says so. None as well
+    where the artifact proves that very program: then the job's answer is the program's.
     """
     digest = ""
     try:
         kept = kept_program(home, compiled.model.digest())
-        if kept is None:
+        if kept is None or kept.digest == compiled.record.program:
             return None
         digest = to_hex(kept.digest)
         executor = _executor(home, kept.digest)

@@ -20,23 +20,13 @@ from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Gather
 from avow.verifier.program.program import Program
 from avow.verifier.relation.lower import lower
-from avow.verifier.relation.relation import Kind, Relation
-from avow.verifier.relation.views import size
-from avow.verifier.systems.sumcheck.stack import stack
+from avow.verifier.relation.relation import Relation
+from avow.verifier.systems.sumcheck.frame import frame
 
 CHALLENGES = 2**248
 # The largest public ceremony has this many powers of tau; nobody can commit to a higher degree.
 POWERS = 2**28
 BEGIN, END = "<!-- soundness:", "<!-- /soundness -->"
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How a proof lays its columns out: table width w, row length 2^c, variables of the stack."""
-
-    width: int
-    logrows: int
-    stack: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +43,9 @@ class Term:
         return 248 - log2(self.count)
 
 
-def soundness_terms(relation: Relation, shape: Shape, powers: int = POWERS) -> tuple[Term, ...]:
-    """Every term of the sum, in the order of the argument."""
+def soundness_terms(relation: Relation, logrows: int, powers: int = POWERS) -> tuple[Term, ...]:
+    """Every term of the sum, in the order of the argument, for rows of 2^logrows entries."""
+    shape = frame(relation, logrows)
     cells = sum(2**lookup.live.variables for lookup in relation.lookups)
     rows = sum(2**table.live.variables for table in relation.tables)
     collisions = sum(
@@ -70,28 +61,19 @@ def soundness_terms(relation: Relation, shape: Shape, powers: int = POWERS) -> t
         Term("gamma", "identities less one", identities - 1),
         Term("r", "3 n, and n for the bilinear equations", 4 * n),
     ]
-    claims = len(relation.reads()) + tables + lookups
+    claims = len(shape.reads())
     if bilinears:
-        rounds = max(size(bilinear.summed) for bilinear in bilinears)
-        degree = 3 if any(bilinear.shared for bilinear in bilinears) else 2
-        factors = {
-            (side, number, read)
-            for number, bilinear in enumerate(bilinears)
-            for side, expression in (("left", bilinear.left), ("right", bilinear.right))
-            for _, read in expression.terms
-            if relation.columns[read.column].kind is not Kind.PUBLIC
-        }
-        claims += len(factors)
+        claims += len(shape.factors())
         terms += [
             Term("theta", "bilinear equations less one", max(len(bilinears) - 1, 1)),
-            Term("s", f"{degree} K", degree * rounds),
+            Term("s", f"{shape.degree} K", shape.degree * shape.summed),
         ]
     return (
         *terms,
         Term("eta", "claims less one", claims - 1),
-        Term("z", "2 N", 2 * shape.stack),
+        Term("z", "2 N", 2 * shape.stack.logsize),
         Term("beta", "2 D + 2, D the powers of tau in the world", 2 * powers + 2),
-        Term("q", "c - 1", shape.logrows - 1),
+        Term("q", "c - 1", logrows - 1),
         Term("zeta", "D + 3", powers + 3),
     )
 
@@ -127,13 +109,13 @@ def relation_of(name: str, width: int) -> Relation:
 def block(name: str, width: int, logrows: int) -> str:
     """The part of docs/sumcheck.md with a model's own numbers."""
     relation = relation_of(name, width)
-    shape = Shape(width, logrows, stack(relation, logrows).logsize)
-    terms = soundness_terms(relation, shape)
+    terms = soundness_terms(relation, logrows)
     once = bits(total(terms))
+    variables = frame(relation, logrows).stack.logsize
     lines = [
         f"{BEGIN}{name} {width} {logrows} -->",
         f"`{name}` with w = {width}, c = {logrows}: n = {relation.variables}, "
-        f"N = {shape.stack}, {len(relation.lookups)} lookups, {len(relation.products)} products,",
+        f"N = {variables}, {len(relation.lookups)} lookups, {len(relation.products)} products,",
         f"{len(relation.bilinears)} bilinear equations; D = 2^{POWERS.bit_length() - 1}, the "
         "largest public ceremony.",
         "",

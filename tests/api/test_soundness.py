@@ -1,12 +1,12 @@
 """The soundness sum: counted from a relation, and what the page says is what is counted."""
 
+from dataclasses import fields
 from fractions import Fraction
 
 import pytest
 
 from avow.api.bench.soundness import (
     CHALLENGES,
-    Shape,
     bits,
     refreshed,
     relation_of,
@@ -14,6 +14,7 @@ from avow.api.bench.soundness import (
     total,
 )
 from avow.verifier.relation.relation import Relation
+from avow.verifier.systems.sumcheck.key import LIMITS
 from tests.conftest import ROOT
 
 
@@ -24,12 +25,13 @@ def relation() -> Relation:
 
 def test_terms_by_hand(relation: Relation) -> None:
     """digits-mlp: two dense layers of 64 and 32 sums, four lookups, a table of 512 rows."""
-    terms = {term.step: term.count for term in soundness_terms(relation, Shape(8, 10, 14), 2**20)}
+    terms = {term.step: term.count for term in soundness_terms(relation, 10, 2**20)}
+    # Rows of 2^10: three of the key, one of the witness, one of helpers; 2^13 entries.
     cells = sum(2**lookup.live.variables for lookup in relation.lookups)
     assert len(relation.lookups) == 4 and relation.variables == 9
     assert terms["alpha"] == 2 * (cells + 512)
     assert terms["lambda"] == 512 * (2 - 1)
-    assert (terms["rho"], terms["r"], terms["z"], terms["q"]) == (9, 36, 28, 9)
+    assert (terms["rho"], terms["r"], terms["z"], terms["q"]) == (9, 36, 26, 9)
     # One table and four lookups, each with its inverses; two outputs of products; one sum.
     assert terms["gamma"] == 1 + 4 + len(relation.products) + 1 - 1
     assert terms["theta"] == 1 and terms["s"] == 2 * 6
@@ -37,19 +39,16 @@ def test_terms_by_hand(relation: Relation) -> None:
 
 
 def test_the_sum_is_what_fiat_shamir_multiplies(relation: Relation) -> None:
-    terms = soundness_terms(relation, Shape(8, 10, 14))
+    terms = soundness_terms(relation, 10)
     assert total(terms) == Fraction(sum(term.count for term in terms), CHALLENGES)
     assert 218 < bits(total(terms)) < 219
     # With a string of 2^14 powers alone the sum would be that of the lookups.
-    assert 230 < bits(total(soundness_terms(relation, Shape(8, 10, 14), 2**14)))
+    assert 230 < bits(total(soundness_terms(relation, 10, 2**14)))
 
 
 def test_wider_tables_and_more_components_cost(relation: Relation) -> None:
-    wide = {
-        term.step: term.count
-        for term in soundness_terms(relation_of("digits-mlp", 12), Shape(12, 13, 15))
-    }
-    narrow = {term.step: term.count for term in soundness_terms(relation, Shape(8, 10, 14))}
+    wide = {term.step: term.count for term in soundness_terms(relation_of("digits-mlp", 12), 13)}
+    narrow = {term.step: term.count for term in soundness_terms(relation, 10)}
     assert wide["lambda"] == 16 * narrow["lambda"]
     assert wide["alpha"] > narrow["alpha"]
 
@@ -59,3 +58,9 @@ def test_the_page_has_the_numbers_of_the_relation() -> None:
     assert refreshed(page) == page
     with pytest.raises(ValueError, match="soundness"):
         refreshed("no block")
+
+
+def test_the_reference_has_the_limits_of_the_code() -> None:
+    page = (ROOT / "docs" / "reference" / "sumcheck-system.md").read_text(encoding="utf-8")
+    for field in fields(LIMITS):
+        assert f"| {getattr(LIMITS, field.name):,} |" in page, field.name

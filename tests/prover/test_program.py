@@ -62,6 +62,14 @@ def test_the_program_answers(tmp_path: Path) -> None:
             assert list(tensor.values) == array.reshape(-1).tolist()
 
 
+def test_a_program_that_is_proven_itself_does_not_stand_beside_its_answer(tmp_path: Path) -> None:
+    model = the_model()
+    digest = with_program(tmp_path, model)
+    proven = replace(model, record=replace(model.record, program=digest))
+    assert run_program(tmp_path, proven, inputs(model)) is None
+    assert run_program(tmp_path, model, inputs(model)) is not None
+
+
 def test_another_program_gives_another_answer(tmp_path: Path) -> None:
     """The digest in the record says which program it was."""
     model = the_model()

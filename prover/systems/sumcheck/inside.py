@@ -58,12 +58,11 @@ class Desk:
         prepared, seconds = self._prepared(request["folder"], say)
 
         from avow.prover.systems.sumcheck.prove import prove
-        from avow.verifier.systems.sumcheck.check import statement_words
         from avow.verifier.tensor import parse_tensor
 
         inputs = [parse_tensor(item) for item in request["inputs"]]
-        words = statement_words(bytes.fromhex(request["root"]), prepared.key, 1)
-        proved = prove(prepared, words, [inputs], lambda stage, _: say({"stage": stage}))
+        root = bytes.fromhex(request["root"])
+        proved = prove(prepared, root, [inputs], lambda stage, _: say({"stage": stage}))
         (outputs,) = proved.outputs
         return {
             "outputs": [tensor.to_json() for tensor in outputs],
