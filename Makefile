@@ -18,7 +18,7 @@ ROOMS := verifier models circuits prover api
 SOURCES := $(shell find $(ROOMS) -not -name '__pycache__' -not -path '*/__pycache__/*' 2>/dev/null)
 
 .PHONY: help setup setup-train demo serve test campaign lint type contracts-test bench clean \
-        prerequisites links native npm lock readme format
+        prerequisites links native native-sanitize npm lock readme format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ test: setup ## lint, types, contracts and every Python test, on the installed wh
 	@$(MAKE) lint type contracts-test
 	@AVOW_TEST_INSTALLED=1 $(BIN)/python -m pytest
 
-campaign: setup ## the fuzz and invariant tests, for hours instead of seconds
+campaign: setup native-sanitize ## the fuzz and invariant tests, for hours instead of seconds
 	cd contracts && npm run --silent campaign
 	AVOW_TEST_INSTALLED=1 \
 	  $(BIN)/python -m pytest -m hypothesis --hypothesis-profile=campaign --timeout=0
@@ -56,7 +56,7 @@ bench: setup ## measure every model on every system: build/bench.json
 	@$(BIN)/avow bench --json build/bench.json
 
 clean: ## remove the environment, the npm folder and everything built
-	rm -rf $(VENV) build dist contracts/node_modules contracts/out contracts/cache
+	rm -rf $(VENV) build dist prover/native/*.so contracts/node_modules contracts/out contracts/cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(ROOMS) tests -name '__pycache__' -type d -prune -exec rm -rf {} +
 
@@ -74,6 +74,9 @@ prerequisites:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "make: Python's modules venv and ensurepip are needed (on Debian: python3-venv)" >&2; \
 	  exit 2; }
+	@$(PYTHON) -c 'import sys, sysconfig; \
+	  open(sysconfig.get_path("include") + "/Python.h").close()' 2>/dev/null || { \
+	  echo "make: the headers of $(PYTHON) are needed (on Debian: python3-dev)" >&2; exit 2; }
 	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null || { \
 	  echo "make: Node 20 or newer is needed, found: $$(node --version 2>&1 || true)" >&2; exit 2; }
 	@npm --version >/dev/null 2>&1 || { echo "make: npm is needed, found none" >&2; exit 2; }
@@ -117,11 +120,28 @@ links:
 
 # The core of a developer's tree; setup builds the wheel's own.
 NATIVE := $(BIN)/cmake -S prover/native -G Ninja -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python \
-  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DAVOW_IN_PLACE=ON --log-level=WARNING
+  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DAVOW_PLACE=$(CURDIR)/prover/native --log-level=WARNING
 
 native: links # build the native core beside its sources, for PYTHONPATH=build/links
 	@$(NATIVE) -B build/native
 	@$(BIN)/cmake --build build/native
+
+# The core under AddressSanitizer and UndefinedBehaviorSanitizer, in links of its own. Leaks are not
+# looked for: the interpreter keeps what it likes.
+SANITIZED := build/sanitize/links
+native-sanitize: $(VENV)/.locked # run the native tests on a build that checks every access
+	@mkdir -p $(SANITIZED)/avow/prover/native
+	@$(foreach room,verifier models circuits,ln -sfn ../../../../$(room) $(SANITIZED)/avow/$(room);)
+	@for path in prover/*; do [ $$path = prover/native ] || \
+	  ln -sfn ../../../../../$$path $(SANITIZED)/avow/$$path; done
+	@for path in prover/native/*.py; do \
+	  ln -sfn ../../../../../../$$path $(SANITIZED)/avow/$$path; done
+	@$(NATIVE) -DAVOW_SANITIZE=ON -B build/sanitize/core \
+	  -DAVOW_PLACE=$(CURDIR)/$(SANITIZED)/avow/prover/native
+	@$(BIN)/cmake --build build/sanitize/core
+	PYTHONPATH=$(SANITIZED) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+	  LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	  $(BIN)/python -m pytest --timeout=0 --deselect tests/native/test_build.py tests/native
 
 lock: # resolve the locks again, from the package index
 	$(PYTHON) -m venv build/lock

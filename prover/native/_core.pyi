@@ -57,13 +57,19 @@ class Bases:
     def commit_bytes(self, scalars: bytes) -> bytes:
         """Commit to canonical scalars, 32 bytes little-endian each; no more than points."""
 
+    def commit(self, scalars: Frs) -> bytes:
+        """Commit to a vector, no longer than there are points."""
+
     def commit_ints(
         self, rows: NDArray[np.int8] | NDArray[np.int16] | NDArray[np.int32] | NDArray[np.int64]
     ) -> list[bytes]:
         """Commit to every row of a contiguous matrix of integers."""
 
+    def commit_values(self, indices: NDArray[np.int32], values: Frs) -> list[bytes]:
+        """Commit to rows of values named by index, -1 meaning zero: equal ones at one price."""
+
     def commit_values_bytes(self, indices: NDArray[np.int32], values: bytes) -> list[bytes]:
-        """Commit to rows of values named by index, -1 meaning zero; scalars as `commit_bytes`."""
+        """Do the same for values as `commit_bytes` takes them."""
 
 def multiples(scalars: bytes) -> bytes:
     """Return each canonical scalar times the generator (1, 2), as `Bases` reads points.

@@ -4,6 +4,7 @@
 
 #include "bases.hpp"
 #include "bind.hpp"
+#include "frs.hpp"
 #include "python_int.hpp"
 
 namespace nb = nanobind;
@@ -92,6 +93,18 @@ void bind_bases(nb::module_& module) {
             return python(point);
           },
           nb::arg("scalars"))
+      .def(
+          "commit",
+          [](const Bases& self, const Frs& scalars) {
+            const Vector vector = scalars.read();
+            Point point;
+            {
+              nb::gil_scoped_release released;
+              point = self.commit(canonical_elements(vector));
+            }
+            return python(point);
+          },
+          nb::arg("scalars"))
       .def("commit_ints", &commit_integers<std::int8_t>, nb::arg("rows").noconvert())
       .def("commit_ints", &commit_integers<std::int16_t>, nb::arg("rows").noconvert())
       .def("commit_ints", &commit_integers<std::int32_t>, nb::arg("rows").noconvert())
@@ -105,6 +118,19 @@ void bind_bases(nb::module_& module) {
               nb::gil_scoped_release released;
               points = self.commit_values(indices.data(), indices.shape(0), indices.shape(1),
                                           scalars_of(data));
+            }
+            return python(points);
+          },
+          nb::arg("indices").noconvert(), nb::arg("values"))
+      .def(
+          "commit_values",
+          [](const Bases& self, Matrix<std::int32_t> indices, const Frs& values) {
+            const Vector vector = values.read();
+            std::vector<Point> points;
+            {
+              nb::gil_scoped_release released;
+              points = self.commit_values(indices.data(), indices.shape(0), indices.shape(1),
+                                          canonical_elements(vector));
             }
             return python(points);
           },

@@ -36,7 +36,9 @@ def scalars(count: int, seed: int) -> list[int]:
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 63, 500, 5000])
 def test_random_scalars(backend: str, threads: int, count: int) -> None:
     logs, values = logarithms(count), scalars(count, count)
-    assert bases(logs).commit_bytes(packed(values)) == combination(values, logs)
+    own, expected = bases(logs), combination(values, logs)
+    assert own.commit_bytes(packed(values)) == expected
+    assert own.commit(_core.Frs.of_bytes(packed(values))) == expected
 
 
 @pytest.mark.parametrize("value", SPECIAL)
@@ -133,7 +135,9 @@ def test_rows_by_value(backend: str, threads: int, distinct: int) -> None:
     expected = [
         combination([values[i] if i >= 0 else 0 for i in row], logs) for row in indices.tolist()
     ]
-    assert bases(logs).commit_values_bytes(indices, packed(values)) == expected
+    own = bases(logs)
+    assert own.commit_values_bytes(indices, packed(values)) == expected
+    assert own.commit_values(indices, _core.Frs.of_bytes(packed(values))) == expected
 
 
 def test_values_whose_points_cancel(backend: str) -> None:
