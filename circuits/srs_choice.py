@@ -52,7 +52,7 @@ class ObtainedSrs:
 
 @dataclass(frozen=True, slots=True)
 class ObtainedPowers:
-    """Powers of tau that were all checked, and what the record says about their safety."""
+    """Powers of one tau, and what the record says about their safety."""
 
     powers: Powers
     safe: bool
@@ -75,13 +75,13 @@ def most_powers(choice: Srs) -> int | None:
 
 
 def obtain_powers(choice: Srs, logrows: int, curve: Curve) -> ObtainedPowers:
-    """2^logrows powers of tau, every one of them checked. Raises `CircuitError`."""
+    """2^logrows powers of tau: made here, or every one of them checked. Raises `CircuitError`."""
     if isinstance(choice, PinnedSrs):
         found = read_powers(choice.path)
         _same(choice, found.sha256)
+        check_powers(found.first(logrows), found.tau_g2, curve, found.path.name)
     else:
         found = read_powers(_made(choice, logrows).path)
-    check_powers(found.first(logrows), found.tau_g2, curve, found.path.name)
     return ObtainedPowers(found, safe=isinstance(choice, PinnedSrs) and not found.made_here)
 
 

@@ -59,6 +59,14 @@ def measure(
     )
 
 
+def recorded(rows: int, agreement: float | None, max_error: float, mean_error: float) -> Fidelity:
+    """Figures that a program's compilation measured, rounded as `measure` rounds them."""
+    exact = NO_CLASSES
+    if agreement is not None:
+        exact = str(Decimal(agreement).quantize(_MILLIONTH, ROUND_DOWN))
+    return Fidelity(rows, exact, _decimal(max_error), _decimal(mean_error))
+
+
 def _agreement(exact: NDArray[np.float32], real: NDArray[np.float64], rows: Rows) -> str:
     exact_rows, real_rows = exact.reshape(len(rows), -1), real.reshape(len(rows), -1)
     has_classes = rows.labels is not None and rows.labels.dtype.kind != "f"

@@ -1,4 +1,4 @@
-"""An artifact of `sumcheck/v1`: program, constants, key and powers of tau; proving needs no more."""
+"""An artifact of `sumcheck/v1`: program, constants, key and powers of tau, enough to prove."""
 
 from dataclasses import dataclass
 

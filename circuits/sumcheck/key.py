@@ -1,38 +1,67 @@
 """Making the verifying key of a program: its constants committed, row by row."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from avow.circuits.curve import Curve
 from avow.circuits.errors import CircuitError
 from avow.circuits.powers import Powers
 from avow.circuits.sumcheck.matrix import key_blocks
 from avow.models.program.intervals import check
-from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program
 from avow.verifier.relation.relation import Relation
+from avow.verifier.srs import G2Coordinates
 from avow.verifier.systems.sumcheck.key import Key, gathered, stated
 from avow.verifier.systems.sumcheck.stack import stack
 
 
-def plan_key(
-    program: Program, blobs: Sequence[Blob], powers: Powers, width: int, logrows: int
-) -> Key:
-    """The key without its rows. Raises `CircuitError` for a program without an answer."""
-    try:
-        intervals = check(program, blobs)
-    except VerificationError as error:
-        raise CircuitError(f"the program cannot be proven: {error.message}") from error
-    return Key(
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All of a key that does not depend on its parameters; fields as in `Key`."""
+
+    program: Program
+    intervals: tuple[Interval, ...]
+    gathers: tuple[Blob, ...]
+
+    def key(self, width: int, logrows: int, rows: Sequence[bytes], tau_g2: G2Coordinates) -> Key:
+        """The key with these rows."""
+        return Key(self.program, self.intervals, self.gathers, width, logrows, tuple(rows), tau_g2)
+
+    def relation(self, width: int, batch: int) -> Relation:
+        """What proofs establish with a range table of that width."""
+        return self.key(width, 1, (), (0, 0, 0, 0)).relation(batch)
+
+
+def draft_key(program: Program, blobs: Sequence[Blob]) -> Draft:
+    """Begin a key. Raises `VerificationError` where some valid input has no answer."""
+    intervals = check(program, blobs)
+    return Draft(
         program=program,
         intervals=_stated(program, intervals),
         gathers=tuple(blobs[number] for number in gathered(program)),
-        width=width,
-        logrows=logrows,
-        rows=(),
-        tau_g2=powers.tau_g2,
     )
+
+
+def commit_rows(
+    relation: Relation, blobs: Sequence[Blob], powers: bytes, logrows: int, curve: Curve
+) -> list[bytes]:
+    """One commitment for each row of the key matrix, 64 bytes x || y.
+
+    `powers` are 2^logrows powers of tau. Always the same for the same arguments. Raises
+    `CircuitError` for a point off the curve.
+    """
+    placed = stack(relation, logrows)
+    try:
+        bases = curve.bases(powers)
+    except ValueError as error:
+        raise CircuitError(f"the powers of tau cannot be used: {error}") from error
+    return [
+        point
+        for block in key_blocks(relation, blobs, placed)
+        for point in bases.commit_ints(block.rows)
+    ]
 
 
 def make_key(
@@ -45,29 +74,13 @@ def make_key(
 ) -> Key:
     """The key of a program at these parameters; the same arguments always give the same key.
 
-    Raises `CircuitError` where the program cannot be proven or there are fewer than 2^logrows
-    powers.
+    Raises `VerificationError` for a program that cannot be proven, `CircuitError` where there
+    are fewer than 2^logrows powers.
     """
-    plan = plan_key(program, blobs, powers, width, logrows)
-    try:
-        relation = plan.relation(1)
-    except VerificationError as error:
-        raise CircuitError(f"the program cannot be proven: {error.message}") from error
-    rows = commit_rows(relation, blobs, powers, logrows, curve)
-    return Key(program, plan.intervals, plan.gathers, width, logrows, tuple(rows), powers.tau_g2)
-
-
-def commit_rows(
-    relation: Relation, blobs: Sequence[Blob], powers: Powers, logrows: int, curve: Curve
-) -> list[bytes]:
-    """One commitment for each row of the key matrix."""
-    placed = stack(relation, logrows)
-    bases = curve.bases(powers.first(logrows))
-    return [
-        point
-        for block in key_blocks(relation, blobs, placed)
-        for point in bases.commit_ints(block.rows)
-    ]
+    draft = draft_key(program, blobs)
+    relation = draft.relation(width, 1)
+    rows = commit_rows(relation, blobs, powers.first(logrows), logrows, curve)
+    return draft.key(width, logrows, rows, powers.tau_g2)
 
 
 def _stated(program: Program, intervals: Sequence[Interval]) -> tuple[Interval, ...]:

@@ -42,21 +42,28 @@ class ProgramStore:
 
         Raises `ModelError` where the blobs are not the program's or nothing can be written.
         """
-        if [blob.ref() for blob in blobs] != list(program.blobs):
-            raise ModelError("the blobs are not those that the program names")
         digest = program.digest()
-        folder = self.folder(digest)
-        for ref, blob in zip(program.blobs, blobs, strict=True):
-            path = _blob_path(folder, ref)
-            if not path.is_file() or path.read_bytes() != blob.data:
-                write_whole(path, blob.data)
-        # Written last: a program that is there has its blobs.
-        write_whole(folder / PROGRAM, program.encode())
+        write_program(self.folder(digest), program, blobs)
         return digest
 
     def load(self, digest: bytes) -> tuple[Program, list[Blob]]:
         """Read a program and its blobs, as in `load_program`."""
         return load_program(self.folder(digest), digest)
+
+
+def write_program(folder: Path, program: Program, blobs: Sequence[Blob]) -> None:
+    """Write what `load_program` reads into a folder; what is there already stays.
+
+    Raises `ModelError` where the blobs are not the program's or nothing can be written.
+    """
+    if [blob.ref() for blob in blobs] != list(program.blobs):
+        raise ModelError("the blobs are not those that the program names")
+    for ref, blob in zip(program.blobs, blobs, strict=True):
+        path = _blob_path(folder, ref)
+        if not path.is_file() or path.read_bytes() != blob.data:
+            write_whole(path, blob.data)
+    # Written last: a program that is there has its blobs.
+    write_whole(folder / PROGRAM, program.encode())
 
 
 def load_program(folder: Path, digest: bytes) -> tuple[Program, list[Blob]]:

@@ -1,0 +1,87 @@
+"""Choosing the width of the range table and the length of a row, by predicted cost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from avow.circuits.errors import CircuitError
+from avow.circuits.sumcheck.cost import REFERENCE, Cost, predict, survey
+from avow.verifier.errors import VerificationError
+from avow.verifier.relation.relation import Relation
+from avow.verifier.systems.sumcheck.key import LIMITS
+
+WIDTHS = range(8, 17)
+LOGROWS = range(4, LIMITS.logrows + 1)
+# What the verifier in plain Python still reads within seconds.
+MOST_ROWS = 400
+# A kilobyte of proof, which somebody stores or pays for, counts as a millisecond, and so does
+# every 20 ms of the plain verifier.
+_SECONDS_PER_BYTE = 1e-6
+_SHARE_OF_VERIFYING = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The parameters of a key, and what proofs under it are predicted to take."""
+
+    width: int
+    logrows: int
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a plan must keep: memory, the powers at hand, and parameters that are given."""
+
+    memory_bytes: int
+    logrows: int | None = None
+    width_given: int | None = None
+    logrows_given: int | None = None
+
+
+def choose(relation: Callable[[int], Relation], bounds: Bounds) -> Plan:
+    """The plan of the least predicted time and size; `relation` derives it for a width.
+
+    The prediction is that of one reference machine, so that the choice is the same everywhere.
+    Raises `CircuitError`, saying what is in the way.
+    """
+    widths = WIDTHS if bounds.width_given is None else (bounds.width_given,)
+    most = LIMITS.logrows if bounds.logrows is None else min(bounds.logrows, LIMITS.logrows)
+    lengths = LOGROWS if bounds.logrows_given is None else (bounds.logrows_given,)
+    plans: list[Plan] = []
+    refused = ""
+    for width in widths:
+        try:
+            found = survey(relation(width), width)
+        except VerificationError as error:
+            refused = error.message
+            continue
+        for logrows in lengths:
+            if logrows <= most:
+                cost = predict(found, logrows, REFERENCE)
+                if cost is not None:
+                    plans.append(Plan(width, logrows, cost))
+    if refused and not plans:
+        raise CircuitError(f"this program cannot be proven by sumcheck/v1: {refused}")
+    short = [plan for plan in plans if plan.cost.rows <= MOST_ROWS]
+    if not short and bounds.logrows_given is None:
+        raise CircuitError(
+            f"an SRS of 2^{most} powers is too short for this program: "
+            f"its constants and values would need more than {MOST_ROWS} rows"
+        )
+    fitting = [plan for plan in short or plans if plan.cost.memory_bytes <= bounds.memory_bytes]
+    if not fitting:
+        least = min((plan.cost.memory_bytes for plan in short or plans), default=0)
+        raise CircuitError(
+            f"a proof is predicted to need {least // 2**20} MiB of memory, "
+            f"{bounds.memory_bytes // 2**20} MiB may be used"
+        )
+    return min(fitting, key=_weight)
+
+
+def _weight(plan: Plan) -> float:
+    cost = plan.cost
+    return (
+        cost.total
+        + _SECONDS_PER_BYTE * cost.proof_bytes
+        + _SHARE_OF_VERIFYING * cost.verify_seconds
+    )
