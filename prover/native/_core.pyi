@@ -165,3 +165,40 @@ def evaluate(f: Frs, x: int) -> int:
 
 def divide(f: Frs, root: int) -> tuple[Frs, int]:
     """Divide by X - root; return the quotient, one shorter, and the remainder."""
+
+class ZeroCheck:
+    """Prover of sum_x [eq(rho, x) (sum coef a b + sum coef l) + sum coef 2^-(n-m) s].
+
+    Over n variables, variable 1 (the most significant bit of an index) bound first; a vector of
+    2^m elements, m <= n, is a function of the last m. Where the factors of a product differ in
+    length, the longer one's m counts. Nothing is assumed of the sum; vectors are not changed.
+    """
+
+    def __init__(
+        self,
+        variables: int,
+        rho: list[int],
+        products: list[tuple[int, Frs, Frs]],
+        linear: list[tuple[int, Frs]],
+        sums: list[tuple[int, Frs]],
+    ) -> None: ...
+    def round(self) -> tuple[int, int, int]:
+        """Return the round's polynomial at 0, 2 and 3."""
+
+    def bind(self, r: int) -> None:
+        """Set this round's variable to the challenge."""
+
+class ProductSum:
+    """Prover of sum_x sum coef 2^-(n-m) a b [c], over n variables as in `ZeroCheck`."""
+
+    def __init__(
+        self, variables: int, terms: list[tuple[int, Frs, Frs, Frs | None]]
+    ) -> None: ...
+    def round(self) -> tuple[int, int] | tuple[int, int, int]:
+        """Return the round's polynomial at 0 and 2, and at 3 if any term has three factors."""
+
+    def bind(self, r: int) -> None:
+        """Set this round's variable to the challenge."""
+
+    def values(self) -> list[tuple[int, int, int | None]]:
+        """Return every term's factors at the challenges, after the last round."""

@@ -50,12 +50,13 @@ struct ZeroChunk {
   const PairView* pairs;
   std::size_t count;
   const Limb *linear0, *linear1;  // or null
+  const Limb* plain0;             // or null: summed without eq
   const Limb* eq_low;             // one chunk's table
   const Limb* eq_high;            // one element for each chunk
   std::size_t chunk;              // which
   std::size_t blocks;             // in this chunk, at most `chunk_blocks`
   Points points;
-  Limb* totals;  // blocks: at 0, leading coefficient, at 1; added to
+  Limb* totals;  // blocks: at 0, leading coefficient, at 1, the plain sum; added to
 };
 
 struct ProductChunk {

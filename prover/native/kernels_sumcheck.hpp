@@ -121,6 +121,13 @@ struct SumcheckKernels {
       }
       for (std::size_t v = 0; v < values; ++v) E::add_product(totals[v], done[v], eq);
     }
+    if (chunk.plain0) {
+      Block plain = E::load(chunk.totals + 3 * words);
+      for (std::size_t b = 0; b < chunk.blocks; ++b) {
+        plain = E::add(plain, E::load(chunk.plain0 + at + b * words));
+      }
+      E::store(chunk.totals + 3 * words, plain);
+    }
     const Block high = E::element(chunk.eq_high, chunk.chunk);
     for (std::size_t v = 0; v < values; ++v) {
       add_to(chunk.totals + v * words, E::mul(E::reduce(totals[v]), high));

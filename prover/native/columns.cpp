@@ -1,0 +1,133 @@
+// Folding, with its memory: a copy of half the length at the first fold, then in place.
+#include "columns.hpp"
+
+#include "parts.hpp"
+#include "scalar.hpp"
+
+namespace avow::native {
+
+namespace {
+
+// Memory that is this much too large is given back at the next fold.
+constexpr std::size_t kShrink = 4;
+
+}  // namespace
+
+std::size_t Columns::add(const Vector& source, const std::optional<Fr>& scale) {
+  const std::optional<Limbs> limbs = scale ? std::optional(scale->canonical()) : std::nullopt;
+  const auto key = std::pair(static_cast<const Storage*>(source.storage.get()),
+                             limbs.value_or(Limbs{}));
+  const auto [found, made] = known_.try_emplace(key, columns_.size());
+  if (made) {
+    Column column;
+    column.now = source;
+    column.scale = limbs;
+    columns_.push_back(std::move(column));
+  }
+  return found->second;
+}
+
+void Columns::add_to(std::size_t column, Vector addend) {
+  columns_[column].addend = std::move(addend);
+}
+
+void Columns::start(std::size_t length) {
+  length_ = length;
+  if (r_) r_limbs_ = r_->canonical();
+  for (Column& column : columns_) {
+    if (!folding(column)) continue;
+    const bool reuse = column.own && column.now.storage->words() <=
+                                         kShrink * blocks_of(*kernels_, length) * kernels_->words;
+    if (reuse) {
+      column.next = column.now;
+      column.next.size = length;
+    } else {
+      column.next = Vector::raw(*kernels_, length);
+    }
+    if (column.scale) {
+      const Fr factor = Fr::of_canonical(*column.scale);
+      const Fr second = factor * *r_;
+      column.scaled_by[0] = (factor - second).canonical();
+      column.scaled_by[1] = second.canonical();
+    }
+  }
+  if (!small()) return;
+  scratch_ = Vector::raw(*kernels_, 2 * kernels_->lanes * columns_.size());
+  for (std::size_t i = 0; i < columns_.size(); ++i) fold_small(i);
+}
+
+void Columns::finish() {
+  for (Column& column : columns_) {
+    if (!folding(column)) continue;
+    column.now = std::move(column.next);
+    column.next = Vector();
+    column.addend = Vector();
+    column.own = true;
+    column.scale.reset();
+  }
+  r_.reset();
+  // Sources may be freed from here on, and their addresses mean another vector.
+  known_.clear();
+}
+
+void Columns::fold(const Column& column, Limb* out, const Limb* low, const Limb* high,
+                   std::size_t blocks) const {
+  if (column.scale) {
+    kernels_->combine(out, low, high, column.scaled_by[0].data(), column.scaled_by[1].data(),
+                      blocks);
+  } else {
+    kernels_->fold(out, low, high, r_limbs_.data(), blocks);
+  }
+}
+
+void Columns::fold_small(std::size_t index) {
+  Column& column = columns_[index];
+  Limb* low = scratch(index);
+  Limb* high = low + kernels_->words;
+  if (folding(column)) {
+    Limb* out = column.next.data();
+    if (length_ < kernels_->lanes) {
+      kernels_->split(low, high, column.now.data(), length_);
+      fold(column, out, low, high, 1);
+    } else {
+      fold(column, out, column.now.data(), column.now.block(1), 1);
+    }
+    if (column.addend.storage) kernels_->add(out, out, column.addend.data(), 1);
+  }
+  if (length_ > 1) kernels_->split(low, high, current(column).data(), length_ / 2);
+}
+
+void Columns::fold_chunk(std::size_t first, std::size_t blocks) const {
+  if (small()) return;
+  const std::size_t half = pair_blocks(), words = kernels_->words;
+  for (const Column& column : columns_) {
+    if (!folding(column)) continue;
+    const Limb* from = column.now.data();
+    // Only this chunk reads what it overwrites where the fold is in place.
+    Limb* out = const_cast<Limb*>(column.next.data());
+    for (const std::size_t at : {first, half + first}) {
+      fold(column, out + at * words, from + at * words, from + (2 * half + at) * words, blocks);
+      if (column.addend.storage) {
+        kernels_->add(out + at * words, out + at * words, column.addend.block(at), blocks);
+      }
+    }
+  }
+}
+
+const Limb* Columns::low(std::optional<std::size_t> column) const {
+  if (!column) return nullptr;
+  return small() ? scratch(*column) : current(columns_[*column]).data();
+}
+
+const Limb* Columns::high(std::optional<std::size_t> column) const {
+  if (!column) return nullptr;
+  return small() ? scratch(*column) + kernels_->words
+                 : current(columns_[*column]).block(pair_blocks());
+}
+
+const Limb* Columns::scale(std::size_t index) const {
+  const Column& column = columns_[index];
+  return column.scale && !folding(column) ? column.scale->data() : nullptr;
+}
+
+}  // namespace avow::native
