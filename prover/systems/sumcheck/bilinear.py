@@ -52,7 +52,7 @@ def factor_values(plan: Plan, partials: Partials, points: Points) -> list[int]:
 def _side(side: FactorPlan, bilinear: BilinearPlan, partials: Partials) -> Frs:
     if len(side.terms) == 1 and side.terms[0][0] == 1:
         return partials[side.terms[0][1], side.positions]
-    total = constant(0, 2 ** sum(bilinear.lengths))
+    total = Frs.zeros(2 ** sum(bilinear.lengths))
     for coefficient, read in side.terms:
         total.addmul(partials[read, side.positions], coefficient % R)
     return total
@@ -67,6 +67,6 @@ def _shared(bilinear: BilinearPlan, points: Points) -> Frs | None:
     for axis, length in enumerate(bilinear.lengths):
         shared = axis in positions
         factors.append(points.eq(positions[axis]) if shared else constant(1, 2**length))
-    total = constant(0, prod(len(factor) for factor in factors))
+    total = Frs.zeros(prod(len(factor) for factor in factors))
     outer_add(total, 0, 1, factors)
     return total

@@ -24,7 +24,7 @@ def dot(weights: Frs, cells: Cells) -> int:
 
 
 def constant(value: int, count: int) -> Frs:
-    """A vector of equal elements."""
+    """A vector of equal elements, not zero."""
     return Frs.of_ints(np.zeros(count, np.int8), offset=value % R)
 
 

@@ -150,7 +150,7 @@ def _arrange(
         strides[axis] = stride
         stride *= 2 ** bits(outs[axis])
     index = np.zeros(1, np.int64)
-    for axis, length in zip(wanted, summed, strict=True):
-        step = 0 if axis is None else strides[axis]
+    for own, length in zip(wanted, summed, strict=True):
+        step = 0 if own is None else strides[own]
         index = (index[:, None] + step * np.arange(2 ** bits(length))).reshape(-1)
     return index.astype(np.int32)

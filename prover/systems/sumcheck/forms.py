@@ -1,15 +1,16 @@
 """Claims about views of columns as linear forms on the stack: weights of its entries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from avow.prover.native._core import Frs, contract, outer_add
-from avow.prover.systems.sumcheck.field import R, constant
+from avow.prover.systems.sumcheck.field import constant
 from avow.prover.systems.sumcheck.points import Points, Positions
 from avow.prover.systems.sumcheck.wiring import Indices, Joint, Wiring, widths
-from avow.verifier.relation.views import Lengths, bits
+from avow.verifier.relation.views import Lengths, bits, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +31,65 @@ class Part:
         return contract(table, 1, 1, self.cells, len(table), cols, rows, ones)
 
 
+class Weights:
+    """Weights of all entries of the stack as a sum of products: over rows times inside a row.
+
+    So they are never written out, and neither is the stack: `groups` holds the factors.
+    """
+
+    def __init__(self, rows: int, logrows: int) -> None:
+        self.logrows = logrows
+        self.groups: dict[object, tuple[Frs, Frs]] = {}
+        self._rows = rows
+
+    def group(self, key: object, inside: Callable[[], Frs]) -> tuple[Frs, Frs]:
+        """The factors known by a key, none over rows yet when it is new."""
+        if key not in self.groups:
+            self.groups[key] = (Frs.zeros(self._rows), inside())
+        return self.groups[key]
+
+    def row(self, number: int) -> Frs:
+        """The weights of one row's entries, to be added to."""
+        over, inside = self.group(number, lambda: Frs.zeros(2**self.logrows))
+        over.set_range(number, constant(1, 1))
+        return inside
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """The linear form of one claim: a product of parts, at entries from `start` on.
 
     `arrange` is where the parts' axes are not in the column's order: for each cell its place.
+    `split` is how many parts vary over rows, None where the product does not fall apart so.
     """
 
     start: int
+    variables: int
     parts: tuple[Part, ...]
     arrange: Indices | None
+    split: int | None
 
-    def add(self, target: Frs, scale: int, points: Points) -> None:
-        """Add `scale` times the form to the weights of all entries."""
-        factors = []
-        for part in self.parts:
-            weights = part.weights(points)
-            if part.cells == 1:
-                scale = scale * weights.at(0) % R
-            else:
-                factors.append(weights)
-        if self.arrange is not None and factors:
-            whole = constant(0, len(self.arrange))
-            outer_add(whole, 0, 1, factors)
-            factors = [whole.gather(self.arrange)]
-        outer_add(target, self.start, scale, factors or [constant(1, 1)])
+    def add(self, target: Weights, scale: int, points: Points) -> None:
+        """Add `scale` times the form."""
+        row, at = divmod(self.start, 2**target.logrows)
+        if self.split or (self.split == 0 and len(self.parts) == 1):
+            inside = self.parts[self.split :]
+            key = tuple((part.point, id(part.pairs)) for part in inside)
+            over, _ = target.group(key, lambda: _product(inside, points))
+            outer_add(over, row, scale, _factors(self.parts[: self.split], points))
+        elif self.variables < target.logrows and self.arrange is None:
+            outer_add(target.row(row), at, scale, _factors(self.parts, points))
+        else:
+            whole = _product(self.parts, points)
+            if self.arrange is not None:
+                whole = whole.gather(self.arrange)
+            width = min(len(whole), 2**target.logrows)
+            for first in range(0, len(whole), width):
+                cells = np.arange(first, first + width, dtype=np.int32)
+                outer_add(target.row(row + first // width), at, scale, [whole.gather(cells)])
 
 
-def make_form(start: int, wiring: Wiring, positions: Positions) -> Form:
+def make_form(start: int, wiring: Wiring, positions: Positions, logrows: int) -> Form:
     """Prepare the claim about a view of the column that starts at an entry, at a point."""
     own, at = [], 0
     for length in wiring.view.outs:
@@ -72,8 +104,43 @@ def make_form(start: int, wiring: Wiring, positions: Positions) -> Form:
             before = parts.pop()
             part = Part((*before.point, *part.point), before.cells * part.cells, None)
         parts.append(part)
-    ordered = order == sorted(order)
-    return Form(start, tuple(parts), None if ordered else _arrange(order, wiring.view.ins))
+    arrange = None if order == sorted(order) else _arrange(order, wiring.view.ins)
+    split = None
+    if arrange is None and size(wiring.view.ins) >= logrows:
+        split = _split(parts, logrows)
+    return Form(start, size(wiring.view.ins), tuple(parts), arrange, split)
+
+
+def _split(parts: list[Part], logrows: int) -> int | None:
+    """Cut one part in two, if need be, so that the last ones are exactly what is inside a row."""
+    at, inside = len(parts), 0
+    while inside < logrows:
+        at -= 1
+        inside += parts[at].cells.bit_length() - 1
+    if inside > logrows:
+        over = parts[at]
+        if over.pairs is not None:
+            return None
+        cut = inside - logrows
+        parts[at : at + 1] = [
+            Part(over.point[:cut], 2**cut, None),
+            Part(over.point[cut:], over.cells >> cut, None),
+        ]
+        at += 1
+    return at
+
+
+def _factors(parts: Sequence[Part], points: Points) -> list[Frs]:
+    return [part.weights(points) for part in parts] or [constant(1, 1)]
+
+
+def _product(parts: Sequence[Part], points: Points) -> Frs:
+    factors = _factors(parts, points)
+    if len(factors) == 1:
+        return factors[0]
+    whole = Frs.zeros(prod(len(factor) for factor in factors))
+    outer_add(whole, 0, 1, factors)
+    return whole
 
 
 def _part(joint: Joint, own: Sequence[Positions]) -> Part:

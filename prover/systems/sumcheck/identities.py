@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from avow.prover.native._core import Frs, ZeroCheck
-from avow.prover.systems.sumcheck.field import R, constant, vector
+from avow.prover.systems.sumcheck.field import R, vector
 from avow.prover.systems.sumcheck.lookups import Helpers
 from avow.prover.systems.sumcheck.plans import Plan, Terms
 from avow.prover.systems.sumcheck.wiring import Cells
@@ -17,7 +17,7 @@ class _Linear:
         self._lives: dict[Terms, int] = {}
 
     def add(self, coefficient: int, variables: int, cells: Cells) -> None:
-        total = self._totals.setdefault(variables, constant(0, 2**variables))
+        total = self._totals.setdefault(variables, Frs.zeros(2**variables))
         total.addmul(vector(cells), coefficient % R)
 
     def add_live(self, coefficient: int, live: Terms) -> None:

@@ -23,12 +23,14 @@ class Helpers:
     matrix: Frs
     rows: tuple[bytes, ...]
 
-    def fold(self, weights: Frs, width: int) -> Frs:
-        """sum_i weights[i] row_i."""
-        count = len(weights)
-        zeros = np.zeros(count, np.int32)
-        every = np.arange(count, dtype=np.int32)
-        return contract(self.matrix, 1, width, 1, count, zeros, every, weights)
+    def fold(self, weights: Frs, target: Frs) -> None:
+        """Add sum_i weights[i] row_i to `target`."""
+        target.addmul(_contract(self.matrix, weights, 1, len(target)), 1)
+
+    def sum_rows(self, weights: Frs, target: Frs, at: int) -> None:
+        """Write sum_c weights[c] row_i[c] into `target`, from place `at` on."""
+        rows = len(self.matrix) // len(weights)
+        target.set_range(at, _contract(self.matrix, weights, rows, 1))
 
 
 def fingerprint(components: Sequence[Cells], alpha: int, lam: int) -> Frs:
@@ -81,9 +83,14 @@ def make_helpers(
 
 
 def _joined(vectors: Sequence[Frs]) -> Frs:
-    whole = constant(0, sum(len(each) for each in vectors))
+    whole = Frs.zeros(sum(len(each) for each in vectors))
     at = 0
     for each in vectors:
         whole.set_range(at, each)
         at += len(each)
     return whole
+
+
+def _contract(values: Frs, weights: Frs, outer: int, inner: int) -> Frs:
+    every = np.arange(len(weights), dtype=np.int32)
+    return contract(values, outer, inner, 1, len(weights), np.zeros_like(every), every, weights)

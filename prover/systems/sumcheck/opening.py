@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from avow.prover.native._core import Bases, Frs, divide, evaluate, fold_pairs, outer_add
-from avow.prover.systems.sumcheck.field import R, constant, words
+from avow.prover.systems.sumcheck.field import R, words
 from avow.verifier.systems.sumcheck.transcript import Label
 
 Send = Callable[[Label, bytes], None]
@@ -25,11 +25,11 @@ def open_row(row: Frs, point: Sequence[int], bases: Bases, send: Send, draw: Dra
     values.append(evaluate(row, beta * beta % R))
     send(Label.FOLD_VALUES, words(values))
     batch = draw(Label.BATCH)
-    combined = constant(0, len(row))
+    combined = Frs.zeros(len(row))
     for power, fold in enumerate(folds):
         outer_add(combined, 0, pow(batch, power, R), [fold])
     # A row of two entries is its own interpolation.
-    quotient = combined if len(row) > 2 else constant(0, 4)
+    quotient = combined if len(row) > 2 else Frs.zeros(4)
     for root in (beta, R - beta, beta * beta % R):
         quotient, _ = divide(quotient, root)
     send(Label.QUOTIENT, bases.commit(quotient))

@@ -179,6 +179,9 @@ def make_plan(frame: Frame) -> Plan:
         )
         return FactorPlan(numbered, at, foldings)
 
+    def claim(read: int, positions: Positions) -> Form:
+        return _form(frame, plan.columns[read], plan.reads[read], positions)
+
     for table in relation.tables:
         plan.tables.append(_table(table, terms))
     for lookup in relation.lookups:
@@ -201,20 +204,23 @@ def make_plan(frame: Frame) -> Plan:
     plan.factored = [(number(read), positions) for read, positions in frame.factors()]
     plan.evaluated.update(read for read, _ in plan.claimed)
     plan.forms = [
-        *(_form(plan, *spot) for spot in plan.claimed),
+        *(claim(*spot) for spot in plan.claimed),
         *(
             make_form(
-                frame.starts[helper], Wiring(identity((2**variables,))), frame.tail(variables)
+                frame.starts[helper],
+                Wiring(identity((2**variables,))),
+                frame.tail(variables),
+                frame.stack.logrows,
             )
             for helper, variables in enumerate(helpers(relation), len(relation.columns))
         ),
-        *(_form(plan, *spot) for spot in plan.factored),
+        *(claim(*spot) for spot in plan.factored),
     ]
     return plan
 
 
-def _form(plan: Plan, read: int, positions: Positions) -> Form:
-    return make_form(plan.frame.starts[plan.columns[read]], plan.reads[read], positions)
+def _form(frame: Frame, column: int, wiring: Wiring, positions: Positions) -> Form:
+    return make_form(frame.starts[column], wiring, positions, frame.stack.logrows)
 
 
 def _table(table: Table, terms: Callable[[Expression], Terms]) -> TablePlan:

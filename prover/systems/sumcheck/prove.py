@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avow.prover.native._core import Frs, ProductSum, Transcript, ZeroCheck, eq_table
+from avow.prover.native._core import ProductSum, Transcript, ZeroCheck
 from avow.prover.systems.sumcheck.bilinear import factor_values, fold_factors, product_sum
-from avow.prover.systems.sumcheck.field import R, commit, constant, dot, words
+from avow.prover.systems.sumcheck.field import commit, dot, words
 from avow.prover.systems.sumcheck.identities import zero_check
 from avow.prover.systems.sumcheck.lookups import Helpers, make_helpers
 from avow.prover.systems.sumcheck.opening import open_row
 from avow.prover.systems.sumcheck.points import Points
 from avow.prover.systems.sumcheck.prepared import Prepared
+from avow.prover.systems.sumcheck.reduction import fold_stack, fold_weights, sum_rows, weigh
 from avow.prover.systems.sumcheck.rows import Rows, stack_rows
 from avow.prover.systems.sumcheck.wiring import Cells, Indices
 from avow.prover.systems.sumcheck.witness import (
@@ -259,11 +260,9 @@ class Prover:
 
     def helper_values(self) -> list[int]:
         """The values of the helper columns there."""
-
-        groups = (*self.plan.tables, *self.plan.lookups)
         return [
-            column.dot(self.points.eq(self.frame.tail(group.variables)))
-            for column, group in zip(self.helpers.columns, groups, strict=True)
+            column.dot(self.points.eq(self.frame.tail(len(column).bit_length() - 1)))
+            for column in self.helpers.columns
         ]
 
     def linear(self, theta: int) -> None:
@@ -278,44 +277,18 @@ class Prover:
         return factor_values(self.plan, self.partials, self.points)
 
     def reduction(self, eta: int) -> list[int]:
-        """From all claims to one value of the whole stack, at the point that is returned."""
-        stack, width = self.prepared.stack, 2**self.prepared.key.logrows
-        entries, weights = (constant(0, 2**stack.logsize) for _ in range(2))
-        key, witness, helper = (matrix.first_row * width for matrix in stack.matrices)
-        self.prepared.matrix.write(entries, key)
-        self.witness.write(entries, witness)
-        entries.set_range(helper, self.helpers.matrix)
-        power = 1
-        for form in self.plan.forms:
-            form.add(weights, power, self.points)
-            power = power * eta % R
-            self.breathe()
-        check = ProductSum(stack.logsize, [(1, entries, weights, None)])
-        point = self.rounds(Label.REDUCTION, check, stack.logsize)
-        self.value = check.values()[0][0]
+        """From all claims to one value of the stack; where inside the folded row it is claimed."""
+        stack = self.prepared.stack
+        parts = (self.prepared.matrix, self.witness, self.helpers)
+        weights = weigh(self.plan.forms, stack, eta, self.points, self.breathe)
+        over = sum_rows(weights, stack, parts, self.breathe)
+        rows = self.rounds(Label.REDUCTION, over, stack.logsize - stack.logrows)
+        self.row = fold_stack(rows, stack, parts)
+        inside = ProductSum(stack.logrows, [(1, self.row, fold_weights(weights, rows), None)])
+        point = self.rounds(Label.REDUCTION, inside, stack.logrows)
+        self.value = inside.values()[0][0]
         return point
 
     def opening(self, point: Sequence[int]) -> bytes:
-        """Fold the rows at the point's first coordinates, open the row that is left at the others;
-        the last message, which no challenge follows."""
-        return open_row(
-            self.fold(point[: len(point) - self.prepared.key.logrows]),
-            point[len(point) - self.prepared.key.logrows :],
-            self.prepared.bases,
-            self.send,
-            self.draw,
-        )
-
-    def fold(self, point: Sequence[int]) -> Frs:
-        """sum_i eq(point, i) row_i."""
-        width = 2**self.prepared.key.logrows
-        table = eq_table(list(point))
-        row = constant(0, width)
-        parts = [
-            table.gather(np.arange(matrix.first_row, matrix.first_row + matrix.rows, dtype="i4"))
-            for matrix in self.prepared.stack.matrices
-        ]
-        for rows, part in zip((self.prepared.matrix, self.witness), parts, strict=False):
-            rows.fold(part, row)
-        row.addmul(self.helpers.fold(parts[2], width), 1)
-        return row
+        """Show that the folded row is worth that; the last message, which no challenge follows."""
+        return open_row(self.row, point, self.prepared.bases, self.send, self.draw)

@@ -6,11 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from avow.prover.native._core import Bases, Frs, fold_ints, outer_add
-from avow.prover.systems.sumcheck.field import commit, vector
+from avow.prover.native._core import Bases, Frs, fold_ints, fold_rows, outer_add
+from avow.prover.systems.sumcheck.field import commit, dot, vector
 from avow.prover.systems.sumcheck.wiring import Cells
 
-_TYPES = (np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.int64))
+# The last one is for field elements, which honest columns never hold.
+_TYPES = (np.dtype("i1"), np.dtype("i2"), np.dtype("i4"), np.dtype("i8"), np.dtype(object))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,14 @@ class Rows:
             else:
                 target.addmul(fold_ints(block.cells, part), 1)
 
-    def write(self, target: Frs, at: int) -> None:
-        """Write all cells, row by row, into a vector of field elements."""
+    def sum_rows(self, weights: Frs, target: Frs, at: int) -> None:
+        """Write sum_c weights[c] row_i[c] into `target`, from place `at` on."""
         for block in self.blocks:
-            width = block.cells.shape[1]
-            target.set_range(at + block.first * width, vector(block.cells.reshape(-1)))
+            if block.cells.dtype == object:
+                sums = vector(np.array([dot(weights, row) for row in block.cells], object))
+            else:
+                sums = fold_rows(block.cells, weights)
+            target.set_range(at + block.first, sums)
 
     def column(self, offset: int, count: int) -> Cells:
         """The cells of a column that was placed at `offset`."""
@@ -67,8 +71,7 @@ def stack_rows(columns: Sequence[tuple[int, Cells]], count: int, width: int) -> 
     blocks: list[Block] = []
     starts = [row for row in range(count) if row == 0 or types[row] != types[row - 1]]
     for start, stop in pairwise([*starts, count]):
-        dtype = np.dtype(object) if types[start] == len(_TYPES) else _TYPES[types[start]]
-        blocks.append(Block(start, np.zeros((stop - start, width), dtype)))
+        blocks.append(Block(start, np.zeros((stop - start, width), _TYPES[types[start]])))
     rows = Rows(count, tuple(blocks))
     for offset, cells in columns:
         rows.column(offset, len(cells))[:] = cells
@@ -77,13 +80,9 @@ def stack_rows(columns: Sequence[tuple[int, Cells]], count: int, width: int) -> 
 
 def _kind(cells: Cells) -> int:
     if cells.dtype == object:
-        return len(_TYPES)
-    low, high = int(cells.min()), int(cells.max())
-    return next(
-        number
-        for number, dtype in enumerate(_TYPES)
-        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max
-    )
+        return 4
+    reach = max(int(cells.max()), -1 - int(cells.min()))
+    return next(number for number in range(4) if reach < 1 << (8 << number) - 1)
 
 
 def _part(weights: Frs, block: Block) -> Frs:

@@ -37,7 +37,9 @@ def column_cells(
             values = n - trace[tensor] * d
         case Digit(low=low, width=width):
             # Padded like the column itself: both have the expression's layout.
-            return prepared.plan.digits[number].cells(read) >> low & (2**width - 1)
+            expression: Cells = prepared.plan.digits[number].cells(read)
+            digit: Cells = expression >> low & (2**width - 1)
+            return digit
         case _:
             return prepared.columns[number]
     return pad(values, column.lengths)
@@ -99,6 +101,5 @@ def _excess(prepared: Prepared, trace: Sequence[Integers], tensor: int, above: b
     operation = _operation(prepared, tensor)
     half = 1 << (operation.bits - 1) if operation.bits else 0
     raw = (trace[operation.of[0]] + half) >> operation.bits
-    if above:
-        return np.maximum(raw - (operation.high or 0), 0)
-    return np.maximum((operation.low or 0) - raw, 0)
+    excess = raw - (operation.high or 0) if above else (operation.low or 0) - raw
+    return np.asarray(np.maximum(excess, 0), np.int64)
