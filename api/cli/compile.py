@@ -1,7 +1,8 @@
-"""`avow compile`: from a stored model to an artifact with keys, record and EVM verifier."""
+"""`avow compile`: from a stored model to an artifact with keys and record, for either system."""
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,19 @@ import click
 if TYPE_CHECKING:
     from avow.circuits.artifact import Artifact
     from avow.circuits.srs_choice import Srs
+    from avow.models.store import StoredModel
 
-_SYSTEMS = ("ezkl", "ezkl/v1")
+EZKL, SUMCHECK = "ezkl", "sumcheck"
+_SYSTEMS = {EZKL: EZKL, "ezkl/v1": EZKL, SUMCHECK: SUMCHECK, "sumcheck/v1": SUMCHECK}
+_SECONDS = 6 * 3600
 
 
 @click.command(name="compile")
 @click.argument("model")
-@click.option("--system", default="ezkl", show_default=True, help="Proof system: ezkl.")
+@click.option(
+    "--system",
+    help="Proof system: sumcheck or ezkl; by default sumcheck, ezkl where something is hidden.",
+)
 @click.option(
     "--input",
     "input_visibility",
@@ -33,77 +40,102 @@ _SYSTEMS = ("ezkl", "ezkl/v1")
     help="fixed: in the key, for all to see. hashed: hidden, bound by their hash.",
 )
 @click.option(
-    "--srs", "srs_file", type=click.Path(path_type=Path), help="SRS file to make keys with."
+    "--srs",
+    "srs_file",
+    type=click.Path(path_type=Path),
+    help="SRS file to make keys with; for sumcheck also a .ptau file.",
 )
 @click.option("--srs-digest", metavar="SHA256", help="SHA-256 of that file, known from elsewhere.")
 @click.option("--unsafe-srs", is_flag=True, help="Make an SRS here: development only, marked so.")
 @click.option(
+    "--bits",
+    type=click.Choice(["8", "12", "16"]),
+    help="sumcheck: width of the program's numbers; by default the cheapest that keeps fidelity.",
+)
+@click.option(
     "--target",
     type=click.Choice(["resources", "accuracy"]),
-    default="resources",
-    show_default=True,
-    help="What calibration prefers.",
+    help="ezkl: what calibration prefers; by default resources.",
 )
 @click.option(
     "--input-scale",
     "scale",
     type=int,
     metavar="BITS",
-    help="Fractional bits of the circuit's numbers; by default calibrated.",
+    help="ezkl: fractional bits of the circuit's numbers; by default calibrated.",
 )
-@click.option("--no-evm", is_flag=True, help="Leave out the Solidity verifier.")
-@click.option("--memory", type=click.IntRange(64), metavar="MIB", help="Most that a step may use.")
+@click.option("--no-evm", is_flag=True, help="ezkl: leave out the Solidity verifier.")
+@click.option(
+    "--memory",
+    type=click.IntRange(64),
+    metavar="MIB",
+    help="Most that a step, or a proof, may use.",
+)
 @click.option(
     "--seconds",
     type=click.IntRange(1),
-    default=6 * 3600,
-    show_default=True,
-    help="Most that a step may take.",
+    help=f"ezkl: most that a step may take; by default {_SECONDS}.",
 )
 @click.option("--force", is_flag=True, help="Do every step again.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
 def compile_command(
     model: str,
-    system: str,
+    system: str | None,
     input_visibility: str,
     weights: str,
     srs_file: Path | None,
     srs_digest: str | None,
     unsafe_srs: bool,
-    target: str,
+    bits: str | None,
+    target: str | None,
     scale: int | None,
     no_evm: bool,
     memory: int | None,
-    seconds: int,
+    seconds: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Compile MODEL for a proof system.
 
-    MODEL is a name, a digest or an ONNX file in the store, or comes with Avow. Makes settings,
-    calibration, keys, a Solidity verifier and the system record, measures fidelity on the held-out
-    rows with the circuit itself, and proves and checks one row. Finished steps are kept: after
-    a stop, the same command goes on where it was.
+    MODEL is a name, a digest or an ONNX file in the store, or comes with Avow. For sumcheck:
+    makes the exact integer program if there is none, chooses tables and rows by predicted cost,
+    commits the weights and writes the system record. For ezkl: makes settings, calibration, keys,
+    a Solidity verifier and the system record, measures fidelity on the held-out rows with the
+    circuit itself, and proves and checks one row; after a stop, the same command goes on where it
+    was.
     """
+    from avow.api.cli.compile_sumcheck import compile_sumcheck
     from avow.circuits.errors import CircuitError
-    from avow.circuits.ezkl.child import Limits
-    from avow.circuits.ezkl.compile import Options, Source, compile_model
-    from avow.circuits.ezkl.settings import Target, Wishes
-    from avow.circuits.memory import machine_bytes
     from avow.models.catalogue import resolve
     from avow.models.store import ModelStore
     from avow.prover.config import from_environment
-    from avow.verifier.records import InputVisibility, WeightVisibility
 
-    if system not in _SYSTEMS:
-        raise CircuitError(f"expected --system {_SYSTEMS[0]}, got {system[:40]!r}")
     if weights == "private":
         raise CircuitError(
             "private weights without a commitment bind nothing: any weights would prove; "
             "take --weights hashed to hide them"
         )
+    hiding = input_visibility == "private" or weights == "hashed"
+    chosen = (EZKL if hiding else SUMCHECK) if system is None else _SYSTEMS.get(system)
+    if chosen is None:
+        raise CircuitError(f"expected --system sumcheck or ezkl, got {str(system)[:40]!r}")
+    if chosen == SUMCHECK and hiding:
+        raise CircuitError("sumcheck hides nothing yet: take --system ezkl to hide something")
+    foreign = (
+        {"--bits": bits}
+        if chosen == EZKL
+        else {
+            "--target": target,
+            "--input-scale": scale,
+            "--no-evm": no_evm or None,
+            "--seconds": seconds,
+        }
+    )
+    for name, value in foreign.items():
+        if value is not None:
+            raise CircuitError(f"{name} means nothing to --system {chosen}")
     config = from_environment()
-    srs = _srs(srs_file, srs_digest, unsafe_srs, config.home / "srs")
+    srs = _srs(srs_file, srs_digest, unsafe_srs, config.home / "srs", chosen)
     if unsafe_srs:
         click.echo(
             "avow: warning: UNSAFE SRS: its secret is known to this machine, so proofs can be "
@@ -111,6 +143,58 @@ def compile_command(
             err=True,
         )
     stored = resolve(ModelStore.at(config.home), model)
+    click.echo(
+        f"compiling {stored.record.name}@{stored.record.version} for {chosen}/v1, "
+        f"input {input_visibility}, weights {weights}",
+        err=True,
+    )
+    limit = memory * 2**20 if memory else None
+    if chosen == SUMCHECK:
+        wanted = None if bits is None else int(bits)
+        compile_sumcheck(stored, srs, wanted, limit, force, as_json)
+        return
+    wishes = (input_visibility, weights, target or "resources", scale)
+    artifact = _compile_ezkl(stored, srs, wishes, no_evm, limit, seconds or _SECONDS, force)
+    if as_json:
+        click.echo(json.dumps(description(artifact), indent=2))
+    else:
+        print_record(artifact)
+        record = artifact.record
+        logrows = record.detail("logrows")
+        click.echo(f"  constraints  {record.constraints} rows, 2^{logrows} in the circuit")
+        click.echo(f"  memory       {record.proving_memory_bytes // 10**6} MB predicted")
+        if record.evm_codehash is not None:
+            click.echo(f"  evm verifier codehash 0x{record.evm_codehash.hex()}")
+
+
+def reporter() -> Callable[[str, str], None]:
+    """Prints a step, what came of it, and the seconds since this was made."""
+    began = time.monotonic()
+
+    def report(step: str, what: str) -> None:
+        click.echo(f"  {time.monotonic() - began:7.1f} s  {step}: {what}", err=True)
+
+    return report
+
+
+def _compile_ezkl(
+    stored: "StoredModel",
+    srs: "Srs",
+    wanted: tuple[str, str, str, int | None],
+    no_evm: bool,
+    memory: int | None,
+    seconds: int,
+    force: bool,
+) -> "Artifact":
+    from avow.circuits.ezkl.child import Limits
+    from avow.circuits.ezkl.compile import Options, Source, compile_model
+    from avow.circuits.ezkl.settings import Target, Wishes
+    from avow.circuits.memory import machine_bytes
+    from avow.prover.config import from_environment
+    from avow.verifier.records import InputVisibility, WeightVisibility
+
+    config = from_environment()
+    input_visibility, weights, target, scale = wanted
     source = Source(stored.record, stored.model(), stored.calibration(), stored.held_out())
     wishes = Wishes(
         input=InputVisibility.PUBLIC if input_visibility == "public" else InputVisibility.HASHED,
@@ -118,31 +202,15 @@ def compile_command(
         target=Target(target),
         scale=scale,
     )
-    limits = Limits(
-        seconds=float(seconds),
-        memory_bytes=memory * 2**20 if memory else machine_bytes() * 9 // 10,
-    )
+    limits = Limits(float(seconds), memory or machine_bytes() * 9 // 10)
     solc = None if no_evm else config.contracts / "solc"
-    began = time.monotonic()
-
-    def report(step: str, what: str) -> None:
-        click.echo(f"  {time.monotonic() - began:7.1f} s  {step}: {what}", err=True)
-
-    click.echo(
-        f"compiling {stored.record.name}@{stored.record.version} for ezkl/v1, "
-        f"input {input_visibility}, weights {weights}",
-        err=True,
-    )
     options = Options(wishes, srs, solc, limits, force)
-    artifact = compile_model(source, options, config.artifacts, report)
-    if as_json:
-        click.echo(json.dumps(_description(artifact), indent=2))
-    else:
-        _print(artifact)
+    return compile_model(source, options, config.artifacts, reporter())
 
 
-def _srs(path: Path | None, digest: str | None, unsafe: bool, folder: Path) -> "Srs":
+def _srs(path: Path | None, digest: str | None, unsafe: bool, folder: Path, system: str) -> "Srs":
     from avow.circuits.errors import CircuitError
+    from avow.circuits.powers import read_powers
     from avow.circuits.srs import inspect
     from avow.circuits.srs_choice import PinnedSrs, UnsafeSrs
     from avow.prover.native.curve import NativeCurve
@@ -156,8 +224,9 @@ def _srs(path: Path | None, digest: str | None, unsafe: bool, folder: Path) -> "
             "an SRS is needed: --srs FILE --srs-digest SHA256, or --unsafe-srs for development"
         )
     if digest is None:
+        found = (read_powers(path) if system == SUMCHECK else inspect(path)).sha256
         raise CircuitError(
-            f"--srs-digest is missing: {path.name} has SHA-256 {inspect(path).sha256.hex()}; "
+            f"--srs-digest is missing: {path.name} has SHA-256 {found.hex()}; "
             "compare that with what the ceremony publishes"
         )
     text = digest.lower().removeprefix("0x")
@@ -166,7 +235,8 @@ def _srs(path: Path | None, digest: str | None, unsafe: bool, folder: Path) -> "
     return PinnedSrs(path, bytes.fromhex(text))
 
 
-def _description(artifact: "Artifact") -> dict[str, object]:
+def description(artifact: "Artifact") -> dict[str, object]:
+    """What `--json` prints of any artifact."""
     return {
         "artifact": str(artifact.folder),
         "digest": f"0x{artifact.record.digest().hex()}",
@@ -175,7 +245,8 @@ def _description(artifact: "Artifact") -> dict[str, object]:
     }
 
 
-def _print(artifact: "Artifact") -> None:
+def print_record(artifact: "Artifact") -> None:
+    """Print what every system's record says."""
     record = artifact.record
     fidelity = record.fidelity
     measured = (
@@ -196,9 +267,3 @@ def _print(artifact: "Artifact") -> None:
         f"weights {record.weight_visibility.value}"
     )
     click.echo(f"  fidelity     {measured}{'' if fidelity.sufficient else ' (insufficient)'}")
-    click.echo(
-        f"  constraints  {record.constraints} rows, 2^{record.detail('logrows')} in the circuit"
-    )
-    click.echo(f"  memory       {record.proving_memory_bytes // 10**6} MB predicted for a proof")
-    if record.evm_codehash is not None:
-        click.echo(f"  evm verifier codehash 0x{record.evm_codehash.hex()}")

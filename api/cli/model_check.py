@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from avow.circuits.artifact import Artifact
+    from avow.circuits.comparison import Comparison
+    from avow.models.store import StoredModel
+    from avow.verifier.bundle import Bundle
     from avow.verifier.records import SystemRecord
 
 _DIFFERS = 1
@@ -16,7 +20,7 @@ _DIFFERS = 1
 @click.argument("model", metavar="MODEL")
 @click.argument("subject", metavar="RECORD|ARTIFACT|BUNDLE")
 @click.option("--srs", type=click.Path(path_type=Path), help="SRS file; by default the artifact's.")
-@click.option("--no-evm", is_flag=True, help="Do not compile the Solidity verifier again.")
+@click.option("--no-evm", is_flag=True, help="ezkl: do not compile the Solidity verifier again.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparisons as JSON.")
 def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: bool) -> int:
     """Compile MODEL again and compare every digest with a system record.
@@ -26,31 +30,27 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     `checked_records` then gives verdicts with `model binding: CHECKED`.
     """
     from avow.circuits.errors import CircuitError
-    from avow.circuits.ezkl.child import Limits
-    from avow.circuits.ezkl.recheck import Subject, recheck
     from avow.models.catalogue import resolve
     from avow.models.store import ModelStore
     from avow.prover.config import from_environment
+    from avow.verifier.systems.ezkl.half import SYSTEM_ID as EZKL
+    from avow.verifier.systems.sumcheck.half import SYSTEM_ID as SUMCHECK
 
     config = from_environment()
-    record, settings, own_srs = _subject(subject, config.artifacts)
-    chosen = srs or own_srs
-    if chosen is None:
-        raise CircuitError("a bundle names no SRS file: give the one it was compiled with by --srs")
+    named = _named(subject, config.artifacts)
+    record = _record(named)
     stored = resolve(ModelStore.at(config.home), model)
-    solc = config.contracts / "solc"
-    found = recheck(
-        Subject(
-            model=stored.model(),
-            model_record=stored.record,
-            record=record,
-            settings=settings,
-            srs=chosen,
-            solc=None if no_evm else solc,
-        ),
-        Limits(),
-        lambda line: click.echo(f"  {line}", err=True),
-    )
+    if record.system == EZKL:
+        found = _check_ezkl(stored, named, srs, None if no_evm else config.contracts / "solc")
+        open_points = ["fidelity: how near the circuit is to the float model"]
+    elif record.system == SUMCHECK:
+        found = _check_sumcheck(stored, named, srs)
+        open_points = [
+            "fidelity: how near the program is to the float model, "
+            "in the ranges that the record says calibration showed"
+        ]
+    else:
+        raise CircuitError(f"no key of {record.system!r} can be made again here")
     same = all(one.equal or one.found is None for one in found)
     if as_json:
         comparisons = [
@@ -66,25 +66,80 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
         else:
             click.echo(f"  DIFFERS     {one.what}  recorded {one.recorded}, found {one.found}")
     if same:
-        click.echo("  NOT CHECKED fidelity: how near the circuit is to the float model")
+        for line in open_points:
+            click.echo(f"  NOT CHECKED {line}")
         click.echo(f"CHECKED: record 0x{record.digest().hex()} was computed from this model")
         return 0
     click.echo("DIFFERS: this record is not of this model as it claims")
     return _DIFFERS
 
 
-def _subject(text: str, artifacts: Path) -> tuple["SystemRecord", bytes, Path | None]:
-    """Record, settings and SRS file (None for a bundle) of what the argument names."""
+def _named(text: str, artifacts: Path) -> "Artifact | Bundle":
     from avow.circuits.artifact import find_artifact
-    from avow.circuits.ezkl.artifact import of_ezkl
     from avow.circuits.files import read_file
     from avow.verifier.bundle import parse_bundle
     from avow.verifier.limits import LIMITS
-    from avow.verifier.systems.ezkl.material import parse_material
 
     path = Path(text)
     if path.is_dir() or path.name == "record.json" or not path.exists():
-        artifact = of_ezkl(find_artifact(text, artifacts))
-        return artifact.record, artifact.settings(), artifact.srs.path
-    bundle = parse_bundle(read_file(path, LIMITS.bundle_bytes))
-    return bundle.system, parse_material(bundle.material).settings, None
+        return find_artifact(text, artifacts)
+    return parse_bundle(read_file(path, LIMITS.bundle_bytes))
+
+
+def _record(named: "Artifact | Bundle") -> "SystemRecord":
+    from avow.circuits.artifact import Artifact
+
+    return named.record if isinstance(named, Artifact) else named.system
+
+
+def _needed(srs: Path | None) -> Path:
+    from avow.circuits.errors import CircuitError
+
+    if srs is None:
+        raise CircuitError("a bundle names no SRS file: give the one it was compiled with by --srs")
+    return srs
+
+
+def _check_ezkl(
+    stored: "StoredModel", named: "Artifact | Bundle", srs: Path | None, solc: Path | None
+) -> tuple["Comparison", ...]:
+    from avow.circuits.artifact import Artifact
+    from avow.circuits.ezkl.artifact import of_ezkl
+    from avow.circuits.ezkl.child import Limits
+    from avow.circuits.ezkl.recheck import Subject, recheck
+    from avow.verifier.systems.ezkl.material import parse_material
+
+    if isinstance(named, Artifact):
+        artifact = of_ezkl(named)
+        settings, chosen = artifact.settings(), srs or artifact.srs.path
+    else:
+        settings, chosen = parse_material(named.material).settings, _needed(srs)
+    subject = Subject(stored.model(), stored.record, _record(named), settings, chosen, solc)
+    return recheck(subject, Limits(), _report)
+
+
+def _check_sumcheck(
+    stored: "StoredModel", named: "Artifact | Bundle", srs: Path | None
+) -> tuple["Comparison", ...]:
+    from avow.circuits.artifact import Artifact
+    from avow.circuits.powers import read_powers
+    from avow.circuits.sumcheck.artifact import load
+    from avow.circuits.sumcheck.recheck import Subject, recheck
+    from avow.prover.native.curve import NativeCurve
+    from avow.verifier.systems.sumcheck.key import parse_key
+
+    if isinstance(named, Artifact):
+        loaded = load(named)
+        key, points, tau_g2 = loaded.key, loaded.powers, loaded.key.tau_g2
+    else:
+        key = parse_key(named.material)
+    if srs is not None or not isinstance(named, Artifact):
+        powers = read_powers(_needed(srs))
+        points, tau_g2 = powers.first(key.logrows), powers.tau_g2
+    record, curve = _record(named), NativeCurve()
+    subject = Subject(stored.model(), stored.record, record, key, points, tau_g2)
+    return recheck(subject, curve, _report)
+
+
+def _report(line: str) -> None:
+    click.echo(f"  {line}", err=True)

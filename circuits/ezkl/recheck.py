@@ -4,10 +4,11 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from avow.circuits.comparison import Comparison, compare_model
 from avow.circuits.errors import CircuitError
 from avow.circuits.ezkl.child import Limits, run
 from avow.circuits.ezkl.files import CIRCUIT, GRAPH, PK, SETTINGS, SOLIDITY, VK
@@ -18,29 +19,15 @@ from avow.circuits.ezkl.solidity import compile_verifier
 from avow.circuits.ezkl.witness import Circuit, answer
 from avow.circuits.files import read_file, sha256_file, write_file
 from avow.circuits.srs import inspect
-from avow.models.load import Model, Port
+from avow.models.load import Model
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import ZERO_WORD
-from avow.verifier.records import ModelRecord, OutputShape, SystemRecord
+from avow.verifier.records import ModelRecord, SystemRecord
 from avow.verifier.systems.ezkl.layout import encode_layout
 from avow.verifier.systems.ezkl.material import key_digest, parse_details, program_digest
 from avow.verifier.systems.ezkl.settings import parse_settings
-from avow.verifier.tensor import Tensor, TensorSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One thing recomputed: what the record says and what came out; None: not recomputed."""
-
-    what: str
-    recorded: str
-    found: str | None
-
-    @property
-    def equal(self) -> bool:
-        """Whether the recomputed value is the recorded one."""
-        return self.recorded == self.found
+from avow.verifier.tensor import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +66,7 @@ def recheck(
             f"this circuit needs an SRS of 2^{settings.logrows} powers, {srs.path.name} has "
             f"2^{srs.logrows}"
         )
-    found = [
-        Comparison("ONNX SHA-256", to_hex(model.onnx_sha256), to_hex(subject.model.sha256)),
-        Comparison("model digest", to_hex(record.model), to_hex(model.digest())),
-        Comparison(
-            "SRS digest", to_hex(record.srs.digest) if record.srs else "", to_hex(srs.digest)
-        ),
-    ]
-    # No digest tells whether the record calls and shapes the tensors as the graph does.
-    for what, recorded, ports in (
-        ("inputs", model.inputs, subject.model.inputs),
-        ("outputs", model.outputs, subject.model.outputs),
-    ):
-        found.append(Comparison(what, _tensors(recorded), _tensors(ports)))
+    found = compare_model(subject.model, model, record, srs.digest)
     with tempfile.TemporaryDirectory(prefix="avow-check-") as name:
         folder = Path(name)
         report("grafting the graph")
@@ -176,10 +151,6 @@ def _codehash(folder: Path, srs: Path, solc: Path, limits: Limits) -> bytes:
     }
     run("evm_verifier", paths, limits)
     return compile_verifier(folder / SOLIDITY, solc).codehash
-
-
-def _tensors(described: Sequence[TensorSpec] | Sequence[OutputShape] | Sequence[Port]) -> str:
-    return ", ".join(f"{one.name!r} {list(one.shape)}" for one in described)
 
 
 def _name(settings: bytes) -> str:

@@ -104,7 +104,8 @@ def survey(relation: Relation, width: int) -> Survey:
         padded[column.kind] += 2**column.variables
         if column.kind is Kind.WITNESS:
             small[_kind(column, number in sums)] += math.prod(column.lengths)
-    lives = [group.live for group in (*relation.lookups, *relation.tables)]
+    lives = [lookup.live for lookup in relation.lookups]
+    lives += [table.live for table in relation.tables]
     return Survey(
         relation=relation,
         width=width,

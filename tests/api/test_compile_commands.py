@@ -67,7 +67,8 @@ def stored(avow_home: Path, avow: Avow, tmp_path: Path) -> Path:
 
 
 def test_a_model_is_compiled_checked_and_found_again(stored: Path, avow: Avow) -> None:
-    arguments = ("compile", "tiny", "--unsafe-srs", "--input-scale", "10", "--no-evm")
+    ezkl = ("compile", "tiny", "--system", "ezkl")
+    arguments = (*ezkl, "--unsafe-srs", "--input-scale", "10", "--no-evm")
     said = avow(*arguments)
     assert said.status == 0, said
     assert "UNSAFE SRS" in said.err
@@ -127,14 +128,16 @@ def test_a_pinned_srs_is_compared(stored: Path, avow: Avow) -> None:
     srs = ("--srs", str(HERMEZ), "--srs-digest")
     refused(avow("compile", "tiny", *srs, "12"), "64 hexadecimal digits")
     refused(avow("compile", "tiny", *srs, "ab" * 32), "is another file", found)
-    refused(avow("compile", "tiny", *srs, found), "needs an SRS of 2^11 powers")
+    refused(avow("compile", "tiny", "--system", "ezkl", *srs, found), "an SRS of 2^11 powers")
     refused(avow("compile", "tiny", *srs, found, "--unsafe-srs"), "leave --srs")
 
 
 def test_what_cannot_be_compiled_is_one_line(stored: Path, avow: Avow) -> None:
-    unsafe = ("--unsafe-srs", "--no-evm")
+    unsafe = ("--unsafe-srs", "--system", "ezkl", "--no-evm")
     refused(avow("compile", "tiny", *unsafe, "--weights", "private"), "bind nothing", "hashed")
-    refused(avow("compile", "tiny", *unsafe, "--system", "groth16"), "expected --system ezkl")
+    refused(
+        avow("compile", "tiny", *unsafe, "--system", "groth16"), "expected --system sumcheck or"
+    )
     refused(avow("compile", "tiny", *unsafe, "--input-scale", "3"), "must lie in [6, 24]")
     refused(avow("compile", "nothing", *unsafe), "no model 'nothing'")
     refused(avow("compile", "tiny", *unsafe, "--input", "secret"), "'public', 'private'")
@@ -145,7 +148,7 @@ def test_without_a_compiler_the_error_names_the_way_out(
     stored: Path, avow: Avow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AVOW_CONTRACTS", str(stored / "none"))
-    said = avow("compile", "tiny", "--unsafe-srs", "--input-scale", "10")
+    said = avow("compile", "tiny", "--system", "ezkl", "--unsafe-srs", "--input-scale", "10")
     assert said.status == 2
     assert "make setup" in said.err
     assert "--no-evm" in said.err

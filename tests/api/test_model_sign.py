@@ -27,7 +27,9 @@ def artifact(avow_home: Path, tmp_path: Path) -> Path:
             *("--calibration", str(tmp_path / "cal.npz"), "--range", "-2:2", "--scale", "6"),
         )
     )
-    compiled = main(("compile", "tiny", "--unsafe-srs", "--input-scale", "10", "--no-evm"))
+    compiled = main(
+        ("compile", "tiny", "--system", "ezkl", "--unsafe-srs", "--input-scale", "10", "--no-evm")
+    )
     assert (added, compiled) == (0, 0)
     (folder,) = (avow_home / "artifacts").glob("[0-9a-f]*")
     return folder
