@@ -1,0 +1,47 @@
+"""One honest proof of the program with every operation, and a verifier that is quick."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.soundness.programs import every_operation, samples
+from tests.soundness.reference import Prover
+from tests.soundness.workbench import Case, make_case, quicken
+
+
+@dataclass(frozen=True)
+class Honest:
+    """A case, its honest prover after its work, and the proof."""
+
+    case: Case
+    prover: Prover
+    proof: bytes
+    names: dict[str, int]
+
+
+def honest(batch: int) -> Honest:
+    """An honest proof of a batch."""
+    program, blobs, names = every_operation()
+    case = make_case(program, blobs, 3, 4)
+    prover = case.prover(samples(program, 1, batch))
+    return Honest(case, prover, prover.prove(), names)
+
+
+@pytest.fixture(scope="session")
+def one() -> Honest:
+    """An honest proof of one sample."""
+    return honest(1)
+
+
+@pytest.fixture(scope="session")
+def three() -> Honest:
+    """An honest proof of three samples."""
+    return honest(3)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A verifier that does its group operations natively."""
+    quicken(monkeypatch)
+    yield

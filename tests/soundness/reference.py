@@ -1,0 +1,402 @@
+"""A prover of `sumcheck/v1` in plain Python, in which any message can be replaced by a lie.
+
+Written from the description of the protocol, for small programs. It knows the secret of its
+structured reference string, and uses it for nothing but to commit quickly.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avow.prover.native import _core
+from avow.verifier.keccak import tag
+from avow.verifier.relation.relation import Axis, Bilinear, Expression, Lookup, Table
+from avow.verifier.relation.views import Point, size, split
+from avow.verifier.srs import srs_digest
+from avow.verifier.systems.sumcheck.frame import Frame, Positions, frame
+from avow.verifier.systems.sumcheck.key import Key
+from avow.verifier.systems.sumcheck.proof import R, interpolate
+from avow.verifier.systems.sumcheck.transcript import Label, Transcript
+from avow.verifier.tensor import Tensor
+from tests.relation.evaluation import Run, apply, joined, padded
+
+# Integers modulo R.
+Field = NDArray[np.object_]
+
+GENERATOR = (1).to_bytes(32, "big") + (2).to_bytes(32, "big")
+POINTS = {Label.WITNESS, Label.HELPERS, Label.FOLDS, Label.QUOTIENT}
+
+
+def eq_table(point: Sequence[int]) -> Field:
+    """eq(point, i) for all i, the first variable being the most significant bit."""
+    table = np.ones(1, object)
+    for x in point:
+        table = np.stack([table * (1 - x), table * x], axis=1).reshape(-1) % R
+    return table
+
+
+def value_at(cells: Field, point: Sequence[int]) -> int:
+    """The multilinear extension of cells at a point."""
+    return int((eq_table(point) * cells).sum() % R)
+
+
+def horner(coefficients: Sequence[int], x: int) -> int:
+    """A polynomial's value."""
+    total = 0
+    for coefficient in reversed(coefficients):
+        total = (total * x + coefficient) % R
+    return total
+
+
+def quotient(coefficients: Sequence[int], root: int) -> list[int]:
+    """The quotient by X - root; the remainder is dropped."""
+    result, carry = [], 0
+    for coefficient in reversed(coefficients):
+        carry = (carry * root + coefficient) % R
+        result.append(carry)
+    return list(reversed(result[:-1]))
+
+
+class Polynomial:
+    """sum of products of vectors over one cube; a vector of fewer variables is repeated."""
+
+    def __init__(self, variables: int, terms: Sequence[Sequence[Field]]) -> None:
+        def wide(vector: Field) -> Field:
+            return np.tile(vector, 2**variables // len(vector))
+
+        self.terms = [[wide(vector) for vector in term] for term in terms]
+
+    def at(self, x: int) -> int:
+        """The sum over all but the first variable, which is x."""
+        total = 0
+        for term in self.terms:
+            product = np.ones(1, object)
+            for vector in term:
+                half = len(vector) // 2
+                product = product * (vector[:half] + x * (vector[half:] - vector[:half])) % R
+            total += int(product.sum())
+        return total % R
+
+    def bind(self, x: int) -> None:
+        """Set the first variable."""
+        for term in self.terms:
+            for number, vector in enumerate(term):
+                half = len(vector) // 2
+                term[number] = (vector[:half] + x * (vector[half:] - vector[:half])) % R
+
+
+class Prover:
+    """One proof: `run` is what the messages speak of, `committed` what the rows hold."""
+
+    def __init__(
+        self,
+        key: Key,
+        tau: int,
+        run: Run,
+        root: bytes,
+        inputs: Sequence[Sequence[Tensor]],
+        outputs: Sequence[Sequence[Tensor]],
+    ) -> None:
+        self.key, self.tau, self.run, self.root = key, tau, run, root
+        self.inputs, self.outputs = inputs, outputs
+        self.committed = run
+        self.relation = run.relation
+        self.frame: Frame = frame(run.relation, key.logrows)
+        self.transcript = Transcript()
+        self.sent: list[bytes] = []
+        self.names: list[tuple[Label, int]] = []
+
+    # What tests replace.
+
+    def say(self, label: Label, values: list[int]) -> list[int]:
+        """The words of a message, as they are sent."""
+        return values
+
+    def round(self, label: Label, number: int, claim: int, values: list[int]) -> list[int]:
+        """g(0), g(2), ... of one round; `values` are the true g(0), g(1), g(2), ..."""
+        return [values[0], *values[2:]]
+
+    def helper(self, group: Table | Lookup, row: Field, live: Field, count: Field) -> Field:
+        """A helper column: live * count / (alpha + fingerprint), `row` being the divisor."""
+        top = live * count % R
+        cells = [t * pow(int(d), -1, R) % R if t else 0 for t, d in zip(top, row, strict=True)]
+        return np.array(cells, object)
+
+    # The conversation.
+
+    def prove(self) -> bytes:
+        """All steps in order."""
+        self.statement()
+        self.commit_witness()
+        self.alpha, self.lam = self.draw(Label.ALPHA), self.draw(Label.LAMBDA)
+        self.make_helpers()
+        self.rho = [self.draw(Label.RHO) for _ in range(self.frame.variables)]
+        self.gamma = self.draw(Label.GAMMA)
+        self.identities()
+        if self.relation.bilinears:
+            self.theta = self.draw(Label.THETA)
+            self.bilinears()
+        self.eta = self.draw(Label.ETA)
+        self.reduce()
+        self.open()
+        return b"".join(self.sent)
+
+    def draw(self, label: Label) -> int:
+        """A challenge."""
+        return self.transcript.challenge(label)
+
+    def send(self, label: Label, values: list[int]) -> list[int]:
+        """Absorb and send words; return what was sent."""
+        values = [value % R if label not in POINTS else value for value in self.say(label, values)]
+        self.transcript.absorb(label, values)
+        self.sent.append(b"".join(value.to_bytes(32, "big") for value in values))
+        self.names.append((label, len(values)))
+        return values
+
+    def commit(self, vectors: Sequence[Sequence[int]]) -> list[int]:
+        """The coordinates of the commitment of every vector."""
+        words = []
+        for vector in vectors:
+            scalar = horner([int(x) for x in vector], self.tau)
+            point = _core.point_mul(GENERATOR, scalar)
+            words += [int.from_bytes(point[:32], "big"), int.from_bytes(point[32:], "big")]
+        return words
+
+    def sumcheck(
+        self, label: Label, claim: int, what: Polynomial, count: int, degree: int
+    ) -> Point:
+        """All rounds; the point where they end. `self.claim` is what the verifier is left with."""
+        point = []
+        for number in range(count):
+            message = self.round(label, number, claim, [what.at(x) for x in range(degree + 1)])
+            first, *others = self.send(label, message)
+            point.append(self.draw(Label.ROUND))
+            claim = interpolate((first, claim - first, *others), point[-1])
+            what.bind(point[-1])
+        self.claim = claim
+        return tuple(point)
+
+    # The steps.
+
+    def statement(self) -> None:
+        """What the proof is about."""
+        key = self.key
+        names = (
+            tag("avow.sumcheck.v1"),
+            self.root,
+            key.program.digest(),
+            key.digest(),
+            srs_digest(key.tau_g2),
+        )
+        words = [int.from_bytes(name, "big") for name in names]
+        self.transcript.absorb(Label.STATEMENT, [*words, len(self.inputs), key.logrows, key.width])
+        for given, answered in zip(self.inputs, self.outputs, strict=True):
+            digests = [int.from_bytes(one.digest(), "big") for one in (*given, *answered)]
+            self.transcript.absorb(Label.PUBLIC, digests)
+
+    def rows(self, matrix: int) -> list[Field]:
+        """The rows of one of the three matrices."""
+        placed = self.frame.stack.matrices[matrix]
+        width = 2**self.key.logrows
+        cells = np.zeros(placed.rows * width, object)
+        for number, offset in placed.places:
+            column = self.helpers[number] if matrix == 2 else self.committed.cells[number] % R
+            cells[offset : offset + len(column)] = column
+        return list(cells.reshape(placed.rows, width))
+
+    def commit_witness(self) -> None:
+        """The rows of the witness."""
+        self.send(Label.WITNESS, self.commit(self.rows(1)))
+
+    def cells(self, expression: Expression) -> Field:
+        """An expression's cells, as the messages have them."""
+        return self.run.value(expression) % R
+
+    def make_helpers(self) -> None:
+        """The helper columns, and their rows."""
+        groups: list[Table | Lookup] = [*self.relation.tables, *self.relation.lookups]
+        self.divisors, self.helpers = [], []
+        for group in groups:
+            row = np.full(2**group.live.variables, self.alpha, object)
+            for power, component in enumerate(group.components):
+                row = (row + pow(self.lam, power, R) * self.cells(component)) % R
+            live = self.cells(group.live)
+            count: Field = np.ones(len(row), object)
+            if isinstance(group, Table):
+                count = self.run.cells[group.multiplicity] % R
+            self.divisors.append(row)
+            self.helpers.append(self.helper(group, row, live, count))
+        self.send(Label.HELPERS, self.commit(self.rows(2)))
+
+    def identities(self) -> None:
+        """The identities' sumcheck, and what is evaluated at its end."""
+        relation, n = self.relation, self.frame.variables
+        power = 1
+        pairs: list[list[Field]] = []
+        eq = eq_table(self.rho)
+        linear, sums = (np.zeros(2**n, object) for _ in range(2))
+
+        def wide(cells: Field) -> Field:
+            return np.tile(cells, 2**n // len(cells))
+
+        groups: list[Table | Lookup] = [*relation.tables, *relation.lookups]
+        for group, row, helper in zip(groups, self.divisors, self.helpers, strict=True):
+            pairs.append([wide(power * helper % R), wide(row)])
+            live = wide(-power * self.cells(group.live) % R)
+            if isinstance(group, Table):
+                # A product of two polynomials: equal to the multiplicities only on the cube.
+                pairs.append([live, wide(self.run.cells[group.multiplicity] % R)])
+            else:
+                linear = (linear + live) % R
+            power = power * self.gamma % R
+        for product in relation.products:
+            if product.factors:
+                left, right = (self.cells(factor) for factor in product.factors)
+                pairs.append([wide(power * left % R), wide(right)])
+            linear = (linear + power * wide(self.cells(product.rest))) % R
+            power = power * self.gamma % R
+        for number, table in enumerate(relation.tables):
+            share = pow(2, table.live.variables - n, R)
+            sums = (sums - power * share * wide(self.helpers[number])) % R
+            for at, lookup in enumerate(relation.lookups, len(relation.tables)):
+                if lookup.table == number:
+                    share = pow(2, lookup.live.variables - n, R)
+                    sums = (sums + power * share * wide(self.helpers[at])) % R
+            power = power * self.gamma % R
+        terms = [[eq, linear], [sums], *([eq, *pair] for pair in pairs)]
+        self.r = self.sumcheck(Label.IDENTITIES, 0, Polynomial(n, terms), n, 3)
+        self.point: Point = self.r
+        reads = [
+            value_at(self.spoken(number, read.view), self.at(positions))
+            for number, (read, positions) in self.numbered()
+        ]
+        self.read_values = self.send(Label.READS, reads)
+
+    def numbered(self) -> list[tuple[int, tuple[object, Positions]]]:
+        """The reads of the identities with their columns' numbers."""
+        return [(read.column, (read, positions)) for read, positions in self.frame.reads()]
+
+    def spoken(self, number: int, view: object) -> Field:
+        """The cells of a view of a column or helper, as the messages have them."""
+        count = len(self.relation.columns)
+        if number >= count:
+            return self.helpers[number - count]
+        return apply(view, self.run.cells[number]) % R
+
+    def at(self, positions: Positions) -> Point:
+        """A point made of the challenges of the rounds."""
+        return tuple(self.point[at] for at in positions)
+
+    def bilinears(self) -> None:
+        """The sumcheck of the products of matrices, and its factors."""
+        n, summed = self.frame.variables, self.frame.summed
+        terms, claim = [], 0
+        for number, bilinear in enumerate(self.relation.bilinears):
+            result = self.relation.whole(bilinear.result)
+            tail = self.r[n - size(result.view.outs) :]
+            theta = pow(self.theta, number, R)
+            read = dict(zip(self.frame.reads(), self.read_values, strict=True))
+            value = read[result, self.frame.tail(size(result.view.outs))]
+            if bilinear.bias:
+                for factor, bias in bilinear.bias.terms:
+                    spot = bias, self.frame.tail(size(bias.view.outs))
+                    value -= factor * read[spot]
+            claim += theta * value
+            share = theta * pow(2, size(bilinear.summed) - summed, R)
+            left = self.bound(bilinear, bilinear.left, bilinear.left_axes, tail)
+            right = self.bound(bilinear, bilinear.right, bilinear.right_axes, tail)
+            term = [left * share % R, right]
+            if bilinear.shared:
+                term.append(self.shared(bilinear, tail))
+            terms.append(term)
+        degree = 3 if any(bilinear.shared for bilinear in self.relation.bilinears) else 2
+        what = Polynomial(summed, terms)
+        self.s = self.sumcheck(Label.BILINEAR, claim % R, what, summed, degree)
+        self.point = (*self.r, *self.s)
+        factors = [
+            value_at(self.spoken(read.column, read.view), self.at(positions))
+            for read, positions in self.frame.factors()
+        ]
+        self.factor_values = self.send(Label.FACTORS, factors)
+
+    def bound(
+        self, bilinear: Bilinear, factor: Expression, axes: tuple[Axis, ...], tail: Point
+    ) -> Field:
+        """A factor at the result's point, over the cells of the summed axes."""
+        parts = split(tail, self.relation.columns[bilinear.result].lengths)
+        cells = self.cells(factor).reshape(padded(factor.lengths))
+        kept = [axis.number for axis in axes if axis.summed]
+        for place in reversed(range(len(axes))):
+            if not axes[place].summed:
+                table = eq_table(parts[axes[place].number])
+                cells = np.tensordot(cells, table, axes=([place], [0])) % R
+        cells = np.asarray(cells, object).transpose([kept.index(k) for k in sorted(kept)])
+        shape = padded(bilinear.summed)
+        cells = cells.reshape([n if k in kept else 1 for k, n in enumerate(shape)])
+        return np.broadcast_to(cells, shape).reshape(-1) % R
+
+    def shared(self, bilinear: Bilinear, tail: Point) -> Field:
+        """eq of the axes that are summed and the result's at once."""
+        parts = split(tail, self.relation.columns[bilinear.result].lengths)
+        axes = dict(bilinear.shared)
+        table = np.ones(1, object)
+        for number, length in enumerate(padded(bilinear.summed)):
+            own = eq_table(parts[axes[number]]) if number in axes else np.ones(length, object)
+            table = np.outer(table, own).reshape(-1) % R
+        return table
+
+    def reduce(self) -> None:
+        """From all claims to one about the stack."""
+        size_ = 2**self.frame.stack.logsize
+        self.entries, weights = np.zeros(size_, object), np.zeros(size_, object)
+        width = 2**self.key.logrows
+        for number, matrix in enumerate(self.frame.stack.matrices):
+            for at, row in enumerate(self.rows(number), matrix.first_row):
+                self.entries[at * width : (at + 1) * width] = row
+        power, claim = 1, 0
+        values = list(self.read_values)
+        spots = self.frame.reads()
+        if self.relation.bilinears:
+            spots, values = [*spots, *self.frame.factors()], [*values, *self.factor_values]
+        for (read, positions), value in zip(spots, values, strict=True):
+            outs, ins = joined(read.view)
+            weight = eq_table(self.at(positions))
+            np.add.at(weights, self.frame.starts[read.column] + ins, power * weight[outs] % R)
+            claim = (claim + power * value) % R
+            power = power * self.eta % R
+        what = Polynomial(self.frame.stack.logsize, [[self.entries, weights % R]])
+        count = self.frame.stack.logsize
+        self.z = self.sumcheck(Label.REDUCTION, claim, what, count, 2)
+        # What is left of the weights, for those who lie about the value.
+        self.form = int(what.terms[0][1][0])
+        (self.value,) = self.send(Label.STACK, [int(what.terms[0][0][0])])
+
+    def open(self) -> None:
+        """Fold the rows, and open the row that is left."""
+        split_at = len(self.z) - self.key.logrows
+        rows = self.entries.reshape(-1, 2**self.key.logrows)
+        row = (eq_table(self.z[:split_at])[:, None] * rows).sum(axis=0) % R
+        folds = [[int(x) for x in row]]
+        for x in reversed(self.z[split_at + 1 :]):
+            last = folds[-1]
+            pairs = zip(last[::2], last[1::2], strict=True)
+            folds.append([(even + x * (odd - even)) % R for even, odd in pairs])
+        self.send(Label.FOLDS, self.commit(folds[1:]))
+        self.beta = self.draw(Label.BETA)
+        values = [horner(fold, at) for fold in folds for at in (self.beta, R - self.beta)]
+        self.send(Label.FOLD_VALUES, [*values, horner(folds[0], self.beta**2 % R)])
+        batch = self.draw(Label.BATCH)
+        combined = [
+            sum(pow(batch, power, R) * fold[k] for power, fold in enumerate(folds) if k < len(fold))
+            for k in range(len(folds[0]))
+        ]
+        first = combined
+        for root in (self.beta, R - self.beta, self.beta**2 % R):
+            first = quotient(first, root)
+        self.send(Label.QUOTIENT, self.commit([first]))
+        zeta = self.draw(Label.ZETA)
+        vanishing = (zeta**2 - self.beta**2) * (zeta - self.beta**2) % R
+        padded_first = [*first, *([0] * (len(combined) - len(first)))]
+        rest = [(a - vanishing * b) % R for a, b in zip(combined, padded_first, strict=True)]
+        self.send(Label.QUOTIENT, self.commit([quotient(rest, zeta)]))
