@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from avow.api.bench.machine import describe_machine
+from avow.api.bench.rows import aligned
 from avow.api.errors import BenchError
 from avow.api.figures import figure_of_matplotlib
 from avow.models.bench.executors import measure_model
@@ -75,15 +76,7 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 def table(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The medians as aligned lines of text."""
-    lines = [TITLES, *(cells(row) for row in rows)]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(TITLES))]
-    return [
-        "  ".join(
-            cell.ljust(width) if at == 0 else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    ]
+    return aligned([TITLES, *(cells(row) for row in rows)], 1)
 
 
 def draw(found: dict[str, Any], path: Path) -> None:

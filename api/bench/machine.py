@@ -8,13 +8,14 @@ from pathlib import Path
 import psutil
 
 from avow.api.version import VERSION
+from avow.prover.native import _core
 
 _PACKAGES = ("ezkl", "onnx", "onnxruntime", "numpy", "web3", "py-ecc")
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
 def describe_machine() -> dict[str, object]:
-    """Processor, cores that may be used, memory in bytes, kernel, and versions."""
+    """Processor, cores that may be used, memory in bytes, kernel, versions, the core's backend."""
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
@@ -22,6 +23,7 @@ def describe_machine() -> dict[str, object]:
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "avow": VERSION,
+        "native": _core.backend(),
         "packages": {name: _version(name) for name in _PACKAGES},
     }
 

@@ -23,7 +23,7 @@ def chart(rows: Sequence[dict[str, object]]) -> str:
                 f'<rect x="{_LABEL}" y="{at}" width="{width:.1f}" height="{_BAR - 2}" '
                 f'fill="{colour}"/>'
                 f'<text x="{_LABEL + width + 6:.1f}" y="{at + _BAR - 5}">'
-                f"{label} {value:.2f} s</text>"
+                f"{label} {value:.3g} s</text>"
             )
             at += _BAR
         at += _GAP

@@ -1,8 +1,10 @@
 """Samples, and the rows of medians that a reader compares."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
+
+Number = float | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,9 +12,11 @@ class Sample:
     """One run of one model on one system; times are wall-clock seconds.
 
     `compile_s` is everything that `avow compile` does, `setup_s` its making of keys. `infer_s`
-    is the circuit's own run, its process included. `peak_rss_bytes` is the proving child's.
-    `key_bytes` are proving and verifying key. `calldata_bytes` and `gas` are those of the
-    transaction that settled an order with this proof.
+    is the proven program's own run, its process included. `prove_s` is a proof in a process made
+    for it, `prove_warm_s` one in a process that has proven with this artifact before.
+    `peak_rss_bytes` is the proving child's. `key_bytes` are all files that proving and verifying
+    need. `calldata_bytes` and `gas` are those of the transaction that settled an order with this
+    proof. `stages` are the parts of `prove_warm_s`. None where a system has no such thing.
     """
 
     compile_s: float
@@ -24,41 +28,56 @@ class Sample:
     key_bytes: int
     proof_bytes: int
     bundle_bytes: int
-    calldata_bytes: int
-    gas: int
+    calldata_bytes: int | None = None
+    gas: int | None = None
+    prove_warm_s: float | None = None
+    stages: Mapping[str, float] | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """What was measured, without what was not."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was measured of one model on one system."""
+    """What was measured of one model on one system; `facts` stand in the row as they are."""
 
     model: str
     system: str
     samples: tuple[Sample, ...]
+    facts: Mapping[str, object]
 
     def to_json(self) -> dict[str, object]:
         """Model, system, the median of every column, and all samples."""
-        columns = asdict(self.samples[0])
-        middle = {name: self._median(name) for name in columns}
+        samples = [sample.to_json() for sample in self.samples]
+        middle = {name: _median([sample[name] for sample in samples]) for name in samples[0]}
         return {
             "model": self.model,
             "system": self.system,
             **middle,
-            "runs": len(self.samples),
-            "samples": [asdict(sample) for sample in self.samples],
+            **self.facts,
+            "runs": len(samples),
+            "samples": samples,
         }
 
-    def _median(self, column: str) -> float | int:
-        values: list[float | int] = [getattr(sample, column) for sample in self.samples]
-        middle = median(values)
-        return round(middle) if isinstance(values[0], int) else round(middle, 4)
+
+def _median(values: Sequence[object]) -> object:
+    if isinstance(values[0], dict):
+        parts = [value for value in values if isinstance(value, dict)]
+        return {name: _median([part[name] for part in parts]) for name in parts[0]}
+    numbers = [value for value in values if isinstance(value, int | float)]
+    middle = median(numbers)
+    # A proof of milliseconds needs more digits than one of minutes.
+    return round(middle) if isinstance(numbers[0], int) else round(middle, 6)
 
 
 _TABLE = (
     ("model", "model", 1),
+    ("system", "system", 1),
     ("setup s", "setup_s", 1),
     ("infer s", "infer_s", 1),
     ("prove s", "prove_s", 1),
+    ("warm s", "prove_warm_s", 1),
     ("verify s", "verify_s", 1),
     ("peak MB", "peak_rss_bytes", 10**6),
     ("keys MB", "key_bytes", 10**6),
@@ -68,14 +87,23 @@ _TABLE = (
 )
 
 
-def table(rows: Sequence[dict[str, object]]) -> list[str]:
-    """The medians as aligned lines of text."""
-    lines = [[title for title, _, _ in _TABLE]]
-    lines += [[_cell(row[key], unit) for _, key, unit in _TABLE] for row in rows]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(_TABLE))]
+def table(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """The medians as aligned lines of text; a dash where a system has no such thing."""
+    return aligned(
+        [
+            [title for title, _, _ in _TABLE],
+            *([_cell(row.get(key), unit) for _, key, unit in _TABLE] for row in rows),
+        ],
+        2,
+    )
+
+
+def aligned(lines: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Cells in columns, the first `left` of them aligned to the left."""
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
     return [
         "  ".join(
-            cell.ljust(width) if at == 0 else cell.rjust(width)
+            cell.ljust(width) if at < left else cell.rjust(width)
             for at, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         for line in lines
@@ -83,8 +111,10 @@ def table(rows: Sequence[dict[str, object]]) -> list[str]:
 
 
 def _cell(value: object, unit: int) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, float):
-        return f"{value:.2f}"
+        return f"{value:.3f}" if value < 1 else f"{value:.2f}"
     if isinstance(value, int):
         return f"{value / unit:.1f}" if unit > 1 else f"{value:,}"
     return str(value)

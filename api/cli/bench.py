@@ -1,4 +1,4 @@
-"""`avow bench`: measure models on proof systems, settlement on a chain included."""
+"""`avow bench`: measure models on proof systems, settlement on a chain included for some."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import click
 
 _ZOO = "digits-mlp,digits-cnn,tumour-risk"
+_PROFILED = "lenet5,mlp-784-64-10,dense-4m,cnn-264k,transformer-4,lstm-small"
 _RUNS, _ROUNDS = 3, 15
 
 
@@ -15,14 +16,24 @@ _RUNS, _ROUNDS = 3, 15
     "--models",
     metavar="NAMES",
     help="Models that come with Avow, separated by commas. "
-    "[digits-mlp,digits-cnn,tumour-risk; with --executors those of the bench]",
+    "[digits-mlp,digits-cnn,tumour-risk; with --executors or --profile those of the bench]",
 )
 @click.option(
     "--executors",
     is_flag=True,
     help="Measure the exact executor beside onnxruntime float32 instead: no proofs, no chain.",
 )
-@click.option("--systems", default="ezkl", show_default=True, help="Proof systems, likewise.")
+@click.option(
+    "--profile",
+    "profiled",
+    is_flag=True,
+    help="Also print the parts of each sumcheck proof, beside what was predicted.",
+)
+@click.option(
+    "--systems",
+    metavar="NAMES",
+    help="Proof systems, likewise. [ezkl,sumcheck; with --profile sumcheck]",
+)
 @click.option("--runs", type=click.IntRange(1, 100), help="Runs of each. [3; with --executors 15]")
 @click.option(
     "--json",
@@ -43,7 +54,8 @@ _RUNS, _ROUNDS = 3, 15
 def bench(
     models: str | None,
     executors: bool,
-    systems: str,
+    profiled: bool,
+    systems: str | None,
     runs: int | None,
     report: Path | None,
     plot: Path | None,
@@ -51,10 +63,12 @@ def bench(
 ) -> None:
     """Compile, answer, prove, verify and settle each model, several times; print the medians.
 
-    Times are wall-clock seconds of this machine, memory is that of the proving process, gas and
+    Times are wall-clock seconds of this machine: `prove s` in a process made for the proof, `warm
+    s` in one that is kept, as a worker keeps it. Memory is that of the proving process, gas and
     calldata are those of the transaction that settles an order on a development chain.
     """
     from avow.api.bench.plot import chart
+    from avow.api.bench.profile import profile
     from avow.api.bench.rows import table
     from avow.api.bench.run import Plan, run_bench
     from avow.api.local.folder import require_writable
@@ -66,7 +80,9 @@ def bench(
     if executors:
         _bench_executors(_names(models or ""), runs or _ROUNDS, report, plot)
         return
-    plan = Plan(_names(_ZOO if models is None else models), _names(systems), runs or _RUNS)
+    chosen = (_PROFILED if profiled else _ZOO) if models is None else models
+    wanted = ("sumcheck" if profiled else "ezkl,sumcheck") if systems is None else systems
+    plan = Plan(_names(chosen), _names(wanted), runs or _RUNS)
     for path in (report, plot):
         if path is not None:
             require_writable(path)
@@ -82,6 +98,9 @@ def bench(
         plot.write_text(chart(rows), encoding="utf-8")
     for line in table(rows):
         click.echo(line)
+    for row in rows if profiled else ():
+        for line in profile(row):
+            click.echo(line)
 
 
 def _bench_executors(

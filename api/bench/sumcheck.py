@@ -1,0 +1,170 @@
+"""Measuring `sumcheck/v1`: compile, run, prove in a new and in a kept process, verify."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from avow.api.bench.rows import Sample
+from avow.api.errors import BenchError
+from avow.circuits.artifact import Artifact
+from avow.circuits.ezkl.child import Limits
+from avow.circuits.srs_choice import UnsafeSrs
+from avow.circuits.sumcheck.artifact import load
+from avow.circuits.sumcheck.compile import Options, compile_model
+from avow.circuits.sumcheck.cost import predict, survey
+from avow.models.schema import quantise_row
+from avow.models.store import StoredModel
+from avow.prover.catalogue import Compiled
+from avow.prover.native import _core
+from avow.prover.native.curve import NativeCurve
+from avow.prover.systems.sumcheck.system import Made, SumcheckProver, key_json, proof_json
+from avow.prover.systems.system import Limits as ProofLimits
+from avow.verifier import merkle
+from avow.verifier.bundle import Bundle
+from avow.verifier.commitment import commit_public
+from avow.verifier.keccak import ZERO_WORD
+from avow.verifier.policy import Policy
+from avow.verifier.records import SystemRecord
+from avow.verifier.statement import ZERO_ADDRESS, Domain, Statement
+from avow.verifier.tensor import Tensor
+from avow.verifier.verify import verify
+
+SYSTEM = "sumcheck/v1"
+KEYS_STEP = "keys"
+# Proofs of milliseconds vary more than proofs of minutes.
+WARM_PROOFS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run, the record of what it proved with, and the seconds that were predicted by stage."""
+
+    sample: Sample
+    record: SystemRecord
+    predicted: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds of each step of a compilation, from the moment that the step before it ended."""
+
+    last: float = field(default_factory=time.monotonic)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, step: str, what: str) -> None:
+        now = time.monotonic()
+        self.seconds[step] = self.seconds.get(step, 0.0) + now - self.last
+        self.last = now
+
+
+def measure_once(
+    stored: StoredModel, home: Path, number: int, limits: Limits, say: Callable[[str], None]
+) -> Measured:
+    """Compile from nothing, answer and prove a held-out row, check the bundle."""
+    say("compile")
+    clock = _Clock()
+    began = time.monotonic()
+    artifact = _compile(stored, home, clock)
+    compile_seconds = time.monotonic() - began
+    rows = stored.held_out()
+    if rows is None:
+        raise BenchError(f"{stored.record.name} has no held-out rows")
+    inputs = tuple(quantise_row(stored.record, rows, number % len(rows)))
+    compiled = Compiled(artifact.folder, stored.folder, artifact.model, artifact.record)
+    bounds = ProofLimits(limits.seconds, limits.memory_bytes)
+    prover = SumcheckProver()
+    try:
+        say("answer")
+        began = time.monotonic()
+        answered = prover.answer(compiled, inputs, bytes(32), bounds, _nothing)
+        infer_seconds = time.monotonic() - began
+        statement = _statement(artifact.record, inputs, answered.outputs)
+        root, (path,) = merkle.build([statement.digest()])
+        # What production does for the first job of a worker: a process is made, and loads.
+        prover.close()
+        say("prove")
+        began = time.monotonic()
+        made = prover.make(compiled, inputs, root, bounds, _nothing)
+        prove_seconds = time.monotonic() - began
+        warm = [_warm(prover, compiled, inputs, root, bounds) for _ in range(WARM_PROOFS)]
+        # The stages of the proof in the middle, so that they add up to no more than it took.
+        middle, usual = sorted(warm, key=lambda one: one[0])[WARM_PROOFS // 2]
+    finally:
+        prover.close()
+    bundle = Bundle(
+        statement=statement,
+        path=path,
+        model=artifact.model,
+        system=artifact.record,
+        signature=None,
+        inputs=inputs,
+        salt=None,
+        outputs=made.outputs,
+        proof=proof_json(made.proof),
+        material=key_json(compiled),
+    )
+    data = bundle.encode()
+    say("verify")
+    began = time.monotonic()
+    verify(data, Policy(unsafe_allow_unsafe_srs=True))
+    verify_seconds = time.monotonic() - began
+    sample = Sample(
+        compile_s=round(compile_seconds, 4),
+        setup_s=round(clock.seconds[KEYS_STEP], 4),
+        infer_s=round(infer_seconds, 4),
+        prove_s=round(prove_seconds, 4),
+        verify_s=round(verify_seconds, 4),
+        peak_rss_bytes=made.peak_rss_bytes,
+        key_bytes=sum(one.stat().st_size for one in artifact.folder.rglob("*") if one.is_file()),
+        proof_bytes=len(made.proof),
+        bundle_bytes=len(data),
+        prove_warm_s=round(middle, 6),
+        stages={stage: round(seconds, 6) for stage, seconds in usual.stage_seconds.items()},
+    )
+    return Measured(sample, artifact.record, _predicted(artifact))
+
+
+def _compile(stored: StoredModel, home: Path, clock: _Clock) -> Artifact:
+    curve = NativeCurve()
+    options = Options(UnsafeSrs(home / "srs", curve), curve, force=True)
+    return compile_model(stored, home, options, home / "artifacts", clock).artifact
+
+
+def _predicted(artifact: Artifact) -> Mapping[str, float]:
+    key = load(artifact).key
+    cost = predict(survey(key.relation(1), key.width), key.logrows, _core.backend())
+    return {} if cost is None else cost.seconds
+
+
+def _warm(
+    prover: SumcheckProver,
+    compiled: Compiled,
+    inputs: tuple[Tensor, ...],
+    root: bytes,
+    bounds: ProofLimits,
+) -> tuple[float, Made]:
+    began = time.monotonic()
+    made = prover.make(compiled, inputs, root, bounds, _nothing)
+    return time.monotonic() - began, made
+
+
+def _statement(
+    record: SystemRecord, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
+) -> Statement:
+    return Statement(
+        domain=Domain(0, ZERO_ADDRESS),
+        model=record.model,
+        system=record.system,
+        program=record.program,
+        key=record.key,
+        input=commit_public(inputs),
+        output=commit_public(outputs),
+        order=ZERO_WORD,
+        provider=ZERO_ADDRESS,
+        nonce=1,
+    )
+
+
+def _nothing(stage: str, percent: int | None) -> None:
+    """A tick that wants nothing."""

@@ -1,0 +1,269 @@
+"""The real thing: a sumcheck artifact, answered, proven in the kept child, and verified."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import psutil
+import pytest
+
+from avow.circuits.artifact import Artifact
+from avow.circuits.srs_choice import UnsafeSrs
+from avow.circuits.sumcheck.compile import Options, compile_model
+from avow.models.catalogue import add_zoo_model
+from avow.models.schema import quantise_row
+from avow.models.store import ModelStore, StoredModel
+from avow.prover.attempt import Outcome, attempt
+from avow.prover.bench import Bench, open_bench
+from avow.prover.catalogue import Compiled
+from avow.prover.config import Config
+from avow.prover.inference import infer
+from avow.prover.native.curve import NativeCurve
+from avow.prover.outbox import Task
+from avow.prover.proving import prove
+from avow.prover.queue import Queue, open_queue
+from avow.prover.request import OrderContext, Request
+from avow.prover.systems.sumcheck.system import SumcheckProver
+from avow.prover.systems.system import Limits, Proof, Tick
+from avow.verifier.bundle import parse_bundle
+from avow.verifier.errors import VerificationError
+from avow.verifier.lifecycle import JobState
+from avow.verifier.policy import Policy
+from avow.verifier.tensor import Tensor
+from avow.verifier.verdict import Assurance, Hides
+from avow.verifier.verify import verify
+
+UNSAFE = Policy(unsafe_allow_unsafe_srs=True)
+_HOMES: list[Path] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A home that tests copy from, with one compiled model."""
+
+    home: Path
+    stored: StoredModel
+    artifact: Artifact
+
+
+@lru_cache(maxsize=4)
+def compiled(name: str) -> Shared:
+    """The model compiled once for all tests, under a string made here."""
+    home = Path(mkdtemp(prefix="avow-sumcheck-"))
+    _HOMES.append(home)
+    stored = add_zoo_model(ModelStore.at(home), name).stored
+    curve = NativeCurve()
+    options = Options(UnsafeSrs(home / "srs", curve), curve)
+    made = compile_model(stored, home, options, home / "artifacts", lambda step, what: None)
+    return Shared(home, stored, made.artifact)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def remove_homes() -> Iterator[None]:
+    """Every shared home goes away at the end."""
+    yield
+    for home in _HOMES:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A home with a compiled model, its queue and its bench."""
+
+    config: Config
+    queue: Queue
+    bench: Bench
+    shared: Shared
+    prover: SumcheckProver
+
+    def ask(self, row: int = 0, order: OrderContext | None = None) -> Request:
+        """One held-out row; no system is named."""
+        stored = self.shared.stored
+        rows = stored.held_out()
+        assert rows is not None
+        inputs = tuple(quantise_row(stored.record, rows, row))
+        return Request(stored.record.name, None, inputs, order=order)
+
+    def work(self, job_id: str) -> tuple[Outcome, Outcome]:
+        """Both tasks, as a worker would."""
+        return (
+            attempt(self.bench, job_id, 0, Task.INFER, infer),
+            attempt(self.bench, job_id, 0, Task.PROVE, prove),
+        )
+
+
+def place_of(name: str, config: Config) -> Iterator[Place]:
+    shared = compiled(name)
+    config = replace(config, allow_unsafe_srs=True)
+    for part in ("artifacts", "models"):
+        shutil.copytree(shared.home / part, config.home / part)
+    prover = SumcheckProver()
+    queue = open_queue(config)
+    bench = replace(open_bench(config, "w1"), systems={"sumcheck/v1": prover})
+    yield Place(config, queue, bench, shared, prover)
+    prover.close()
+    queue.close()
+    bench.database.close()
+    open_bench.cache_clear()
+
+
+@pytest.fixture
+def place(config: Config) -> Iterator[Place]:
+    """A home of its own for every test with a model of milliseconds."""
+    yield from place_of("digits-mlp", config)
+
+
+def children() -> list[psutil.Process]:
+    """The proving processes of this process."""
+    found = psutil.Process().children(recursive=True)
+    return [one for one in found if "avow.prover.systems.sumcheck.inside" in one.cmdline()]
+
+
+def test_a_real_answer_is_proven(place: Place) -> None:
+    order = OrderContext(31337, b"\x01" * 20, b"\x02" * 32, b"\x03" * 20, 9)
+    job = place.queue.submit(place.ask(order=order))
+    assert job.evidence[0].system == "sumcheck/v1"
+    assert place.work(job.id) == (Outcome.DONE, Outcome.DONE)
+    proven = place.queue.status(job.id)
+    assert proven.state is JobState.PROVEN
+    assert proven.answer is not None and proven.preview is not None
+    # The answer is the program's own, so that no other one stands beside it.
+    assert proven.program is None
+    for exact, loose in zip(proven.answer.reals(), proven.preview["outputs"], strict=True):
+        assert exact == pytest.approx(loose, abs=0.5)
+    data = place.queue.bundle(job.id)
+    verdict = verify(data, UNSAFE)
+    assert (verdict.assurance, verdict.hides) == (Assurance.PROVEN, Hides.NONE)
+    assert verdict.outputs == proven.answer.tensors
+    bundle = parse_bundle(data)
+    assert bundle.statement.nonce == 9 and bundle.statement.domain.chain_id == 31337
+    with pytest.raises(VerificationError, match="SRS is unsafe"):
+        verify(data, Policy())
+
+
+def test_every_row_has_a_proof_of_its_own(place: Place) -> None:
+    """The kept process carries nothing from one proof into the next."""
+    bundles = []
+    for row in (3, 4, 3):
+        job = place.queue.submit(place.ask(row))
+        assert place.work(job.id) == (Outcome.DONE, Outcome.DONE)
+        bundles.append(parse_bundle(place.queue.bundle(job.id)))
+    first, second, again = bundles
+    assert first.outputs == again.outputs != second.outputs
+    # Other nonces, so other statements, so other proofs.
+    assert len({str(bundle.proof) for bundle in bundles}) == 3
+    assert len(children()) == 1
+    moved = replace(first, proof=again.proof)
+    with pytest.raises(VerificationError, match="proof"):
+        verify(moved.encode(), UNSAFE)
+
+
+class Meddling(SumcheckProver):
+    """Proves, telling each stage to somebody first."""
+
+    def __init__(self, see: Callable[[str], None]) -> None:
+        super().__init__()
+        self._see = see
+
+    def prove(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Tensor],
+        salt: bytes,
+        root: bytes,
+        limits: Limits,
+        tick: Tick,
+    ) -> Proof:
+        """The proof."""
+
+        def both(stage: str, percent: int | None) -> None:
+            self._see(stage)
+            tick(stage, percent)
+
+        return super().prove(compiled, inputs, salt, root, limits, both)
+
+
+def test_a_proof_that_does_not_pass_its_check_is_never_shown(place: Place) -> None:
+    class Liar(SumcheckProver):
+        def prove(
+            self,
+            compiled: Compiled,
+            inputs: Sequence[Tensor],
+            salt: bytes,
+            root: bytes,
+            limits: Limits,
+            tick: Tick,
+        ) -> Proof:
+            return super().prove(compiled, inputs, salt, bytes(32), limits, tick)
+
+    liar = Liar()
+    bench = replace(place.bench, systems={"sumcheck/v1": liar})
+    job = place.queue.submit(place.ask())
+    assert attempt(bench, job.id, 0, Task.INFER, infer) is Outcome.DONE
+    assert attempt(bench, job.id, 0, Task.PROVE, prove) is Outcome.AGAIN
+    liar.close()
+    waiting = place.queue.status(job.id)
+    assert waiting.state is JobState.ANSWERED and "did not pass its own check" in waiting.reason
+
+
+def test_a_damaged_artifact_is_refused(place: Place) -> None:
+    job = place.queue.submit(place.ask())
+    (folder,) = (place.config.artifacts / place.shared.artifact.folder.name,)
+    key = folder / "key.json"
+    key.write_bytes(key.read_bytes().replace(b'"width":', b'"width": '))
+    assert attempt(place.bench, job.id, 0, Task.INFER, infer) is Outcome.FAILED
+    assert "key.json was altered" in place.queue.status(job.id).reason
+
+
+def test_too_little_memory_is_said(place: Place) -> None:
+    record = place.shared.artifact.record
+    config = replace(place.config, prove_memory=record.proving_memory_bytes)
+    job = place.queue.submit(place.ask())
+    place.prover.close()
+    tight = replace(place.bench, config=replace(config, prove_memory=24 * 2**20))
+    assert attempt(tight, job.id, 0, Task.INFER, infer) is Outcome.AGAIN
+    assert "memory" in place.queue.status(job.id).reason.lower()
+    assert children() == []
+
+
+def test_the_prediction_holds(place: Place) -> None:
+    job = place.queue.submit(place.ask())
+    assert place.work(job.id) == (Outcome.DONE, Outcome.DONE)
+    (child,) = children()
+    used = child.memory_info().rss
+    predicted = place.shared.artifact.record.proving_memory_bytes
+    assert used < 1.5 * predicted, (used, predicted)
+
+
+@pytest.fixture
+def large(config: Config) -> Iterator[Place]:
+    """The same with a model whose loading alone takes a while."""
+    yield from place_of("cnn-264k", config)
+
+
+@pytest.mark.parametrize("when", ["loading", "commit", "opening"])
+def test_cancelling_ends_the_process_within_a_second(large: Place, when: str) -> None:
+    job = large.queue.submit(large.ask())
+    assert attempt(large.bench, job.id, 0, Task.INFER, infer) is Outcome.DONE
+    if when == "loading":
+        large.prover.close()
+    cancelled: list[float] = []
+
+    def cancel(stage: str) -> None:
+        if stage == when and not cancelled:
+            large.queue.cancel(job.id)
+            cancelled.append(time.monotonic())
+
+    meddling = Meddling(cancel)
+    bench = replace(large.bench, systems={"sumcheck/v1": meddling})
+    outcome = attempt(bench, job.id, 0, Task.PROVE, prove)
+    ended = time.monotonic()
+    meddling.close()
+    if not cancelled:
+        pytest.skip(f"the proof was too quick for its stage {when} to be seen")
+    assert outcome is Outcome.LOST and ended - cancelled[0] < 1
+    assert large.queue.status(job.id).state is JobState.CANCELLED
