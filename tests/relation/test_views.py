@@ -13,7 +13,7 @@ from avow.verifier.program import operations as op
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Output, Program, Step
 from avow.verifier.relation.lower import lower
-from avow.verifier.relation.views import Link, R, View, compose, eq, identity, size
+from avow.verifier.relation.views import Budget, Link, R, View, compose, eq, identity, size
 from avow.verifier.tensor import ElementType, TensorSpec
 from tests.programs.builder import random_program
 from tests.relation.evaluation import is_live, joined, relation_of
@@ -103,7 +103,7 @@ def test_a_composition_is_the_product_of_the_matrices(seed: int) -> None:
         for (n, i), right in matrix(inner).items():
             if m == n:
                 product[o, i] += left * right
-    composed = compose(outer, inner)
+    composed = compose(outer, inner, Budget())
     assert matrix(composed) == product
     points = point(rng, size(composed.outs)), point(rng, size(composed.ins))
     assert composed.coefficient(*points) == by_force(composed, *points)
@@ -134,3 +134,13 @@ def test_too_many_pairs_are_refused() -> None:
     program = Program((spec,), (), (Step(reshape, 0),), (Output("y", 1),))
     with pytest.raises(VerificationError, match="joins 3145728 cells, more than 1048576"):
         lower(program, [Interval(0, 1)] * 2, {}, 1, 1)
+
+
+def test_views_without_end_are_refused() -> None:
+    """No single one is large, but together they would take a verifier's day."""
+    spec = TensorSpec("x", ElementType.INT8, (31, 33), 0, 0, 1)
+    shapes = [(33, 31), (31, 33)] * 1000
+    steps = tuple(Step(op.Reshape((at,), shape), 0) for at, shape in enumerate(shapes))
+    program = Program((spec,), (), steps, (Output("y", 1),))
+    with pytest.raises(VerificationError, match="its views join more than 1048576 cells"):
+        lower(program, [Interval(0, 1)] * 2001, {}, 1, 1)

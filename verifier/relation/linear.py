@@ -106,6 +106,7 @@ def convolution(
     for axis, (count, taps) in enumerate(zip(places, kernel, strict=True)):
         stride, dilation = operation.strides[axis], operation.dilations[axis]
         pad, length = operation.pads_before[axis], math.prod(x.layout[3 + axis])
+        sheet.budget.spend(count * taps)
         pairs = tuple(
             (place * taps + tap, at)
             for place in range(count)

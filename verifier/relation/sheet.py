@@ -29,7 +29,16 @@ from avow.verifier.relation.relation import (
     Value,
     flat,
 )
-from avow.verifier.relation.views import MAX_PAIRS, Lengths, Link, Pairs, View, compose, identity
+from avow.verifier.relation.views import (
+    MAX_PAIRS,
+    Budget,
+    Lengths,
+    Link,
+    Pairs,
+    View,
+    compose,
+    identity,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,7 @@ class Sheet:
     width: int
     known: dict[Column, int] = field(default_factory=dict)
     ones: dict[Layout, Expression] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
 
     def plain(self, shape: Shape) -> Layout:
         """The layout of a tensor of the program without composite axes."""
@@ -111,6 +121,7 @@ class Sheet:
         if layout not in self.ones:
             number = self.number(Column(Kind.PUBLIC, (), Fixed((1,))))
             lengths = flat(layout)
+            self.budget.spend(sum(lengths))
             links = tuple(Link((axis,), (), repeated(n)) for axis, n in enumerate(lengths))
             read = Read(number, View(lengths, (), links))
             self.ones[layout] = Expression(layout, ((1, read),))
@@ -129,8 +140,9 @@ class Sheet:
 
     def through(self, expression: Expression, layout: Layout, view: View) -> Expression:
         """A view of an expression."""
+        self.budget.spend(sum(len(link.pairs or ()) for link in view.links))
         terms = tuple(
-            (factor, Read(read.column, compose(view, read.view)))
+            (factor, Read(read.column, compose(view, read.view, self.budget)))
             for factor, read in expression.terms
         )
         return Expression(layout, terms)

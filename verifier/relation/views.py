@@ -13,6 +13,7 @@ from avow.verifier.curves import curve_order
 from avow.verifier.errors import VerificationError
 
 R = curve_order
+# Cells that the views of one relation may join; each takes about 100 bytes and a microsecond.
 MAX_PAIRS = 2**20
 
 Lengths = tuple[int, ...]
@@ -121,12 +122,25 @@ def _table(points: Sequence[Point], lengths: Lengths) -> list[int]:
     return table
 
 
+@dataclass(slots=True)
+class Budget:
+    """How many cells may still be joined, so that no stranger's program takes hours to lower."""
+
+    left: int = MAX_PAIRS
+
+    def spend(self, count: int) -> None:
+        """Account for pairs that are about to be made."""
+        self.left -= count
+        if self.left < 0:
+            raise VerificationError("program", f"its views join more than {MAX_PAIRS} cells")
+
+
 def identity(lengths: Lengths) -> View:
     """The view that changes nothing."""
     return View(lengths, lengths, tuple(Link((k,), (k,), None) for k in range(len(lengths))))
 
 
-def compose(outer: View, inner: View) -> View:
+def compose(outer: View, inner: View, budget: Budget) -> View:
     """The view `outer` of the view `inner`."""
     links = []
     for outers, inners in _components(outer, inner):
@@ -139,7 +153,7 @@ def compose(outer: View, inner: View) -> View:
             renamed = {link.outs[0]: link.ins[0] for link in inners}
             links.append(Link(outs, tuple(renamed[a] for a in outers[0].ins), outers[0].pairs))
         else:
-            links.append(Link(outs, ins, _join(outer, outers, inner, inners)))
+            links.append(Link(outs, ins, _join(outer, outers, inner, inners, budget)))
     return View(outer.outs, inner.ins, tuple(sorted(links, key=lambda x: (x.outs, x.ins))))
 
 
@@ -155,22 +169,23 @@ def _components(outer: View, inner: View) -> list[tuple[list[Link], list[Link]]]
     return [(outers, inners) for outers, inners, _ in groups]
 
 
-def _join(outer: View, outers: list[Link], inner: View, inners: list[Link]) -> Pairs:
+def _join(
+    outer: View, outers: list[Link], inner: View, inners: list[Link], budget: Budget
+) -> Pairs:
     sources: dict[tuple[int, ...], list[int]] = {}
     axes = sorted(axis for link in inners for axis in link.outs)
-    for cells, i in _cells(inner.outs, inner.ins, inners, False):
+    for cells, i in _cells(inner.outs, inner.ins, inners, False, budget):
         sources.setdefault(tuple(cells[axis] for axis in axes), []).append(i)
     pairs = []
-    for cells, o in _cells(outer.ins, outer.outs, outers, True):
-        for i in sources.get(tuple(cells[axis] for axis in axes), ()):
-            pairs.append((o, i))
-            if len(pairs) > MAX_PAIRS:
-                raise VerificationError("program", f"a view joins more than {MAX_PAIRS} cells")
+    for cells, o in _cells(outer.ins, outer.outs, outers, True, budget):
+        found = sources.get(tuple(cells[axis] for axis in axes), ())
+        budget.spend(len(found))
+        pairs += [(o, i) for i in found]
     return tuple(pairs)
 
 
 def _cells(
-    middle: Lengths, far: Lengths, links: list[Link], outer: bool
+    middle: Lengths, far: Lengths, links: list[Link], outer: bool, budget: Budget
 ) -> list[tuple[dict[int, int], int]]:
     """Every cell that links join: its coordinates on the middle axes, its index on the far ones."""
     found: list[tuple[dict[int, int], int]] = [({}, 0)]
@@ -180,8 +195,7 @@ def _cells(
         if pairs is None:
             pairs = tuple((k, k) for k in range(middle[near_axes[0]]))
         width = math.prod(far[axis] for axis in far_axes)
-        if len(found) * len(pairs) > MAX_PAIRS:
-            raise VerificationError("program", f"a view joins more than {MAX_PAIRS} cells")
+        budget.spend(len(found) * len(pairs))
         found = [
             (cells | _coordinates(pair[outer], near_axes, middle), at * width + pair[not outer])
             for cells, at in found
