@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from avow.models.program.blobs import stored
+from avow.circuits.sumcheck.matrix import key_blocks
 from avow.models.program.reference import Reference
 from avow.prover.errors import Refused
 from avow.prover.native._core import Bases
 from avow.prover.systems.sumcheck.plans import RANGES, Plan, Terms, make_plan, row_of
-from avow.prover.systems.sumcheck.rows import Rows, stack_rows
+from avow.prover.systems.sumcheck.rows import Block, Rows
 from avow.prover.systems.sumcheck.wiring import Cells, pad
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program, output_specs
-from avow.verifier.relation.relation import Constant, Fixed
+from avow.verifier.relation.relation import Fixed
 from avow.verifier.srs import srs_digest
 from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.systems.sumcheck.key import Key
@@ -66,32 +66,46 @@ def prepare(
     The powers are checked to lie on the curve, not to be those of the key's tau: a proof made
     with others is refused by the verifier.
     """
-    if key.program.digest() != program.digest():
+    if key.program != program:
         raise Refused("the key is of another program")
-    reference = Reference(program, blobs)
+    if len(powers) != 64 << key.logrows:
+        raise Refused(f"expected {2**key.logrows} powers of tau, got {len(powers)} bytes")
     relation = key.relation(batch)
     plan = make_plan(frame(relation, key.logrows))
-    stack = plan.frame.stack
-    width = 2**key.logrows
-    if len(powers) != 64 * width:
-        raise Refused(f"expected {width} powers of tau, got {len(powers)} bytes")
-    columns: dict[int, Cells] = {}
+    placed = plan.frame.stack.matrices[0]
+    blocks = key_blocks(relation, blobs, plan.frame.stack)
+    matrix = Rows(placed.rows, tuple(Block(block.first, block.rows) for block in blocks))
+    columns: dict[int, Cells] = {
+        number: matrix.column(offset, 2 ** relation.columns[number].variables)
+        for number, offset in placed.places
+    }
     for number, column in enumerate(relation.columns):
-        match column.source:
-            case Constant(blob=blob):
-                columns[number] = pad(stored(blobs[blob]), column.lengths)
-            case Fixed(values=values):
-                columns[number] = pad(np.array(values, np.int64), column.lengths)
-    key_matrix = stack.matrices[0]
-    placed = [(offset, columns[number]) for number, offset in key_matrix.places]
-    matrix = stack_rows(placed, key_matrix.rows, width)
-    for number, offset in key_matrix.places:
-        columns[number] = matrix.column(offset, len(columns[number]))
+        if isinstance(column.source, Fixed):
+            columns[number] = pad(np.array(column.source.values, np.int64), column.lengths)
     reads = {
         number: plan.reads[number].apply(columns[plan.columns[number]].astype(np.int64))
         for number in sorted(plan.evaluated)
         if plan.is_fixed(number)
     }
+    sizes = [2**table.variables for table in plan.tables]
+    return Prepared(
+        program=program,
+        key=key,
+        digests=(program.digest(), key.digest(), srs_digest(key.tau_g2)),
+        outputs=output_specs(program, key.bounds()),
+        reference=Reference(program, blobs),
+        plan=plan,
+        bases=Bases(powers),
+        matrix=matrix,
+        columns=columns,
+        reads=reads,
+        rows=_table_rows(plan, reads),
+        starts=tuple(sum(sizes[:at]) for at in range(len(sizes))),
+        live=_live_cells(plan, reads),
+    )
+
+
+def _table_rows(plan: Plan, reads: dict[int, Cells]) -> tuple[tuple[Cells, ...], ...]:
     rows = tuple(
         tuple(component.cells(reads.__getitem__) for component in table.components)
         for table in plan.tables
@@ -100,23 +114,13 @@ def prepare(
         cells = np.flatnonzero(table.live.cells(reads.__getitem__))
         if not np.array_equal(row_of([c[cells] for c in components[:-1]], table.lengths), cells):
             raise Refused("the coordinates of a table are not those of its cells")
+    return rows
+
+
+def _live_cells(plan: Plan, reads: dict[int, Cells]) -> tuple[NDArray[np.intp], ...]:
+    # Many lookups share their live cells.
     live: dict[Terms, NDArray[np.intp]] = {}
     for lookup in plan.lookups:
         if lookup.live not in live:
             live[lookup.live] = np.flatnonzero(lookup.live.cells(reads.__getitem__))
-    sizes = [2**table.variables for table in plan.tables]
-    return Prepared(
-        program=program,
-        key=key,
-        digests=(program.digest(), key.digest(), srs_digest(key.tau_g2)),
-        outputs=output_specs(program, key.bounds()),
-        reference=reference,
-        plan=plan,
-        bases=Bases(powers),
-        matrix=matrix,
-        columns=columns,
-        reads=reads,
-        rows=rows,
-        starts=tuple(sum(sizes[:at]) for at in range(len(sizes))),
-        live=tuple(live[lookup.live] for lookup in plan.lookups),
-    )
+    return tuple(live[lookup.live] for lookup in plan.lookups)

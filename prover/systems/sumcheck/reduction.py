@@ -16,6 +16,9 @@ from avow.prover.systems.sumcheck.points import Points
 from avow.prover.systems.sumcheck.rows import Rows
 from avow.verifier.systems.sumcheck.stack import Stack
 
+# The integers of the key and the witness, and the helpers' field elements.
+Part = Rows | Helpers
+
 
 def weigh(
     forms: Sequence[Form], stack: Stack, eta: int, points: Points, breathe: Callable[[], None]
@@ -31,7 +34,7 @@ def weigh(
 
 
 def sum_rows(
-    weights: Weights, stack: Stack, parts: tuple[Rows, Rows, Helpers], breathe: Callable[[], None]
+    weights: Weights, stack: Stack, parts: Sequence[Part], breathe: Callable[[], None]
 ) -> ProductSum:
     """The sumcheck over the rows."""
     terms: list[tuple[int, Frs, Frs, Frs | None]] = []
@@ -44,7 +47,7 @@ def sum_rows(
     return ProductSum(stack.logsize - stack.logrows, terms)
 
 
-def fold_stack(point: Sequence[int], stack: Stack, parts: tuple[Rows, Rows, Helpers]) -> Frs:
+def fold_stack(point: Sequence[int], stack: Stack, parts: Sequence[Part]) -> Frs:
     """sum_i eq(point, i) row_i."""
     table = eq_table(list(point))
     row = Frs.zeros(2**stack.logrows)
