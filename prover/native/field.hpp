@@ -81,7 +81,12 @@ struct Montgomery : Modulus {
   static constexpr Limb inverse = limbs::negated_inverse(Modulus::p[0]);
   static constexpr Limbs one = limbs::power_of_two(Modulus::p, 256);
   static constexpr Limbs square = limbs::power_of_two(Modulus::p, 512);
+  static constexpr Limbs cube = limbs::power_of_two(Modulus::p, 768);
 };
+
+// The integer below the prime that inverts another one; zero for zero. `negated_inverse` is
+// -prime^-1 mod 2^64.
+Limbs inverse_modulo(const Limbs& value, const Limbs& prime, Limb negated_inverse);
 
 // How products and sums are computed; every kind gives the same limbs.
 struct Portable {
@@ -337,11 +342,9 @@ struct Field {
     }
     return out;
   }
-  // The inverse by Fermat's theorem; zero gives zero.
+  // The inverse; zero gives zero.
   Field inverse() const {
-    Limbs exponent = M::p;
-    exponent[0] -= 2;
-    return power(exponent);
+    return Field(inverse_modulo(v, M::p, M::inverse)) * Field(M::cube);
   }
 };
 

@@ -17,7 +17,7 @@ struct BatchAddition {
 
   // Independent products, so that one need not wait for the other.
   static constexpr std::size_t kChains = 4;
-  static constexpr std::size_t kVectors = 512;
+  static constexpr std::size_t kVectors = 4096 / L::kWidth;
 
   struct Scratch {
     E denominator[kVectors];

@@ -65,7 +65,29 @@ struct Eight {
   }
   static inline Element zero() { return Element::zero(); }
   static inline Element one() { return Element::one(); }
-  static inline Element inverse(const Element& a) { return ifma::inverse(a); }
+  // Lane by lane: one scalar inversion of the product of all, which must not be zero.
+  static inline Element inverse(const Element& a) {
+    const Element pairs = mul(a, swapped<1>(a));
+    const Element fours = mul(pairs, swapped<2>(pairs));
+    const Element product = ifma::canonical(mul(fours, swapped<4>(fours)));
+    const Element others = mul(mul(swapped<1>(a), swapped<2>(pairs)), swapped<4>(fours));
+    alignas(64) Limb words[32];
+    product.store_words(words);
+    const Limbs inverse = inverse_modulo({words[0], words[1], words[2], words[3]}, FqModulus::p,
+                                         Montgomery<FqModulus>::inverse);
+    // The product held R, so its inverse lacks R twice.
+    static constexpr ifma::Limbs52 cube =
+        ifma::split52(limbs::power_of_two(FqModulus::p, 3 * 260));
+    return mul(mul(Element::all(ifma::split52(inverse)), Element::all(cube)), others);
+  }
+
+ private:
+  // Every lane's value in the lane whose number differs by `bit`.
+  template <int bit>
+  static inline Element swapped(const Element& a) {
+    const __m512i own = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
+    return ifma::permuted(a, _mm512_xor_si512(own, _mm512_set1_epi64(bit)));
+  }
 };
 
 using Batch = BatchAddition<Eight>;
