@@ -155,12 +155,13 @@ def _rows_of(
 ) -> Expression:
     """Look up the elements at these coordinates in the table of a blob of that shape."""
     layout = tuple(axes_of((n,)) for n in shape)
-    coordinates = [_coordinate(sheet, layout, axis) for axis in range(len(layout))]
-    components = (*coordinates, sheet.key(layout, blob))
-    known = [table.components for table in sheet.relation.tables]
-    name = known.index(components) if components in known else sheet.table(components)
+    value = sheet.key(layout, blob)
+    column = value.terms[0][1].column
+    if column not in sheet.tables:
+        coordinates = [_coordinate(sheet, layout, axis) for axis in range(len(layout))]
+        sheet.tables[column] = sheet.table((*coordinates, value))
     y = sheet.result(at[0].layout, number)
-    sheet.lookup(name, (*at, y))
+    sheet.lookup(sheet.tables[column], (*at, y))
     return y
 
 

@@ -78,12 +78,16 @@ def starts(layout: Layout) -> list[tuple[int, ...]]:
 
 @dataclass(slots=True)
 class Sheet:
-    """A relation under construction; `width` is the number of bits of its range table."""
+    """A relation under construction.
+
+    `width` is the number of bits of its range table, `tables` has the table of a key's column.
+    """
 
     relation: Relation
     width: int
     known: dict[Column, int] = field(default_factory=dict)
     ones: dict[Layout, Expression] = field(default_factory=dict)
+    tables: dict[int, int] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
 
     def plain(self, shape: Shape) -> Layout:
