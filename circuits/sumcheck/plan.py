@@ -47,6 +47,11 @@ def choose(relation: Callable[[int], Relation], bounds: Bounds) -> Plan:
     widths = WIDTHS if bounds.width_given is None else (bounds.width_given,)
     most = LIMITS.logrows if bounds.logrows is None else min(bounds.logrows, LIMITS.logrows)
     lengths = LOGROWS if bounds.logrows_given is None else (bounds.logrows_given,)
+    if bounds.logrows_given is not None and bounds.logrows_given > most:
+        raise CircuitError(
+            f"rows of 2^{bounds.logrows_given} entries: that needs 2^{bounds.logrows_given} "
+            f"powers, there are 2^{most}"
+        )
     plans: list[Plan] = []
     refused = ""
     for width in widths:

@@ -1,0 +1,86 @@
+"""The plan: the cheapest parameters that keep every bound, the same on every machine."""
+
+import pytest
+
+from avow.circuits.errors import CircuitError
+from avow.circuits.sumcheck.cost import UNITS, predict, survey
+from avow.circuits.sumcheck.key import Draft, draft_key
+from avow.circuits.sumcheck.plan import LOGROWS, MOST_ROWS, WIDTHS, Bounds, choose
+from avow.models.compiler.stored import compile_stored
+from avow.verifier.errors import VerificationError
+from avow.verifier.relation.relation import Relation
+from tests.circuits.sumcheck.small import compiled, stored
+
+ROOM = 2**40
+
+
+def draft(name: str = "digits-mlp") -> Draft:
+    """A model's program, ready for keys."""
+    program = compile_stored(stored(name), 8)
+    return draft_key(program.program, program.blobs)
+
+
+def test_the_prediction_has_every_stage_and_grows_with_the_backend() -> None:
+    found = survey(draft().relation(10, 1), 10)
+    costs = [predict(found, 9, backend) for backend in ("ifma", "mulx", "portable")]
+    totals = [cost.total for cost in costs if cost is not None]
+    assert len(totals) == len(UNITS) == 3
+    assert sorted(totals) == totals
+    first = costs[0]
+    assert first is not None
+    assert set(first.seconds) == {
+        *("witness", "commit", "helpers", "identities", "linear", "reduction", "opening")
+    }
+    assert all(value > 0 for value in first.seconds.values())
+
+
+def test_longer_rows_are_fewer() -> None:
+    found = survey(draft().relation(8, 1), 8)
+    costs = [predict(found, logrows) for logrows in LOGROWS]
+    rows = [cost.rows for cost in costs if cost is not None]
+    assert rows == sorted(rows, reverse=True)
+    openings = [cost.seconds["opening"] for cost in costs if cost is not None]
+    assert openings == sorted(openings)
+    assert predict(survey(draft("lenet5").relation(8, 1), 8), 4) is None
+
+
+def test_the_choice_is_the_cheapest_of_all() -> None:
+    one = draft()
+    chosen = choose(lambda width: one.relation(width, 1), Bounds(ROOM))
+    assert chosen.width in WIDTHS
+    assert chosen.cost.rows <= MOST_ROWS
+    for width in WIDTHS:
+        found = survey(one.relation(width, 1), width)
+        for logrows in LOGROWS:
+            cost = predict(found, logrows)
+            if cost is not None and cost.rows <= MOST_ROWS:
+                least = chosen.cost.total + 1e-6 * chosen.cost.proof_bytes
+                weight = cost.total + 1e-6 * cost.proof_bytes
+                share = 0.05 * (cost.verify_seconds - chosen.cost.verify_seconds)
+                assert weight + share >= least - 1e-12
+    assert (chosen.width, chosen.logrows) == (compiled().plan.width, compiled().plan.logrows)
+
+
+def test_what_is_given_is_kept() -> None:
+    one = draft()
+
+    def relation(width: int) -> Relation:
+        return one.relation(width, 1)
+
+    assert choose(relation, Bounds(ROOM, width_given=13)).width == 13
+    assert choose(relation, Bounds(ROOM, logrows_given=6)).logrows == 6
+    assert choose(relation, Bounds(ROOM, logrows=6)).logrows <= 6
+    with pytest.raises(CircuitError, match="too short"):
+        choose(relation, Bounds(ROOM, logrows=1))
+    with pytest.raises(CircuitError, match="needs 2\\^9 powers"):
+        choose(relation, Bounds(ROOM, logrows=8, logrows_given=9))
+    with pytest.raises(CircuitError, match="predicted to need"):
+        choose(relation, Bounds(2**20))
+
+
+def test_a_program_that_has_no_relation_is_refused_in_one_line() -> None:
+    def relation(width: int) -> Relation:
+        raise VerificationError("program", "a view joins more than 5 cells")
+
+    with pytest.raises(CircuitError, match="cannot be proven by sumcheck/v1: a view joins"):
+        choose(relation, Bounds(ROOM))
