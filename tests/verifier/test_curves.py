@@ -4,8 +4,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 import avow.verifier
-from avow.verifier.curves import FQ, G1, G2, add, multiply, normalize, pairing
+from avow.verifier.curves import (
+    FQ,
+    G1,
+    G2,
+    Z1,
+    Point1,
+    add,
+    combination,
+    curve_order,
+    eq,
+    field_modulus,
+    multiply,
+    normalize,
+    pairing,
+    read_point,
+)
+from avow.verifier.errors import VerificationError
 
 ROOMS = Path(next(iter(avow.verifier.__path__))).parent
 
@@ -33,3 +53,38 @@ def test_the_ordinary_recursion_limit_is_enough() -> None:
     assert pairing(multiply(G2, large), G1) == pairing(G2, multiply(G1, large))
     assert normalize(add(G1, multiply(G1, 2))) == normalize(multiply(G1, 3))
     assert FQ(2) ** (2**300) == FQ(pow(2, 2**300, FQ.field_modulus))
+
+
+def point(scalar: int) -> Point1:
+    """A multiple of the generator, affine."""
+    if scalar % curve_order == 0:
+        return 0, 0
+    x, y = normalize(multiply(G1, scalar % curve_order))
+    return int(x), int(y)
+
+
+SCALARS = st.one_of(st.integers(0, curve_order - 1), st.sampled_from([0, 1, curve_order - 1]))
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1, 1, 2, 5, -1, -5, 2**200]), SCALARS), max_size=5))
+def test_a_combination_is_the_sum_of_multiples(terms: list[tuple[int, int]]) -> None:
+    # Equal, opposite and absent points included.
+    total = sum(known * scalar for known, scalar in terms) % curve_order
+    found = combination([point(known) for known, _ in terms], [scalar for _, scalar in terms])
+    assert eq(found, multiply(G1, total) if total else Z1)
+
+
+def test_scalars_of_a_combination_are_taken_modulo_the_order() -> None:
+    assert eq(combination([(1, 2)], [-1]), multiply(G1, curve_order - 1))
+    assert eq(combination([(1, 2)], [curve_order + 2]), multiply(G1, 2))
+
+
+def test_points_are_read_in_one_form() -> None:
+    def octets(x: int, y: int) -> bytes:
+        return x.to_bytes(32, "big") + y.to_bytes(32, "big")
+
+    assert read_point(octets(*point(77)), "it") == point(77)
+    assert read_point(bytes(64), "it") == (0, 0)
+    for x, y in ((1, 3), (0, 1), (1, 0), (1 + field_modulus, 2), (1, 2 + field_modulus)):
+        with pytest.raises(VerificationError, match="it"):
+            read_point(octets(x, y), "it")
