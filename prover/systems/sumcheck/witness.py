@@ -54,7 +54,7 @@ def table_rows(
     """
     live = prepared.live[number]
     table = prepared.rows[lookup.table]
-    found = [component[live] for component in components]
+    found = [_integers(component[live]) for component in components]
     if lookup.table == RANGES:
         width = lookup.width or 0
         good = (found[0] >= 0) & (found[0] < 2**width)
@@ -67,6 +67,13 @@ def table_rows(
     rows = np.full(2**lookup.variables, -1, np.int32)
     rows[live] = row
     return rows
+
+
+def _integers(cells: Cells) -> Integers:
+    if cells.dtype != object:
+        return cells
+    # No table holds -2^62, which stands for whatever is no small integer.
+    return np.array([cell if abs(cell) < 2**62 else -(2**62) for cell in cells], np.int64)
 
 
 def describe(prepared: Prepared, lookup: LookupPlan) -> str:
