@@ -144,7 +144,7 @@ class Sheet:
 
     def through(self, expression: Expression, layout: Layout, view: View) -> Expression:
         """A view of an expression."""
-        self.budget.spend(sum(len(link.pairs or ()) for link in view.links))
+        self.budget.spend(view.pairs)
         terms = tuple(
             (factor, Read(read.column, compose(view, read.view, self.budget)))
             for factor, read in expression.terms

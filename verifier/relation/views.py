@@ -6,15 +6,15 @@ evaluation of a view of a column is a linear form on the column that anyone can 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from avow.verifier.curves import curve_order
 from avow.verifier.errors import VerificationError
 
 R = curve_order
-# Cells that the views of one relation may join; each takes about 100 bytes and a microsecond.
-MAX_PAIRS = 2**20
+# Cells that the views of one relation may join, counted wherever a view is made.
+MAX_PAIRS = 2**21
 
 Lengths = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -81,6 +81,19 @@ class View:
     outs: Lengths
     ins: Lengths
     links: tuple[Link, ...]
+    # Made once: reads are keys of many dictionaries.
+    code: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code", hash((self.outs, self.ins, self.links)))
+
+    def __hash__(self) -> int:
+        return self.code
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs its links have."""
+        return sum(len(link.pairs or ()) for link in self.links)
 
     def coefficient(self, out_point: Point, in_point: Point) -> int:
         """The map's own multilinear extension: sum over pairs of eq(out, o) eq(in, i)."""
@@ -154,7 +167,9 @@ def compose(outer: View, inner: View, budget: Budget) -> View:
             links.append(Link(outs, tuple(renamed[a] for a in outers[0].ins), outers[0].pairs))
         else:
             links.append(Link(outs, ins, _join(outer, outers, inner, inners, budget)))
-    return View(outer.outs, inner.ins, tuple(sorted(links, key=lambda x: (x.outs, x.ins))))
+    composed = View(outer.outs, inner.ins, tuple(sorted(links, key=lambda x: (x.outs, x.ins))))
+    budget.spend(composed.pairs)
+    return composed
 
 
 def _components(outer: View, inner: View) -> list[tuple[list[Link], list[Link]]]:
@@ -176,7 +191,7 @@ def _join(
     axes = sorted(axis for link in inners for axis in link.outs)
     for cells, i in _cells(inner.outs, inner.ins, inners, False, budget):
         sources.setdefault(tuple(cells[axis] for axis in axes), []).append(i)
-    pairs = []
+    pairs: list[tuple[int, int]] = []
     for cells, o in _cells(outer.ins, outer.outs, outers, True, budget):
         found = sources.get(tuple(cells[axis] for axis in axes), ())
         budget.spend(len(found))
