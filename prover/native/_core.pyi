@@ -194,7 +194,7 @@ class ProductSum:
     def __init__(
         self, variables: int, terms: list[tuple[int, Frs, Frs, Frs | None]]
     ) -> None: ...
-    def round(self) -> tuple[int, int] | tuple[int, int, int]:
+    def round(self) -> tuple[int, ...]:
         """Return the round's polynomial at 0 and 2, and at 3 if any term has three factors."""
 
     def bind(self, r: int) -> None:

@@ -49,6 +49,17 @@ struct IfmaEngine {
   static Block sub_factor(const Block& a, const Block& b) { return ifma::sub_factor(a, b); }
   static Block mul(const Block& a, const Block& b) { return ifma::mul(a, b); }
 
+  // a + b c, where b c < 84 p^2.
+  static Block add_scaled(const Block& a, const Block& b, const Block& c) {
+    Sum product = Sum::zero();
+    ifma::add_product(product, b, c);
+    Block out = ifma::reduce_uncarried(product);
+    for (int i = 0; i < 5; ++i) out.l[i] = _mm512_add_epi64(out.l[i], a.l[i]);
+    return ifma::loose4(out);
+  }
+  // a + b, fit to be a factor where a and b are.
+  static Block add_factor(const Block& a, const Block& b) { return ifma::add_wide(a, b); }
+
   static Sum no_sum() { return Sum::zero(); }
   static void add_product(Sum& sum, const Block& a, const Block& b) {
     ifma::add_product(sum, a, b);
@@ -56,7 +67,7 @@ struct IfmaEngine {
   static Block reduce(const Sum& sum) { return ifma::reduce(sum); }
   static Block tidy(const Block& a) { return ifma::mul(a, one()); }
 
-  // Integers as they are, plus half their range, so that none is negative.
+  // Integers plus half their range, so that none is negative.
   template <class Int>
   struct IntBlock {
     __m512i value;
@@ -86,48 +97,47 @@ struct IfmaEngine {
     return {_mm512_add_epi64(_mm512_load_si512(wide), ifma::all64(half<Int>))};
   }
 
+  // Sums of integers times scalars: of the integers made positive, which `reduce_ints` takes back
+  // given the sum of the weights.
   template <class Int>
-  struct IntSum {
-    Sum products;
-    Block weights;
-  };
-  static constexpr std::size_t most_ints = 256;
+  using IntSum = Sum;
+  static constexpr std::size_t most_ints = 512;  // before the carries of a limb are lost
+  static constexpr std::size_t int_blocks = 2;   // side by side, in registers
   template <class Int>
-  static IntSum<Int> no_int_sum() {
-    return {Sum::zero(), Block::zero()};
+  static Block int_weight(const Block& weight) {
+    return weight;
   }
   template <class Int>
   static void add_int_product(IntSum<Int>& sum, IntBlock<Int> a, const Block& weight) {
-    __m512i* t = sum.products.t;
+    __m512i* t = sum.t;
+#pragma GCC unroll 5
     for (int i = 0; i < 5; ++i) {
       t[i] = _mm512_madd52lo_epu64(t[i], a.value, weight.l[i]);
       t[i + 1] = _mm512_madd52hi_epu64(t[i + 1], a.value, weight.l[i]);
-      sum.weights.l[i] = _mm512_add_epi64(sum.weights.l[i], weight.l[i]);
     }
     if constexpr (sizeof(Int) == 8) {
       const __m512i high = _mm512_srli_epi64(a.value, 52);
+#pragma GCC unroll 5
       for (int i = 0; i < 5; ++i) {
         t[i + 1] = _mm512_madd52lo_epu64(t[i + 1], high, weight.l[i]);
         t[i + 2] = _mm512_madd52hi_epu64(t[i + 2], high, weight.l[i]);
       }
     }
   }
-  // -half R^2, to take back what made the integers positive.
+  // -half, in Montgomery form.
   template <class Int>
-  static constexpr ifma::Limbs52 back() {
-    Limbs value = limbs::power_of_two(FrModulus::p, 520 + 8 * int(sizeof(Int)) - 1);
+  static constexpr ifma::Limbs52 minus_half() {
+    const Limbs value = limbs::power_of_two(FrModulus::p, 260 + 8 * int(sizeof(Int)) - 1);
     Limbs out{};
     limbs::sub(out, FrModulus::p, value);
     return ifma::split52(out);
   }
   template <class Int>
-  static Block reduce_ints(const IntSum<Int>& sum) {
-    static constexpr ifma::Limbs52 minus = back<Int>();
-    Sum weights = Sum::zero();
-    for (int i = 0; i < 5; ++i) weights.t[i] = sum.weights.l[i];
+  static Block reduce_ints(const IntSum<Int>& sum, const Block& weights) {
+    static constexpr ifma::Limbs52 minus = minus_half<Int>();
     Sum out = Sum::zero();
-    add_product(out, reduce(sum.products), Block::all(C::square));
-    add_product(out, reduce(weights), Block::all(minus));
+    add_product(out, reduce(sum), Block::all(C::square));
+    add_product(out, weights, Block::all(minus));
     return reduce(out);
   }
 
@@ -135,16 +145,16 @@ struct IfmaEngine {
   struct Affine {
     Block scale, offset;
     Affine(const Limb* by, const Limb* plus) {
-      static constexpr ifma::Limbs52 minus = back<Int>();
+      static constexpr ifma::Limbs52 minus = minus_half<Int>();
       const Block factor = all(by);
       scale = mul(factor, Block::all(C::square));
-      offset = add(all(plus), mul(factor, mul(Block::all(minus), Block::all(kOneInteger))));
+      offset = add_scaled(all(plus), factor, Block::all(minus));
     }
     Block operator()(IntBlock<Int> a) const {
       Block value = zero();
       value.l[0] = _mm512_and_si512(a.value, ifma::all64(ifma::kMask52));
       value.l[1] = _mm512_srli_epi64(a.value, 52);
-      return add(mul(value, scale), offset);
+      return add_scaled(offset, value, scale);
     }
   };
   static constexpr ifma::Limbs52 kOneInteger = {{1, 0, 0, 0, 0}};
@@ -220,14 +230,21 @@ struct IfmaEngine {
       // root^8 in lane 0 down to root in lane 7
       reach = mul(root[0], ifma::permuted(along, _mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7)));
     }
-    Block operator()(Block a) {
+    // Inside each block alone: step by step for all, so that none waits for another.
+    template <std::size_t N>
+    void inside(Block (&a)[N]) const {
       for (int k = 0; k < 3; ++k) {
         const int shift = 1 << k;
         const __m512i at = _mm512_add_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0),
                                             ifma::all64(std::uint64_t(shift)));
-        a = add(a, mul(root[k], masked(ifma::permuted(a, at), std::size_t(8 - shift))));
+        for (Block& own : a) {
+          own = add_scaled(own, root[k],
+                           masked(ifma::permuted(own, at), std::size_t(8 - shift)));
+        }
       }
-      a = add(a, mul(reach, carry));
+    }
+    Block join(Block a) {
+      a = add_scaled(a, reach, carry);
       carry = ifma::permuted(a, _mm512_setzero_si512());
       return a;
     }

@@ -5,6 +5,79 @@
 
 namespace avow::native {
 
+// t += a b, of nine limbs.
+template <class Arithmetic>
+struct WideProduct {
+  static void add(Limb* t, const Limbs& a, const Limbs& b) {
+    for (int i = 0; i < 4; ++i) {
+      Limb carry = 0;
+      for (int j = 0; j < 4; ++j) {
+        const Wide row = Wide(a[i]) * b[j] + t[i + j] + carry;
+        t[i + j] = Limb(row);
+        carry = Limb(row >> 64);
+      }
+      for (int j = i + 4; j < 9; ++j) {
+        const Wide sum = Wide(t[j]) + carry;
+        t[j] = Limb(sum);
+        carry = Limb(sum >> 64);
+      }
+    }
+  }
+};
+
+#if defined(__x86_64__)
+template <>
+struct WideProduct<Mulx> {
+  static inline void add(Limb* t, const Limbs& a, const Limbs& b) {
+    Limb p0, p1, p2, p3, p4, p5, p6, p7, low, high;
+// p[I..I+4] += a[I] b, where p[I + 4] was not yet in use.
+#define AVOW_ROW(I, P0, P1, P2, P3, P4)        \
+  "movq " I "(%[a]), %%rdx\n\t"                \
+  "xorl %k[" P4 "], %k[" P4 "]\n\t"            \
+  "mulxq 0(%[b]), %[low], %[high]\n\t"        \
+  "adoxq %[low], %[" P0 "]\n\t"               \
+  "adcxq %[high], %[" P1 "]\n\t"              \
+  "mulxq 8(%[b]), %[low], %[high]\n\t"        \
+  "adoxq %[low], %[" P1 "]\n\t"               \
+  "adcxq %[high], %[" P2 "]\n\t"              \
+  "mulxq 16(%[b]), %[low], %[high]\n\t"       \
+  "adoxq %[low], %[" P2 "]\n\t"               \
+  "adcxq %[high], %[" P3 "]\n\t"              \
+  "mulxq 24(%[b]), %[low], %[high]\n\t"       \
+  "adoxq %[low], %[" P3 "]\n\t"               \
+  "adcxq %[high], %[" P4 "]\n\t"              \
+  "movl $0, %k[low]\n\t"                      \
+  "adoxq %[low], %[" P4 "]\n\t"
+    asm("movq 0(%[a]), %%rdx\n\t"
+        "mulxq 0(%[b]), %[p0], %[p1]\n\t"
+        "mulxq 8(%[b]), %[low], %[p2]\n\t"
+        "addq %[low], %[p1]\n\t"
+        "mulxq 16(%[b]), %[low], %[p3]\n\t"
+        "adcq %[low], %[p2]\n\t"
+        "mulxq 24(%[b]), %[low], %[p4]\n\t"
+        "adcq %[low], %[p3]\n\t"
+        "adcq $0, %[p4]\n\t"  //
+        AVOW_ROW("8", "p1", "p2", "p3", "p4", "p5") AVOW_ROW("16", "p2", "p3", "p4", "p5", "p6")
+            AVOW_ROW("24", "p3", "p4", "p5", "p6", "p7")
+        "addq %[p0], 0(%[t])\n\t"
+        "adcq %[p1], 8(%[t])\n\t"
+        "adcq %[p2], 16(%[t])\n\t"
+        "adcq %[p3], 24(%[t])\n\t"
+        "adcq %[p4], 32(%[t])\n\t"
+        "adcq %[p5], 40(%[t])\n\t"
+        "adcq %[p6], 48(%[t])\n\t"
+        "adcq %[p7], 56(%[t])\n\t"
+        "adcq $0, 64(%[t])\n\t"
+        : [p0] "=&r"(p0), [p1] "=&r"(p1), [p2] "=&r"(p2), [p3] "=&r"(p3), [p4] "=&r"(p4),
+          [p5] "=&r"(p5), [p6] "=&r"(p6), [p7] "=&r"(p7), [low] "=&r"(low), [high] "=&r"(high),
+          "+m"(*reinterpret_cast<Limb(*)[9]>(t))
+        : [a] "r"(a.data()), [b] "r"(b.data()), [t] "r"(t), "m"(a), "m"(b)
+        : "rdx", "cc");
+#undef AVOW_ROW
+  }
+};
+#endif
+
 template <class Arithmetic>
 struct ScalarEngine {
   using Block = Field<FrModulus, Arithmetic>;
@@ -13,8 +86,9 @@ struct ScalarEngine {
   static constexpr std::size_t words = 4;
   static constexpr std::size_t chunk_blocks = 128;
 
+  // Products not yet reduced: nine limbs.
   struct Sum {
-    Block value;
+    Limb t[9];
   };
 
   static Block zero() { return Block(); }
@@ -37,9 +111,40 @@ struct ScalarEngine {
   static Block sub_factor(const Block& a, const Block& b) { return a - b; }
   static Block mul(const Block& a, const Block& b) { return a * b; }
 
-  static Sum no_sum() { return Sum{Block()}; }
-  static void add_product(Sum& sum, const Block& a, const Block& b) { sum.value += a * b; }
-  static Block reduce(const Sum& sum) { return sum.value; }
+  static Block add_scaled(const Block& a, const Block& b, const Block& c) { return a + b * c; }
+  static Block add_factor(const Block& a, const Block& b) { return a + b; }
+
+  static Sum no_sum() { return {}; }
+  static void add_product(Sum& sum, const Block& a, const Block& b) {
+    WideProduct<Arithmetic>::add(sum.t, a.v, b.v);
+  }
+  // At most 2^7 products.
+  static Block reduce(const Sum& sum) {
+    Limb t[9];
+    for (int i = 0; i < 9; ++i) t[i] = sum.t[i];
+    for (int i = 0; i < 4; ++i) {
+      const Limb m = t[i] * Modulus::inverse;
+      Wide row = Wide(m) * Modulus::p[0] + t[i];
+      for (int j = 1; j < 4; ++j) {
+        row = Wide(m) * Modulus::p[j] + t[i + j] + Limb(row >> 64);
+        t[i + j] = Limb(row);
+      }
+      Limb carry = Limb(row >> 64);
+      for (int j = i + 4; j < 9; ++j) {
+        const Wide sum_here = Wide(t[j]) + carry;
+        t[j] = Limb(sum_here);
+        carry = Limb(sum_here >> 64);
+      }
+    }
+    return from_wide(t + 4, 1);
+  }
+  // value[0..4) + the limbs above it times 2^256, as it stands, modulo p.
+  static Block from_wide(const Limb* value, std::size_t above) {
+    Limbs low = {value[0], value[1], value[2], value[3]};
+    while (!limbs::less(low, Modulus::p)) limbs::sub(low, low, Modulus::p);
+    const Limbs high = {value[4], above > 1 ? value[5] : 0, 0, 0};
+    return Block(low) + Block(high) * Block(Modulus::square);
+  }
   static Block tidy(const Block& a) { return a; }
 
   // Integers of a block, and sums of them times scalars.
@@ -55,23 +160,72 @@ struct ScalarEngine {
   static IntBlock<Int> gather_ints(const Int* base, const std::size_t* index) {
     return {std::int64_t(base[index[0]])};
   }
+  // Sums of integers times scalars: of the integers made positive, which `reduce_ints` takes back
+  // given the sum of the weights. Short integers by pieces of 32 bits, which compilers do several
+  // at a time; long ones limb by limb.
+  template <class Int>
+  static constexpr bool is_short = sizeof(Int) <= 2;
+  template <class Int>
+  static constexpr Limb half = Limb(1) << (8 * sizeof(Int) - 1);
   template <class Int>
   struct IntSum {
-    Block value;
+    Limb t[is_short<Int> ? 8 : 6];
   };
-  static constexpr std::size_t most_ints = std::size_t(1) << 30;  // before `reduce_ints`
   template <class Int>
-  static IntSum<Int> no_int_sum() {
-    return {Block()};
+  struct IntWeight {
+    Limb w[is_short<Int> ? 8 : 4];
+  };
+  static constexpr std::size_t most_ints = std::size_t(1) << 15;
+  static constexpr std::size_t int_blocks = 16;
+  template <class Int>
+  static IntWeight<Int> int_weight(const Block& weight) {
+    IntWeight<Int> out;
+    for (int i = 0; i < 4; ++i) {
+      if constexpr (is_short<Int>) {
+        out.w[2 * i] = weight.v[i] & 0xffffffff;
+        out.w[2 * i + 1] = weight.v[i] >> 32;
+      } else {
+        out.w[i] = weight.v[i];
+      }
+    }
+    return out;
   }
   template <class Int>
-  static void add_int_product(IntSum<Int>& sum, IntBlock<Int> a, const Block& weight) {
-    sum.value += Block::of_int(a.value) * weight;
+  static void add_int_product(IntSum<Int>& sum, IntBlock<Int> a, const IntWeight<Int>& weight) {
+    const Limb value = Limb(a.value) + half<Int>;
+    if constexpr (is_short<Int>) {
+      for (int i = 0; i < 8; ++i) {
+        sum.t[i] += Limb(std::uint32_t(value)) * std::uint32_t(weight.w[i]);
+      }
+    } else {
+      Limb carry = 0;
+      for (int i = 0; i < 4; ++i) {
+        const Wide row = Wide(value) * weight.w[i] + sum.t[i] + carry;
+        sum.t[i] = Limb(row);
+        carry = Limb(row >> 64);
+      }
+      const Wide above = Wide(sum.t[4]) + carry;
+      sum.t[4] = Limb(above);
+      sum.t[5] += Limb(above >> 64);
+    }
   }
   template <class Int>
-  static Block reduce_ints(const IntSum<Int>& sum) {
-    return sum.value;
+  static Block reduce_ints(const IntSum<Int>& sum, const Block& weights) {
+    Limb value[6] = {};
+    if constexpr (is_short<Int>) {
+      Wide carry = 0;
+      for (int i = 0; i < 4; ++i) {
+        carry += Wide(sum.t[2 * i]) + (Wide(sum.t[2 * i + 1]) << 32);
+        value[i] = Limb(carry);
+        carry >>= 64;
+      }
+      value[4] = Limb(carry);
+    } else {
+      for (int i = 0; i < 6; ++i) value[i] = sum.t[i];
+    }
+    return from_wide(value, 2) - weights * all_small(half<Int>);
   }
+  static Block all_small(Limb value) { return Block(Limbs{value, 0, 0, 0}) * Block(Modulus::square); }
 
   // scale a + offset
   template <class Int>
@@ -114,7 +268,9 @@ struct ScalarEngine {
   struct Scan {
     Block root, carry;
     Scan(const Limb* by, const Limb* after) : root(all(by)), carry(all(after)) {}
-    Block operator()(const Block& a) { return carry = a + root * carry; }
+    template <std::size_t N>
+    void inside(Block (&)[N]) const {}
+    Block join(const Block& a) { return carry = a + root * carry; }
   };
 
   static void split(Limb*, Limb*, const Limb*, std::size_t) {}  // there is nothing inside a block

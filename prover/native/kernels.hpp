@@ -61,10 +61,12 @@ struct ZeroChunk {
 
 struct ProductChunk {
   const ProductView* products;
+  const Limb* coefficients;  // an element for each
   std::size_t count;
   std::size_t first, blocks;  // where to begin, and how many blocks, at most `chunk_blocks`
   Points points;
-  Limb* totals;  // four blocks for each product: at 0, leading coefficient, at 1, at -1 (of three)
+  // Blocks: at 0, leading coefficient, at 1 of products of two; the same and at -1 of three.
+  Limb* totals;
 };
 
 struct Kernels {
@@ -95,7 +97,7 @@ struct Kernels {
   // Columns [first, first + count) of a row-major matrix: sums over all rows; first % lanes == 0.
   void (*fold_ints)(Limb* out, Ints ints, std::size_t rows, std::size_t cols, const Limb* weights,
                     std::size_t first, std::size_t count);
-  // sum of integer [first + i] times weight i: canonical.
+  // sum of integer [first + i] times weight i.
   void (*dot_ints)(Limb* out, Ints ints, std::size_t first, const Limb* weights,
                    std::size_t count);
   // Outputs [first, first + count); first % lanes == 0.

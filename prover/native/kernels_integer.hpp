@@ -40,17 +40,19 @@ struct IntegerKernels {
     });
   }
 
+  // By tiles of columns, and in a tile by few rows at a time: rows are far apart in memory.
   static void fold_ints(Limb* out, Ints ints, std::size_t rows, std::size_t cols,
                         const Limb* weights, std::size_t first, std::size_t count) {
     with_ints(ints, [=](auto* data) {
-      using Int = Of<decltype(data)>;
-      for (std::size_t i = 0; i < count; i += lanes) {
-        const std::size_t some = count - i < lanes ? count - i : lanes;
-        const Int* at = data + first + i;
-        const Block total = sum_ints<Int>(rows, [&](auto& sum, std::size_t row) {
-          E::add_int_product(sum, E::load_ints(at + row * cols, some), E::element(weights, row));
-        });
-        E::store(out + i / lanes * words, E::masked(total, some));
+      for (std::size_t row = 0; row < rows; row += E::most_ints) {
+        const std::size_t some = rows - row < E::most_ints ? rows - row : E::most_ints;
+        Block total = E::zero();
+        for (std::size_t r = row; r < row + some; ++r) total = E::add(total, E::element(weights, r));
+        for (std::size_t i = 0; i < count; i += kTile * lanes) {
+          const std::size_t wide = count - i < kTile * lanes ? count - i : kTile * lanes;
+          fold_tile(out + i / lanes * words, data + first + i, row, some, cols, weights, wide,
+                    total);
+        }
       }
     });
   }
@@ -60,12 +62,23 @@ struct IntegerKernels {
     with_ints(ints, [=](auto* data) {
       using Int = Of<decltype(data)>;
       const std::size_t blocks = (count + lanes - 1) / lanes;
-      const Block total = sum_ints<Int>(blocks, [&](auto& sum, std::size_t block) {
-        const std::size_t i = block * lanes;
-        const std::size_t some = count - i < lanes ? count - i : lanes;
-        E::add_int_product(sum, E::load_ints(data + first + i, some),
-                           E::load(weights + block * words));
-      });
+      Block total = E::zero();
+      for (std::size_t b = 0; b < blocks;) {
+        const std::size_t end = blocks - b < E::most_ints ? blocks : b + E::most_ints;
+        // Two sums, so that one product need not wait for another.
+        typename E::template IntSum<Int> sums[2] = {};
+        Block seen = E::zero();
+        for (; b < end; ++b) {
+          const std::size_t i = b * lanes;
+          const Block weight = E::load(weights + b * words);
+          seen = E::add(seen, weight);
+          E::add_int_product(sums[b % 2],
+                             E::load_ints(data + first + i, count - i < lanes ? count - i : lanes),
+                             E::template int_weight<Int>(weight));
+        }
+        total = E::add(total, E::template reduce_ints<Int>(sums[0], seen));
+        total = E::add(total, E::template reduce_ints<Int>(sums[1], E::zero()));
+      }
       E::total(out, total);
     });
   }
@@ -75,20 +88,29 @@ struct IntegerKernels {
     with_ints(ints, [=, &map](auto* data) {
       using Int = Of<decltype(data)>;
       each_output(map, first, count, [&](const Outputs& at, std::size_t i) {
-        Block total;
-        if (at.even) {
-          total = sum_ints<Int>(at.length(0), [&](auto& sum, std::size_t k) {
-            const std::size_t entry = at.begin[0] + k;
-            E::add_int_product(sum, E::load_ints(data + at.value(0, entry), lanes),
-                               E::element(map.weights, entry));
-          });
-        } else {
-          total = sum_ints<Int>(at.longest, [&](auto& sum, std::size_t k) {
-            std::size_t entry[lanes], value[lanes];
-            at.entries(k, entry, value);
-            E::add_int_product(sum, E::template gather_ints<Int>(data, value),
-                               at.weights(entry, k));
-          });
+        Block total = E::zero();
+        for (std::size_t k = 0; k < at.longest;) {
+          const std::size_t end =
+              at.longest - k < E::most_ints ? at.longest : k + E::most_ints;
+          typename E::template IntSum<Int> sum = {};
+          Block seen = E::zero();
+          for (; k < end; ++k) {
+            if (at.even) {
+              const std::size_t entry = at.begin[0] + k;
+              const Block weight = E::element(map.weights, entry);
+              seen = E::add(seen, weight);
+              E::add_int_product(sum, E::load_ints(data + at.value(0, entry), lanes),
+                                 E::template int_weight<Int>(weight));
+            } else {
+              std::size_t entry[lanes], value[lanes];
+              at.entries(k, entry, value);
+              const Block weight = at.weights(entry, k);
+              seen = E::add(seen, weight);
+              E::add_int_product(sum, E::template gather_ints<Int>(data, value),
+                                 E::template int_weight<Int>(weight));
+            }
+          }
+          total = E::add(total, E::template reduce_ints<Int>(sum, seen));
         }
         E::store(out + i / lanes * words, total);
       });
@@ -124,16 +146,46 @@ struct IntegerKernels {
   template <class Pointer>
   using Of = typename Pointed<Pointer>::type;
 
-  template <class Int, class F>
-  static Block sum_ints(std::size_t count, F f) {
-    Block total = E::zero();
-    for (std::size_t i = 0; i < count;) {
-      const std::size_t end = count - i < E::most_ints ? count : i + E::most_ints;
-      auto sum = E::template no_int_sum<Int>();
-      for (; i < end; ++i) f(sum, i);
-      total = E::add(total, E::reduce_ints(sum));
+  static constexpr std::size_t kTile = 64;  // blocks
+  static constexpr std::size_t kRows = 8;
+
+  template <class Int>
+  static void fold_tile(Limb* out, const Int* data, std::size_t row, std::size_t rows,
+                        std::size_t cols, const Limb* weights, std::size_t wide,
+                        const Block& total) {
+    constexpr std::size_t side = E::int_blocks;
+    typename E::template IntSum<Int> sums[kTile];
+    for (auto& one : sums) one = {};
+    const std::size_t full = wide / lanes / side * side;
+    for (std::size_t begin = 0; begin < rows; begin += kRows) {
+      const std::size_t end = rows - begin < kRows ? rows : begin + kRows;
+      for (std::size_t b = 0; b < full; b += side) {
+        typename E::template IntSum<Int> own[side];
+        for (std::size_t k = 0; k < side; ++k) own[k] = sums[b + k];
+        for (std::size_t r = begin; r < end; ++r) {
+          const auto weight = E::template int_weight<Int>(E::element(weights, row + r));
+          const Int* at = data + (row + r) * cols + b * lanes;
+          for (std::size_t k = 0; k < side; ++k) {
+            E::add_int_product(own[k], E::load_ints(at + k * lanes, lanes), weight);
+          }
+        }
+        for (std::size_t k = 0; k < side; ++k) sums[b + k] = own[k];
+      }
+      for (std::size_t b = full; b * lanes < wide; ++b) {
+        const std::size_t some = wide - b * lanes < lanes ? wide - b * lanes : lanes;
+        for (std::size_t r = begin; r < end; ++r) {
+          E::add_int_product(sums[b],
+                             E::load_ints(data + (row + r) * cols + b * lanes, some),
+                             E::template int_weight<Int>(E::element(weights, row + r)));
+        }
+      }
     }
-    return total;
+    for (std::size_t b = 0; b * lanes < wide; ++b) {
+      const std::size_t some = wide - b * lanes < lanes ? wide - b * lanes : lanes;
+      Block sum = E::template reduce_ints<Int>(sums[b], total);
+      if (row) sum = E::add(sum, E::load(out + b * words));
+      E::store(out + b * words, E::masked(sum, some));
+    }
   }
 
   // A block's outputs: in lane i the row's entries and where in the values they begin.

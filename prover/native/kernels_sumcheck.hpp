@@ -17,7 +17,7 @@ struct SumcheckKernels {
     const Block factor = E::all(r);
     for (std::size_t i = 0; i < blocks * words; i += words) {
       const Block a = E::load(low + i);
-      E::store(out + i, E::add(a, E::mul(factor, E::sub_factor(E::load(high + i), a))));
+      E::store(out + i, E::add_scaled(a, factor, E::sub_factor(E::load(high + i), a)));
     }
   }
 
@@ -45,11 +45,11 @@ struct SumcheckKernels {
 
   static void product_chunk(const ProductChunk& chunk) {
     for (std::size_t k = 0; k < chunk.count; ++k) {
-      Limb* totals = chunk.totals + 4 * k * words;
+      const Block by = E::element(chunk.coefficients, k);
       if (chunk.products[k].c0) {
-        product_of_three(chunk, chunk.products[k], totals);
+        product_of_three(chunk, chunk.products[k], by, chunk.totals + 3 * words);
       } else {
-        product_of_two(chunk, chunk.products[k], totals);
+        product_of_two(chunk, chunk.products[k], by, chunk.totals);
       }
     }
   }
@@ -110,16 +110,19 @@ struct SumcheckKernels {
     }
     Sum totals[values];
     for (auto& total : totals) total = E::no_sum();
+    const bool flushed = chunk.count >= kLazy;
     for (std::size_t b = 0; b < chunk.blocks; ++b) {
-      rows[b].reduce();
       const std::size_t i = at + b * words;
       const Block eq = E::load(chunk.eq_low + b * words);
-      Block* done = rows[b].done;
-      if (chunk.linear0) {
-        done[0] = E::add(done[0], E::load(chunk.linear0 + i));
-        if constexpr (values > 2) done[2] = E::add(done[2], E::load(chunk.linear1 + i));
+      for (std::size_t v = 0; v < values; ++v) {
+        Block value = E::reduce(rows[b].sums[v]);
+        if (flushed) value = E::add_factor(value, rows[b].done[v]);
+        // What is linear has no leading coefficient.
+        if (v != 1 && chunk.linear0) {
+          value = E::add_factor(value, E::load((v ? chunk.linear1 : chunk.linear0) + i));
+        }
+        E::add_product(totals[v], value, eq);
       }
-      for (std::size_t v = 0; v < values; ++v) E::add_product(totals[v], done[v], eq);
     }
     if (chunk.plain0) {
       Block plain = E::load(chunk.totals + 3 * words);
@@ -134,7 +137,8 @@ struct SumcheckKernels {
     }
   }
 
-  static void product_of_two(const ProductChunk& chunk, const ProductView& product, Limb* totals) {
+  static void product_of_two(const ProductChunk& chunk, const ProductView& product,
+                             const Block& by, Limb* totals) {
     Sum at_zero = E::no_sum(), top = E::no_sum(), at_one = E::no_sum();
     const bool halves = chunk.points != Points::zero;
     const bool one = chunk.points == Points::zero_top_one;
@@ -146,14 +150,14 @@ struct SumcheckKernels {
       E::add_product(top, E::sub_factor(a1, a0), E::sub_factor(b1, b0));
       if (one) E::add_product(at_one, a1, b1);
     }
-    add_to(totals, E::tidy(E::reduce(at_zero)));
+    add_to(totals, E::mul(by, E::reduce(at_zero)));
     if (!halves) return;
-    add_to(totals + words, E::tidy(E::reduce(top)));
-    if (one) add_to(totals + 2 * words, E::tidy(E::reduce(at_one)));
+    add_to(totals + words, E::mul(by, E::reduce(top)));
+    if (one) add_to(totals + 2 * words, E::mul(by, E::reduce(at_one)));
   }
 
   static void product_of_three(const ProductChunk& chunk, const ProductView& product,
-                               Limb* totals) {
+                               const Block& by, Limb* totals) {
     Sum at_zero = E::no_sum(), top = E::no_sum(), at_one = E::no_sum(), at_minus = E::no_sum();
     const bool halves = chunk.points != Points::zero;
     const bool one = chunk.points == Points::zero_top_one;
@@ -170,11 +174,11 @@ struct SumcheckKernels {
                      E::sub_factor(c0, c));
       if (one) E::add_product(at_one, E::mul(a1, b1), c1);
     }
-    add_to(totals, E::tidy(E::reduce(at_zero)));
+    add_to(totals, E::mul(by, E::reduce(at_zero)));
     if (!halves) return;
-    add_to(totals + words, E::tidy(E::reduce(top)));
-    if (one) add_to(totals + 2 * words, E::tidy(E::reduce(at_one)));
-    add_to(totals + 3 * words, E::tidy(E::reduce(at_minus)));
+    add_to(totals + words, E::mul(by, E::reduce(top)));
+    if (one) add_to(totals + 2 * words, E::mul(by, E::reduce(at_one)));
+    add_to(totals + 3 * words, E::mul(by, E::reduce(at_minus)));
   }
 };
 

@@ -32,21 +32,24 @@ struct VectorKernels {
   // for another; a single inversion for all.
   static std::size_t inverse(Limb* out, const Limb* a, std::size_t count) {
     const std::size_t blocks = (count + lanes - 1) / lanes;
+    const auto block = [&](std::size_t b) {
+      const Block value = E::load(a + b * words);
+      return b + 1 < blocks ? value : E::padded(value, count - b * lanes);
+    };
     Block prefix[kChains];
     for (auto& one : prefix) one = E::one();
     for (std::size_t b = 0; b < blocks; ++b) {
-      const std::size_t some = count - b * lanes < lanes ? count - b * lanes : lanes;
-      const Block value = E::load(a + b * words);
-      std::size_t which;
-      if (E::has_zero(value, some, which)) return b * lanes + which;
       Block& running = prefix[b % kChains];
       E::store(out + b * words, running);
-      running = E::mul(running, E::padded(value, some));
+      running = E::mul(running, block(b));
     }
     Block all[kChains];
     all[0] = prefix[0];
     for (std::size_t k = 1; k < kChains; ++k) all[k] = E::mul(all[k - 1], prefix[k]);
-    Block rest = E::inverse(all[kChains - 1]);
+    Block rest = all[kChains - 1];
+    std::size_t which;
+    if (E::has_zero(rest, lanes, which)) return first_zero(a, count);
+    rest = E::inverse(rest);
     for (std::size_t k = kChains; k-- > 1;) {
       const Block own = prefix[k];
       prefix[k] = E::mul(rest, all[k - 1]);
@@ -54,11 +57,11 @@ struct VectorKernels {
     }
     prefix[0] = rest;
     for (std::size_t b = blocks; b-- > 0;) {
-      const std::size_t some = count - b * lanes < lanes ? count - b * lanes : lanes;
-      const Block value = E::padded(E::load(a + b * words), some);
       Block& running = prefix[b % kChains];
-      E::store(out + b * words, E::masked(E::mul(running, E::load(out + b * words)), some));
-      running = E::mul(running, value);
+      Block value = E::mul(running, E::load(out + b * words));
+      if (b + 1 == blocks) value = E::masked(value, count - b * lanes);
+      E::store(out + b * words, value);
+      running = E::mul(running, block(b));
     }
     return count;
   }
@@ -87,7 +90,7 @@ struct VectorKernels {
   static void addmul(Limb* out, const Limb* a, const Limb* by, std::size_t blocks) {
     const Block factor = E::all(by);
     for (std::size_t i = 0; i < blocks * words; i += words) {
-      E::store(out + i, E::add(E::load(out + i), E::mul(E::load(a + i), factor)));
+      E::store(out + i, E::add_scaled(E::load(out + i), factor, E::load(a + i)));
     }
   }
 
@@ -147,27 +150,62 @@ struct VectorKernels {
       Block even, odd;
       E::pairs(E::load(a + block * words),
                block + 1 <= last ? E::load(a + (block + 1) * words) : E::zero(), even, odd);
-      E::store(out + i / lanes * words, E::add(even, E::mul(factor, E::sub_factor(odd, even))));
+      E::store(out + i / lanes * words, E::add_scaled(even, factor, E::sub_factor(odd, even)));
     }
   }
 
+  // Horner's rule in a few independent chains.
   static void evaluate(Limb* out, const Limb* a, const Limb* x, std::size_t blocks) {
     Block along, step;
     E::powers(x, along, step);
-    Block value = E::zero();
-    for (std::size_t b = blocks; b-- > 0;) {
-      value = E::add(E::mul(value, step), E::load(a + b * words));
+    Block power[kChains];
+    power[0] = E::one();
+    for (std::size_t k = 1; k < kChains; ++k) power[k] = E::mul(power[k - 1], step);
+    const Block stride = E::mul(power[kChains - 1], step);
+    Block values[kChains];
+    for (auto& one : values) one = E::zero();
+    const std::size_t groups = (blocks + kChains - 1) / kChains;
+    for (std::size_t g = groups; g-- > 0;) {
+      for (std::size_t k = 0; k < kChains; ++k) {
+        const std::size_t b = g * kChains + k;
+        const Block own = b < blocks ? E::load(a + b * words) : E::zero();
+        values[k] = E::add_scaled(own, values[k], stride);
+      }
     }
-    E::total(out, E::mul(value, along));
+    auto sum = E::no_sum();
+    for (std::size_t k = 0; k < kChains; ++k) E::add_product(sum, values[k], power[k]);
+    E::total(out, E::mul(E::reduce(sum), along));
   }
 
   static void suffix_scan(Limb* out, const Limb* a, const Limb* root, const Limb* carry,
                           std::size_t blocks) {
     typename E::Scan scan(root, carry);
-    for (std::size_t b = blocks; b-- > 0;) E::store(out + b * words, scan(E::load(a + b * words)));
+    std::size_t b = blocks;
+    for (; b >= kChains; b -= kChains) {
+      Block values[kChains];
+      for (std::size_t k = 0; k < kChains; ++k) values[k] = E::load(a + (b - kChains + k) * words);
+      scan.inside(values);
+      for (std::size_t k = kChains; k-- > 0;) {
+        E::store(out + (b - kChains + k) * words, scan.join(values[k]));
+      }
+    }
+    while (b-- > 0) {
+      Block value[1] = {E::load(a + b * words)};
+      scan.inside(value);
+      E::store(out + b * words, scan.join(value[0]));
+    }
   }
 
  private:
+  static std::size_t first_zero(const Limb* a, std::size_t count) {
+    for (std::size_t i = 0; i < count; i += lanes) {
+      const std::size_t some = count - i < lanes ? count - i : lanes;
+      std::size_t which;
+      if (E::has_zero(E::load(a + i / lanes * words), some, which)) return i + which;
+    }
+    return count;
+  }
+
   static constexpr std::size_t kChains = 4;
   static constexpr std::size_t kLazy = 64;
 };

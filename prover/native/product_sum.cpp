@@ -83,17 +83,19 @@ void ProductSum::summarise() {
     if (sizes_[k] == variables_) continue;
     const ProductView view{term.a.data(), nullptr, term.b.data(), nullptr,
                            term.c.kernels ? term.c.data() : nullptr, nullptr};
-    const Fr total =
-        chunk_totals(*kernels_, term.a.blocks(), 1, 4,
+    const Vector coefficient = vector_of(*kernels_, std::span(&term.coefficient, 1));
+    const std::vector<Fr> totals =
+        chunk_totals(*kernels_, term.a.blocks(), 1, 7,
                      [&](std::size_t, std::size_t first, std::size_t blocks, Limb* own) {
                        kernels_->product_chunk({.products = &view,
+                                                .coefficients = coefficient.data(),
                                                 .count = 1,
                                                 .first = first,
                                                 .blocks = blocks,
                                                 .points = Points::zero,
                                                 .totals = own});
-                     })[0];
-    sums_[k] = total * term.coefficient;
+                     });
+    sums_[k] = totals[term.c.kernels ? 3 : 0];
     (term.c.kernels ? three_ : two_).waiting += sums_[k];
   }
 }
@@ -123,16 +125,20 @@ void ProductSum::evaluate() {
   activate();
   columns_.start(std::size_t(1) << (variables_ - bound_));
   std::vector<ProductView> views;
+  std::vector<Fr> coefficients;
   for (const Active& one : active_) {
     views.push_back({columns_.low(one.a), columns_.high(one.a), columns_.low(one.b),
                      columns_.high(one.b), columns_.low(one.c), columns_.high(one.c)});
+    coefficients.push_back(one.coefficient);
   }
+  const Vector factors = vector_of(*kernels_, coefficients);
   const bool first_round = bound_ == 0;
   const std::vector<Fr> totals = chunk_totals(
-      *kernels_, columns_.pair_blocks(), columns_.count(), 4 * views.size(),
+      *kernels_, columns_.pair_blocks(), columns_.count(), 7,
       [&](std::size_t, std::size_t first, std::size_t blocks, Limb* own) {
         columns_.fold_chunk(first, blocks);
         kernels_->product_chunk({.products = views.data(),
+                                 .coefficients = factors.data(),
                                  .count = views.size(),
                                  .first = first,
                                  .blocks = blocks,
@@ -140,27 +146,16 @@ void ProductSum::evaluate() {
                                  .totals = own});
       });
   columns_.finish();
-  struct Sums {
-    Fr zero, top, one, minus;
-  } sums[2];
-  for (std::size_t i = 0; i < active_.size(); ++i) {
-    const Fr& by = active_[i].coefficient;
-    Sums& own = sums[active_[i].c ? 1 : 0];
-    own.zero += by * totals[4 * i];
-    own.top += by * totals[4 * i + 1];
-    own.one += by * totals[4 * i + 2];
-    own.minus += by * totals[4 * i + 3];
-  }
   for (Group* group : {&two_, &three_}) {
     const bool cubic = group == &three_;
-    const Sums& own = sums[cubic ? 1 : 0];
+    const Fr* own = totals.data() + (cubic ? 3 : 0);
     const Fr constant = group->waiting * power_ * kHalf;
-    const Fr g0 = own.zero + constant;
-    const Fr g1 = first_round ? own.one + constant : *group->claim - g0;
+    const Fr g0 = own[0] + constant;
+    const Fr g1 = first_round ? own[2] + constant : *group->claim - g0;
     Fr* c = group->coefficients;
     c[0] = g0;
-    c[2] = cubic ? (g1 + own.minus + constant) * kHalf - g0 : own.top;
-    c[3] = cubic ? own.top : Fr();
+    c[2] = cubic ? (g1 + own[3] + constant) * kHalf - g0 : own[1];
+    c[3] = cubic ? own[1] : Fr();
     c[1] = g1 - c[0] - c[2] - c[3];
   }
   evaluated_ = true;

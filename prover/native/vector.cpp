@@ -15,19 +15,9 @@ namespace avow::native {
 
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
-
 std::string text(std::size_t value) { return std::to_string(value); }
 
 }  // namespace
-
-Storage::Storage(std::size_t words) : words_(words) {
-  if (words > std::numeric_limits<std::size_t>::max() / sizeof(Limb) / 2) throw std::bad_alloc();
-  data_ = static_cast<Limb*>(::operator new(std::max<std::size_t>(words, 8) * sizeof(Limb),
-                                            kAlignment));
-}
-
-Storage::~Storage() { ::operator delete(data_, kAlignment); }
 
 Vector Vector::raw(const Kernels& kernels, std::size_t size) {
   if (size > std::numeric_limits<std::size_t>::max() / 64) throw std::bad_alloc();

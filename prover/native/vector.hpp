@@ -7,24 +7,9 @@
 #include <vector>
 
 #include "kernels.hpp"
+#include "storage.hpp"
 
 namespace avow::native {
-
-// Words on a boundary of 64 bytes, not cleared.
-class Storage {
- public:
-  explicit Storage(std::size_t words);
-  ~Storage();
-  Storage(const Storage&) = delete;
-  Storage& operator=(const Storage&) = delete;
-  Limb* data() { return data_; }
-  const Limb* data() const { return data_; }
-  std::size_t words() const { return words_; }
-
- private:
-  Limb* data_;
-  std::size_t words_;
-};
 
 struct Vector {
   const Kernels* kernels = nullptr;

@@ -25,6 +25,26 @@ struct EqTables {
   }
 };
 
+// Of each, and zero of zero, with one inversion.
+std::vector<Fr> inverses(const std::vector<Fr>& values) {
+  std::vector<Fr> out;
+  Fr product = Fr::one();
+  for (const Fr& one : values) {
+    out.push_back(product);
+    if (!one.is_zero()) product *= one;
+  }
+  Fr rest = product.inverse();
+  for (std::size_t i = values.size(); i-- > 0;) {
+    if (values[i].is_zero()) {
+      out[i] = Fr();
+      continue;
+    }
+    out[i] *= rest;
+    rest *= values[i];
+  }
+  return out;
+}
+
 const Fr kHalf = Fr::of_int(2).inverse();
 
 }  // namespace
@@ -48,7 +68,7 @@ ZeroCheck::ZeroCheck(std::size_t variables, std::vector<Fr> rho, std::vector<Pai
     throw std::invalid_argument("ZeroCheck: expected rho of " + std::to_string(variables) +
                                 " scalars, got " + std::to_string(rho_.size()));
   }
-  for (const Fr& one : rho_) rho_inverse_.push_back(one.inverse());
+  rho_inverse_ = inverses(rho_);
   for (PairTerm& term : products) {
     if (term.coefficient.is_zero()) continue;
     const std::size_t m = std::max(variables_of(term.a), variables_of(term.b));
