@@ -19,7 +19,11 @@ _DIFFERS = 1
 @click.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("subject", metavar="RECORD|ARTIFACT|BUNDLE")
-@click.option("--srs", type=click.Path(path_type=Path), help="SRS file; by default the artifact's.")
+@click.option(
+    "--srs",
+    type=click.Path(path_type=Path),
+    help="SRS file, or a folder that holds the record's; by default the artifact's.",
+)
 @click.option("--no-evm", is_flag=True, help="ezkl: do not compile the Solidity verifier again.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparisons as JSON.")
 def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: bool) -> int:
@@ -40,6 +44,8 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     named = _named(subject, config.artifacts)
     record = _record(named)
     stored = resolve(ModelStore.at(config.home), model)
+    if srs is not None and srs.is_dir():
+        srs = _of_record(srs, record)
     if record.system == EZKL:
         found = _check_ezkl(stored, named, srs, None if no_evm else config.contracts / "solc")
         open_points = ["fidelity: how near the circuit is to the float model"]
@@ -90,6 +96,17 @@ def _record(named: "Artifact | Bundle") -> "SystemRecord":
     from avow.circuits.artifact import Artifact
 
     return named.record if isinstance(named, Artifact) else named.system
+
+
+def _of_record(folder: Path, record: "SystemRecord") -> Path:
+    """The file in a folder that is of the string which the record names."""
+    from avow.circuits.errors import CircuitError
+    from avow.circuits.powers import read_powers
+
+    for path in sorted(path for path in folder.iterdir() if path.suffix in (".srs", ".ptau")):
+        if record.srs is not None and read_powers(path).digest == record.srs.digest:
+            return path
+    raise CircuitError(f"--srs: {folder} holds no file of the string that the record names")
 
 
 def _needed(srs: Path | None) -> Path:
