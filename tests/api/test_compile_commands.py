@@ -107,6 +107,13 @@ def test_a_bundle_is_checked_against_the_model(stored: Path, avow: Avow, tmp_pat
     refused(avow("model", "check", "tiny", str(bundle)), "--srs")
     said = avow("model", "check", "tiny", str(bundle), "--srs", srs)
     assert said.status == 0, said
+    # A folder of strings, of which only the record's will do.
+    folder = str(Path(srs).parent)
+    assert avow("model", "check", "tiny", str(bundle), "--srs", folder).status == 0
+    refused(
+        avow("model", "check", "tiny", str(bundle), "--srs", str(HERMEZ.parent)),
+        "holds no file of the string that the record names",
+    )
 
     # Another model under the name: every digest tells.
     (tmp_path / "other.onnx").write_bytes(onnx_bytes(seed=8))
