@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from avow.prover.native import _core
 from avow.verifier.keccak import tag
-from avow.verifier.relation.relation import Axis, Bilinear, Expression, Lookup, Table
+from avow.verifier.relation.relation import Axis, Bilinear, Expression, Lookup, Read, Table
 from avow.verifier.relation.views import Point, size, split
 from avow.verifier.srs import srs_digest
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, frame
@@ -103,6 +103,7 @@ class Prover:
         self.committed = run
         self.relation = run.relation
         self.frame: Frame = frame(run.relation, key.logrows)
+        self.spots = self.frame.reads()
         self.transcript = Transcript()
         self.sent: list[bytes] = []
         self.names: list[tuple[Label, int]] = []
@@ -267,22 +268,15 @@ class Prover:
         terms = [[eq, linear], [sums], *([eq, *pair] for pair in pairs)]
         self.r = self.sumcheck(Label.IDENTITIES, 0, Polynomial(n, terms), n, 3)
         self.point: Point = self.r
-        reads = [
-            value_at(self.spoken(number, read.view), self.at(positions))
-            for number, (read, positions) in self.numbered()
-        ]
+        reads = [value_at(self.spoken(read), self.at(positions)) for read, positions in self.spots]
         self.read_values = self.send(Label.READS, reads)
 
-    def numbered(self) -> list[tuple[int, tuple[object, Positions]]]:
-        """The reads of the identities with their columns' numbers."""
-        return [(read.column, (read, positions)) for read, positions in self.frame.reads()]
-
-    def spoken(self, number: int, view: object) -> Field:
+    def spoken(self, read: Read) -> Field:
         """The cells of a view of a column or helper, as the messages have them."""
         count = len(self.relation.columns)
-        if number >= count:
-            return self.helpers[number - count]
-        return apply(view, self.run.cells[number]) % R
+        if read.column >= count:
+            return self.helpers[read.column - count]
+        return apply(read.view, self.run.cells[read.column]) % R
 
     def at(self, positions: Positions) -> Point:
         """A point made of the challenges of the rounds."""
@@ -296,7 +290,7 @@ class Prover:
             result = self.relation.whole(bilinear.result)
             tail = self.r[n - size(result.view.outs) :]
             theta = pow(self.theta, number, R)
-            read = dict(zip(self.frame.reads(), self.read_values, strict=True))
+            read = dict(zip(self.spots, self.read_values, strict=True))
             value = read[result, self.frame.tail(size(result.view.outs))]
             if bilinear.bias:
                 for factor, bias in bilinear.bias.terms:
@@ -315,7 +309,7 @@ class Prover:
         self.s = self.sumcheck(Label.BILINEAR, claim % R, what, summed, degree)
         self.point = (*self.r, *self.s)
         factors = [
-            value_at(self.spoken(read.column, read.view), self.at(positions))
+            value_at(self.spoken(read), self.at(positions))
             for read, positions in self.frame.factors()
         ]
         self.factor_values = self.send(Label.FACTORS, factors)
@@ -356,7 +350,7 @@ class Prover:
                 self.entries[at * width : (at + 1) * width] = row
         power, claim = 1, 0
         values = list(self.read_values)
-        spots = self.frame.reads()
+        spots = self.spots
         if self.relation.bilinears:
             spots, values = [*spots, *self.frame.factors()], [*values, *self.factor_values]
         for (read, positions), value in zip(spots, values, strict=True):

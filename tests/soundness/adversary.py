@@ -1,0 +1,181 @@
+"""Provers who lie and then carry on, so that every check but the last hopeless one is met."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from avow.verifier.relation.relation import Lookup, Table
+from avow.verifier.relation.views import eq
+from avow.verifier.systems.sumcheck.equations import bilinear_at, identities_at
+from avow.verifier.systems.sumcheck.proof import HALF, R
+from avow.verifier.systems.sumcheck.transcript import Label
+from avow.verifier.systems.sumcheck.values import Values, Work, publics
+from tests.soundness.reference import Field, Prover
+
+
+def root_of(error: Callable[[int], int]) -> int | None:
+    """Where a function that is linear in one number is zero, if it is linear and is so anywhere."""
+    at = [error(x) % R for x in range(3)]
+    slope = (at[1] - at[0]) % R
+    if slope == 0 or (at[2] - 2 * at[1] + at[0]) % R:
+        return None
+    return -at[0] * pow(slope, -1, R) % R
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to lie.
+
+    `rounds` says in which rounds of a sumcheck a polynomial is bent so that the running claim is
+    met: none, the first, the last, or each. `read` is the place among the reads, `factor` among
+    the factors, from which on a value is sought that passes the check at once; None for none.
+    `value` and `fold` say the same of the stack's value and of the values of the folds.
+    `helpers` names the cells where sums of helper columns are made to match: "lookup", "table",
+    "dead lookup", "dead table", or "".
+    """
+
+    name: str
+    rounds: str = ""
+    read: int | None = None
+    factor: int | None = None
+    value: bool = False
+    fold: int | None = None
+    helpers: str = ""
+
+
+PLANS = (
+    Plan("plain"),
+    Plan("first rounds bent", rounds="first"),
+    Plan("last rounds bent", rounds="last"),
+    Plan("all rounds bent", rounds="each"),
+    Plan("first read, to the end", "first", 0, 0, True, 0),
+    Plan("middle read, to the end", "last", 35, 1, True, 3),
+    Plan("last read, to the end", "each", -1, -1, True, -2),
+    Plan("read alone", read=20),
+    Plan("value alone", value=True),
+    Plan("fold alone", fold=1),
+    Plan("lookups' helpers fitted", "first", 10, 0, True, 5, "lookup"),
+    Plan("tables' helpers fitted", "first", 50, 0, True, 6, "table"),
+    Plan("dead helpers of lookups fitted", "each", 60, 1, True, 7, "dead lookup"),
+    Plan("dead helpers of tables fitted", "last", 45, 2, True, 2, "dead table"),
+)
+
+
+class Adversary(Prover):
+    """Lies according to a plan; with nothing to hide it is honest to the byte."""
+
+    plan = Plan("plain")
+
+    def round(self, label: Label, number: int, claim: int, values: list[int]) -> list[int]:
+        """Bend g so that g(0) + g(1) is the claim."""
+        count = {
+            Label.IDENTITIES: self.frame.variables,
+            Label.BILINEAR: self.frame.summed,
+            Label.REDUCTION: self.frame.stack.logsize,
+        }[label]
+        bent = {"first": number == 0, "last": number == count - 1, "each": True, "": False}
+        off = (claim - values[0] - values[1]) % R
+        if off and bent[self.plan.rounds]:
+            if self.plan.rounds == "each":
+                # A constant is added to all values; otherwise only g(0) changes.
+                values = [value + off * HALF for value in values]
+            else:
+                values = [values[0] + off, *values[1:]]
+        return [values[0], *values[2:]]
+
+    def say(self, label: Label, values: list[int]) -> list[int]:
+        """Seek one value that passes the check that comes next."""
+        match label:
+            case Label.READS if self.plan.read is not None:
+                return self.fit(values, self.plan.read, self.identities_error)
+            case Label.FACTORS if self.plan.factor is not None:
+                return self.fit(values, self.plan.factor, self.bilinear_error)
+            case Label.STACK if self.plan.value and self.form:
+                return [self.claim * pow(self.form, -1, R)]
+            case Label.FOLD_VALUES if self.plan.fold is not None:
+                return self.fit(values, self.plan.fold, self.folds_error)
+        return values
+
+    def fit(
+        self, values: list[int], start: int, error: Callable[[Sequence[int]], int]
+    ) -> list[int]:
+        """The values with one changed, from that place on, so that there is no error."""
+        values = [value % R for value in values]
+        if error(values) % R == 0:
+            return values
+        for step in range(len(values)):
+            at = (start + step) % len(values)
+            found = root_of(lambda x, at=at: error([*values[:at], x, *values[at + 1 :]]))
+            if found is not None:
+                return [*values[:at], found, *values[at + 1 :]]
+        return values
+
+    def known(self) -> dict[int, Sequence[int]]:
+        """What the verifier will take the public columns to be."""
+        return dict(publics(self.relation, self.key.program, self.inputs, self.outputs))
+
+    def identities_error(self, values: Sequence[int]) -> int:
+        """By how much the identities' last check fails."""
+        sent = dict(zip(self.spots, values, strict=True))
+        at_r = Values(self.known(), sent, self.r, Work())
+        weight = eq(tuple(self.rho), self.r)
+        found = identities_at(self.frame, at_r, self.alpha, self.lam, self.gamma, weight)
+        return found - self.claim
+
+    def bilinear_error(self, values: Sequence[int]) -> int:
+        """By how much the bilinear sumcheck's last check fails."""
+        sent = dict(zip(self.frame.factors(), values, strict=True))
+        at_s = Values(self.known(), sent, self.point, Work())
+        return bilinear_at(self.frame, at_s, self.theta) - self.claim
+
+    def folds_error(self, values: Sequence[int]) -> int:
+        """By how much the folds miss the claimed value."""
+        last, at = 0, self.beta
+        for number, x in enumerate(reversed(self.z[-self.key.logrows :])):
+            plus, minus = values[2 * number], values[2 * number + 1]
+            even, odd = (plus + minus) * HALF, (plus - minus) * pow(2 * at, -1, R)
+            last = even + x * (odd - even)
+        return last - self.value
+
+    def make_helpers(self) -> None:
+        """With sums that match, if that is the plan."""
+        self.fitting = bool(self.plan.helpers)
+        super().make_helpers()
+
+    def commit(self, vectors: Sequence[Sequence[int]]) -> list[int]:
+        """Before the helpers are committed they are changed."""
+        if self.fitting:
+            self.fitting = False
+            self.fit_helpers()
+            vectors = self.rows(2)
+        return super().commit(vectors)
+
+    fitting = False
+
+    def fit_helpers(self) -> None:
+        """Change one cell for each table whose sum is not zero."""
+        relation = self.relation
+        for number, table in enumerate(relation.tables):
+            own = [
+                at
+                for at, lookup in enumerate(relation.lookups, len(relation.tables))
+                if lookup.table == number
+            ]
+            total = sum(int(self.helpers[at].sum()) for at in own)
+            total = (total - int(self.helpers[number].sum())) % R
+            if not total:
+                continue
+            dead, where = self.plan.helpers.startswith("dead"), self.plan.helpers.split()[-1]
+            places: list[tuple[int, Table | Lookup]] = [(number, table)]
+            if where == "lookup":
+                places = [(at, relation.lookups[at - len(relation.tables)]) for at in own]
+            for at, group in places:
+                live = self.cells(group.live)
+                cells = np.flatnonzero(live == 0) if dead else np.flatnonzero(live)
+                if len(cells):
+                    column: Field = self.helpers[at].copy()
+                    sign = 1 if where == "table" else -1
+                    column[cells[0]] = (column[cells[0]] + sign * total) % R
+                    self.helpers[at] = column
+                    break

@@ -1,0 +1,114 @@
+"""Each of the verifier's five comparisons stops a forger whom all the others let pass."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from avow.verifier.systems.sumcheck import check as check_module
+from avow.verifier.systems.sumcheck import opening
+from tests.soundness.adversary import Plan
+from tests.soundness.conftest import Honest
+from tests.soundness.forgeries import Forgery, wrong_results
+from tests.soundness.test_forgeries import refusal
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+IDENTITIES = "the identities do not hold"
+LINEAR = "the linear operations do not hold"
+REDUCTION = "the evaluations are not those of the committed columns"
+FOLDS = "the folded rows do not end in the claimed value"
+PAIRING = "the opening does not fit the committed rows"
+
+
+class Anything(int):
+    """What a comparison that is left out compares with."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
+
+    def __mul__(self, other: int) -> "Anything":
+        return self
+
+    __rmul__ = __mod__ = __mul__
+
+
+@pytest.fixture
+def leave_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """Make the verifier forget one of its comparisons, named by its message."""
+    own_combine, own_open = check_module.combine, check_module.check_opening
+    marked: list[Sequence[int]] = []
+
+    def forms(*arguments: object) -> Sequence[int]:
+        marked.append(own_forms(*arguments))
+        return marked[-1]
+
+    own_forms = check_module._forms
+
+    def combine(terms: Sequence[int], base: int) -> int:
+        return Anything(0) if any(terms is each for each in marked) else own_combine(terms, base)
+
+    def open_(dialogue, rows, point, columns, claim, tau_g2):  # type: ignore[no-untyped-def]
+        own_open(dialogue, rows, point, columns, Anything(claim), tau_g2)
+
+    def leave(message: str) -> None:
+        match message:
+            case "the identities do not hold":
+                monkeypatch.setattr(check_module, "identities_at", lambda *_: Anything(0))
+            case "the linear operations do not hold":
+                monkeypatch.setattr(check_module, "bilinear_at", lambda *_: Anything(0))
+            case "the evaluations are not those of the committed columns":
+                monkeypatch.setattr(check_module, "_forms", forms)
+                monkeypatch.setattr(check_module, "combine", combine)
+            case "the folded rows do not end in the claimed value":
+                monkeypatch.setattr(check_module, "check_opening", open_)
+            case _:
+                monkeypatch.setattr(opening, "pairing", lambda *_: 0)
+
+    yield leave
+
+
+@dataclass(frozen=True)
+class Last:
+    """A plan that meets every check but one."""
+
+    operation: str
+    plan: Plan
+    message: str
+
+
+LASTS = (
+    Last("multiply", Plan("a product, plain"), IDENTITIES),
+    Last("table", Plan("a lookup, plain"), IDENTITIES),
+    Last("gather", Plan("an output, plain"), IDENTITIES),
+    Last("maximum", Plan("a lookup and a product, bent", "first"), IDENTITIES),
+    Last("dense", Plan("a sum, plain"), LINEAR),
+    Last("contract", Plan("a shared sum, bent", "each"), LINEAR),
+    Last("convolution", Plan("a convolution, bent", "last"), LINEAR),
+    Last("multiply", Plan("a product, one read false", read=50), REDUCTION),
+    Last("table", Plan("a lookup, one helper false", read=-1), REDUCTION),
+    Last("convolution", Plan("a convolution, one factor false", factor=0), REDUCTION),
+    Last("multiply", Plan("a product, the value false", "first", 50, 0, True), FOLDS),
+    Last("dense", Plan("a sum, the value false", "last", 0, 1, True), FOLDS),
+    Last("table", Plan("a lookup, the first fold false", "each", 5, 0, True, 0), PAIRING),
+    Last("dense", Plan("a sum, the last fold false", "first", 5, 0, True, -2), PAIRING),
+)
+
+
+def forgery_of(honest: Honest, operation: str) -> Forgery:
+    """A wrong result of that operation."""
+    names = {operation: honest.names[operation]}
+    return next(wrong_results(honest.case, names, 2, 1, 1))
+
+
+@pytest.mark.parametrize("last", LASTS, ids=lambda last: last.plan.name)
+def test_one_comparison_alone_refuses(one: Honest, last: Last, leave_out) -> None:  # type: ignore[no-untyped-def]
+    forgery = forgery_of(one, last.operation)
+    assert refusal(forgery, last.plan) == last.message
+    leave_out(last.message)
+    assert refusal(forgery, last.plan) is None
