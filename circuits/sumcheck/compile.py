@@ -51,10 +51,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished artifact, the plan that it was made by, and seconds of its program's making."""
+    """A finished artifact, the plan that it was made by, and whether it was made just now."""
 
     artifact: Artifact
     plan: Plan
+    fresh: bool
 
 
 def compile_model(
@@ -93,7 +94,7 @@ def _make(
     plan = choose(lambda width: draft.relation(width, 1), bounds)
     report("plan", f"tables of {plan.width} bits, rows of 2^{plan.logrows} entries")
     found = obtain_powers(options.srs, plan.logrows, options.curve)
-    report("srs", f"2^{plan.logrows} powers checked")
+    report("srs", f"2^{plan.logrows} powers")
     points = found.powers.first(plan.logrows)
     try:
         relation = draft.relation(plan.width, 1)
@@ -110,7 +111,7 @@ def _make(
         earlier = _earlier(target)
         if earlier is not None:
             report("artifact", "kept")
-            return Made(earlier, plan)
+            return Made(earlier, plan, False)
     write_program(build, program, blobs)
     write_file(build / KEY, canonical.encode(key.to_json()))
     write_file(build / POWERS, points)
@@ -118,7 +119,7 @@ def _make(
     write_file(build / MODEL, canonical.encode(stored.record.to_json()))
     artifact = load_artifact(place(build, target, SYSTEM_ID))
     report("artifact", "done")
-    return Made(artifact, plan)
+    return Made(artifact, plan, True)
 
 
 def _program(stored: StoredModel, home: Path, options: Options, report: Report) -> KeptProgram:
