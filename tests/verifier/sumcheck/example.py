@@ -14,7 +14,6 @@ from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program, check, run
 from avow.verifier.relation.relation import Kind
 from avow.verifier.srs import G2Coordinates
-from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.systems.sumcheck.key import Key, gathered, stated
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.tensor import ElementType, Tensor
@@ -126,9 +125,3 @@ def small_case(batch: int = 1) -> Case:
     """The small program, proven."""
     program, blobs = small_program()
     return make_case(program, blobs, batch=batch)
-
-
-def small_frame():  # type: ignore[no-untyped-def]
-    """What the small case's proof consists of."""
-    case = small_case()
-    return frame(case.key.relation(1), case.key.logrows)

@@ -23,15 +23,14 @@ def check_proof(key: Key, root: bytes, inputs: Samples, outputs: Samples, proof:
     Everything that the prover sends is absorbed before the next challenge is drawn, and every
     claim is about a point drawn after the rows were absorbed. Raises `VerificationError`.
     """
-    # Tables of another proof's points are of no use to this one.
-    eq_table.cache_clear()
+    eq_table.cache_clear()  # Tables of another proof's points are of no use to this one.
 
     # 0. Statement: tensors within their specifications, and everything that the proof is about.
     schemas = (key.program.inputs, output_specs(key.program, key.bounds()))
     for specs, samples in zip(schemas, (inputs, outputs), strict=True):
+        if len(samples) != len(inputs) or any(len(sample) != len(specs) for sample in samples):
+            raise VerificationError("tensors", "a sample lacks inputs or outputs")
         for sample in samples:
-            if len(sample) != len(specs) or len(samples) != len(inputs):
-                raise VerificationError("tensors", "a sample lacks inputs or outputs")
             for spec, tensor in zip(specs, sample, strict=True):
                 spec.check(tensor)
     relation = key.relation(len(inputs))

@@ -83,9 +83,8 @@ class Frame:
 def frame(relation: Relation, logrows: int) -> Frame:
     """Derive it; refuses a relation of more rows than are checked."""
     placed = stack(relation, logrows)
-    rows = sum(matrix.rows for matrix in placed.matrices)
-    if rows > LIMITS.rows:
-        raise VerificationError("key", f"{rows} rows, at most {LIMITS.rows} are checked")
+    if sum(matrix.rows for matrix in placed.matrices) > LIMITS.rows:
+        raise VerificationError("key", f"more than {LIMITS.rows} rows are to be checked")
     starts = {
         first + number: (matrix.first_row << logrows) + at
         for matrix, first in zip(placed.matrices, (0, 0, len(relation.columns)), strict=True)

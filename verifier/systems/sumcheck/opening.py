@@ -65,7 +65,6 @@ def check_opening(
             *(-interpolated, -vanishing, zeta),
         ],
     )
-    x0, x1, y0, y1 = tau_g2
-    tau = (FQ2([x0, x1]), FQ2([y0, y1]), FQ2.one())
+    tau = (FQ2(tau_g2[:2]), FQ2(tau_g2[2:]), FQ2.one())
     if pairing(G2, left) != pairing(tau, combination([last], [1])):
         raise VerificationError("proof", "the opening does not fit the committed rows")

@@ -31,8 +31,7 @@ class Dialogue:
 
     def scalars(self, label: Label, count: int) -> list[int]:
         """Read and absorb scalars of 32 bytes, each below the group's order."""
-        items = self._items(count, SCALAR_BYTES)
-        scalars = [int.from_bytes(item, "big") for item in items]
+        scalars = [int.from_bytes(item, "big") for item in self._items(count, SCALAR_BYTES)]
         if any(scalar >= R for scalar in scalars):
             raise VerificationError("parse", "a scalar of the proof is not below the group's order")
         self.transcript.absorb(label, scalars)
@@ -64,8 +63,7 @@ class Dialogue:
 
 def interpolate(values: Sequence[int], x: int) -> int:
     """The polynomial with these values at 0, 1, 2, ... evaluated at x, by Newton's differences."""
-    total, binomial = 0, 1
-    differences = list(values)
+    total, binomial, differences = 0, 1, list(values)
     for k in range(len(values)):
         total += binomial * differences[0]
         differences = [right - left for left, right in pairwise(differences)]

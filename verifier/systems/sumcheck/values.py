@@ -23,8 +23,12 @@ class Work:
     done = 0
 
     def spend(self, view: View, others: int) -> None:
-        """Count the cells that a view joins and others: no key may keep the verifier busy."""
-        self.done += 1 + others + sum(len(link.pairs or ()) for link in view.links)
+        """Count others, the cells that a view joins, and those of the axes that it joins."""
+        self.done += 1 + others
+        for link in view.links:
+            if link.pairs is not None:
+                self.done += len(link.pairs) + prod(view.outs[axis] for axis in link.outs)
+                self.done += prod(view.ins[axis] for axis in link.ins)
         if self.done > LIMITS.work:
             raise VerificationError("key", f"more than {LIMITS.work} cells are to be gone through")
 
