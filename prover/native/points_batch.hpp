@@ -16,8 +16,8 @@ struct BatchAddition {
   using Mask = typename L::Mask;
 
   // Independent products, so that one need not wait for the other.
-  static constexpr std::size_t kChains = 4;
-  static constexpr std::size_t kVectors = 4096 / L::kWidth;
+  static constexpr std::size_t kChains = L::kChains;
+  static constexpr std::size_t kVectors = 2048 / L::kWidth;
 
   struct Scratch {
     E denominator[kVectors];

@@ -10,6 +10,7 @@ struct Eight {
   using Element = ifma::Lanes<FqModulus>;
   using Mask = __mmask8;
   static constexpr std::size_t kWidth = 8;
+  static constexpr std::size_t kChains = 4;
 
   // Rows to columns, or columns to rows, of eight by eight words.
   static inline void transpose(__m512i r[8]) {
