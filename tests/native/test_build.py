@@ -82,6 +82,49 @@ def test_an_older_processor_computes_the_same(processor: str, names: list[str]) 
     assert done.stdout.split() == [*names, ANSWER]
 
 
+# Commits twice: with hardly any memory left, and with what there was.
+STARVED = """
+import resource, sys
+import numpy
+sys.path.insert(0, sys.argv[1])
+import _core
+_core.set_threads(int(sys.argv[2]))
+scalars = bytes(32)
+bases = _core.Bases(_core.multiples((1).to_bytes(32, "little")) * 2**15)
+rows = numpy.ones((8, 2**15), dtype=numpy.int8)
+expected = bases.commit_ints(rows)
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+before = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**20, before[1]))
+for call in (
+    lambda: bases.commit_values_bytes(numpy.zeros((8, 2**15), dtype=numpy.int32), scalars),
+    lambda: _core.multiples(scalars * 2**20),
+):
+    try:
+        call()
+    except MemoryError:
+        print("refused")
+resource.setrlimit(resource.RLIMIT_AS, before)
+print(bases.commit_ints(rows) == expected)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+@pytest.mark.parametrize("count", ["1", "5"])
+def test_memory_that_cannot_be_had_is_a_memory_error(count: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", STARVED, CORE.parent, count],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        # Numpy's own threads would claim memory of theirs; glibc's arenas likewise.
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
+    )
+    assert (done.stdout, done.stderr) == ("refused\nrefused\nTrue\n", "")
+
+
 @pytest.mark.parametrize("count", [0, 257, 2**40])
 def test_a_wrong_number_of_threads_is_refused(count: int) -> None:
     with pytest.raises(ValueError, match=f"threads: expected 1 to 256, got {count}"):
