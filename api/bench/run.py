@@ -1,8 +1,10 @@
 """A whole benchmark: every model on every system, several times, on one machine."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from avow.api.bench import ezkl, sumcheck
@@ -71,6 +73,7 @@ def run_bench(plan: Plan, folder: Path, contracts: Path, say: Say) -> dict[str, 
 
     Systems take turns within each run, so that other work on the machine disturbs all alike.
     """
+    began, load = datetime.now(UTC).strftime("%Y-%m-%d"), os.getloadavg()[0]
     with scratch(folder) as root, _measures(plan, Folders(root, contracts)) as measures:
         rows: list[dict[str, object]] = []
         store = ModelStore.at(root / "home")
@@ -78,7 +81,13 @@ def run_bench(plan: Plan, folder: Path, contracts: Path, say: Say) -> dict[str, 
         for name in plan.models:
             stored = add_zoo_model(store, name, owner).stored
             rows += [row.to_json() for row in _rows(stored, measures, plan.runs, say)]
-    return {"machine": describe_machine(), "runs": plan.runs, "rows": rows}
+    return {
+        "measured_at": began,
+        "machine": describe_machine(),
+        "load_average": round(load, 1),
+        "runs": plan.runs,
+        "rows": rows,
+    }
 
 
 def _rows(
