@@ -50,9 +50,10 @@ class Weights:
 
     def row(self, number: int) -> Frs:
         """The weights of one row's entries, to be added to."""
-        over, inside = self.group(number, lambda: Frs.zeros(2**self.logrows))
-        over.set_range(number, constant(1, 1))
-        return inside
+        if number not in self.groups:
+            over, _ = self.group(number, lambda: Frs.zeros(2**self.logrows))
+            over.set_range(number, constant(1, 1))
+        return self.groups[number][1]
 
 
 @dataclass(frozen=True, slots=True)
