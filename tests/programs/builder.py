@@ -114,7 +114,8 @@ def _narrow(builder: Builder, at: int, low: int, high: int) -> int:
     return builder.add(Rescale((at,), bits, low, high))
 
 
-def _random_operation(builder: Builder, kind: str) -> Operation | None:
+def random_operation(builder: Builder, kind: str) -> Operation | None:
+    """An operation of that kind on some tensor, or None where it does not fit."""
     rng = builder.rng
     at = builder.any_tensor()
     shape = builder.shapes[at]
@@ -239,7 +240,7 @@ def random_program(seed: int, operations: int = 12) -> tuple[Program, list[Blob]
         tries += 1
         kept = (len(builder.blobs), len(builder.steps), len(builder.shapes))
         try:
-            operation = _random_operation(builder, rng.choice(KINDS))
+            operation = random_operation(builder, rng.choice(KINDS))
             if operation is not None:
                 builder.add(operation)
         except VerificationError:

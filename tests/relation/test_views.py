@@ -10,6 +10,7 @@ import pytest
 
 from avow.verifier.errors import VerificationError
 from avow.verifier.program import operations as op
+from avow.verifier.program.blob import blob_of
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Output, Program, Step
 from avow.verifier.relation.lower import lower
@@ -144,3 +145,14 @@ def test_views_without_end_are_refused() -> None:
     program = Program((spec,), (), steps, (Output("y", 1),))
     with pytest.raises(VerificationError, match="its views join more than 2097152 cells"):
         lower(program, [Interval(0, 1)] * 2001, {}, 1, 1)
+
+
+def test_windows_without_end_are_refused() -> None:
+    """2^11 places of 2^11 taps each, before any of them is written down."""
+    spec = TensorSpec("x", ElementType.INT8, (1, 1, 2**11), 0, 0, 1)
+    blobs = [blob_of([0] * 2**11, (1, 1, 2**11)), blob_of([0], (1,))]
+    convolution = op.Convolution((0,), 0, 1, (1,), (1,), (2**11 - 1,), (0,), 1)
+    refs = tuple(blob.ref() for blob in blobs)
+    program = Program((spec,), refs, (Step(convolution, 0),), (Output("y", 1),))
+    with pytest.raises(VerificationError, match="its views join more than 2097152 cells"):
+        lower(program, [Interval(0, 1)] * 2, {}, 1, 1)

@@ -7,7 +7,7 @@ from avow.verifier.program import operations as op
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program
 from avow.verifier.tensor import ElementType
-from tests.programs.builder import KINDS, Builder, _random_operation
+from tests.programs.builder import KINDS, Builder, random_operation
 
 REACH = 60
 
@@ -47,7 +47,7 @@ def _operation(builder: Builder, kind: str) -> op.Operation | None:
         case "convolution":
             return _convolution(builder, at)
         case _:
-            return _random_operation(builder, kind)
+            return random_operation(builder, kind)
 
 
 def _convolution(builder: Builder, at: int) -> op.Operation:
