@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,18 +32,24 @@ class Broken:
 
 @dataclass(frozen=True)
 class Forgery:
-    """Columns and the outputs that are claimed with them; multiplicities are counted later."""
+    """Columns and the outputs that are claimed with them.
+
+    Multiplicities are counted when the relation is known; then `touch` may change any cell.
+    """
 
     name: str
     case: Case
     inputs: Samples
     outputs: Samples
     cells: list[Cells]
+    touch: Callable[[Run], None] = field(default=lambda run: None)
 
     def run(self, relation: Relation | None = None) -> Run:
         """The columns, with the multiplicities that fit best."""
         relation = relation or self.case.relation(len(self.inputs))
-        return counted(relation, self.cells)
+        run = counted(relation, self.cells)
+        self.touch(run)
+        return run
 
     def broken(self) -> Broken:
         """What is wrong with them."""

@@ -87,7 +87,12 @@ class Polynomial:
 
 
 class Prover:
-    """One proof: `run` is what the messages speak of, `committed` what the rows hold."""
+    """One proof: `run` is what the messages speak of, `committed` what the rows hold.
+
+    With `one_sum` all tables share one sum of helpers: a protocol that is not sound.
+    """
+
+    one_sum = False
 
     def __init__(
         self,
@@ -264,7 +269,8 @@ class Prover:
                 if lookup.table == number:
                     share = pow(2, lookup.live.variables - n, R)
                     sums = (sums + power * share * wide(self.helpers[at])) % R
-            power = power * self.gamma % R
+            if not self.one_sum:
+                power = power * self.gamma % R
         terms = [[eq, linear], [sums], *([eq, *pair] for pair in pairs)]
         self.r = self.sumcheck(Label.IDENTITIES, 0, Polynomial(n, terms), n, 3)
         self.point: Point = self.r
