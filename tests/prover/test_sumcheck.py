@@ -27,6 +27,7 @@ from avow.prover.outbox import Task
 from avow.prover.proving import prove
 from avow.prover.queue import Queue, open_queue
 from avow.prover.request import OrderContext, Request
+from avow.prover.systems.sumcheck.prove import STAGES
 from avow.prover.systems.sumcheck.system import SumcheckProver
 from avow.prover.systems.system import Limits, Proof, Tick
 from avow.verifier.bundle import parse_bundle
@@ -245,16 +246,19 @@ def large(config: Config) -> Iterator[Place]:
     yield from place_of("cnn-264k", config)
 
 
-@pytest.mark.parametrize("when", ["loading", "commit", "opening"])
+@pytest.mark.parametrize("when", ["loading", "commit", "linear"])
 def test_cancelling_ends_the_process_within_a_second(large: Place, when: str) -> None:
     job = large.queue.submit(large.ask())
     assert attempt(large.bench, job.id, 0, Task.INFER, infer) is Outcome.DONE
     if when == "loading":
         large.prover.close()
     cancelled: list[float] = []
+    least = 0 if when == "loading" else STAGES.index(when)
 
     def cancel(stage: str) -> None:
-        if stage == when and not cancelled:
+        # A stage of a millisecond may have passed before anybody looked.
+        reached = when == "loading" or (stage in STAGES and STAGES.index(stage) >= least)
+        if reached and not cancelled:
             large.queue.cancel(job.id)
             cancelled.append(time.monotonic())
 
@@ -263,7 +267,6 @@ def test_cancelling_ends_the_process_within_a_second(large: Place, when: str) ->
     outcome = attempt(bench, job.id, 0, Task.PROVE, prove)
     ended = time.monotonic()
     meddling.close()
-    if not cancelled:
-        pytest.skip(f"the proof was too quick for its stage {when} to be seen")
+    assert cancelled, "the proof came to its end before it could be cancelled"
     assert outcome is Outcome.LOST and ended - cancelled[0] < 1
     assert large.queue.status(job.id).state is JobState.CANCELLED
