@@ -11,6 +11,7 @@ from avow.prover.errors import ConfigurationError
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _BROKERS = frozenset({"redis", "rediss", "redis+socket"})
+_BACKENDS = ("portable", "mulx", "ifma")
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -40,6 +41,7 @@ class Config:
     job_seconds: int = 86_400
     max_open_jobs: int = 10_000
     minimum_free_disk: int = 256 * 1024 * 1024
+    native_backend: str | None = None
 
     @property
     def models(self) -> Path:
@@ -86,6 +88,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         job_seconds=_number(env, "AVOW_JOB_SECONDS", 86_400, 1, 366 * 86_400),
         max_open_jobs=_number(env, "AVOW_MAX_OPEN_JOBS", 10_000, 1, 10**9),
         minimum_free_disk=_number(env, "AVOW_MINIMUM_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 2**50),
+        native_backend=_one_of(env, "AVOW_NATIVE_BACKEND", _BACKENDS),
     )
 
 
@@ -107,6 +110,8 @@ def as_environment(config: Config, environment: Mapping[str, str]) -> dict[str, 
         "AVOW_MAX_OPEN_JOBS": str(config.max_open_jobs),
         "AVOW_MINIMUM_FREE_DISK_BYTES": str(config.minimum_free_disk),
     }
+    if config.native_backend is not None:
+        ours["AVOW_NATIVE_BACKEND"] = config.native_backend
     return kept | ours
 
 
@@ -148,6 +153,13 @@ def _number(env: Mapping[str, str], name: str, default: int, least: int, most: i
     if not value:
         return default
     return _bounded(name, value, least, most)
+
+
+def _one_of(env: Mapping[str, str], name: str, known: tuple[str, ...]) -> str | None:
+    value = env.get(name) or None
+    if value is not None and value not in known:
+        raise ConfigurationError(f"{name}: expected {', '.join(known)}, got {value[:40]!r}")
+    return value
 
 
 def _optional_number(env: Mapping[str, str], name: str, least: int, most: int) -> int | None:

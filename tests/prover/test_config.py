@@ -27,6 +27,7 @@ def test_a_worker_hands_everything_on_but_keys() -> None:
         "AVOW_ALLOW_UNSAFE_SRS": "yes",
         "AVOW_MAX_ATTEMPTS": "7",
         "AVOW_PROVE_MEMORY_BYTES": str(2**31),
+        "AVOW_NATIVE_BACKEND": "portable",
         "PATH": "/bin",
     }
     config = from_environment(given)
@@ -34,7 +35,7 @@ def test_a_worker_hands_everything_on_but_keys() -> None:
     assert "AVOW_PRIVATE_KEY" not in handed and "AVOW_KEYSTORE" not in handed
     assert handed["PATH"] == "/bin"
     again = from_environment(handed)
-    kept = ("home", "database_url", "broker_url", "max_attempts", "prove_memory")
+    kept = ("home", "database_url", "broker_url", "max_attempts", "prove_memory", "native_backend")
     assert all(getattr(again, name) == getattr(config, name) for name in kept)
     assert again.allow_unsafe_srs and again.private_key is None
     assert "secret" not in repr(config) and "deadbeef" not in repr(config)
@@ -50,6 +51,7 @@ def test_a_worker_hands_everything_on_but_keys() -> None:
         ("AVOW_BROKER_URL", "amqp://u:secret@h", "redis.*, got amqp://$"),
         ("AVOW_BROKER_URL", "localhost:6379", "redis.*, got no scheme$"),
         ("AVOW_ALLOW_UNSAFE_SRS", "perhaps", "expected 1 or 0, got 'perhaps'"),
+        ("AVOW_NATIVE_BACKEND", "gpu", "expected portable, mulx, ifma, got 'gpu'"),
     ],
 )
 def test_bad_values_are_named(name: str, value: str, message: str) -> None:
