@@ -131,8 +131,15 @@ def test_an_honest_bundle_is_proven_and_hides_nothing() -> None:
     assert verdict.hides is Hides.NONE
     assert verdict.srs == srs_digest(small_case().key.tau_g2)
     assert verdict.srs_safe is False
-    assert any("rows hold the constants" in item for item in verdict.not_checked)
+    # What the key's rows hold is the record's word until somebody recomputes it.
+    assert any(item.startswith("model binding") for item in verdict.not_checked)
     assert any("KZG" in item for item in verdict.rests_on)
+
+
+def test_a_recomputed_record_leaves_no_doubt_about_the_key() -> None:
+    policy = replace(POLICY, checked_records=(system_record().digest(),))
+    verdict = verify(bundle().encode(), policy)
+    assert not any(item.startswith("model binding") for item in verdict.not_checked)
 
 
 def test_a_default_policy_refuses_a_string_made_locally() -> None:

@@ -64,8 +64,7 @@ class SumcheckSystem:
             srs=srs_digest(key.tau_g2),
             established=f"{len(key.program.steps)} operations proven in {len(data)} bytes",
             rests_on=(
-                "sumcheck and LogUp, made non-interactive with Keccak-256",
+                "Keccak-256 drawing like a random function (sumchecks and LogUp by Fiat-Shamir)",
                 "KZG over BN254, about 100 bits: nobody knows the secret of the SRS",
             ),
-            not_checked=("that the key's rows hold the constants that the program names",),
         )

@@ -27,7 +27,7 @@ def check_opening(
     # a. The f_i are fixed before the point at which they are compared.
     folds = dialogue.points(Label.FOLDS, columns - 1)
     beta = transcript.challenge(Label.BETA)
-    if beta in (0, 1):
+    if beta in (0, 1):  # Nor -1, which is never drawn: challenges are below 2^248.
         raise VerificationError("proof", "the points to compare at coincide")
     sent = dialogue.scalars(Label.FOLD_VALUES, 2 * columns + 1)
 
