@@ -3,50 +3,64 @@
 import math
 from dataclasses import dataclass
 
-from avow.verifier.relation.relation import Column, Digit, Kind, Multiplicity, Relation
+from avow.verifier.relation.relation import Kind, Relation
 from avow.verifier.relation.views import size
 from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.systems.sumcheck.key import LIMITS
 from avow.verifier.systems.sumcheck.stack import Stack, stack
 
 _SCALAR, _POINT = 32, 64
-# What a process holds before it proves anything: Python, numpy and the native core.
-_BASE_BYTES = 90 * 10**6
 
-
-@dataclass(frozen=True, slots=True)
-class Units:
-    """Nanoseconds on two threads, save where the name says microseconds.
-
-    `small` are commitments per entry of up to 12, 16 and more bits, `row` what each row adds;
-    `value` is an inverse committed by its value, `distinct` a different value of a row; `entry`
-    one entry of a sumcheck in all its rounds, `cell` one that a view or a column is made of,
-    `fold` one integer of the key; `power` one power of tau in the opening. `vector_us` is what
-    every vector of a sumcheck costs in every round whatever its length, `claim_us` every claim.
-    """
-
-    small: tuple[float, float, float]
-    row: float
-    value: float
-    distinct: float
-    entry: float
-    cell: float
-    fold: float
-    power: float
-    vector_us: float
-    claim_us: float
-
-
-# Fitted to proofs of the bench models on 2 cores of an AMD EPYC (Zen 5); see
-# docs/reference/sumcheck-costs.md.
-UNITS = {
-    "ifma": Units((17.5, 33, 36), 2e4, 62, 550, 10, 12, 0.2, 1400, 2.0, 60),
-    "mulx": Units((58, 95, 100), 6e4, 190, 1500, 60, 25, 1.0, 3900, 2.0, 60),
-    "portable": Units((85, 140, 150), 9e4, 290, 2300, 90, 35, 1.6, 6000, 2.0, 60),
+# Nanoseconds on one thread with AVX-512 IFMA, fitted to 42 proofs of the bench models on an AMD
+# EPYC (Zen 5): a stage is the sum of these times the counts of a `Survey`.
+UNITS: dict[str, dict[str, float]] = {
+    "witness": {"once": 134e3, "columns": 5e3, "witness_cells": 17.5, "lookups": 11.8e3},
+    "commit": {
+        "once": 169e3,
+        "small_cells": 3.3,
+        "sum_cells": 148,
+        "witness_rows": 500,
+        "columns": 5.2e3,
+    },
+    "helpers": {
+        "once": 626e3,
+        "looked_up": 64,
+        "distinct": 143,
+        "table_rows": 34,
+        "lookups": 17.8e3,
+    },
+    "identities": {"once": 165e3, "read_cells": 16.6, "vectors": 3.6e3, "table_rows": 27},
+    "linear": {"once": 94e3, "factor_cells": 1.9, "bilinears": 19.5e3, "key_cells": 0.3},
+    "reduction": {
+        "row_length": 274,
+        "claims": 2.8e3,
+        "committed_cells": 62,
+        "claimed_rows": 187,
+        "key_cells": 2,
+    },
+    "opening": {"once": 1.23e6, "row_length": 3.14e3},
 }
-# The table by which parameters are chosen, whatever the machine, so that keys are the same.
-REFERENCE = "ifma"
-_FIXED_MS = {"witness": 1.0, "opening": 3.5}
+# How much slower a stage is elsewhere, in the order of `UNITS`.
+SLOWER: dict[str, tuple[float, ...]] = {
+    "ifma": (1, 1, 1, 1, 1, 1, 1),
+    "mulx": (1, 2.5, 4.2, 5, 1.5, 3.6, 4.6),
+    "portable": (1, 5, 8, 8.5, 2, 6.5, 9),
+}
+# The share of a stage that more threads shorten.
+_PARALLEL = (0, 0.6, 0.7, 0.5, 0, 0.5, 0.8)
+# The machine by which parameters are chosen, whatever this one is, so that keys are the same.
+REFERENCE, THREADS = "ifma", 2
+
+# Resident bytes of the proving process, fitted to eight artifacts; the prediction adds a quarter.
+_BYTES: dict[str, float] = {
+    "once": 44e6,
+    "key_cells": 20,
+    "read_cells": 80,
+    "table_rows": 900,
+    "row_length": 200,
+    "claims": 15e3,
+}
+_MARGIN = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +86,7 @@ class Cost:
 class Survey:
     """What a relation asks of a prover, whatever the length of a row.
 
-    Counts of entries: `live` witness cells, `padded` ones of key and witness, `looked_up` cells
-    of lookups and tables, `read` and `factors` what is evaluated in both sumchecks; `claims`
-    and `vectors` are numbers of them. `small` has the live witness cells of each kind of units.
+    `counts` are named as in `UNITS`; the others make up the length of a proof.
     """
 
     relation: Relation
@@ -84,28 +96,40 @@ class Survey:
     degree: int
     reads: int
     factors: int
-    read_cells: int
-    factor_cells: int
-    small: tuple[int, int, int]
-    padded_key: int
-    padded_witness: int
-    looked_up: int
-    lookup_cells: int
+    counts: dict[str, float]
 
 
 def survey(relation: Relation, width: int) -> Survey:
-    """Count once; `width` is the relation's range table's."""
+    """Count once; `width` is the relation's range table's. Raises `VerificationError`."""
     shape = frame(relation, LIMITS.logrows)
     reads, factors = shape.reads(), shape.factors()
     sums = {bilinear.result for bilinear in relation.bilinears}
-    small = [0, 0, 0]
+    witness = [c for c in enumerate(relation.columns) if c[1].kind is Kind.WITNESS]
     padded = dict.fromkeys(Kind, 0)
-    for number, column in enumerate(relation.columns):
+    for column in relation.columns:
         padded[column.kind] += 2**column.variables
-        if column.kind is Kind.WITNESS:
-            small[_kind(column, number in sums)] += math.prod(column.lengths)
-    lives = [lookup.live for lookup in relation.lookups]
-    lives += [table.live for table in relation.tables]
+    live = [lookup.live for lookup in relation.lookups]
+    rows = [table.live for table in relation.tables]
+    looked_up = sum(2**one.variables for one in (*live, *rows))
+    sum_cells = sum(math.prod(column.lengths) for at, column in witness if at in sums)
+    witness_cells = sum(math.prod(column.lengths) for _, column in witness)
+    counts: dict[str, float] = {
+        "once": 1,
+        "lookups": len(relation.lookups),
+        "columns": len(relation.columns),
+        "bilinears": len(relation.bilinears),
+        "claims": len(reads) + len(factors),
+        "vectors": len(reads) + len(relation.lookups),
+        "witness_cells": witness_cells,
+        "small_cells": witness_cells - sum_cells,
+        "sum_cells": sum_cells,
+        "looked_up": sum(math.prod(one.lengths) for one in (*live, *rows)),
+        "table_rows": sum(2**one.variables for one in rows),
+        "read_cells": sum(2 ** size(one.view.outs) for one, _ in reads) + looked_up,
+        "factor_cells": sum(2 ** size(one.view.ins) for one, _ in factors),
+        "key_cells": padded[Kind.KEY],
+        "committed_cells": padded[Kind.WITNESS] + looked_up,
+    }
     return Survey(
         relation=relation,
         width=width,
@@ -114,50 +138,35 @@ def survey(relation: Relation, width: int) -> Survey:
         degree=shape.degree,
         reads=len(reads),
         factors=len(factors),
-        read_cells=sum(2 ** size(one.view.outs) for one, _ in reads),
-        factor_cells=sum(2 ** size(one.view.ins) for one, _ in factors),
-        small=(small[0], small[1], small[2]),
-        padded_key=padded[Kind.KEY],
-        padded_witness=padded[Kind.WITNESS],
-        looked_up=sum(math.prod(live.lengths) for live in lives),
-        lookup_cells=sum(2**live.variables for live in lives),
+        counts=counts,
     )
 
 
-def predict(found: Survey, logrows: int, backend: str = REFERENCE) -> Cost | None:
+def predict(
+    found: Survey, logrows: int, backend: str = REFERENCE, threads: int = THREADS
+) -> Cost | None:
     """What a proof with rows of 2^logrows entries takes; None where the rows are too many."""
     placed = stack(found.relation, logrows)
     key, witness, helper = placed.matrices
-    rows = key.rows + witness.rows + helper.rows
+    rows, length = key.rows + witness.rows + helper.rows, 2**logrows
     if rows > LIMITS.rows:
         return None
-    units, length = UNITS[backend], 2**logrows
-    claims = found.reads + found.factors
-    vectors = found.reads + len(found.relation.lookups)
-    distinct = helper.rows * min(length, 2 ** (found.width + 1))
-    nanoseconds = {
-        "witness": units.cell * sum(found.small),
-        "commit": sum(count * cost for count, cost in zip(found.small, units.small, strict=True))
-        + units.row * witness.rows,
-        "helpers": units.value * found.looked_up + units.distinct * distinct,
-        "identities": (units.entry + units.cell) * found.read_cells
-        + 1e3 * units.vector_us * vectors * found.variables,
-        "linear": units.fold * found.padded_key
-        + units.cell * found.factor_cells
-        + units.entry * 2**found.summed * 2 * len(found.relation.bilinears),
-        "reduction": units.fold * found.padded_key
-        + units.entry * (length + found.padded_witness + found.lookup_cells)
-        + 1e3 * units.claim_us * claims,
-        "opening": units.power * length,
+    counts = found.counts | {
+        "row_length": length,
+        "witness_rows": witness.rows,
+        "claimed_rows": rows * found.counts["claims"],
+        "distinct": helper.rows * min(length, 2 ** (found.width + 1)),
     }
+    seconds = {}
+    factors = zip(SLOWER[backend], _PARALLEL, strict=True)
+    for (stage, units), (slower, share) in zip(UNITS.items(), factors, strict=True):
+        nanoseconds = sum(unit * counts[name] for name, unit in units.items())
+        seconds[stage] = 1e-9 * nanoseconds * slower * (1 - share + share / threads)
     return Cost(
-        seconds={
-            stage: value * 1e-9 + _FIXED_MS.get(stage, 0.2) * 1e-3
-            for stage, value in nanoseconds.items()
-        },
-        memory_bytes=_memory(found, length, helper.rows),
+        seconds=seconds,
+        memory_bytes=int(_MARGIN * sum(unit * counts[name] for name, unit in _BYTES.items())),
         proof_bytes=_proof_bytes(found, placed),
-        verify_seconds=0.1 + 4e-4 * rows + 2e-3 * claims,
+        verify_seconds=0.4 + 3e-4 * rows + 1e-4 * counts["claims"],
         rows=rows,
     )
 
@@ -176,23 +185,3 @@ def _proof_bytes(found: Survey, placed: Stack) -> int:
         + (2 * placed.logrows + 1)
     )
     return points * _POINT + scalars * _SCALAR
-
-
-def _memory(found: Survey, length: int, helper_rows: int) -> int:
-    columns = 8 * (found.padded_key + found.padded_witness)
-    # Vectors of the identities stand beside their folded halves; a base has two forms.
-    vectors = 48 * (found.read_cells + found.lookup_cells)
-    opening = length * (2 * _POINT + 6 * _SCALAR)
-    reduction = 3 * _SCALAR * length * max(1, helper_rows)
-    return _BASE_BYTES + 2 * columns + vectors + opening + reduction
-
-
-def _kind(column: Column, is_sum: bool) -> int:
-    """Which of the units of `small` its entries cost."""
-    match column.source:
-        case Digit(width=bits):
-            return 0 if bits <= 12 else 1
-        case Multiplicity():
-            return 1
-        case _:
-            return 2 if is_sum else 0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from avow.circuits.errors import CircuitError
-from avow.circuits.sumcheck.cost import REFERENCE, Cost, predict, survey
+from avow.circuits.sumcheck.cost import Cost, predict, survey
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.relation import Relation
 from avow.verifier.systems.sumcheck.key import LIMITS
@@ -12,10 +12,10 @@ from avow.verifier.systems.sumcheck.key import LIMITS
 WIDTHS = range(8, 17)
 LOGROWS = range(4, LIMITS.logrows + 1)
 # What the verifier in plain Python still reads within seconds.
-MOST_ROWS = 400
-# A kilobyte of proof, which somebody stores or pays for, counts as a millisecond, and so does
-# every 20 ms of the plain verifier.
-_SECONDS_PER_BYTE = 1e-6
+MOST_ROWS = 2000
+# A kilobyte of proof, which somebody stores or pays for, counts as two milliseconds, and so do
+# 40 ms of the plain verifier.
+_SECONDS_PER_BYTE = 2e-6
 _SHARE_OF_VERIFYING = 0.05
 
 
@@ -62,7 +62,7 @@ def choose(relation: Callable[[int], Relation], bounds: Bounds) -> Plan:
             continue
         for logrows in lengths:
             if logrows <= most:
-                cost = predict(found, logrows, REFERENCE)
+                cost = predict(found, logrows)
                 if cost is not None:
                     plans.append(Plan(width, logrows, cost))
     if refused and not plans:
@@ -80,13 +80,10 @@ def choose(relation: Callable[[int], Relation], bounds: Bounds) -> Plan:
             f"a proof is predicted to need {least // 2**20} MiB of memory, "
             f"{bounds.memory_bytes // 2**20} MiB may be used"
         )
-    return min(fitting, key=_weight)
+    return min(fitting, key=lambda plan: weight(plan.cost))
 
 
-def _weight(plan: Plan) -> float:
-    cost = plan.cost
-    return (
-        cost.total
-        + _SECONDS_PER_BYTE * cost.proof_bytes
-        + _SHARE_OF_VERIFYING * cost.verify_seconds
-    )
+def weight(cost: Cost) -> float:
+    """What a plan is chosen by: seconds of proving, and some for bytes and verifying."""
+    verifying = _SHARE_OF_VERIFYING * cost.verify_seconds
+    return cost.total + _SECONDS_PER_BYTE * cost.proof_bytes + verifying
