@@ -67,16 +67,17 @@ class Polynomial:
 
         self.terms = [[wide(vector) for vector in term] for term in terms]
 
+    def part(self, number: int, x: int) -> int:
+        """The sum of one term over all but the first variable, which is x."""
+        product = np.ones(1, object)
+        for vector in self.terms[number]:
+            half = len(vector) // 2
+            product = product * (vector[:half] + x * (vector[half:] - vector[:half])) % R
+        return int(product.sum() % R)
+
     def at(self, x: int) -> int:
-        """The sum over all but the first variable, which is x."""
-        total = 0
-        for term in self.terms:
-            product = np.ones(1, object)
-            for vector in term:
-                half = len(vector) // 2
-                product = product * (vector[:half] + x * (vector[half:] - vector[:half])) % R
-            total += int(product.sum())
-        return total % R
+        """The sum of all terms."""
+        return sum(self.part(number, x) for number in range(len(self.terms))) % R
 
     def bind(self, x: int) -> None:
         """Set the first variable."""
@@ -174,6 +175,7 @@ class Prover:
     ) -> Point:
         """All rounds; the point where they end. `self.claim` is what the verifier is left with."""
         point = []
+        self.what = what
         for number in range(count):
             message = self.round(label, number, claim, [what.at(x) for x in range(degree + 1)])
             first, *others = self.send(label, message)
@@ -372,14 +374,21 @@ class Prover:
         self.form = int(what.terms[0][1][0])
         (self.value,) = self.send(Label.STACK, [int(what.terms[0][0][0])])
 
+    def weight(self, row: int) -> int:
+        """eq of the row's number and the point's first coordinates."""
+        return int(eq_table(self.z[: len(self.z) - self.key.logrows])[row])
+
+    def fold(self) -> list[int]:
+        """All rows, each times its weight."""
+        rows = self.entries.reshape(-1, 2**self.key.logrows)
+        weights = eq_table(self.z[: len(self.z) - self.key.logrows])
+        return [int(x) for x in (weights[:, None] * rows).sum(axis=0) % R]
+
     def open(self) -> None:
         """Fold the rows, and open the row that is left."""
-        split_at = len(self.z) - self.key.logrows
-        rows = self.entries.reshape(-1, 2**self.key.logrows)
-        row = (eq_table(self.z[:split_at])[:, None] * rows).sum(axis=0) % R
-        folds = [[int(x) for x in row]]
-        for x in reversed(self.z[split_at + 1 :]):
-            last = folds[-1]
+        folds = [self.fold()]
+        for x in reversed(self.z[len(self.z) - self.key.logrows + 1 :]):
+            last = folds[-1] + [0] * (len(folds[-1]) % 2)
             pairs = zip(last[::2], last[1::2], strict=True)
             folds.append([(even + x * (odd - even)) % R for even, odd in pairs])
         self.send(Label.FOLDS, self.commit(folds[1:]))
