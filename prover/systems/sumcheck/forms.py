@@ -1,6 +1,6 @@
 """Claims about views of columns as linear forms on the stack: weights of its entries."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -11,6 +11,9 @@ from avow.prover.systems.sumcheck.field import constant
 from avow.prover.systems.sumcheck.points import Points, Positions
 from avow.prover.systems.sumcheck.wiring import Indices, Joint, Wiring, widths
 from avow.verifier.relation.views import Lengths, bits, size
+
+# How much shorter than a row a strip may be, in bits.
+_SHORTER = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +35,27 @@ class Part:
 
 
 class Weights:
-    """Weights of all entries of the stack as a sum of products: over rows times inside a row.
+    """Weights of all entries of the stack as a sum of products: over strips, and inside a strip.
 
-    So they are never written out, and neither is the stack: `groups` holds the factors.
+    A strip is a run of 2^`logstrip` entries, at most a row. So the weights are never written out,
+    and neither is the stack: `groups` holds the factors.
     """
 
-    def __init__(self, rows: int, logrows: int) -> None:
-        self.logrows = logrows
+    def __init__(self, logsize: int, logstrip: int) -> None:
+        self.logstrip = logstrip
         self.groups: dict[object, tuple[Frs, Frs]] = {}
-        self._rows = rows
+        self._strips = 2 ** (logsize - logstrip)
 
     def group(self, key: object, inside: Callable[[], Frs]) -> tuple[Frs, Frs]:
-        """The factors known by a key, none over rows yet when it is new."""
+        """The factors known by a key, none over strips yet when it is new."""
         if key not in self.groups:
-            self.groups[key] = (Frs.zeros(self._rows), inside())
+            self.groups[key] = (Frs.zeros(self._strips), inside())
         return self.groups[key]
 
-    def row(self, number: int) -> Frs:
-        """The weights of one row's entries, to be added to."""
+    def strip(self, number: int) -> Frs:
+        """The weights inside one strip, to be added to."""
         if number not in self.groups:
-            over, _ = self.group(number, lambda: Frs.zeros(2**self.logrows))
+            over, _ = self.group(number, lambda: Frs.zeros(2**self.logstrip))
             over.set_range(number, constant(1, 1))
         return self.groups[number][1]
 
@@ -61,37 +65,58 @@ class Form:
     """The linear form of one claim: a product of parts, at entries from `start` on.
 
     `arrange` is where the parts' axes are not in the column's order: for each cell its place.
-    `split` is how many parts vary over rows, None where the product does not fall apart so.
+    `split` is how many parts vary over strips, None where the product does not fall apart so.
     """
 
     start: int
     variables: int
     parts: tuple[Part, ...]
     arrange: Indices | None
+    logstrip: int
     split: int | None
+
+    def groups(self) -> Iterable[object]:
+        """The keys of the groups that it adds to."""
+        if self.split is not None:
+            return [tuple((part.point, id(part.pairs)) for part in self.parts[self.split :])]
+        first = self.start >> self.logstrip
+        return range(first, first + max(2**self.variables >> self.logstrip, 1))
 
     def add(self, target: Weights, scale: int, points: Points) -> None:
         """Add `scale` times the form."""
-        row, at = divmod(self.start, 2**target.logrows)
-        if self.split or (self.split == 0 and len(self.parts) == 1):
+        strip, at = divmod(self.start, 2**self.logstrip)
+        if self.split is not None:
             inside = self.parts[self.split :]
-            key = tuple((part.point, id(part.pairs)) for part in inside)
+            (key,) = self.groups()
             over, _ = target.group(key, lambda: _product(inside, points))
-            outer_add(over, row, scale, _factors(self.parts[: self.split], points))
-        elif self.variables < target.logrows and self.arrange is None:
-            outer_add(target.row(row), at, scale, _factors(self.parts, points))
+            outer_add(over, strip, scale, _factors(self.parts[: self.split], points))
+        elif self.variables < self.logstrip and self.arrange is None:
+            outer_add(target.strip(strip), at, scale, _factors(self.parts, points))
         else:
             whole = _product(self.parts, points)
             if self.arrange is not None:
                 whole = whole.gather(self.arrange)
-            width = min(len(whole), 2**target.logrows)
+            width = min(len(whole), 2**self.logstrip)
             for first in range(0, len(whole), width):
                 cells = np.arange(first, first + width, dtype=np.int32)
-                outer_add(target.row(row + first // width), at, scale, [whole.gather(cells)])
+                outer_add(target.strip(strip + first // width), at, scale, [whole.gather(cells)])
 
 
-def make_form(start: int, wiring: Wiring, positions: Positions, logrows: int) -> Form:
-    """Prepare the claim about a view of the column that starts at an entry, at a point."""
+# What a claim is about: its column's first entry, the view, and the point.
+Claim = tuple[int, Wiring, Positions]
+
+
+def make_forms(claims: Sequence[Claim], logrows: int) -> list[Form]:
+    """Prepare all claims, with strips of the length that leaves the fewest groups."""
+    choices = [
+        [_form(claim, logstrip) for claim in claims]
+        for logstrip in range(logrows, max(logrows - _SHORTER, 1) - 1, -1)
+    ]
+    return min(choices, key=lambda forms: len({key for form in forms for key in form.groups()}))
+
+
+def _form(claim: Claim, logstrip: int) -> Form:
+    start, wiring, positions = claim
     own, at = [], 0
     for length in wiring.view.outs:
         own.append(positions[at : at + bits(length)])
@@ -105,24 +130,28 @@ def make_form(start: int, wiring: Wiring, positions: Positions, logrows: int) ->
             before = parts.pop()
             part = Part((*before.point, *part.point), before.cells * part.cells, None)
         parts.append(part)
-    arrange = None if order == sorted(order) else _arrange(order, wiring.view.ins)
-    split = None
-    if arrange is None and size(wiring.view.ins) >= logrows:
-        split = _split(parts, logrows)
-    return Form(start, size(wiring.view.ins), tuple(parts), arrange, split)
+    variables = size(wiring.view.ins)
+    if order != sorted(order):
+        arrange = _arrange(order, wiring.view.ins)
+        return Form(start, variables, tuple(parts), arrange, logstrip, None)
+    split = _split(parts, logstrip) if variables >= logstrip else None
+    if split == 0 and len(parts) > 1:
+        # It lies in one strip, whose weights it shares with other claims there.
+        split = None
+    return Form(start, variables, tuple(parts), None, logstrip, split)
 
 
-def _split(parts: list[Part], logrows: int) -> int | None:
-    """Cut one part in two, if need be, so that the last ones are exactly what is inside a row."""
+def _split(parts: list[Part], logstrip: int) -> int | None:
+    """Cut one part in two, if need be, so that the last ones are exactly what is inside a strip."""
     at, inside = len(parts), 0
-    while inside < logrows:
+    while inside < logstrip:
         at -= 1
         inside += parts[at].cells.bit_length() - 1
-    if inside > logrows:
+    if inside > logstrip:
         over = parts[at]
         if over.pairs is not None:
             return None
-        cut = inside - logrows
+        cut = inside - logstrip
         parts[at : at + 1] = [
             Part(over.point[:cut], 2**cut, None),
             Part(over.point[cut:], over.cells >> cut, None),

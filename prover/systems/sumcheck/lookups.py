@@ -27,10 +27,10 @@ class Helpers:
         """Add sum_i weights[i] row_i to `target`."""
         target.addmul(_contract(self.matrix, weights, 1, len(target)), 1)
 
-    def sum_rows(self, weights: Frs, target: Frs, at: int) -> None:
-        """Write sum_c weights[c] row_i[c] into `target`, from place `at` on."""
-        rows = len(self.matrix) // len(weights)
-        target.set_range(at, _contract(self.matrix, weights, rows, 1))
+    def sum_strips(self, weights: Frs, target: Frs, at: int) -> None:
+        """As `Rows.sum_strips`."""
+        strips = len(self.matrix) // len(weights)
+        target.set_range(at, _contract(self.matrix, weights, strips, 1))
 
 
 def fingerprint(components: Sequence[Cells], alpha: int, lam: int) -> Frs:

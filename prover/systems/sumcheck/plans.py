@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from avow.prover.errors import Refused
 from avow.prover.systems.sumcheck.folding import Folding, make_folding
-from avow.prover.systems.sumcheck.forms import Form, make_form
+from avow.prover.systems.sumcheck.forms import Claim, Form, make_forms
 from avow.prover.systems.sumcheck.points import Positions
 from avow.prover.systems.sumcheck.wiring import Cells, Wiring
 from avow.verifier.relation.relation import (
@@ -179,8 +179,8 @@ def make_plan(frame: Frame) -> Plan:
         )
         return FactorPlan(numbered, at, foldings)
 
-    def claim(read: int, positions: Positions) -> Form:
-        return _form(frame, plan.columns[read], plan.reads[read], positions)
+    def claim(read: int, positions: Positions) -> Claim:
+        return frame.starts[plan.columns[read]], plan.reads[read], positions
 
     for table in relation.tables:
         plan.tables.append(_table(table, terms))
@@ -203,24 +203,18 @@ def make_plan(frame: Frame) -> Plan:
     plan.claimed = [(number(read), frame.tail(size(read.view.outs))) for read in relation.reads()]
     plan.factored = [(number(read), positions) for read, positions in frame.factors()]
     plan.evaluated.update(read for read, _ in plan.claimed)
-    plan.forms = [
-        *(claim(*spot) for spot in plan.claimed),
-        *(
-            make_form(
-                frame.starts[helper],
-                Wiring(identity((2**variables,))),
-                frame.tail(variables),
-                frame.stack.logrows,
-            )
-            for helper, variables in enumerate(helpers(relation), len(relation.columns))
-        ),
-        *(claim(*spot) for spot in plan.factored),
-    ]
+    plan.forms = make_forms(
+        [
+            *(claim(*spot) for spot in plan.claimed),
+            *(
+                (frame.starts[helper], Wiring(identity((2**variables,))), frame.tail(variables))
+                for helper, variables in enumerate(helpers(relation), len(relation.columns))
+            ),
+            *(claim(*spot) for spot in plan.factored),
+        ],
+        frame.stack.logrows,
+    )
     return plan
-
-
-def _form(frame: Frame, column: int, wiring: Wiring, positions: Positions) -> Form:
-    return make_form(frame.starts[column], wiring, positions, frame.stack.logrows)
 
 
 def _table(table: Table, terms: Callable[[Expression], Terms]) -> TablePlan:

@@ -15,7 +15,7 @@ from avow.prover.systems.sumcheck.lookups import Helpers, make_helpers
 from avow.prover.systems.sumcheck.opening import open_row
 from avow.prover.systems.sumcheck.points import Points
 from avow.prover.systems.sumcheck.prepared import Prepared
-from avow.prover.systems.sumcheck.reduction import fold_stack, fold_weights, sum_rows, weigh
+from avow.prover.systems.sumcheck.reduction import fold_stack, fold_weights, sum_strips, weigh
 from avow.prover.systems.sumcheck.rows import Rows, stack_rows
 from avow.prover.systems.sumcheck.wiring import Cells, Indices
 from avow.prover.systems.sumcheck.witness import (
@@ -281,10 +281,11 @@ class Prover:
         stack = self.prepared.stack
         parts = (self.prepared.matrix, self.witness, self.helpers)
         weights = weigh(self.plan.forms, stack, eta, self.points, self.breathe)
-        over = sum_rows(weights, stack, parts, self.breathe)
+        over = sum_strips(weights, stack, parts, self.breathe)
         rows = self.rounds(Label.REDUCTION, over, stack.logsize - stack.logrows)
         self.row = fold_stack(rows, stack, parts)
-        inside = ProductSum(stack.logrows, [(1, self.row, fold_weights(weights, rows), None)])
+        folded = fold_weights(weights, stack, rows)
+        inside = ProductSum(stack.logrows, [(1, self.row, folded, None)])
         point = self.rounds(Label.REDUCTION, inside, stack.logrows)
         self.value = inside.values()[0][0]
         return point

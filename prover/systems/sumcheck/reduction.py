@@ -1,14 +1,15 @@
 """From all claims to one value of the stack, whose entries are never turned into field elements.
 
-Rows come first: what their sumcheck needs is each row's sum with the weights inside a row. Then
-the rows are folded into one, which the opening needs anyway, and the rest is a sumcheck over it.
+The rows' variables come first: what their sumcheck needs are each strip's sums with the weights
+inside a strip. Then the rows are folded into one, which the opening needs anyway, and the rest is
+a sumcheck over that one.
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from avow.prover.native._core import Frs, ProductSum, eq_table, outer_add
+from avow.prover.native._core import Frs, ProductSum, contract, eq_table, outer_add
 from avow.prover.systems.sumcheck.field import R
 from avow.prover.systems.sumcheck.forms import Form, Weights
 from avow.prover.systems.sumcheck.lookups import Helpers
@@ -24,7 +25,7 @@ def weigh(
     forms: Sequence[Form], stack: Stack, eta: int, points: Points, breathe: Callable[[], None]
 ) -> Weights:
     """sum_j eta^j form_j."""
-    weights = Weights(2 ** (stack.logsize - stack.logrows), stack.logrows)
+    weights = Weights(stack.logsize, forms[0].logstrip)
     power = 1
     for form in forms:
         form.add(weights, power, points)
@@ -33,18 +34,19 @@ def weigh(
     return weights
 
 
-def sum_rows(
+def sum_strips(
     weights: Weights, stack: Stack, parts: Sequence[Part], breathe: Callable[[], None]
 ) -> ProductSum:
-    """The sumcheck over the rows."""
+    """The sumcheck over the strips."""
     terms: list[tuple[int, Frs, Frs, Frs | None]] = []
     for over, inside in weights.groups.values():
         sums = Frs.zeros(len(over))
         for matrix, part in zip(stack.matrices, parts, strict=True):
-            part.sum_rows(inside, sums, matrix.first_row)
+            first = matrix.first_row << stack.logrows - weights.logstrip
+            part.sum_strips(inside, sums, first)
         terms.append((1, sums, over, None))
         breathe()
-    return ProductSum(stack.logsize - stack.logrows, terms)
+    return ProductSum(stack.logsize - weights.logstrip, terms)
 
 
 def fold_stack(point: Sequence[int], stack: Stack, parts: Sequence[Part]) -> Frs:
@@ -58,10 +60,13 @@ def fold_stack(point: Sequence[int], stack: Stack, parts: Sequence[Part]) -> Frs
     return row
 
 
-def fold_weights(weights: Weights, point: Sequence[int]) -> Frs:
+def fold_weights(weights: Weights, stack: Stack, point: Sequence[int]) -> Frs:
     """The weights inside the folded row."""
     table = eq_table(list(point))
-    row = Frs.zeros(2**weights.logrows)
+    rows = np.arange(len(table), dtype=np.int32)
+    strips = 2 ** (stack.logrows - weights.logstrip)
+    folded = Frs.zeros(2**stack.logrows)
     for over, inside in weights.groups.values():
-        outer_add(row, 0, table.dot(over), [inside])
-    return row
+        kept = contract(over, 1, strips, 1, len(rows), np.zeros_like(rows), rows, table)
+        outer_add(folded, 0, 1, [kept, inside])
+    return folded

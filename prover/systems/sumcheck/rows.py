@@ -43,14 +43,19 @@ class Rows:
             else:
                 target.addmul(fold_ints(block.cells, part), 1)
 
-    def sum_rows(self, weights: Frs, target: Frs, at: int) -> None:
-        """Write sum_c weights[c] row_i[c] into `target`, from place `at` on."""
+    def sum_strips(self, weights: Frs, target: Frs, at: int) -> None:
+        """Write the sum of weights[k] * cell k for every strip of as many cells as weights.
+
+        It goes into `target` from place `at` on.
+        """
         for block in self.blocks:
-            if block.cells.dtype == object:
-                sums = vector(np.array([dot(weights, row) for row in block.cells], object))
+            strips = block.cells.reshape(-1, len(weights))
+            first = at + block.first * block.cells.shape[1] // len(weights)
+            if strips.dtype == object:
+                sums = vector(np.array([dot(weights, strip) for strip in strips], object))
             else:
-                sums = fold_rows(block.cells, weights)
-            target.set_range(at + block.first, sums)
+                sums = fold_rows(strips, weights)
+            target.set_range(first, sums)
 
     def column(self, offset: int, count: int) -> Cells:
         """The cells of a column that was placed at `offset`."""
