@@ -99,14 +99,22 @@ def _record(named: "Artifact | Bundle") -> "SystemRecord":
 
 
 def _of_record(folder: Path, record: "SystemRecord") -> Path:
-    """The file in a folder that is of the string which the record names."""
+    """The longest file in a folder that is of the string which the record names."""
     from avow.circuits.errors import CircuitError
     from avow.circuits.powers import read_powers
 
+    found: list[tuple[int, Path]] = []
     for path in sorted(path for path in folder.iterdir() if path.suffix in (".srs", ".ptau")):
-        if record.srs is not None and read_powers(path).digest == record.srs.digest:
-            return path
-    raise CircuitError(f"--srs: {folder} holds no file of the string that the record names")
+        try:
+            powers = read_powers(path)
+        except CircuitError:
+            # Another file's damage is not what was asked about.
+            continue
+        if record.srs is not None and powers.digest == record.srs.digest:
+            found.append((powers.logrows, path))
+    if not found:
+        raise CircuitError(f"--srs: {folder} holds no file of the string that the record names")
+    return max(found)[1]
 
 
 def _needed(srs: Path | None) -> Path:
