@@ -102,20 +102,24 @@ class Form:
                 outer_add(target.strip(strip + first // width), at, scale, [whole.gather(cells)])
 
 
+# Equal pairs must be one object, so that their groups are one.
+Known = dict[tuple[bytes, bytes], tuple[Indices, Indices]]
+
 # What a claim is about: its column's first entry, the view, and the point.
 Claim = tuple[int, Wiring, Positions]
 
 
 def make_forms(claims: Sequence[Claim], logrows: int) -> list[Form]:
     """Prepare all claims, with strips of the length that leaves the fewest groups."""
+    known: Known = {}
     choices = [
-        [_form(claim, logstrip) for claim in claims]
+        [_form(claim, logstrip, known) for claim in claims]
         for logstrip in range(logrows, max(logrows - _SHORTER, 1) - 1, -1)
     ]
     return min(choices, key=lambda forms: len({key for form in forms for key in form.groups()}))
 
 
-def _form(claim: Claim, logstrip: int) -> Form:
+def _form(claim: Claim, logstrip: int, known: Known) -> Form:
     start, wiring, positions = claim
     own, at = [], 0
     for length in wiring.view.outs:
@@ -125,7 +129,7 @@ def _form(claim: Claim, logstrip: int) -> Form:
     order = [axis for joint in joints for axis in joint.ins]
     parts: list[Part] = []
     for joint in joints:
-        part = _part(joint, own)
+        part = _part(joint, own, known)
         if part.pairs is None and parts and parts[-1].pairs is None:
             before = parts.pop()
             part = Part((*before.point, *part.point), before.cells * part.cells, None)
@@ -173,9 +177,12 @@ def _product(parts: Sequence[Part], points: Points) -> Frs:
     return whole
 
 
-def _part(joint: Joint, own: Sequence[Positions]) -> Part:
+def _part(joint: Joint, own: Sequence[Positions], known: Known) -> Part:
     point = tuple(at for axis in joint.outs for at in own[axis])
-    return Part(point, joint.cols, joint.pairs)
+    pairs = joint.pairs
+    if pairs is not None:
+        pairs = known.setdefault((pairs[0].tobytes(), pairs[1].tobytes()), pairs)
+    return Part(point, joint.cols, pairs)
 
 
 def _arrange(order: Sequence[int], lengths: Lengths) -> Indices:
