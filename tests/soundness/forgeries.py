@@ -1,6 +1,5 @@
 """Wrong columns that a cheating prover may commit, and which equations each of them breaks."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -8,12 +7,12 @@ import numpy as np
 
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import output_specs
-from avow.verifier.relation.relation import Multiplicity, Relation
+from avow.verifier.relation.relation import Relation
 from avow.verifier.systems.sumcheck.proof import R
 from tests.relation.evaluation import Cells, Run, pad
 from tests.soundness.programs import samples
 from tests.soundness.reference import Prover
-from tests.soundness.workbench import ROOT, TAU, Case, Integers, Samples
+from tests.soundness.workbench import ROOT, TAU, Case, Integers, Samples, counted
 
 Lie = Callable[[Integers], Integers]
 
@@ -59,22 +58,6 @@ class Forgery:
         """A prover who goes through with it."""
         run = self.run(relation)
         return kind(self.case.key, TAU, run, ROOT, self.inputs, self.outputs)
-
-
-def counted(relation: Relation, cells: Sequence[Cells]) -> Run:
-    """Columns with multiplicities: how often each live row is met, rows of no table left out."""
-    run = Run(relation, list(cells), R)
-    for number, table in enumerate(relation.tables):
-        found: Counter[tuple[int, ...]] = Counter()
-        for lookup in relation.lookups:
-            if lookup.table == number:
-                found.update(run.rows(lookup))
-        values = np.array([found.pop(row, 0) for row in run.rows(table)], object)
-        column = relation.columns[table.multiplicity]
-        assert isinstance(column.source, Multiplicity)
-        whole = len(values) == 2**column.variables
-        run.cells[table.multiplicity] = values if whole else pad(values, column.lengths)
-    return run
 
 
 def broken(run: Run) -> Broken:

@@ -1,5 +1,6 @@
 """Keys, runs and a quick verifier for soundness tests: the secret of the string is known here."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,14 +17,14 @@ from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Gather
 from avow.verifier.program.program import Program, check, output_specs
 from avow.verifier.relation.lower import lower
-from avow.verifier.relation.relation import Relation
+from avow.verifier.relation.relation import Multiplicity, Relation
 from avow.verifier.systems.sumcheck import opening
 from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.key import Key, gathered, stated
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.stack import stack
 from avow.verifier.tensor import Tensor
-from tests.relation.evaluation import Run, fill
+from tests.relation.evaluation import Cells, Run, fill, pad
 from tests.soundness.reference import GENERATOR, Prover, horner
 
 Integers = NDArray[np.int64]
@@ -90,14 +91,29 @@ class Case:
     def run(self, trace: Sequence[Integers], relation: Relation | None = None) -> Run:
         """The columns that go with a trace, modulo the group's order."""
         relation = relation or self.relation(len(trace[0]))
-        run = fill(relation, self.program, self.blobs, trace)
-        run.modulus = R
-        return run
+        return counted(relation, fill(relation, self.program, self.blobs, trace).cells)
 
     def prover(self, inputs: Sequence[Sequence[Tensor]], kind: type[Prover] = Prover) -> Prover:
         """An honest one."""
         trace = self.trace(inputs)
         return kind(self.key, TAU, self.run(trace), ROOT, inputs, self.outputs(trace))
+
+
+def counted(relation: Relation, cells: Sequence[Cells]) -> Run:
+    """Columns with multiplicities: how often each live row is met, rows of no table left out."""
+    run = Run(relation, list(cells), R)
+    for number, table in enumerate(relation.tables):
+        found: Counter[tuple[int, ...]] = Counter()
+        for lookup in relation.lookups:
+            if lookup.table == number:
+                found.update(run.rows(lookup))
+        # Of equal rows the last counts: row 1 of the ranges, not row 0.
+        values = np.array([found.pop(row, 0) for row in reversed(run.rows(table))], object)[::-1]
+        column = relation.columns[table.multiplicity]
+        assert isinstance(column.source, Multiplicity)
+        whole = len(values) == 2**column.variables
+        run.cells[table.multiplicity] = values if whole else pad(values, column.lengths)
+    return run
 
 
 def make_case(program: Program, blobs: Sequence[Blob], width: int, logrows: int) -> Case:
