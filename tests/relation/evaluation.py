@@ -178,9 +178,15 @@ class Run:
                     name = shared[axis.number] if axis.summed else axis.number
                     assert lengths[name] == length
                     names.append(name)
+            assert len(set(names)) == len(names)
             labels.append(names)
             factors.append(self.value(expression).reshape(padded(expression.lengths)))
+        # At a random point, an axis of the result that both factors have must be summed with eq,
+        # and any other must be an axis of exactly one.
         result = list(range(len(lengths)))
+        both = set(labels[0]) & set(labels[1]) & set(result)
+        assert both == set(shared.values())
+        assert set(labels[0]) | set(labels[1]) >= set(result)
         products = np.einsum(factors[0], labels[0], factors[1], labels[1], result)
         total = np.asarray(products, object).reshape(-1)
         return total if bilinear.bias is None else total + self.value(bilinear.bias)
