@@ -21,7 +21,8 @@ std::size_t Columns::add(const Vector& source, const std::optional<Fr>& scale) {
   if (made) {
     Column column;
     column.now = source;
-    column.scale = limbs;
+    column.scale = scale;
+    if (scale) column.by.emplace_back(*kernels_, *scale);
     columns_.push_back(std::move(column));
   }
   return found->second;
@@ -33,7 +34,7 @@ void Columns::add_to(std::size_t column, Vector addend) {
 
 void Columns::start(std::size_t length) {
   length_ = length;
-  if (r_) r_limbs_ = r_->canonical();
+  if (r_) prepared_r_.emplace(*kernels_, *r_);
   for (Column& column : columns_) {
     if (!folding(column)) continue;
     const bool reuse = column.own && column.now.storage->words() <=
@@ -45,10 +46,10 @@ void Columns::start(std::size_t length) {
       column.next = Vector::raw(*kernels_, length);
     }
     if (column.scale) {
-      const Fr factor = Fr::of_canonical(*column.scale);
-      const Fr second = factor * *r_;
-      column.scaled_by[0] = (factor - second).canonical();
-      column.scaled_by[1] = second.canonical();
+      const Fr second = *column.scale * *r_;
+      column.by.clear();
+      column.by.emplace_back(*kernels_, *column.scale - second);
+      column.by.emplace_back(*kernels_, second);
     }
   }
   if (!small()) return;
@@ -64,6 +65,7 @@ void Columns::finish() {
     column.addend = Vector();
     column.own = true;
     column.scale.reset();
+    column.by.clear();
   }
   r_.reset();
   // Sources may be freed from here on, and their addresses mean another vector.
@@ -73,10 +75,9 @@ void Columns::finish() {
 void Columns::fold(const Column& column, Limb* out, const Limb* low, const Limb* high,
                    std::size_t blocks) const {
   if (column.scale) {
-    kernels_->combine(out, low, high, column.scaled_by[0].data(), column.scaled_by[1].data(),
-                      blocks);
+    kernels_->combine(out, low, high, column.by[0].table, column.by[1].table, blocks);
   } else {
-    kernels_->fold(out, low, high, r_limbs_.data(), blocks);
+    kernels_->fold(out, low, high, prepared_r_->table, blocks);
   }
 }
 
@@ -127,7 +128,7 @@ const Limb* Columns::high(std::optional<std::size_t> column) const {
 
 const Limb* Columns::scale(std::size_t index) const {
   const Column& column = columns_[index];
-  return column.scale && !folding(column) ? column.scale->data() : nullptr;
+  return column.scale && !folding(column) ? column.by.front().table : nullptr;
 }
 
 }  // namespace avow::native

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "scalar.hpp"
 #include "vector.hpp"
 
 namespace avow::native {
@@ -49,8 +50,8 @@ class Columns {
     Vector next;         // where the fold goes, while a round runs
     Vector addend;
     bool own = false;    // `now` may be written
-    std::optional<Limbs> scale;  // not yet applied
-    Limbs scaled_by[2];  // the two factors of a fold that applies it
+    std::optional<Fr> scale;  // not yet applied
+    std::vector<Prepared> by;  // the scale; for a fold, its two factors
   };
 
   bool small() const { return length_ <= kernels_->lanes; }
@@ -70,7 +71,7 @@ class Columns {
   std::map<std::pair<const Storage*, Limbs>, std::size_t> known_;
   std::size_t length_ = 0;
   std::optional<Fr> r_;
-  Limbs r_limbs_{};
+  std::optional<Prepared> prepared_r_;
   Vector scratch_;  // two blocks a column, for halves inside a block
 };
 

@@ -6,6 +6,11 @@
 
 namespace avow::native {
 
+namespace {
+// The scalar arithmetic under a name of this file's own, for what is compiled with its flags.
+struct Local : Mulx {};
+}  // namespace
+
 struct IfmaEngine {
   using Block = ifma::Lanes<FrModulus>;
   using Sum = ifma::WideLanes<FrModulus>;
@@ -14,16 +19,16 @@ struct IfmaEngine {
   static constexpr std::size_t words = 40;
   static constexpr std::size_t chunk_blocks = 16;
 
-  static Block zero() { return Block::zero(); }
-  static Block one() { return Block::one(); }
-  static Block load(const Limb* a) { return Block::load(a); }
-  static void store(Limb* to, const Block& a) { a.store(to); }
+  static AVOW_INLINE Block zero() { return Block::zero(); }
+  static AVOW_INLINE Block one() { return Block::one(); }
+  static AVOW_INLINE Block load(const Limb* a) { return Block::load(a); }
+  static AVOW_INLINE void store(Limb* to, const Block& a) { a.store(to); }
   static Block all(const Limb* a) {
     __m512i w[4];
     for (int i = 0; i < 4; ++i) w[i] = ifma::all64(a[i]);
     return ifma::mul(Block::of_words(w), Block::all(C::square));
   }
-  static Block element(const Limb* base, std::size_t index) {
+  static AVOW_INLINE Block element(const Limb* base, std::size_t index) {
     const Limb* at = base + index / 8 * 40 + index % 8;
     Block out;
     for (int i = 0; i < 5; ++i) out.l[i] = ifma::all64(at[8 * i]);
@@ -40,17 +45,17 @@ struct IfmaEngine {
     return out;
   }
   static __mmask8 first(std::size_t count) { return __mmask8((1U << count) - 1); }
-  static Block masked(const Block& a, std::size_t count) {
+  static AVOW_INLINE Block masked(const Block& a, std::size_t count) {
     return ifma::blend(first(count), zero(), a);
   }
 
-  static Block add(const Block& a, const Block& b) { return ifma::add(a, b); }
-  static Block sub(const Block& a, const Block& b) { return ifma::sub(a, b); }
-  static Block sub_factor(const Block& a, const Block& b) { return ifma::sub_factor(a, b); }
-  static Block mul(const Block& a, const Block& b) { return ifma::mul(a, b); }
+  static AVOW_INLINE Block add(const Block& a, const Block& b) { return ifma::add(a, b); }
+  static AVOW_INLINE Block sub(const Block& a, const Block& b) { return ifma::sub(a, b); }
+  static AVOW_INLINE Block sub_factor(const Block& a, const Block& b) { return ifma::sub_factor(a, b); }
+  static AVOW_INLINE Block mul(const Block& a, const Block& b) { return ifma::mul(a, b); }
 
   // a + b c, where b c < 84 p^2.
-  static Block add_scaled(const Block& a, const Block& b, const Block& c) {
+  static AVOW_INLINE Block add_scaled(const Block& a, const Block& b, const Block& c) {
     Sum product = Sum::zero();
     ifma::add_product(product, b, c);
     Block out = ifma::reduce_uncarried(product);
@@ -58,14 +63,44 @@ struct IfmaEngine {
     return ifma::loose4(out);
   }
   // a + b, fit to be a factor where a and b are.
-  static Block add_factor(const Block& a, const Block& b) { return ifma::add_wide(a, b); }
+  static AVOW_INLINE Block add_factor(const Block& a, const Block& b) { return ifma::add_wide(a, b); }
 
-  static Sum no_sum() { return Sum::zero(); }
-  static void add_product(Sum& sum, const Block& a, const Block& b) {
+  // A prepared scalar: see `Fixed`.
+  static void prepare(Limb* table, const Limb* scalar) {
+    __m512i w[4];
+    for (int i = 0; i < 4; ++i) w[i] = ifma::all64(scalar[i]);
+    ifma::Fixed<FrModulus>::prepare(table, Block::of_words(w));
+  }
+  static AVOW_INLINE Block add_fixed(const Block& base, const Block& a, const Limb* table) {
+    return ifma::add_mul_fixed(base, a, table);
+  }
+  static AVOW_INLINE Block mul_fixed(const Block& a, const Limb* table) {
+    return ifma::mul_fixed(a, table);  // a factor, below 5.1 p
+  }
+  static AVOW_INLINE Block combine(const Block& a, const Limb* by_a, const Block& b, const Limb* by_b) {
+    auto sum = ifma::FixedSum<FrModulus>::zero();
+    ifma::add_fixed(sum, a, by_a);
+    ifma::add_fixed(sum, b, by_b);
+    return ifma::loose16(ifma::reduce_uncarried(sum));
+  }
+  // a - b of two results of `mul_fixed`, and 2 a - b of loose ones: factors.
+  static AVOW_INLINE Block sub_scaled(const Block& a, const Block& b) {
+    return ifma::sub_wide(a, b, C::p6);
+  }
+  static AVOW_INLINE Block reflected(const Block& a, const Block& b) {
+    return ifma::sub_wide(ifma::add_wide(a, a), b, C::p3);
+  }
+
+  static AVOW_INLINE Sum no_sum() { return Sum::zero(); }
+  static AVOW_INLINE void add_product(Sum& sum, const Block& a, const Block& b) {
     ifma::add_product(sum, a, b);
   }
-  static Block reduce(const Sum& sum) { return ifma::reduce(sum); }
-  static Block tidy(const Block& a) { return ifma::mul(a, one()); }
+  static AVOW_INLINE Block reduce(const Sum& sum) { return ifma::reduce(sum); }
+  template <std::size_t N>
+  static AVOW_INLINE void reduce(Sum (&sums)[N], Block (&out)[N]) {
+    ifma::reduce(sums, out);
+  }
+  static AVOW_INLINE Block tidy(const Block& a) { return ifma::mul(a, one()); }
 
   // Integers plus half their range, so that none is negative.
   template <class Int>
@@ -76,7 +111,7 @@ struct IfmaEngine {
   static constexpr std::uint64_t half = std::uint64_t(1) << (8 * sizeof(Int) - 1);
 
   template <class Int>
-  static IntBlock<Int> load_ints(const Int* at, std::size_t count) {
+  static AVOW_INLINE IntBlock<Int> load_ints(const Int* at, std::size_t count) {
     __m512i wide;
     const __mmask8 mask = first(count);
     if constexpr (sizeof(Int) == 1) {
@@ -108,7 +143,7 @@ struct IfmaEngine {
     return weight;
   }
   template <class Int>
-  static void add_int_product(IntSum<Int>& sum, IntBlock<Int> a, const Block& weight) {
+  static AVOW_INLINE void add_int_product(IntSum<Int>& sum, IntBlock<Int> a, const Block& weight) {
     __m512i* t = sum.t;
 #pragma GCC unroll 5
     for (int i = 0; i < 5; ++i) {
@@ -124,20 +159,27 @@ struct IfmaEngine {
       }
     }
   }
-  // -half, in Montgomery form.
+  // The weights themselves, summed: at most `most_ints`.
+  struct WeightSum {
+    Sum value = Sum::zero();
+    void add(const Block& weight) {
+      for (int i = 0; i < 5; ++i) value.t[i] = _mm512_add_epi64(value.t[i], weight.l[i]);
+    }
+  };
+  // -half 2^bits
   template <class Int>
-  static constexpr ifma::Limbs52 minus_half() {
-    const Limbs value = limbs::power_of_two(FrModulus::p, 260 + 8 * int(sizeof(Int)) - 1);
+  static constexpr ifma::Limbs52 minus_half(int bits) {
+    const Limbs value = limbs::power_of_two(FrModulus::p, bits + 8 * int(sizeof(Int)) - 1);
     Limbs out{};
     limbs::sub(out, FrModulus::p, value);
     return ifma::split52(out);
   }
   template <class Int>
-  static Block reduce_ints(const IntSum<Int>& sum, const Block& weights) {
-    static constexpr ifma::Limbs52 minus = minus_half<Int>();
+  static Block reduce_ints(const IntSum<Int>& sum, const WeightSum& weights) {
+    static constexpr ifma::Limbs52 minus = minus_half<Int>(520);
     Sum out = Sum::zero();
     add_product(out, reduce(sum), Block::all(C::square));
-    add_product(out, weights, Block::all(minus));
+    add_product(out, reduce(weights.value), Block::all(minus));
     return reduce(out);
   }
 
@@ -145,7 +187,7 @@ struct IfmaEngine {
   struct Affine {
     Block scale, offset;
     Affine(const Limb* by, const Limb* plus) {
-      static constexpr ifma::Limbs52 minus = minus_half<Int>();
+      static constexpr ifma::Limbs52 minus = minus_half<Int>(260);
       const Block factor = all(by);
       scale = mul(factor, Block::all(C::square));
       offset = add_scaled(all(plus), factor, Block::all(minus));
@@ -199,7 +241,25 @@ struct IfmaEngine {
   static Block padded(const Block& a, std::size_t count) {
     return ifma::blend(first(count), one(), a);
   }
-  static Block inverse(const Block& a) { return ifma::inverse(a); }
+  // Every lane's, none of them zero, by one inversion in scalars.
+  static Block inverse(const Block& a) {
+    alignas(64) Limb words8[32];
+    ifma::store8(a, words8);
+    Field<FrModulus, Local> value[8], before[8], product = product.one();
+    for (int i = 0; i < 8; ++i) {
+      const Limb* w = words8 + 4 * i;
+      value[i].v = {w[0], w[1], w[2], w[3]};
+      before[i] = product;
+      product *= value[i];
+    }
+    product = product.inverse();
+    for (int i = 7; i >= 0; --i) {
+      const auto one = product * before[i];
+      for (int j = 0; j < 4; ++j) words8[4 * i + j] = one.v[j];
+      product *= value[i];
+    }
+    return ifma::load8<FrModulus>(words8);
+  }
 
   static void pairs(const Block& a, const Block& b, Block& even, Block& odd) {
     const __m512i at = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
@@ -220,15 +280,18 @@ struct IfmaEngine {
   }
 
   struct Scan {
-    Block root[3], reach, carry;
+    alignas(64) Limb root[3][40];
+    Block reach, carry;
     Scan(const Limb* by, const Limb* after) : carry(all(after)) {
-      root[0] = all(by);
-      root[1] = mul(root[0], root[0]);
-      root[2] = mul(root[1], root[1]);
+      Block power = all(by);
+      for (int k = 0; k < 3; ++k) {
+        ifma::Fixed<FrModulus>::prepare(root[k], integer(power));
+        power = mul(power, power);
+      }
       Block along, step;
       powers(by, along, step);
       // root^8 in lane 0 down to root in lane 7
-      reach = mul(root[0], ifma::permuted(along, _mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7)));
+      reach = mul(all(by), ifma::permuted(along, _mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7)));
     }
     // Inside each block alone: step by step for all, so that none waits for another.
     template <std::size_t N>
@@ -238,8 +301,7 @@ struct IfmaEngine {
         const __m512i at = _mm512_add_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0),
                                             ifma::all64(std::uint64_t(shift)));
         for (Block& own : a) {
-          own = add_scaled(own, root[k],
-                           masked(ifma::permuted(own, at), std::size_t(8 - shift)));
+          own = add_fixed(own, masked(ifma::permuted(own, at), std::size_t(8 - shift)), root[k]);
         }
       }
     }

@@ -114,6 +114,18 @@ struct ScalarEngine {
   static Block add_scaled(const Block& a, const Block& b, const Block& c) { return a + b * c; }
   static Block add_factor(const Block& a, const Block& b) { return a + b; }
 
+  // A prepared scalar is its Montgomery form.
+  static void prepare(Limb* table, const Limb* scalar) { store(table, all(scalar)); }
+  static Block add_fixed(const Block& base, const Block& a, const Limb* table) {
+    return base + a * load(table);
+  }
+  static Block mul_fixed(const Block& a, const Limb* table) { return a * load(table); }
+  static Block combine(const Block& a, const Limb* by_a, const Block& b, const Limb* by_b) {
+    return a * load(by_a) + b * load(by_b);
+  }
+  static Block sub_scaled(const Block& a, const Block& b) { return a - b; }
+  static Block reflected(const Block& a, const Block& b) { return a + a - b; }
+
   static Sum no_sum() { return {}; }
   static void add_product(Sum& sum, const Block& a, const Block& b) {
     WideProduct<Arithmetic>::add(sum.t, a.v, b.v);
@@ -137,6 +149,10 @@ struct ScalarEngine {
       }
     }
     return from_wide(t + 4, 1);
+  }
+  template <std::size_t N>
+  static void reduce(Sum (&sums)[N], Block (&out)[N]) {
+    for (std::size_t n = 0; n < N; ++n) out[n] = reduce(sums[n]);
   }
   // value[0..4) + the limbs above it times 2^256, as it stands, modulo p.
   static Block from_wide(const Limb* value, std::size_t above) {
@@ -175,6 +191,10 @@ struct ScalarEngine {
   struct IntWeight {
     Limb w[is_short<Int> ? 8 : 4];
   };
+  struct WeightSum {
+    Block value;
+    void add(const Block& weight) { value += weight; }
+  };
   static constexpr std::size_t most_ints = std::size_t(1) << 15;
   static constexpr std::size_t int_blocks = 16;
   template <class Int>
@@ -210,7 +230,7 @@ struct ScalarEngine {
     }
   }
   template <class Int>
-  static Block reduce_ints(const IntSum<Int>& sum, const Block& weights) {
+  static Block reduce_ints(const IntSum<Int>& sum, const WeightSum& weights) {
     Limb value[6] = {};
     if constexpr (is_short<Int>) {
       Wide carry = 0;
@@ -223,7 +243,7 @@ struct ScalarEngine {
     } else {
       for (int i = 0; i < 6; ++i) value[i] = sum.t[i];
     }
-    return from_wide(value, 2) - weights * all_small(half<Int>);
+    return from_wide(value, 2) - weights.value * all_small(half<Int>);
   }
   static Block all_small(Limb value) { return Block(Limbs{value, 0, 0, 0}) * Block(Modulus::square); }
 

@@ -31,10 +31,10 @@ struct SparseMap {
   std::size_t rows, columns, inner;
 };
 
-// One product of a zero-check, as two halves of each factor; `scale` (or null) multiplies it.
+// One product of a zero-check, as two halves of each factor; `scale`, prepared, multiplies it.
 struct PairView {
   const Limb *a0, *a1, *b0, *b1;
-  const Limb* scale;
+  const Limb* scale;  // or null
 };
 
 // One product of a plain sum; c0 and c1 are null where it has two factors.
@@ -116,6 +116,9 @@ struct Kernels {
 
   // The two halves of a block that holds 2 half <= lanes elements.
   void (*split)(Limb* low, Limb* high, const Limb* block, std::size_t half);
+  // A scalar as the next two and `PairView` take it, in `words` words.
+  void (*prepare)(Limb* table, const Limb* scalar);
+  // out = low + r (high - low)
   void (*fold)(Limb* out, const Limb* low, const Limb* high, const Limb* r, std::size_t blocks);
   // out = c0 low + c1 high
   void (*combine)(Limb* out, const Limb* low, const Limb* high, const Limb* c0, const Limb* c1,

@@ -46,8 +46,8 @@ struct IntegerKernels {
     with_ints(ints, [=](auto* data) {
       for (std::size_t row = 0; row < rows; row += E::most_ints) {
         const std::size_t some = rows - row < E::most_ints ? rows - row : E::most_ints;
-        Block total = E::zero();
-        for (std::size_t r = row; r < row + some; ++r) total = E::add(total, E::element(weights, r));
+        typename E::WeightSum total;
+        for (std::size_t r = row; r < row + some; ++r) total.add(E::element(weights, r));
         for (std::size_t i = 0; i < count; i += kTile * lanes) {
           const std::size_t wide = count - i < kTile * lanes ? count - i : kTile * lanes;
           fold_tile(out + i / lanes * words, data + first + i, row, some, cols, weights, wide,
@@ -67,17 +67,17 @@ struct IntegerKernels {
         const std::size_t end = blocks - b < E::most_ints ? blocks : b + E::most_ints;
         // Two sums, so that one product need not wait for another.
         typename E::template IntSum<Int> sums[2] = {};
-        Block seen = E::zero();
+        typename E::WeightSum seen;
         for (; b < end; ++b) {
           const std::size_t i = b * lanes;
           const Block weight = E::load(weights + b * words);
-          seen = E::add(seen, weight);
+          seen.add(weight);
           E::add_int_product(sums[b % 2],
                              E::load_ints(data + first + i, count - i < lanes ? count - i : lanes),
                              E::template int_weight<Int>(weight));
         }
         total = E::add(total, E::template reduce_ints<Int>(sums[0], seen));
-        total = E::add(total, E::template reduce_ints<Int>(sums[1], E::zero()));
+        total = E::add(total, E::template reduce_ints<Int>(sums[1], {}));
       }
       E::total(out, total);
     });
@@ -93,19 +93,19 @@ struct IntegerKernels {
           const std::size_t end =
               at.longest - k < E::most_ints ? at.longest : k + E::most_ints;
           typename E::template IntSum<Int> sum = {};
-          Block seen = E::zero();
+          typename E::WeightSum seen;
           for (; k < end; ++k) {
             if (at.even) {
               const std::size_t entry = at.begin[0] + k;
               const Block weight = E::element(map.weights, entry);
-              seen = E::add(seen, weight);
+              seen.add(weight);
               E::add_int_product(sum, E::load_ints(data + at.value(0, entry), lanes),
                                  E::template int_weight<Int>(weight));
             } else {
               std::size_t entry[lanes], value[lanes];
               at.entries(k, entry, value);
               const Block weight = at.weights(entry, k);
-              seen = E::add(seen, weight);
+              seen.add(weight);
               E::add_int_product(sum, E::template gather_ints<Int>(data, value),
                                  E::template int_weight<Int>(weight));
             }
@@ -152,7 +152,7 @@ struct IntegerKernels {
   template <class Int>
   static void fold_tile(Limb* out, const Int* data, std::size_t row, std::size_t rows,
                         std::size_t cols, const Limb* weights, std::size_t wide,
-                        const Block& total) {
+                        const typename E::WeightSum& total) {
     constexpr std::size_t side = E::int_blocks;
     typename E::template IntSum<Int> sums[kTile];
     for (auto& one : sums) one = {};

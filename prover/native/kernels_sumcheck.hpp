@@ -14,21 +14,16 @@ struct SumcheckKernels {
 
   static void fold(Limb* out, const Limb* low, const Limb* high, const Limb* r,
                    std::size_t blocks) {
-    const Block factor = E::all(r);
     for (std::size_t i = 0; i < blocks * words; i += words) {
       const Block a = E::load(low + i);
-      E::store(out + i, E::add_scaled(a, factor, E::sub_factor(E::load(high + i), a)));
+      E::store(out + i, E::add_fixed(a, E::sub_factor(E::load(high + i), a), r));
     }
   }
 
   static void combine(Limb* out, const Limb* low, const Limb* high, const Limb* c0, const Limb* c1,
                       std::size_t blocks) {
-    const Block first = E::all(c0), second = E::all(c1);
     for (std::size_t i = 0; i < blocks * words; i += words) {
-      auto sum = E::no_sum();
-      E::add_product(sum, E::load(low + i), first);
-      E::add_product(sum, E::load(high + i), second);
-      E::store(out + i, E::reduce(sum));
+      E::store(out + i, E::combine(E::load(low + i), c0, E::load(high + i), c1));
     }
   }
 
@@ -55,74 +50,116 @@ struct SumcheckKernels {
   }
 
  private:
-  static constexpr std::size_t kLazy = 64;
+  static constexpr std::size_t kLazy = 64;   // products summed before they are reduced
+  static constexpr std::size_t kGroup = 16;  // pairs whose scaled factors are kept at hand
 
   static void add_to(Limb* total, const Block& value) {
     E::store(total, E::add(E::load(total), value));
   }
 
-  // What has been summed for one block: sums not yet reduced, and what had to be.
-  template <std::size_t Values>
-  struct Row {
-    Sum sums[Values];
-    Block done[Values];
-    void clear() {
-      for (std::size_t v = 0; v < Values; ++v) {
-        sums[v] = E::no_sum();
-        done[v] = E::zero();
+  // One block of a few pairs, the coefficients applied.
+  struct Group {
+    const Limb *a0[kGroup], *a1[kGroup], *b0[kGroup], *b1[kGroup];
+    std::size_t count;
+    alignas(64) Limb scaled[kGroup][2 * words];
+
+    template <bool halves>
+    void gather(const PairView* pairs, std::size_t some, std::size_t at) {
+      count = some;
+      for (std::size_t k = 0; k < some; ++k) {
+        const PairView& pair = pairs[k];
+        a0[k] = pair.a0 + at;
+        b0[k] = pair.b0 + at;
+        if constexpr (halves) {
+          a1[k] = pair.a1 + at;
+          b1[k] = pair.b1 + at;
+        }
+        if (!pair.scale) continue;
+        E::store(scaled[k], E::mul_fixed(E::load(a0[k]), pair.scale));
+        a0[k] = scaled[k];
+        if constexpr (halves) {
+          E::store(scaled[k] + words, E::mul_fixed(E::load(a1[k]), pair.scale));
+          a1[k] = scaled[k] + words;
+        }
       }
     }
-    void reduce() {
-      for (std::size_t v = 0; v < Values; ++v) {
-        done[v] = E::add(done[v], E::tidy(E::reduce(sums[v])));
-        sums[v] = E::no_sum();
+    void add_at_zero(Sum& sum) const {
+      Sum own = sum;
+      for (std::size_t k = 0; k < count; ++k) E::add_product(own, E::load(a0[k]), E::load(b0[k]));
+      sum = own;
+    }
+    void add_top(Sum& sum) const {
+      Sum own = sum;
+      for (std::size_t k = 0; k < count; ++k) {
+        E::add_product(own, E::sub_scaled(E::load(a1[k]), E::load(a0[k])),
+                       E::sub_factor(E::load(b1[k]), E::load(b0[k])));
       }
+      sum = own;
+    }
+    void add_at_one(Sum& sum) const {
+      Sum own = sum;
+      for (std::size_t k = 0; k < count; ++k) E::add_product(own, E::load(a1[k]), E::load(b1[k]));
+      sum = own;
     }
   };
+
+  // Adds what `side` blocks from word `at` on give, eq beginning at `eq`.
+  template <std::size_t values, std::size_t side>
+  static void zero_blocks(const ZeroChunk& chunk, std::size_t at, const Limb* eq,
+                          Sum (&totals)[values]) {
+    Sum sums[side * values];
+    for (auto& sum : sums) sum = E::no_sum();
+    Block value[side * values], done[side * values];
+    bool flushed = false;
+    Group group;
+    for (std::size_t k = 0; k < chunk.count; k += kGroup) {
+      const std::size_t left = chunk.count - k;
+      for (std::size_t n = 0; n < side; ++n) {
+        group.template gather<(values > 1)>(chunk.pairs + k, left < kGroup ? left : kGroup,
+                                            at + n * words);
+        Sum* own = sums + n * values;
+        group.add_at_zero(own[0]);
+        if constexpr (values > 1) group.add_top(own[1]);
+        if constexpr (values > 2) group.add_at_one(own[2]);
+      }
+      if (k % kLazy != kLazy - kGroup || left <= kGroup) continue;
+      E::reduce(sums, value);
+      for (std::size_t v = 0; v < side * values; ++v) {
+        done[v] = flushed ? E::add(done[v], E::tidy(value[v])) : E::tidy(value[v]);
+        sums[v] = E::no_sum();
+      }
+      flushed = true;
+    }
+    E::reduce(sums, value);
+    for (std::size_t n = 0; n < side; ++n) {
+      const std::size_t i = n * words;
+      const Block weight = E::load(eq + i);
+      for (std::size_t v = 0; v < values; ++v) {
+        Block own = value[n * values + v];
+        if (flushed) own = E::add_factor(own, done[n * values + v]);
+        // What is linear has no leading coefficient.
+        if (v != 1 && chunk.linear0) {
+          own = E::add_factor(own, E::load((v ? chunk.linear1 : chunk.linear0) + at + i));
+        }
+        E::add_product(totals[v], own, weight);
+      }
+    }
+  }
 
   template <Points points>
   static void zero_chunk_of(const ZeroChunk& chunk) {
     constexpr std::size_t values = std::size_t(points) + 1;
-    Row<values> rows[E::chunk_blocks];
     const std::size_t at = chunk.chunk * E::chunk_blocks * words;
-    for (std::size_t b = 0; b < chunk.blocks; ++b) rows[b].clear();
-    for (std::size_t k = 0; k < chunk.count; ++k) {
-      const PairView& pair = chunk.pairs[k];
-      Block scale;
-      if (pair.scale) scale = E::all(pair.scale);
-      for (std::size_t b = 0; b < chunk.blocks; ++b) {
-        const std::size_t i = at + b * words;
-        Block a0 = E::load(pair.a0 + i);
-        const Block b0 = E::load(pair.b0 + i);
-        if (pair.scale) a0 = E::mul(a0, scale);
-        E::add_product(rows[b].sums[0], a0, b0);
-        if constexpr (values > 1) {
-          Block a1 = E::load(pair.a1 + i);
-          const Block b1 = E::load(pair.b1 + i);
-          if (pair.scale) a1 = E::mul(a1, scale);
-          E::add_product(rows[b].sums[1], E::sub_factor(a1, a0), E::sub_factor(b1, b0));
-          if constexpr (values > 2) E::add_product(rows[b].sums[2], a1, b1);
-        }
-      }
-      if (k % kLazy == kLazy - 1) {
-        for (std::size_t b = 0; b < chunk.blocks; ++b) rows[b].reduce();
-      }
-    }
     Sum totals[values];
     for (auto& total : totals) total = E::no_sum();
-    const bool flushed = chunk.count >= kLazy;
-    for (std::size_t b = 0; b < chunk.blocks; ++b) {
-      const std::size_t i = at + b * words;
-      const Block eq = E::load(chunk.eq_low + b * words);
-      for (std::size_t v = 0; v < values; ++v) {
-        Block value = E::reduce(rows[b].sums[v]);
-        if (flushed) value = E::add_factor(value, rows[b].done[v]);
-        // What is linear has no leading coefficient.
-        if (v != 1 && chunk.linear0) {
-          value = E::add_factor(value, E::load((v ? chunk.linear1 : chunk.linear0) + i));
-        }
-        E::add_product(totals[v], value, eq);
-      }
+    std::size_t b = 0;
+    // Some sums at once: their reductions need not wait for each other.
+    constexpr std::size_t side = values == 2 ? 2 : 1;
+    for (; b + side <= chunk.blocks; b += side) {
+      zero_blocks<values, side>(chunk, at + b * words, chunk.eq_low + b * words, totals);
+    }
+    for (; b < chunk.blocks; ++b) {
+      zero_blocks<values, 1>(chunk, at + b * words, chunk.eq_low + b * words, totals);
     }
     if (chunk.plain0) {
       Block plain = E::load(chunk.totals + 3 * words);
@@ -137,48 +174,75 @@ struct SumcheckKernels {
     }
   }
 
+  // Value by value, so that each sum stays in registers.
   static void product_of_two(const ProductChunk& chunk, const ProductView& product,
                              const Block& by, Limb* totals) {
-    Sum at_zero = E::no_sum(), top = E::no_sum(), at_one = E::no_sum();
-    const bool halves = chunk.points != Points::zero;
-    const bool one = chunk.points == Points::zero_top_one;
-    for (std::size_t i = chunk.first * words; i < (chunk.first + chunk.blocks) * words; i += words) {
-      const Block a0 = E::load(product.a0 + i), b0 = E::load(product.b0 + i);
-      E::add_product(at_zero, a0, b0);
-      if (!halves) continue;
-      const Block a1 = E::load(product.a1 + i), b1 = E::load(product.b1 + i);
-      E::add_product(top, E::sub_factor(a1, a0), E::sub_factor(b1, b0));
-      if (one) E::add_product(at_one, a1, b1);
+    const std::size_t begin = chunk.first * words, end = begin + chunk.blocks * words;
+    Sum sum = E::no_sum();
+    for (std::size_t i = begin; i < end; i += words) {
+      E::add_product(sum, E::load(product.a0 + i), E::load(product.b0 + i));
     }
-    add_to(totals, E::mul(by, E::reduce(at_zero)));
-    if (!halves) return;
-    add_to(totals + words, E::mul(by, E::reduce(top)));
-    if (one) add_to(totals + 2 * words, E::mul(by, E::reduce(at_one)));
+    add_to(totals, E::mul(by, E::reduce(sum)));
+    if (chunk.points == Points::zero) return;
+    sum = E::no_sum();
+    for (std::size_t i = begin; i < end; i += words) {
+      E::add_product(sum, E::sub_factor(E::load(product.a1 + i), E::load(product.a0 + i)),
+                     E::sub_factor(E::load(product.b1 + i), E::load(product.b0 + i)));
+    }
+    add_to(totals + words, E::mul(by, E::reduce(sum)));
+    if (chunk.points == Points::zero_top) return;
+    sum = E::no_sum();
+    for (std::size_t i = begin; i < end; i += words) {
+      E::add_product(sum, E::load(product.a1 + i), E::load(product.b1 + i));
+    }
+    add_to(totals + 2 * words, E::mul(by, E::reduce(sum)));
   }
 
   static void product_of_three(const ProductChunk& chunk, const ProductView& product,
                                const Block& by, Limb* totals) {
-    Sum at_zero = E::no_sum(), top = E::no_sum(), at_one = E::no_sum(), at_minus = E::no_sum();
-    const bool halves = chunk.points != Points::zero;
-    const bool one = chunk.points == Points::zero_top_one;
-    for (std::size_t i = chunk.first * words; i < (chunk.first + chunk.blocks) * words; i += words) {
-      const Block a0 = E::load(product.a0 + i), b0 = E::load(product.b0 + i);
-      const Block c0 = E::load(product.c0 + i);
-      E::add_product(at_zero, E::mul(a0, b0), c0);
-      if (!halves) continue;
-      const Block a1 = E::load(product.a1 + i), b1 = E::load(product.b1 + i);
-      const Block c1 = E::load(product.c1 + i);
-      const Block a = E::sub(a1, a0), b = E::sub(b1, b0), c = E::sub(c1, c0);
-      E::add_product(top, E::mul(a, b), c);
-      E::add_product(at_minus, E::mul(E::sub_factor(a0, a), E::sub_factor(b0, b)),
-                     E::sub_factor(c0, c));
-      if (one) E::add_product(at_one, E::mul(a1, b1), c1);
+    switch (chunk.points) {
+      case Points::zero:
+        return product_of_three_at<1>(chunk, product, by, totals);
+      case Points::zero_top:
+        return product_of_three_at<3>(chunk, product, by, totals);
+      case Points::zero_top_one:
+        return product_of_three_at<4>(chunk, product, by, totals);
     }
-    add_to(totals, E::mul(by, E::reduce(at_zero)));
-    if (!halves) return;
-    add_to(totals + words, E::mul(by, E::reduce(top)));
-    if (one) add_to(totals + 2 * words, E::mul(by, E::reduce(at_one)));
-    add_to(totals + 3 * words, E::mul(by, E::reduce(at_minus)));
+  }
+
+  template <std::size_t values>
+  static void product_of_three_at(const ProductChunk& chunk, const ProductView& product,
+                                  const Block& by, Limb* totals) {
+    const std::size_t begin = chunk.first * words, end = begin + chunk.blocks * words;
+    // At 0, leading coefficient, at -1, at 1.
+    Sum sums[values];
+    for (auto& sum : sums) sum = E::no_sum();
+    for (std::size_t i = begin; i < end; i += words) {
+      const Block a0 = E::load(product.a0 + i), b0 = E::load(product.b0 + i);
+      Sum pairs[values];
+      for (auto& pair : pairs) pair = E::no_sum();
+      E::add_product(pairs[0], a0, b0);
+      if constexpr (values > 1) {
+        const Block a1 = E::load(product.a1 + i), b1 = E::load(product.b1 + i);
+        E::add_product(pairs[1], E::sub_factor(a1, a0), E::sub_factor(b1, b0));
+        E::add_product(pairs[2], E::reflected(a0, a1), E::reflected(b0, b1));
+        if constexpr (values > 3) E::add_product(pairs[3], a1, b1);
+      }
+      Block two[values];
+      E::reduce(pairs, two);
+      const Block c0 = E::load(product.c0 + i);
+      E::add_product(sums[0], two[0], c0);
+      if constexpr (values > 1) {
+        const Block c1 = E::load(product.c1 + i);
+        E::add_product(sums[1], two[1], E::sub_factor(c1, c0));
+        E::add_product(sums[2], two[2], E::reflected(c0, c1));
+        if constexpr (values > 3) E::add_product(sums[3], two[3], c1);
+      }
+    }
+    constexpr std::size_t place[4] = {0, 1, 3, 2};
+    for (std::size_t v = 0; v < values; ++v) {
+      add_to(totals + place[v] * words, E::mul(by, E::reduce(sums[v])));
+    }
   }
 };
 

@@ -39,6 +39,7 @@ constexpr Kernels kernels_with(Backend backend) {
           .evaluate = Vector::evaluate,
           .suffix_scan = Vector::suffix_scan,
           .split = E::split,
+          .prepare = E::prepare,
           .fold = Sumcheck::fold,
           .combine = Sumcheck::combine,
           .zero_chunk = Sumcheck::zero_chunk,

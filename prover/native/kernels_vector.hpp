@@ -82,15 +82,17 @@ struct VectorKernels {
     }
   }
   static void scale(Limb* out, const Limb* a, const Limb* by, std::size_t blocks) {
-    const Block factor = E::all(by);
+    alignas(64) Limb factor[words];
+    E::prepare(factor, by);
     for (std::size_t i = 0; i < blocks * words; i += words) {
-      E::store(out + i, E::mul(E::load(a + i), factor));
+      E::store(out + i, E::add_fixed(E::zero(), E::load(a + i), factor));
     }
   }
   static void addmul(Limb* out, const Limb* a, const Limb* by, std::size_t blocks) {
-    const Block factor = E::all(by);
+    alignas(64) Limb factor[words];
+    E::prepare(factor, by);
     for (std::size_t i = 0; i < blocks * words; i += words) {
-      E::store(out + i, E::add_scaled(E::load(out + i), factor, E::load(a + i)));
+      E::store(out + i, E::add_fixed(E::load(out + i), E::load(a + i), factor));
     }
   }
 
@@ -113,10 +115,11 @@ struct VectorKernels {
   }
 
   static void eq_step(Limb* low, Limb* high, const Limb* z, std::size_t blocks) {
-    const Block factor = E::all(z);
+    alignas(64) Limb factor[words];
+    E::prepare(factor, z);
     for (std::size_t i = 0; i < blocks * words; i += words) {
       const Block value = E::load(low + i);
-      const Block part = E::mul(value, factor);
+      const Block part = E::add_fixed(E::zero(), value, factor);
       E::store(high + i, part);
       E::store(low + i, E::sub(value, part));
     }
@@ -143,14 +146,15 @@ struct VectorKernels {
   }
 
   static void fold_pairs(Limb* out, const Limb* a, const Limb* z, std::size_t pairs) {
-    const Block factor = E::all(z);
+    alignas(64) Limb factor[words];
+    E::prepare(factor, z);
     const std::size_t last = (2 * pairs - 1) / lanes;
     for (std::size_t i = 0; i < pairs; i += lanes) {
       const std::size_t block = 2 * i / lanes;
       Block even, odd;
       E::pairs(E::load(a + block * words),
                block + 1 <= last ? E::load(a + (block + 1) * words) : E::zero(), even, odd);
-      E::store(out + i / lanes * words, E::add_scaled(even, factor, E::sub_factor(odd, even)));
+      E::store(out + i / lanes * words, E::add_fixed(even, E::sub_factor(odd, even), factor));
     }
   }
 
@@ -161,7 +165,10 @@ struct VectorKernels {
     Block power[kChains];
     power[0] = E::one();
     for (std::size_t k = 1; k < kChains; ++k) power[k] = E::mul(power[k - 1], step);
-    const Block stride = E::mul(power[kChains - 1], step);
+    alignas(64) Limb stride[words];
+    Limb canonical[4];
+    E::total(canonical, E::masked(E::mul(power[kChains - 1], step), 1));
+    E::prepare(stride, canonical);
     Block values[kChains];
     for (auto& one : values) one = E::zero();
     const std::size_t groups = (blocks + kChains - 1) / kChains;
@@ -169,7 +176,7 @@ struct VectorKernels {
       for (std::size_t k = 0; k < kChains; ++k) {
         const std::size_t b = g * kChains + k;
         const Block own = b < blocks ? E::load(a + b * words) : E::zero();
-        values[k] = E::add_scaled(own, values[k], stride);
+        values[k] = E::add_fixed(own, values[k], stride);
       }
     }
     auto sum = E::no_sum();

@@ -1,7 +1,7 @@
-// A scalar as kernels take it.
+// Scalars as kernels take them.
 #pragma once
 
-#include "field.hpp"
+#include "kernels.hpp"
 
 namespace avow::native {
 
@@ -10,6 +10,12 @@ struct Scalar {
   Limbs value;
   explicit Scalar(const Fr& a) : value(a.canonical()) {}
   operator const Limb*() const { return value.data(); }
+};
+
+// The same prepared for one backend's kernels.
+struct Prepared {
+  alignas(64) Limb table[40];
+  Prepared(const Kernels& kernels, const Fr& a) { kernels.prepare(table, Scalar(a)); }
 };
 
 }  // namespace avow::native

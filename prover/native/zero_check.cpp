@@ -93,11 +93,11 @@ Fr ZeroCheck::zero_sum(std::size_t m, const Pending& pending) const {
   if (pending.products.empty() && !pending.linear.kernels) return Fr();
   const EqTables eq(*kernels_, rho_, m);
   std::vector<PairView> views;
-  std::vector<Limbs> scales;
+  std::vector<Prepared> scales;
   scales.reserve(pending.products.size());
   for (const PairTerm& term : pending.products) {
-    scales.push_back(term.coefficient.canonical());
-    views.push_back({term.a.data(), nullptr, term.b.data(), nullptr, scales.back().data()});
+    scales.emplace_back(*kernels_, term.coefficient);
+    views.push_back({term.a.data(), nullptr, term.b.data(), nullptr, scales.back().table});
   }
   const std::size_t blocks = blocks_of(*kernels_, std::size_t(1) << m);
   return chunk_totals(*kernels_, blocks, 2 * views.size() + 1, 4,
