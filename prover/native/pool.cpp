@@ -25,13 +25,25 @@ namespace avow::native {
 
 namespace {
 
-constexpr int kSpins = 20'000;
+// Some ten microseconds of waiting before each offer of the core to whoever else wants it, and the
+// number of such offers before a helper sleeps.
+constexpr int kPauses = 300;
+constexpr int kOffers = 20;
 constexpr std::size_t kMostThreads = 256;
 
-void pause() {
+// Waits for a condition, first on this core alone, then offering it; false after `offers`.
+template <class Condition>
+bool wait_for(const Condition& condition, int offers) {
+  for (int offered = 0;; ++offered) {
+    for (int i = 0; i < kPauses; ++i) {
+      if (condition()) return true;
 #if defined(__x86_64__)
-  _mm_pause();
+      _mm_pause();
 #endif
+    }
+    if (offered == offers) return false;
+    std::this_thread::yield();
+  }
 }
 
 class Pool {
@@ -64,8 +76,8 @@ class Pool {
     take();
     // Nothing is left to take: whoever has not entered stays out, the others end their part.
     gate_.fetch_or(kClosed, std::memory_order_acq_rel);
-    for (int i = 0; gate_.load(std::memory_order_acquire) & (kClosed - 1); ++i) {
-      i < kSpins ? pause() : std::this_thread::yield();
+    const auto empty = [&] { return (gate_.load(std::memory_order_acquire) & (kClosed - 1)) == 0; };
+    while (!wait_for(empty, kOffers)) {
     }
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
@@ -99,10 +111,10 @@ class Pool {
   void work() {
     std::uint64_t seen = 0;
     for (;;) {
-      for (int i = 0; i < kSpins && turn() == seen; ++i) pause();
-      if (turn() == seen) {
+      const auto called = [&] { return turn() != seen; };
+      if (!wait_for(called, kOffers)) {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return turn() != seen; });
+        wake_.wait(lock, called);
       }
       std::uint64_t gate = gate_.load(std::memory_order_acquire);
       seen = gate >> kTurn;
