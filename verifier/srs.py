@@ -1,18 +1,6 @@
 """Which structured reference string a proof rests on, and which are known to be safe."""
 
-from avow.verifier.curves import (
-    FQ,
-    FQ2,
-    G1,
-    G2,
-    b2,
-    curve_order,
-    field_modulus,
-    is_inf,
-    is_on_curve,
-    multiply,
-    normalize,
-)
+from avow.verifier.bn254 import G1_COORDINATES, G2_COORDINATES, curve_order, field_modulus
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import keccak256, tag
 
@@ -33,13 +21,16 @@ G2Coordinates = tuple[int, int, int, int]
 
 def parse_tau_g2(coordinates: G2Coordinates) -> G2Coordinates:
     """Check that (x.c0, x.c1, y.c0, y.c1) is a non-zero point of the order-r subgroup of G2."""
+    # Whoever only names a string need not load what computes with points.
+    from avow.verifier.curves import FQ2, b2, is_inf, is_on_curve, multiply
+
     if any(not 0 <= coordinate < field_modulus for coordinate in coordinates):
         raise VerificationError("srs", "a coordinate of tau G2 is not a canonical field element")
     x0, x1, y0, y1 = coordinates
     point = (FQ2([x0, x1]), FQ2([y0, y1]), FQ2.one())
     if not is_on_curve(point, b2) or not is_inf(multiply(point, curve_order)):
         raise VerificationError("srs", "tau G2 is not a point of the right subgroup")
-    if normalize(point) == normalize(G2):
+    if coordinates == G2_COORDINATES:
         raise VerificationError("srs", "tau is 1: this string has no secret at all")
     return coordinates
 
@@ -62,14 +53,8 @@ def srs_digest(tau_g2: G2Coordinates) -> bytes:
     keccak256(tag || G1.x || G1.y || G2 || tau G2), G2 points as x.c1 || x.c0 || y.c1 || y.c0,
     every coordinate 32 bytes big-endian.
     """
-    x0, x1, y0, y1 = tau_g2
-    generator = normalize(G2)
-    words = [
-        *(int(FQ(coordinate)) for coordinate in normalize(G1)),
-        *(int(generator[axis].coeffs[part]) for axis in (0, 1) for part in (1, 0)),
-        *(x1, x0, y1, y0),
-    ]
-    return keccak256(_SRS_TAG + b"".join(word.to_bytes(32, "big") for word in words))
+    generator = b"".join(word.to_bytes(32, "big") for word in G1_COORDINATES)
+    return keccak256(_SRS_TAG + generator + tau_g2_octets(G2_COORDINATES) + tau_g2_octets(tau_g2))
 
 
 def ceremony(digest: bytes) -> str | None:

@@ -9,8 +9,8 @@ from avow.verifier.policy import Policy
 from avow.verifier.records import InputVisibility, WeightVisibility
 from avow.verifier.signature import recover
 from avow.verifier.srs import ceremony
-from avow.verifier.systems import RETIRED, SYSTEMS
 from avow.verifier.systems.system import Evidence, Findings, System
+from avow.verifier.systems.table import RETIRED, SYSTEMS
 from avow.verifier.tensor import Tensor, TensorSpec
 from avow.verifier.verdict import Assurance, Hides, ModelBinding, Step, Verdict
 

@@ -38,7 +38,7 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     from avow.models.store import ModelStore
     from avow.prover.config import from_environment
     from avow.verifier.systems.ezkl.half import SYSTEM_ID as EZKL
-    from avow.verifier.systems.sumcheck.half import SYSTEM_ID as SUMCHECK
+    from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 
     config = from_environment()
     named = _named(subject, config.artifacts)

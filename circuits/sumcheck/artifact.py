@@ -10,12 +10,15 @@ from avow.circuits.sumcheck.files import KEY, POWERS
 from avow.models.errors import ModelError
 from avow.models.program.files import load_program
 from avow.verifier import canonical
+from avow.verifier.canonical import Json
 from avow.verifier.errors import VerificationError
+from avow.verifier.fields import Fields, parse_hex
 from avow.verifier.limits import LIMITS
 from avow.verifier.program.blob import Blob
+from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program
-from avow.verifier.systems.sumcheck.half import SYSTEM_ID
-from avow.verifier.systems.sumcheck.key import Key, parse_key
+from avow.verifier.systems.sumcheck.key import LIMITS as KEY_LIMITS
+from avow.verifier.systems.sumcheck.key import SYSTEM_ID, Key, gathered
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,48 @@ def load(artifact: Artifact) -> Loaded:
     if record.system != SYSTEM_ID:
         raise CircuitError(f"expected an artifact of {SYSTEM_ID}, {folder.name} is {record.system}")
     try:
-        key = parse_key(
-            canonical.parse(
-                read_file(folder / KEY, LIMITS.bundle_bytes), LIMITS.bundle_bytes, "key"
-            )
-        )
         program, blobs = load_program(folder, record.program)
+        data = read_file(folder / KEY, LIMITS.bundle_bytes)
+        key = _key(canonical.parse(data, LIMITS.bundle_bytes, "key"), program, blobs)
     except (VerificationError, ModelError) as error:
         raise CircuitError(f"artifact {folder.name} is damaged: {error}") from error
-    if key.digest() != record.key or key.program != program:
+    if key.digest() != record.key:
         raise CircuitError(f"artifact {folder.name} is damaged: its key is not the record's")
     size = 2**key.logrows * POINT_BYTES
     powers = read_file(folder / POWERS, size)
     if len(powers) != size:
         raise CircuitError(f"artifact {folder.name} is damaged: it holds too few powers of tau")
     return Loaded(program, blobs, key, powers)
+
+
+def _key(value: Json, program: Program, blobs: list[Blob]) -> Key:
+    """The key as its maker wrote it; that it is the record's is for its digest to say.
+
+    Its points are not checked: that takes as long as a proof, and every verifier does it.
+    """
+    names = {"format", "program", "intervals", "gathers", "width", "logrows", "rows", "tau_g2"}
+    fields = Fields(value, "key", names)
+    tau_g2 = fields.octets("tau_g2", 2 * POINT_BYTES)
+    x1, x0, y1, y0 = (int.from_bytes(tau_g2[at : at + 32], "big") for at in range(0, 128, 32))
+    return Key(
+        program=program,
+        intervals=tuple(map(_interval, fields.items("intervals", 0, LIMITS.list_items))),
+        gathers=tuple(blobs[number] for number in gathered(program)),
+        width=fields.integer("width", 1, KEY_LIMITS.width),
+        logrows=fields.integer("logrows", 1, KEY_LIMITS.logrows),
+        rows=tuple(
+            parse_hex(row, POINT_BYTES, "key.rows")
+            for row in fields.items("rows", 0, KEY_LIMITS.rows)
+        ),
+        tau_g2=(x0, x1, y0, y1),
+    )
+
+
+def _interval(value: Json) -> Interval:
+    if not isinstance(value, list) or len(value) != 2:
+        raise VerificationError("parse", "an interval of the key is no pair")
+    try:
+        low, high = (int(str(end)) for end in value)
+    except ValueError as error:
+        raise VerificationError("parse", "an interval of the key is no pair of integers") from error
+    return Interval(low, high)

@@ -26,7 +26,7 @@ from avow.verifier import canonical
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program
-from avow.verifier.systems.sumcheck.half import SYSTEM_ID
+from avow.verifier.systems.sumcheck.key import SYSTEM_ID
 
 Report = Callable[[str, str], None]
 

@@ -19,8 +19,7 @@ from avow.verifier.records import (
 )
 from avow.verifier.relation.relation import Relation
 from avow.verifier.srs import srs_digest
-from avow.verifier.systems.sumcheck.half import SYSTEM_ID
-from avow.verifier.systems.sumcheck.key import Key
+from avow.verifier.systems.sumcheck.key import SYSTEM_ID, Key
 
 BITS = "bits"
 OBSERVED = "observed"

@@ -8,7 +8,7 @@ import pytest
 
 from avow.verifier.chain.anvil import Anvil, find_anvil, running_anvil
 from avow.verifier.chain.errors import AnvilUnavailable
-from avow.verifier.systems import SYSTEMS
+from avow.verifier.systems.table import SYSTEMS
 from tests.integration.mock_ezkl import SYSTEM, MockChecking
 from tests.integration.town import Town, build
 

@@ -97,6 +97,21 @@ def test_a_killed_child_costs_one_attempt(workshop: Workshop, tmp_path: Path) ->
         workshop.run(missing(tmp_path), LIMITS, nothing)
 
 
+def test_it_loads_nothing_that_a_proof_does_not_need() -> None:
+    """Its start is part of the first proof: no model format, no pairing, no database."""
+    script = """
+import sys
+import avow.prover.systems.sumcheck.inside, avow.circuits.artifact
+import avow.circuits.sumcheck.artifact, avow.prover.systems.sumcheck.prove
+print(sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    for heavy in ("py_ecc", "onnx", "onnxruntime", "sqlalchemy", "celery", "click", "web3", "ezkl"):
+        assert f"'{heavy}'" not in done.stdout, heavy
+
+
 def test_it_does_not_outlive_its_parent(tmp_path: Path) -> None:
     script = """
 import sys, time

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import avow.verifier
+from avow.verifier import bn254
 from avow.verifier.curves import (
     FQ,
     G1,
@@ -88,3 +89,10 @@ def test_points_are_read_in_one_form() -> None:
     for x, y in ((1, 3), (0, 1), (1, 0), (1 + field_modulus, 2), (1, 2 + field_modulus)):
         with pytest.raises(VerificationError, match="it"):
             read_point(octets(x, y), "it")
+
+
+def test_the_constants_are_those_of_py_ecc() -> None:
+    assert (bn254.field_modulus, bn254.curve_order) == (field_modulus, curve_order)
+    assert tuple(map(int, normalize(G1))) == bn254.G1_COORDINATES
+    generator = tuple(int(part) for axis in normalize(G2) for part in axis.coeffs)
+    assert generator == bn254.G2_COORDINATES

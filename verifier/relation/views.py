@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from avow.verifier.curves import curve_order
+from avow.verifier.bn254 import curve_order
 from avow.verifier.errors import VerificationError
 
 R = curve_order

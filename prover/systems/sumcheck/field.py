@@ -6,7 +6,7 @@ import numpy as np
 
 from avow.prover.native._core import Bases, Frs
 from avow.prover.systems.sumcheck.wiring import Cells
-from avow.verifier.curves import curve_order
+from avow.verifier.bn254 import curve_order
 
 R = curve_order
 

@@ -8,7 +8,7 @@ from avow.circuits.artifact import FILES, MODEL, RECORD, load_artifact, write_in
 from avow.circuits.errors import CircuitError
 from avow.circuits.sumcheck.artifact import load
 from avow.circuits.sumcheck.files import KEY, POWERS, PROGRAM
-from avow.verifier.systems.sumcheck.half import SYSTEM_ID
+from avow.verifier.systems.sumcheck.key import SYSTEM_ID
 from tests.circuits import tiny
 from tests.circuits.sumcheck.small import compiled, copied
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 from avow.verifier import canonical
+from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.canonical import Json
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields, parse_hex, to_base64, to_hex
@@ -16,9 +17,9 @@ from avow.verifier.program.program import Program, parse_program
 from avow.verifier.relation.lower import lower
 from avow.verifier.relation.relation import Relation
 from avow.verifier.srs import G2Coordinates, read_tau_g2, tau_g2_octets
-from avow.verifier.systems.sumcheck.proof import POINT_BYTES
 from avow.verifier.tensor import ElementType
 
+SYSTEM_ID = "sumcheck/v1"
 FORMAT = "avow-sumcheck-key/1"
 _KEY_TAG = tag("avow.key.sumcheck.v1")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
@@ -34,8 +35,8 @@ class KeyLimits:
     """Upper bounds, so that a stranger's key keeps no verifier busy for more than minutes.
 
     `steps` are operations and operands, times the digits that a range check of 62 bits needs;
-    `cells` the elements of all tensors of a batch; `rows` those of the stack; `work` the cells
-    of views and public columns that one proof makes us go through.
+    `cells` the elements of all tensors of a batch and the lengths of tables; `rows` those of the
+    stack; `work` the cells of views and public columns that one proof makes us go through.
     """
 
     steps: int = 2**16
@@ -147,20 +148,21 @@ def parse_key(value: Json) -> Key:
 
 def _parse_program(value: Json, width: int) -> Program:
     program = parse_program(canonical.encode(value))
-    steps = sum(1 + len(step.operation.of) for step in program.steps) * -(-62 // width)
+    operations = [step.operation for step in program.steps]
+    steps = sum(1 + len(each.of) for each in operations) * -(-62 // width)
+    tables = {each.blob for each in operations if isinstance(each, op.Table | op.LookupRow)}
     cells = sum(prod(shape) for shape in program.shapes())
+    cells += sum(sum(program.blobs[number].shape) for number in tables)
     if steps > LIMITS.steps or cells > LIMITS.cells:
         raise VerificationError("key", f"a program of {steps} steps and {cells} cells is too large")
     return program
 
 
 def _parse_interval(value: Json) -> Interval:
-    if isinstance(value, list) and len(value) == 2:
-        low, high = (
-            int(end) if isinstance(end, str) and _INTEGER.fullmatch(end) else BOUND for end in value
-        )
-        if -BOUND < low <= high < BOUND:
-            return Interval(low, high)
+    ends = value if isinstance(value, list) else []
+    numbers = [int(end) for end in ends if isinstance(end, str) and _INTEGER.fullmatch(end)]
+    if len(ends) == len(numbers) == 2 and -BOUND < numbers[0] <= numbers[1] < BOUND:
+        return Interval(*numbers)
     raise VerificationError("parse", f"key.intervals: {str(value)[:60]} is no interval in 2^62")
 
 
