@@ -25,6 +25,7 @@ class Powers:
     digest: bytes
     sha256: bytes
     made_here: bool
+    is_ptau: bool
 
     def first(self, logrows: int) -> bytes:
         """The first 2^logrows points, 64 bytes each: Montgomery form, little-endian."""
@@ -48,6 +49,8 @@ class Powers:
 def read_powers(path: Path) -> Powers:
     """A halo2 `ParamsKZG` file or a snarkjs .ptau file; raises `CircuitError`."""
     try:
+        if not path.is_file():
+            raise CircuitError(f"expected an SRS file at {path}, found none")
         with path.open("rb") as stream:
             is_ptau = stream.read(len(MAGIC)) == MAGIC
     except OSError as error:
@@ -60,4 +63,4 @@ def read_powers(path: Path) -> Powers:
         srs = inspect(path)
         offset, logrows, tau_g2, sha256 = 4, srs.logrows, srs.tau_g2, srs.sha256
     note = unsafe_note(path).exists()
-    return Powers(path, offset, logrows, tau_g2, srs_digest(tau_g2), sha256, note)
+    return Powers(path, offset, logrows, tau_g2, srs_digest(tau_g2), sha256, note, is_ptau)

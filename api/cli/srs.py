@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from avow.circuits.srs import SrsFile
+    from avow.circuits.powers import Powers
 
 FILE = click.Path(path_type=Path)
 
@@ -31,6 +31,7 @@ def generate(output: Path, logrows: int) -> None:
 
     A note beside the file keeps it from ever being called safe.
     """
+    from avow.circuits.powers import read_powers
     from avow.circuits.srs import generate as make
     from avow.prover.native.curve import NativeCurve
 
@@ -39,7 +40,8 @@ def generate(output: Path, logrows: int) -> None:
         "for development only",
         err=True,
     )
-    _print(make(output, logrows, NativeCurve()))
+    make(output, logrows, NativeCurve())
+    _print(read_powers(output))
 
 
 @srs.command(name="import")
@@ -52,19 +54,21 @@ def import_ptau(source: Path, output: Path, logrows: int | None) -> None:
     Compare SOURCE's published hash yourself before; the points are copied as they are, and
     `avow srs check OUTPUT` then tells whether they are what they should be.
     """
+    from avow.circuits.powers import read_powers
     from avow.circuits.ptau import convert
 
-    _print(convert(source, output, logrows))
+    convert(source, output, logrows)
+    _print(read_powers(output))
 
 
 @srs.command(name="inspect")
 @click.argument("path", metavar="FILE", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect_file(path: Path, as_json: bool) -> None:
-    """Show a file's size, digests and the ceremony that it comes from."""
-    from avow.circuits.srs import inspect
+    """Show a halo2 or .ptau file's size, digests and the ceremony that it comes from."""
+    from avow.circuits.powers import read_powers
 
-    found = inspect(path)
+    found = read_powers(path)
     if as_json:
         click.echo(json.dumps(_description(found), indent=2))
     else:
@@ -75,41 +79,56 @@ def inspect_file(path: Path, as_json: bool) -> None:
 @click.argument("path", metavar="FILE", type=FILE)
 @click.option("--sha256", metavar="SHA256", help="Refuse any other file.")
 def check(path: Path, sha256: str | None) -> None:
-    """Check every point of a file by random combinations and one pairing."""
+    """Check every point of a halo2 file, or every power of a .ptau file.
+
+    One pairing of random combinations establishes that all powers are powers of one secret,
+    another combination that halo2's Lagrange points are theirs.
+    """
     from avow.circuits.errors import CircuitError
+    from avow.circuits.points import check_powers
+    from avow.circuits.powers import read_powers
     from avow.circuits.srs import check_all, inspect
     from avow.prover.native.curve import NativeCurve
 
-    found = inspect(path)
+    found = read_powers(path)
     if sha256 is not None and sha256.lower().removeprefix("0x") != found.sha256.hex():
         raise CircuitError(
             f"{path.name}: SHA-256 {sha256[:80]} expected, it has {found.sha256.hex()}"
         )
-    for line in check_all(found, NativeCurve()):
-        click.echo(f"  {line}")
+    if found.is_ptau:
+        check_powers(found.first(found.logrows), found.tau_g2, NativeCurve(), path.name)
+        click.echo(f"  all 2^{found.logrows} powers are powers of one tau")
+    else:
+        for line in check_all(inspect(path), NativeCurve()):
+            click.echo(f"  {line}")
     _print(found)
 
 
-def _origin(found: "SrsFile") -> str:
+def _origin(found: "Powers") -> str:
+    from avow.verifier.srs import ceremony
+
     if found.made_here:
         return "UNSAFE: generated locally"
-    return found.ceremony or "unknown: trust it only if you know its SHA-256 from elsewhere"
+    known = ceremony(found.digest)
+    return known or "unknown: trust it only if you know its SHA-256 from elsewhere"
 
 
-def _description(found: "SrsFile") -> dict[str, object]:
+def _description(found: "Powers") -> dict[str, object]:
+    from avow.verifier.srs import ceremony
+
     return {
         "file": str(found.path),
         "logrows": found.logrows,
         "digest": f"0x{found.digest.hex()}",
         "sha256": found.sha256.hex(),
-        "ceremony": found.ceremony or "unknown",
+        "ceremony": ceremony(found.digest) or "unknown",
         "made_here": found.made_here,
     }
 
 
-def _print(found: "SrsFile") -> None:
+def _print(found: "Powers") -> None:
     click.echo(f"{found.path}")
-    click.echo(f"  powers   2^{found.logrows}")
+    click.echo(f"  powers   2^{found.logrows}{', as snarkjs has them' if found.is_ptau else ''}")
     click.echo(f"  digest   0x{found.digest.hex()}")
     click.echo(f"  sha256   {found.sha256.hex()}")
     click.echo(f"  origin   {_origin(found)}")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from avow.api.cli.main import main
-from tests.circuits.test_srs import HERMEZ
+from tests.circuits.test_srs import HERMEZ, ceremony
 from tests.circuits.tiny import SPACE, case, compiled, onnx_bytes, rows
 
 
@@ -177,10 +177,17 @@ def test_srs_files_are_made_imported_shown_and_checked(avow: Avow, tmp_path: Pat
     said = avow("srs", "check", str(HERMEZ), "--sha256", value["sha256"])
     assert said.status == 0
     assert "all 32 powers are powers of one tau" in said.out
+    assert "all 32 Lagrange points belong to them" in said.out
     refused(avow("srs", "check", str(HERMEZ), "--sha256", "00" * 32), "expected, it has")
     refused(avow("srs", "inspect", str(tmp_path)), "expected an SRS file")
     refused(avow("srs", "import", str(HERMEZ), str(tmp_path / "x")), "no .ptau file")
     assert not (tmp_path / "x").exists()
+
+    said = avow("srs", "check", str(ceremony()))
+    assert said.status == 0
+    assert "all 2^8 powers are powers of one tau" in said.out
+    assert "2^8, as snarkjs has them" in said.out
+    assert "Hermez" in said.out
 
 
 def test_unknown_records_are_one_line(stored: Path, avow: Avow, tmp_path: Path) -> None:

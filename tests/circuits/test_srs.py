@@ -174,7 +174,7 @@ def test_powers_are_read_from_either_kind_of_file(made: SrsFile, tmp_path: Path)
         original.write_bytes(ptau(made, 5)[:cut])
         with pytest.raises(CircuitError):
             read_powers(original)
-    with pytest.raises(CircuitError, match="cannot read"):
+    with pytest.raises(CircuitError, match="found none"):
         read_powers(tmp_path / "none")
 
 
