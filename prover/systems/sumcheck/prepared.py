@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avow.circuits.sumcheck.matrix import key_blocks
-from avow.models.program.reference import Reference
 from avow.prover.errors import Refused
 from avow.prover.native._core import Bases
 from avow.prover.systems.sumcheck.plans import RANGES, Plan, Terms, make_plan, row_of
 from avow.prover.systems.sumcheck.rows import Block, Rows
+from avow.prover.systems.sumcheck.run import Runner
 from avow.prover.systems.sumcheck.wiring import Cells, pad
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program, output_specs
@@ -37,7 +37,7 @@ class Prepared:
     key: Key
     digests: tuple[bytes, bytes, bytes]
     outputs: tuple[TensorSpec, ...]
-    reference: Reference
+    runner: Runner
     plan: Plan
     bases: Bases
     matrix: Rows
@@ -93,7 +93,7 @@ def prepare(
         key=key,
         digests=(program.digest(), key.digest(), srs_digest(key.tau_g2)),
         outputs=output_specs(program, key.bounds()),
-        reference=Reference(program, blobs),
+        runner=Runner(program, blobs),
         plan=plan,
         bases=Bases(powers),
         matrix=matrix,

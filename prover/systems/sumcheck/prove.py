@@ -162,7 +162,7 @@ class Prover:
             )
             for number, spec in enumerate(self.prepared.program.inputs)
         ]
-        return self.prepared.reference.trace(arrays)
+        return self.prepared.runner.trace(arrays)
 
     def answer(self) -> tuple[tuple[Tensor, ...], ...]:
         """The outputs of every sample."""
