@@ -11,6 +11,7 @@ import pytest
 from avow.verifier import canonical
 from avow.verifier.errors import VerificationError
 from avow.verifier.program import operations as op
+from avow.verifier.program.blob import BlobRef
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Output, Program, Step, check
 from avow.verifier.systems.sumcheck import key as key_module
@@ -133,6 +134,17 @@ def _wide(operations: int, axis: int) -> Program:
 def test_a_program_too_large_to_be_checked_is_refused(operations: int, axis: int) -> None:
     value = {**document(), "intervals": [], "gathers": []}
     value["program"] = _wide(operations, axis).to_json()
+    with pytest.raises(VerificationError, match="too large"):
+        parse_key(value)
+
+
+def test_a_table_too_long_to_be_checked_is_refused() -> None:
+    # Its positions are a public column, which the verifier would have to write down.
+    spec = TensorSpec("x", ElementType.INT8, (1,), 0, 0, 1)
+    table = BlobRef(bytes(32), ElementType.INT8, (2**28,))
+    steps = (Step(op.Table((0,), 0, 0), 0),)
+    value = {**document(), "intervals": [["0", "1"]], "gathers": []}
+    value["program"] = Program((spec,), (table,), steps, (Output("y", 1),)).to_json()
     with pytest.raises(VerificationError, match="too large"):
         parse_key(value)
 
