@@ -83,9 +83,7 @@ def point_add(a: bytes, b: bytes) -> bytes:
 def point_mul(point: bytes, scalar: int) -> bytes:
     """Multiply a point of 64 bytes, big-endian, by an integer from 0 to below r."""
 
-_Integers: TypeAlias = (
-    NDArray[np.int8] | NDArray[np.int16] | NDArray[np.int32] | NDArray[np.int64]
-)
+_Integers: TypeAlias = NDArray[np.int8] | NDArray[np.int16] | NDArray[np.int32] | NDArray[np.int64]
 
 class Frs:
     """A vector of scalars in the layout of the backend that was in use when it was made.
@@ -191,9 +189,7 @@ class ZeroCheck:
 class ProductSum:
     """Prover of sum_x sum coef 2^-(n-m) a b [c], over n variables as in `ZeroCheck`."""
 
-    def __init__(
-        self, variables: int, terms: list[tuple[int, Frs, Frs, Frs | None]]
-    ) -> None: ...
+    def __init__(self, variables: int, terms: list[tuple[int, Frs, Frs, Frs | None]]) -> None: ...
     def round(self) -> tuple[int, ...]:
         """Return the round's polynomial at 0 and 2, and at 3 if any term has three factors."""
 
