@@ -60,6 +60,7 @@ def campaign(seconds: float, first: int) -> dict[str, object]:
             "python": platform.python_version(),
             "numpy": np.__version__,
         },
+        "verifier": "the Python one; its pairing as an equation of points, by the known secret",
         "minutes": round((time.monotonic() - began) / 60, 1),
         "seeds": [first, seed - 1],
         "counts": dict(sorted(counts.items())),
