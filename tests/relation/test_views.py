@@ -156,3 +156,15 @@ def test_windows_without_end_are_refused() -> None:
     program = Program((spec,), refs, (Step(convolution, 0),), (Output("y", 1),))
     with pytest.raises(VerificationError, match="its views join more than 2097152 cells"):
         lower(program, [Interval(0, 1)] * 2, {}, 1, 1)
+
+
+def test_merged_axes_cost_nothing() -> None:
+    """They stay apart inside a composite axis: no cell is joined to another by a pair."""
+    spec = TensorSpec("x", ElementType.INT8, (2, 3, 5), 0, 0, 1)
+    steps = (Step(op.Reshape((0,), (6, 5)), 0), Step(op.Multiply((1, 1)), 0))
+    program = Program((spec,), (), steps, (Output("y", 2),))
+    relation = lower(program, [Interval(0, 1)] * 3, {}, 1, 3)
+    factors = relation.products[0].factors
+    assert factors is not None
+    (_, read), *_ = factors[0].terms
+    assert read.view == identity((3, 2, 3, 5))
