@@ -1,36 +1,53 @@
 """The helper columns of the lookups: inverses, made once for each row of a table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from avow.prover.native._core import Frs, contract
+from avow.prover.native._core import Frs, contract, outer_add
 from avow.prover.systems.sumcheck.field import R, constant, vector
 from avow.prover.systems.sumcheck.prepared import Prepared
 from avow.prover.systems.sumcheck.wiring import Cells, Indices
+
+# Shorter strips are not worth vectors of their own.
+_SHORT = 10
+# Rows between two moments at which the work can be cancelled.
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Helpers:
     """Helper columns and what they are the inverses of, tables first, then lookups.
 
-    `matrix` holds the columns as they are placed, `rows` their commitments.
+    `matrix` holds the columns as they are placed, cut in equal pieces, each a strip or a row;
+    `rows` are the commitments.
     """
 
     columns: tuple[Frs, ...]
     denominators: tuple[Frs, ...]
-    matrix: Frs
+    matrix: tuple[Frs, ...]
     rows: tuple[bytes, ...]
 
     def fold(self, weights: Frs, target: Frs) -> None:
         """Add sum_i weights[i] row_i to `target`."""
-        target.addmul(_contract(self.matrix, weights, 1, len(target)), 1)
+        for number, piece in enumerate(self.matrix):
+            row, at = divmod(number * len(piece), len(target))
+            outer_add(target, at, weights.at(row), [piece])
 
     def sum_strips(self, weights: Frs, target: Frs, at: int) -> None:
         """As `Rows.sum_strips`."""
-        strips = len(self.matrix) // len(weights)
-        target.set_range(at, _contract(self.matrix, weights, strips, 1))
+        if len(self.matrix[0]) == len(weights):
+            sums = (piece.dot(weights).to_bytes(32, "little") for piece in self.matrix)
+            target.set_range(at, Frs.of_bytes(b"".join(sums)))
+            return
+        every = np.arange(len(weights), dtype=np.int32)
+        zeros = np.zeros_like(every)
+        for piece in self.matrix:
+            count = len(piece) // len(weights)
+            found = contract(piece, count, 1, 1, len(weights), zeros, every, weights)
+            target.set_range(at, found)
+            at += count
 
 
 def fingerprint(components: Sequence[Cells], alpha: int, lam: int) -> Frs:
@@ -45,14 +62,16 @@ def make_helpers(
     prepared: Prepared,
     counts: Sequence[Cells],
     rows: Sequence[Indices],
-    alpha: int,
-    lam: int,
+    challenges: tuple[int, int],
+    breathe: Callable[[], None],
 ) -> Helpers:
     """Invert every row of every table, and gather the inverses where they are looked up.
 
     `counts` are the multiplicities of each table, `rows` the row of each cell of each lookup, -1
-    where it is dead. Equal helpers are committed by adding up the points that they multiply.
+    where it is dead, `challenges` alpha and lambda. Equal helpers are committed by adding up the
+    points that they multiply.
     """
+    alpha, lam = challenges
     denominators = [fingerprint(table, alpha, lam) for table in prepared.rows]
     inverses = [denominator.inverse() for denominator in denominators]
     weighted = [inverse.mul(vector(count)) for inverse, count in zip(inverses, counts, strict=True)]
@@ -69,15 +88,21 @@ def make_helpers(
         placed.append(np.where(row < 0, row, row + np.int32(start)))
         # A dead cell's fingerprint is zero, whatever the table's first row holds.
         denominators_of.append(below.gather(np.where(row < 0, np.int32(total), placed[-1])))
-    matrix = prepared.stack.matrices[2]
-    index = np.full(matrix.rows << prepared.key.logrows, -1, np.int32)
+    matrix, logrows = prepared.stack.matrices[2], prepared.key.logrows
+    logstrip = prepared.plan.forms[0].logstrip
+    pieces = logstrip if logstrip > _SHORT else logrows
+    index = np.full(matrix.rows << logrows, -1, np.int32)
     for number, offset in matrix.places:
         index[offset : offset + len(placed[number])] = placed[number]
-    committed = prepared.bases.commit_values(index.reshape(matrix.rows, -1), values)
+    places = index.reshape(matrix.rows, -1)
+    committed: list[bytes] = []
+    for at in range(0, matrix.rows, _AT_ONCE):
+        committed += prepared.bases.commit_values(places[at : at + _AT_ONCE], values)
+        breathe()
     return Helpers(
         columns=(*weighted, *(values.gather(each) for each in placed[len(weighted) :])),
         denominators=tuple(denominators_of),
-        matrix=values.gather(index),
+        matrix=tuple(values.gather(piece) for piece in index.reshape(-1, 2**pieces)),
         rows=tuple(committed),
     )
 
@@ -89,8 +114,3 @@ def _joined(vectors: Sequence[Frs]) -> Frs:
         whole.set_range(at, each)
         at += len(each)
     return whole
-
-
-def _contract(values: Frs, weights: Frs, outer: int, inner: int) -> Frs:
-    every = np.arange(len(weights), dtype=np.int32)
-    return contract(values, outer, inner, 1, len(weights), np.zeros_like(every), every, weights)

@@ -233,7 +233,7 @@ class Prover:
 
     def help(self, alpha: int, lam: int) -> Helpers:
         """The helper columns, committed."""
-        return make_helpers(self.prepared, self.counts, self.looked_up, alpha, lam)
+        return make_helpers(self.prepared, self.counts, self.looked_up, (alpha, lam), self.breathe)
 
     # The sumchecks.
 
