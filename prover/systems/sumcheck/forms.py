@@ -1,7 +1,7 @@
 """Claims about views of columns as linear forms on the stack: weights of its entries."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -13,7 +13,7 @@ from avow.prover.systems.sumcheck.wiring import Indices, Joint, Wiring, widths
 from avow.verifier.relation.views import Lengths, bits, size
 
 # How much shorter than a row a strip may be, in bits.
-_SHORTER = 6
+_SHORTER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,15 @@ Claim = tuple[int, Wiring, Positions]
 def make_forms(claims: Sequence[Claim], logrows: int) -> list[Form]:
     """Prepare all claims, with strips of the length that leaves the fewest groups."""
     known: Known = {}
+    whole = [_form(claim, known) for claim in claims]
     choices = [
-        [_form(claim, logstrip, known) for claim in claims]
+        [_cut(form, logstrip) for form in whole]
         for logstrip in range(logrows, max(logrows - _SHORTER, 1) - 1, -1)
     ]
     return min(choices, key=lambda forms: len({key for form in forms for key in form.groups()}))
 
 
-def _form(claim: Claim, logstrip: int, known: Known) -> Form:
+def _form(claim: Claim, known: Known) -> Form:
     start, wiring, positions = claim
     own, at = [], 0
     for length in wiring.view.outs:
@@ -134,15 +135,20 @@ def _form(claim: Claim, logstrip: int, known: Known) -> Form:
             before = parts.pop()
             part = Part((*before.point, *part.point), before.cells * part.cells, None)
         parts.append(part)
-    variables = size(wiring.view.ins)
-    if order != sorted(order):
-        arrange = _arrange(order, wiring.view.ins)
-        return Form(start, variables, tuple(parts), arrange, logstrip, None)
-    split = _split(parts, logstrip) if variables >= logstrip else None
+    arrange = None if order == sorted(order) else _arrange(order, wiring.view.ins)
+    return Form(start, size(wiring.view.ins), tuple(parts), arrange, 0, None)
+
+
+def _cut(form: Form, logstrip: int) -> Form:
+    """The same form with strips of that length."""
+    if form.arrange is not None or form.variables < logstrip:
+        return replace(form, logstrip=logstrip)
+    parts = list(form.parts)
+    split = _split(parts, logstrip)
     if split == 0 and len(parts) > 1:
         # It lies in one strip, whose weights it shares with other claims there.
         split = None
-    return Form(start, variables, tuple(parts), None, logstrip, split)
+    return Form(form.start, form.variables, tuple(parts), None, logstrip, split)
 
 
 def _split(parts: list[Part], logstrip: int) -> int | None:

@@ -40,7 +40,9 @@ class Runner:
                 continue
             weight = stored(blobs[operation.weight])
             rows = weight.reshape(len(weight), -1)
-            reach = int(np.abs(rows, dtype=np.int64).sum(axis=1).max())
+            count = max(1, _PART // rows.shape[1])
+            parts = (rows[at : at + count] for at in range(0, len(rows), count))
+            reach = max(int(np.abs(part, dtype=np.int64).sum(axis=1).max()) for part in parts)
             bias = int(np.abs(integers(blobs[operation.bias])).max())
             if intervals[operation.of[0]].magnitude * reach + bias < _EXACT:
                 self._exact.add(number)
