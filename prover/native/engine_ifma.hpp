@@ -96,6 +96,16 @@ struct IfmaEngine {
     ifma::add_product(sum, a, b);
   }
   static AVOW_INLINE Block reduce(const Sum& sum) { return ifma::reduce(sum); }
+  // The products, each reduced.
+  template <std::size_t N>
+  static AVOW_INLINE void mul_each(const Block (&a)[N], const Block (&b)[N], Block (&out)[N]) {
+    Sum products[N];
+    for (std::size_t n = 0; n < N; ++n) {
+      products[n] = Sum::zero();
+      ifma::add_product(products[n], a[n], b[n]);
+    }
+    ifma::reduce(products, out);
+  }
   template <std::size_t N>
   static AVOW_INLINE void reduce(Sum (&sums)[N], Block (&out)[N]) {
     ifma::reduce(sums, out);
@@ -122,6 +132,20 @@ struct IfmaEngine {
       wide = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(mask, at));
     } else {
       wide = _mm512_maskz_loadu_epi64(mask, at);
+    }
+    return {_mm512_add_epi64(wide, ifma::all64(half<Int>))};
+  }
+  template <class Int>
+  static AVOW_INLINE IntBlock<Int> load_all_ints(const Int* at) {
+    __m512i wide;
+    if constexpr (sizeof(Int) == 1) {
+      wide = _mm512_cvtepi8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at)));
+    } else if constexpr (sizeof(Int) == 2) {
+      wide = _mm512_cvtepi16_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+    } else if constexpr (sizeof(Int) == 4) {
+      wide = _mm512_cvtepi32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
+    } else {
+      wide = _mm512_loadu_si512(at);
     }
     return {_mm512_add_epi64(wide, ifma::all64(half<Int>))};
   }

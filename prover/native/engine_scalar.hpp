@@ -134,6 +134,7 @@ struct ScalarEngine {
   static Block reduce(const Sum& sum) {
     Limb t[9];
     for (int i = 0; i < 9; ++i) t[i] = sum.t[i];
+    Limb above = 0;
     for (int i = 0; i < 4; ++i) {
       const Limb m = t[i] * Modulus::inverse;
       Wide row = Wide(m) * Modulus::p[0] + t[i];
@@ -141,14 +142,34 @@ struct ScalarEngine {
         row = Wide(m) * Modulus::p[j] + t[i + j] + Limb(row >> 64);
         t[i + j] = Limb(row);
       }
-      Limb carry = Limb(row >> 64);
-      for (int j = i + 4; j < 9; ++j) {
-        const Wide sum_here = Wide(t[j]) + carry;
-        t[j] = Limb(sum_here);
-        carry = Limb(sum_here >> 64);
-      }
+      row = Wide(t[i + 4]) + Limb(row >> 64) + above;
+      t[i + 4] = Limb(row);
+      above = Limb(row >> 64);
     }
-    return from_wide(t + 4, 1);
+    t[8] += above;
+    // Below 26 p. The bits from 2^253 up, times 2^253 / p and rounded down, are at most the
+    // quotient by p, and leave less than 3 p.
+    const Limb quotient = ((t[8] << 3 | t[7] >> 61) * 677) >> 10;
+    Limbs out{};
+    Limb borrow = 0, carry = 0;
+    for (int j = 0; j < 4; ++j) {
+      const Wide part = Wide(quotient) * Modulus::p[j] + carry;
+      carry = Limb(part >> 64);
+      const Wide difference = Wide(t[4 + j]) - Limb(part) - borrow;
+      out[j] = Limb(difference);
+      borrow = Limb(difference >> 64) & 1;
+    }
+    for (int k = 0; k < 2; ++k) {
+      Limbs less{};
+      const bool above_p = limbs::sub(less, out, Modulus::p) == 0;
+      for (int j = 0; j < 4; ++j) out[j] = above_p ? less[j] : out[j];
+    }
+    return Block(out);
+  }
+  // The products, each reduced.
+  template <std::size_t N>
+  static void mul_each(const Block (&a)[N], const Block (&b)[N], Block (&out)[N]) {
+    for (std::size_t n = 0; n < N; ++n) out[n] = a[n] * b[n];
   }
   template <std::size_t N>
   static void reduce(Sum (&sums)[N], Block (&out)[N]) {
@@ -170,6 +191,10 @@ struct ScalarEngine {
   };
   template <class Int>
   static IntBlock<Int> load_ints(const Int* at, std::size_t) {
+    return {std::int64_t(*at)};
+  }
+  template <class Int>
+  static IntBlock<Int> load_all_ints(const Int* at) {
     return {std::int64_t(*at)};
   }
   template <class Int>
@@ -251,16 +276,29 @@ struct ScalarEngine {
   template <class Int>
   struct Affine {
     Block scale, offset;
-    Affine(const Limb* by, const Limb* plus) : scale(all(by)), offset(all(plus)) {}
-    Block operator()(IntBlock<Int> a) const { return scale * Block::of_int(a.value) + offset; }
+    Affine(const Limb* by, const Limb* plus)
+        : scale(all(by) * Block(Modulus::square)),
+          offset(all(plus) - all(by) * all_small(half<Int>)) {}
+    // The integer, made positive, as it stands: `scale` brings it into Montgomery form.
+    Block operator()(IntBlock<Int> a) const {
+      return scale * Block(Limbs{Limb(a.value) + half<Int>, 0, 0, 0}) + offset;
+    }
   };
 
   static bool of_bytes(const std::uint8_t* bytes, std::size_t, Block& out, std::size_t& wrong) {
+    Limbs value{};
+    for (int i = 0; i < 4; ++i) {
+      for (int k = 0; k < 8; ++k) value[i] |= Limb(bytes[8 * i + k]) << (8 * k);
+    }
     wrong = 0;
-    return Block::of_little_endian(bytes, out);
+    out = Block(value) * Block(Modulus::square);
+    return limbs::less(value, Modulus::p);
   }
   static void to_bytes(std::uint8_t* bytes, const Block& a, std::size_t) {
-    a.to_little_endian(bytes);
+    const Limbs value = a.canonical();
+    for (int i = 0; i < 4; ++i) {
+      for (int k = 0; k < 8; ++k) bytes[8 * i + k] = std::uint8_t(value[i] >> (8 * k));
+    }
   }
 
   // Whether one of the first `count` lanes is zero, and which.

@@ -56,16 +56,12 @@ Vector fold_rows(Ints ints, std::size_t rows, std::size_t cols, const Vector& we
                                 std::to_string(weights.size));
   }
   const Kernels& kernels = *weights.kernels;
-  std::vector<Fr> sums(rows);
-  const std::size_t grain = std::max<std::size_t>(kGrain / std::max<std::size_t>(cols, 1), 1);
+  std::vector<Limbs> sums(rows);
+  const std::size_t grain = std::max<std::size_t>(kGrain / std::max<std::size_t>(cols, 1), 4);
   parallel_for(rows, grain, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t row = begin; row < end; ++row) {
-      Limbs part{};
-      kernels.dot_ints(part.data(), ints, row * cols, weights.data(), cols);
-      sums[row] = Fr::of_canonical(part);
-    }
+    kernels.dot_rows(sums[begin].data(), ints, begin, end - begin, cols, weights.data());
   });
-  return vector_of(kernels, sums);
+  return vector_of_canonical(kernels, sums);
 }
 
 namespace {
@@ -126,6 +122,32 @@ Sorted sorted(const Contraction& map, const Vector& weights) {
   return out;
 }
 
+// One output, the sum over all columns in their order: plain inner products.
+bool is_dense_row(const Contraction& map) {
+  if (map.rows != 1 || map.inner != 1 || map.at_col.size() != map.cols ||
+      map.at_row.size() != map.cols) {
+    return false;
+  }
+  for (std::size_t e = 0; e < map.cols; ++e) {
+    if (map.at_row[e] != 0 || map.at_col[e] != std::int32_t(e)) return false;
+  }
+  return true;
+}
+
+Vector dots_with(const Vector& values, std::size_t count, const Vector& weights) {
+  check_same_backend(values, weights);
+  const std::size_t blocks = weights.blocks();
+  std::vector<Limbs> sums(count);
+  parallel_for(count, std::max<std::size_t>(kGrain / weights.size, 1),
+               [&](std::size_t begin, std::size_t end) {
+                 for (std::size_t i = begin; i < end; ++i) {
+                   values.kernels->dot(sums[i].data(), values.block(i * blocks), weights.data(),
+                                       blocks);
+                 }
+               });
+  return vector_of_canonical(*values.kernels, sums);
+}
+
 template <class Kernel>
 Vector contracted_by(const Contraction& map, const Vector& weights, Kernel kernel) {
   const Kernels& kernels = *weights.kernels;
@@ -154,6 +176,9 @@ Vector contracted(const Vector& values, const Contraction& map, const Vector& we
   if (values.size != product(product(map.outer, map.cols), map.inner)) {
     throw std::invalid_argument("contract: expected outer x cols x inner values, got " +
                                 std::to_string(values.size));
+  }
+  if (weights.size == map.cols && is_dense_row(map) && map.cols % values.kernels->lanes == 0) {
+    return dots_with(values, map.outer, weights);
   }
   return contracted_by(map, weights, [&](Limb* out, const SparseMap& entries, std::size_t first,
                                          std::size_t count) {

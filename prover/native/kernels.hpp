@@ -88,6 +88,8 @@ struct Kernels {
   void (*addmul)(Limb* out, const Limb* a, const Limb* by, std::size_t blocks);
   void (*sum)(Limb* out, const Limb* a, std::size_t blocks);
   void (*dot)(Limb* out, const Limb* a, const Limb* b, std::size_t blocks);
+  // a[index[i]], or zero where that is -1; `a` is not empty.
+  void (*gather)(Limb* out, const Limb* a, const std::int32_t* index, std::size_t count);
   // high = z low, then low -= high.
   void (*eq_step)(Limb* low, Limb* high, const Limb* z, std::size_t blocks);
   // out[i] = left[i / period] right[i % period] for i in [first, first + count).
@@ -100,6 +102,9 @@ struct Kernels {
   // sum of integer [first + i] times weight i.
   void (*dot_ints)(Limb* out, Ints ints, std::size_t first, const Limb* weights,
                    std::size_t count);
+  // The same of rows [first, first + rows): four limbs each.
+  void (*dot_rows)(Limb* out, Ints ints, std::size_t first, std::size_t rows, std::size_t cols,
+                   const Limb* weights);
   // Outputs [first, first + count); first % lanes == 0.
   void (*contract_ints)(Limb* out, Ints ints, const SparseMap& map, std::size_t first,
                         std::size_t count);

@@ -59,28 +59,7 @@ struct IntegerKernels {
 
   static void dot_ints(Limb* out, Ints ints, std::size_t first, const Limb* weights,
                        std::size_t count) {
-    with_ints(ints, [=](auto* data) {
-      using Int = Of<decltype(data)>;
-      const std::size_t blocks = (count + lanes - 1) / lanes;
-      Block total = E::zero();
-      for (std::size_t b = 0; b < blocks;) {
-        const std::size_t end = blocks - b < E::most_ints ? blocks : b + E::most_ints;
-        // Two sums, so that one product need not wait for another.
-        typename E::template IntSum<Int> sums[2] = {};
-        typename E::WeightSum seen;
-        for (; b < end; ++b) {
-          const std::size_t i = b * lanes;
-          const Block weight = E::load(weights + b * words);
-          seen.add(weight);
-          E::add_int_product(sums[b % 2],
-                             E::load_ints(data + first + i, count - i < lanes ? count - i : lanes),
-                             E::template int_weight<Int>(weight));
-        }
-        total = E::add(total, E::template reduce_ints<Int>(sums[0], seen));
-        total = E::add(total, E::template reduce_ints<Int>(sums[1], {}));
-      }
-      E::total(out, total);
-    });
+    with_ints(ints, [=](auto* data) { dots<1>(out, data + first, count, weights); });
   }
 
   static void contract_ints(Limb* out, Ints ints, const SparseMap& map, std::size_t first,
@@ -119,6 +98,9 @@ struct IntegerKernels {
 
   static void contract(Limb* out, const Limb* values, const SparseMap& map, std::size_t first,
                        std::size_t count) {
+    if (map.inner % lanes == 0 && count % lanes == 0) {
+      return contract_even(out, values, map, first / lanes, count / lanes);
+    }
     each_output(map, first, count, [&](const Outputs& at, std::size_t i) {
       Block total = E::zero();
       for (std::size_t k = 0; k < at.longest; k += kLazy) {
@@ -134,6 +116,18 @@ struct IntegerKernels {
     });
   }
 
+  // Sums along rows of integers: `rows` of them, `cols` apart, from row `first` on.
+  static void dot_rows(Limb* out, Ints ints, std::size_t first, std::size_t rows, std::size_t cols,
+                       const Limb* weights) {
+    with_ints(ints, [=](auto* data) {
+      std::size_t row = 0;
+      for (; row + kSide <= rows; row += kSide) {
+        dots<kSide>(out + 4 * row, data + (first + row) * cols, cols, weights);
+      }
+      for (; row < rows; ++row) dots<1>(out + 4 * row, data + (first + row) * cols, cols, weights);
+    });
+  }
+
  private:
   static constexpr std::size_t kLazy = 64;
 
@@ -145,6 +139,85 @@ struct IntegerKernels {
   };
   template <class Pointer>
   using Of = typename Pointed<Pointer>::type;
+
+  static constexpr std::size_t kSide = 4;
+
+  // Sums along a few rows side by side: their products need not wait for each other.
+  template <std::size_t side, class Int>
+  static void dots(Limb* out, const Int* data, std::size_t count, const Limb* weights) {
+    const std::size_t blocks = (count + lanes - 1) / lanes;
+    Block totals[side];
+    for (auto& total : totals) total = E::zero();
+    for (std::size_t b = 0; b < blocks;) {
+      const std::size_t end = blocks - b < E::most_ints ? blocks : b + E::most_ints;
+      // Even and odd blocks apart, where there is one row only.
+      constexpr std::size_t turns = side == 1 ? 2 : 1;
+      typename E::template IntSum<Int> sums[side * turns] = {};
+      typename E::WeightSum seen;
+      for (; b < end; ++b) {
+        const std::size_t i = b * lanes;
+        const std::size_t some = count - i < lanes ? count - i : lanes;
+        const Block loaded = E::load(weights + b * words);
+        const auto weight = E::template int_weight<Int>(loaded);
+        seen.add(loaded);
+        if (some == lanes) {
+#pragma GCC unroll 4
+          for (std::size_t k = 0; k < side; ++k) {
+            E::add_int_product(sums[k * turns + b % turns], E::load_all_ints(data + k * count + i),
+                               weight);
+          }
+        } else {
+          for (std::size_t k = 0; k < side; ++k) {
+            E::add_int_product(sums[k * turns], E::load_ints(data + k * count + i, some), weight);
+          }
+        }
+      }
+      for (std::size_t k = 0; k < side; ++k) {
+        totals[k] = E::add(totals[k], E::template reduce_ints<Int>(sums[k * turns], seen));
+        if constexpr (turns > 1) {
+          totals[k] = E::add(totals[k], E::template reduce_ints<Int>(sums[1], {}));
+        }
+      }
+    }
+    for (std::size_t k = 0; k < side; ++k) E::total(out + 4 * k, totals[k]);
+  }
+
+  // Outputs whose neighbours in a block are neighbours among the values: a tile of blocks at a
+  // time, entry by entry, so that values are read in the order of memory.
+  static void contract_even(Limb* out, const Limb* values, const SparseMap& map, std::size_t first,
+                            std::size_t blocks) {
+    constexpr std::size_t tile = E::chunk_blocks;
+    const std::size_t inner = map.inner / lanes;
+    for (std::size_t b = 0; b < blocks;) {
+      const std::size_t at = first + b;
+      const std::size_t place = at % inner;
+      std::size_t some = inner - place < tile ? inner - place : tile;
+      if (some > blocks - b) some = blocks - b;
+      const std::size_t row = at / inner % map.rows;
+      const Limb* base = values + (at / (inner * map.rows) * map.columns * inner + place) * words;
+      typename E::Sum sums[tile];
+      Block totals[tile];
+      for (std::size_t n = 0; n < some; ++n) {
+        sums[n] = E::no_sum();
+        totals[n] = E::zero();
+      }
+      const std::size_t end = map.start[row + 1];
+      for (std::size_t e = map.start[row]; e < end; ++e) {
+        const Block weight = E::element(map.weights, e);
+        const Limb* from = base + std::size_t(map.column[e]) * inner * words;
+        for (std::size_t n = 0; n < some; ++n) {
+          E::add_product(sums[n], E::load(from + n * words), weight);
+        }
+        if ((e - map.start[row]) % kLazy != kLazy - 1 && e + 1 != end) continue;
+        for (std::size_t n = 0; n < some; ++n) {
+          totals[n] = E::add(totals[n], E::tidy(E::reduce(sums[n])));
+          sums[n] = E::no_sum();
+        }
+      }
+      for (std::size_t n = 0; n < some; ++n) E::store(out + (b + n) * words, totals[n]);
+      b += some;
+    }
+  }
 
   static constexpr std::size_t kTile = 64;  // blocks
   static constexpr std::size_t kRows = 8;
@@ -165,8 +238,9 @@ struct IntegerKernels {
         for (std::size_t r = begin; r < end; ++r) {
           const auto weight = E::template int_weight<Int>(E::element(weights, row + r));
           const Int* at = data + (row + r) * cols + b * lanes;
+#pragma GCC unroll 16
           for (std::size_t k = 0; k < side; ++k) {
-            E::add_int_product(own[k], E::load_ints(at + k * lanes, lanes), weight);
+            E::add_int_product(own[k], E::load_all_ints(at + k * lanes), weight);
           }
         }
         for (std::size_t k = 0; k < side; ++k) sums[b + k] = own[k];

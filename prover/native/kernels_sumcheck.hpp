@@ -218,18 +218,21 @@ struct SumcheckKernels {
     Sum sums[values];
     for (auto& sum : sums) sum = E::no_sum();
     for (std::size_t i = begin; i < end; i += words) {
-      const Block a0 = E::load(product.a0 + i), b0 = E::load(product.b0 + i);
-      Sum pairs[values];
-      for (auto& pair : pairs) pair = E::no_sum();
-      E::add_product(pairs[0], a0, b0);
+      Block a[values], b[values], two[values];
+      a[0] = E::load(product.a0 + i);
+      b[0] = E::load(product.b0 + i);
       if constexpr (values > 1) {
         const Block a1 = E::load(product.a1 + i), b1 = E::load(product.b1 + i);
-        E::add_product(pairs[1], E::sub_factor(a1, a0), E::sub_factor(b1, b0));
-        E::add_product(pairs[2], E::reflected(a0, a1), E::reflected(b0, b1));
-        if constexpr (values > 3) E::add_product(pairs[3], a1, b1);
+        a[1] = E::sub_factor(a1, a[0]);
+        b[1] = E::sub_factor(b1, b[0]);
+        a[2] = E::reflected(a[0], a1);
+        b[2] = E::reflected(b[0], b1);
+        if constexpr (values > 3) {
+          a[3] = a1;
+          b[3] = b1;
+        }
       }
-      Block two[values];
-      E::reduce(pairs, two);
+      E::mul_each(a, b, two);
       const Block c0 = E::load(product.c0 + i);
       E::add_product(sums[0], two[0], c0);
       if constexpr (values > 1) {

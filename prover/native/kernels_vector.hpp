@@ -114,6 +114,25 @@ struct VectorKernels {
     E::total(out, total);
   }
 
+  // Elements by index, zero for -1.
+  static void gather(Limb* out, const Limb* a, const std::int32_t* index, std::size_t count) {
+    for (std::size_t i = 0; i < count; i += lanes, out += words) {
+      const std::size_t some = count - i < lanes ? count - i : lanes;
+      std::size_t at[lanes] = {};
+      bool all = some == lanes;
+      for (std::size_t k = 0; k < some; ++k) {
+        all &= index[i + k] >= 0;
+        at[k] = index[i + k] < 0 ? 0 : std::size_t(index[i + k]);
+      }
+      E::store(out, E::gather(a, at));
+      if (all) continue;
+      for (std::size_t k = 0; k < lanes; ++k) {
+        if (k < some && index[i + k] >= 0) continue;
+        for (std::size_t j = k; j < words; j += lanes) out[j] = 0;
+      }
+    }
+  }
+
   static void eq_step(Limb* low, Limb* high, const Limb* z, std::size_t blocks) {
     alignas(64) Limb factor[words];
     E::prepare(factor, z);

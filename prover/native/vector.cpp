@@ -91,8 +91,17 @@ void check_same_size(const Vector& a, const Vector& b) {
 }
 
 Vector vector_of(const Kernels& kernels, std::span<const Fr> values) {
+  std::vector<Limbs> canonical;
+  canonical.reserve(values.size());
+  for (const Fr& value : values) canonical.push_back(value.canonical());
+  return vector_of_canonical(kernels, canonical);
+}
+
+Vector vector_of_canonical(const Kernels& kernels, std::span<const Limbs> values) {
   std::vector<std::uint8_t> bytes(32 * values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) values[i].to_little_endian(bytes.data() + 32 * i);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = std::uint8_t(values[i / 32][i % 32 / 8] >> (8 * (i % 8)));
+  }
   return vector_of_bytes(kernels, bytes.data(), values.size());
 }
 
@@ -157,19 +166,13 @@ Vector gathered(const Vector& a, const std::int32_t* index, std::size_t count) {
                                   " - 1, got " + std::to_string(index[i]) + " at " + text(i));
     }
   }
-  const std::size_t lanes = a.kernels->lanes, words = a.kernels->words;
+  if (a.size == 0) return Vector::zeros(*a.kernels, count);
+  const std::size_t lanes = a.kernels->lanes;
   Vector out = Vector::raw(*a.kernels, count);
   over_blocks(*a.kernels, out.blocks(), [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin * lanes; i < std::min(end * lanes, count); ++i) {
-      Limb* to = out.block(i / lanes) + i % lanes;
-      if (index[i] < 0) {
-        for (std::size_t j = 0; j < words; j += lanes) to[j] = 0;
-        continue;
-      }
-      const std::size_t at = std::size_t(index[i]);
-      const Limb* from = a.block(at / lanes) + at % lanes;
-      for (std::size_t j = 0; j < words; j += lanes) to[j] = from[j];
-    }
+    const std::size_t first = begin * lanes;
+    a.kernels->gather(out.block(begin), a.data(), index + first,
+                      std::min(end * lanes, count) - first);
   });
   return out;
 }

@@ -42,6 +42,7 @@ void copy_elements(const Kernels& kernels, Limb* to, std::size_t at, const Limb*
 
 // A vector from scalars, and back.
 Vector vector_of(const Kernels& kernels, std::span<const Fr> values);
+Vector vector_of_canonical(const Kernels& kernels, std::span<const Limbs> values);
 Vector vector_of_bytes(const Kernels& kernels, const std::uint8_t* bytes, std::size_t count);
 void vector_to_bytes(const Vector& a, std::uint8_t* out);
 
