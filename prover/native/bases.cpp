@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -45,11 +44,18 @@ struct Grouped {
   std::vector<std::uint32_t> refs, starts{0}, values;
 };
 
-void group(const std::int32_t* indices, std::size_t columns, std::vector<std::uint32_t>& counts,
+void group(const std::int32_t* row, std::size_t columns, std::vector<std::uint32_t>& counts,
            Grouped& out) {
+  // A copy, because the caller's memory may change.
+  const std::vector<std::int32_t> indices(row, row + columns);
   std::vector<std::int32_t> present;
-  for (std::size_t j = 0; j < columns; ++j) {
-    if (indices[j] >= 0 && counts[std::size_t(indices[j])]++ == 0) present.push_back(indices[j]);
+  for (const std::int32_t index : indices) {
+    if (index < -1 || index >= std::int64_t(counts.size())) {
+      throw std::invalid_argument("indices: expected -1 to " +
+                                  std::to_string(std::int64_t(counts.size()) - 1) + ", got " +
+                                  std::to_string(index));
+    }
+    if (index >= 0 && counts[std::size_t(index)]++ == 0) present.push_back(index);
   }
   std::uint32_t at = std::uint32_t(out.refs.size());
   for (const std::int32_t value : present) {
@@ -202,14 +208,6 @@ std::vector<Point> Bases::commit_values(const std::int32_t* indices, std::size_t
                                         std::size_t columns,
                                         std::span<const Limbs> values) const {
   check_columns(columns);
-  const auto most = std::int64_t(std::min<std::size_t>(
-      values.size(), std::size_t(std::numeric_limits<std::int32_t>::max())));
-  for (std::size_t i = 0; i < rows * columns; ++i) {
-    if (indices[i] < -1 || indices[i] >= most) {
-      throw std::invalid_argument("indices: expected -1 to " + std::to_string(most - 1) +
-                                  ", got " + std::to_string(indices[i]));
-    }
-  }
   const std::size_t step = std::clamp<std::size_t>(
       std::min(kStep, rows * columns / (2 * threads()) + 1) / std::max<std::size_t>(columns, 1), 1,
       std::max<std::size_t>(rows, 1));

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
-#include <type_traits>
+#include <stdexcept>
 
 #include "pool.hpp"
 
@@ -121,6 +121,10 @@ class FieldRow : public ScalarRow {
   std::vector<std::uint8_t> negative_;
 };
 
+std::uint32_t magnitude(std::int32_t digit) {
+  return digit < 0 ? 0 - std::uint32_t(digit) : std::uint32_t(digit);
+}
+
 struct Unit {
   std::size_t row;
   unsigned window;
@@ -144,7 +148,12 @@ void run_task(const PointKernels& kernels, const StoredPoint* points,
     windows.push_back({first, row.cut.digits});
     const auto begin = std::uint32_t(refs.size());
     std::vector<std::uint32_t> next(row.cut.digits + 2, 0);
-    for (const std::int32_t digit : digits) ++next[std::uint32_t(std::abs(digit)) + 1];
+    for (const std::int32_t digit : digits) {
+      const std::uint32_t size = magnitude(digit);
+      // The integers are the caller's memory, and may have grown since the row was cut.
+      if (size > row.cut.digits) throw std::invalid_argument("rows: changed while in use");
+      ++next[size + 1];
+    }
     next[1] = 0;
     for (std::size_t k = 1; k < next.size(); ++k) {
       next[k] += next[k - 1];
@@ -155,7 +164,7 @@ void run_task(const PointKernels& kernels, const StoredPoint* points,
       const std::int32_t digit = digits[i];
       if (digit == 0) continue;
       const auto ref = std::uint32_t(row.first + i);
-      refs[begin + next[std::uint32_t(std::abs(digit))]++] = digit < 0 ? ref | kNegated : ref;
+      refs[begin + next[magnitude(digit)]++] = digit < 0 ? ref | kNegated : ref;
     }
   }
   PointSums sums(kernels);

@@ -2,6 +2,7 @@
 #include "pool.hpp"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
@@ -145,6 +146,15 @@ class Pool {
 
 std::atomic<std::size_t> wanted{0};
 
+// The cores that this process may run on.
+std::size_t cores() {
+#if defined(__linux__)
+  cpu_set_t own;
+  if (sched_getaffinity(0, sizeof own, &own) == 0) return std::size_t(CPU_COUNT(&own));
+#endif
+  return std::thread::hardware_concurrency();
+}
+
 struct Shared {
   std::atomic<bool> busy{false};
   std::unique_ptr<Pool> pool;
@@ -203,7 +213,7 @@ void set_threads(std::size_t count) {
 
 std::size_t threads() {
   if (const std::size_t count = wanted.load()) return count;
-  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostThreads);
+  return std::clamp<std::size_t>(cores(), 1, kMostThreads);
 }
 
 void parallel_for(std::size_t count, std::size_t grain,

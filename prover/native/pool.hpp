@@ -6,7 +6,8 @@
 
 namespace avow::native {
 
-// How many threads calls may use, the caller's included: at least 1; by default one a core.
+// How many threads calls may use, the caller's included: at least 1; by default one for each core
+// that the process may run on.
 void set_threads(std::size_t count);
 std::size_t threads();
 

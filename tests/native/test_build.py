@@ -134,6 +134,15 @@ def test_a_wrong_number_of_threads_is_refused(count: int) -> None:
         _core.set_threads(count)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no choice of cores here")
+def test_a_thread_for_each_core_that_may_be_used() -> None:
+    done = run(
+        "import _core, os; print(_core.threads() == len(os.sched_getaffinity(0))); "
+        "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); print(_core.threads())"
+    )
+    assert (done.stdout, done.stderr) == ("True\n1\n", "")
+
+
 def committed() -> list[bytes]:
     bases = _core.Bases(_core.multiples(packed(range(1, 501))))
     return bases.commit_ints(np.ones((50, 500), dtype=np.int8))
