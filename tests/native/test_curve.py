@@ -1,7 +1,7 @@
 """Single points: sums and multiples against py-ecc, and bytes that are no point."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from avow.prover.native import _core
@@ -61,7 +61,6 @@ def test_any_bytes_are_a_point_or_refused(data: bytes) -> None:
     assert total == data
 
 
-@settings(max_examples=10)
 @given(st.integers(0, R - 1))
 def test_the_generators_multiples(scalar: int) -> None:
     expected = stored(scalar) if scalar else bytes(64)
