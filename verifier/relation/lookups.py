@@ -61,8 +61,9 @@ def rescale(
     The remainder is an expression, looked up in [0, 2^bits), so t + above - below is the rounded
     quotient: no other has a remainder in that range. `above` and `below` are looked up to be at
     least 0, and non-zero only where t is at the bound that they stand for. A bound that the
-    interval of `a` cannot pass needs neither. With both, t is looked up to lie between the bounds:
-    a range whose length is a power of two says it at once, any other is looked up from each end.
+    interval of `a` cannot pass needs neither. t is looked up to lie between the stated bounds, even
+    those: a range whose length is a power of two says it at once, any other is looked up from each
+    end. So an interval that is too narrow can only make answers unprovable.
     """
     bits, low, high = operation.bits, operation.low, operation.high
     half = 2 ** (bits - 1) if bits else 0
@@ -75,7 +76,7 @@ def rescale(
     if high is not None and last > high:
         above = sheet.column(Kind.WITNESS, a.layout, Excess(number, True))
         parts.append((-(2**bits), above))
-    if not bits and not below and not above:
+    if not bits and low is None and high is None:
         return a
     if bits:
         t = sheet.result(a.layout, number)
@@ -87,11 +88,16 @@ def rescale(
     span = after.high - after.low
     from_low = sheet.combine([(1, t)], -after.low)
     to_high = sheet.combine([(-1, t)], after.high)
-    exact = (span + 1).bit_count() == 1
-    if below or not above or exact:
+    reach = 2 ** span.bit_length() - 1
+    upward = below or not above or reach == span
+    if upward:
         in_range(sheet, from_low, span)
-    if above and not exact:
+        if high is not None and not above and after.low + reach > high:
+            in_range(sheet, sheet.combine([(-1, t)], high), high - after.low)
+    if above and reach != span:
         in_range(sheet, to_high, span)
+        if low is not None and not upward and after.high - reach < low:
+            in_range(sheet, sheet.combine([(1, t)], -low), after.high - low)
     if below:
         in_range(sheet, below, after.low - first)
         sheet.product(below, from_low)
