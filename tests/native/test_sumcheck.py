@@ -15,7 +15,7 @@ CHALLENGES = [0, 1, 5, R - 1, 2**247 + 99, 2**253, HALF]
 
 def on_cube(vector: Sequence[int], n: int) -> list[int]:
     """Return a function of the last variables as one of all n."""
-    return list(vector) * (2**n // len(vector))
+    return list(vector) * ((1 << n) // len(vector))
 
 
 def at_first(table: Sequence[int], x: int) -> list[int]:
