@@ -25,7 +25,7 @@ _KEY_TAG = tag("avow.key.sumcheck.v1")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 # Their intervals depend on constants that the verifier does not hold. A wrong one can only make
-# answers unprovable: what an equation relies on, every stated clamp too, is established by a lookup.
+# answers unprovable: what an equation relies on, a clamp too, is established by a lookup.
 _STATED = (op.Constant, op.Dense, op.Convolution, op.Table, op.LookupRow)
 _ABSENT = Blob(ElementType.INT8, (), bytes(1))
 
