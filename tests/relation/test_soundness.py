@@ -26,7 +26,7 @@ from tests.relation.forger import Forger, Unpinned, public_and_key
 from tests.relation.tiny import tiny_program
 
 
-def run_of(seed: int, program: Program, blobs: list[Blob]) -> Run:
+def run_of(seed: int, program: Program, blobs: list[Blob], width: int | None = None) -> Run:
     """An honest run of one to three samples with a tiny range table."""
     rng = Random(seed)
     samples = [random_inputs(program, rng) for _ in range(rng.choice((1, 2, 3)))]
@@ -34,7 +34,7 @@ def run_of(seed: int, program: Program, blobs: list[Blob]) -> Run:
         np.array([sample[at].values for sample in samples], np.int8).reshape(-1, *spec.shape)
         for at, spec in enumerate(program.inputs)
     ]
-    return honest_run(program, blobs, inputs, rng.choice((1, 2, 3)))
+    return honest_run(program, blobs, inputs, width or rng.choice((1, 2, 3)))
 
 
 def forger(run: Run, inputs: int, modulus: int = R) -> Forger:
@@ -94,7 +94,7 @@ def test_a_false_key_allows_one_answer_at_most(kind: str) -> None:
     for seed in range(200, 215):
         rng = Random(seed)
         program, blobs = tiny_program(seed, kind)
-        run = run_of(seed, program, blobs)
+        run = run_of(seed, program, blobs, 2)
         gathers = {
             step.operation.indices: tuple(blobs[step.operation.indices].values())
             for step in program.steps
@@ -114,11 +114,43 @@ def test_a_false_key_allows_one_answer_at_most(kind: str) -> None:
         cells = []
         for column in relation.columns:
             made = [rng.randint(least, most) % R for _ in range(2**column.variables)]
-            cells.append(inputs.get(column, np.array(made, object)))
+            public = column.kind is Kind.PUBLIC
+            cells.append(inputs[column] if public else np.array(made, object))
         search = forger(Run(relation, cells), len(program.inputs))
         assert search.mixed() == []
         counts.append(len(search.answers()))
     assert set(counts) == {0, 1}
+
+
+@pytest.mark.parametrize("kind", ["rescale", "table", "lookup_row", "dense"])
+def test_false_intervals_allow_no_other_answer(kind: str) -> None:
+    """With the program's own constants, they can only make its answer unprovable."""
+    counts = set()
+    for seed in range(304, 314):
+        rng = Random(seed)
+        program, blobs = tiny_program(seed, kind, 2)
+        run = run_of(seed, program, blobs, 2)
+        gathers = {
+            step.operation.indices: tuple(blobs[step.operation.indices].values())
+            for step in program.steps
+            if isinstance(step.operation, op.Gather)
+        }
+        try:
+            bounds = claimed(program, blobs, rng)
+        except VerificationError:
+            continue
+        relation = lower(program, bounds, gathers, 2, run.relation.batch)
+        given = dict(zip(run.relation.columns, run.cells, strict=True))
+        cells = [
+            np.zeros(2**column.variables, object) if column.kind is Kind.WITNESS else given[column]
+            for column in relation.columns
+        ]
+        search = forger(Run(relation, cells), len(program.inputs))
+        answers = search.answers()
+        true = [int(given[relation.columns[column]][cell]) % R for column, cell in search.outputs]
+        assert answers in ([], [tuple(true)]), f"seed {seed}"
+        counts.add(len(answers))
+    assert 1 in counts
 
 
 def program_of(
