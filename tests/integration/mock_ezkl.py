@@ -173,8 +173,12 @@ class MockCatalogue:
 
     compiled: Compiled
 
-    def find(self, model: str, system: str, record: str | None) -> Compiled:
-        """The artifact, when it is asked for."""
+    def find(
+        self, model: str, system: str | None, record: str | None, hides: Hides | None = None
+    ) -> Compiled:
+        """The artifact, when it is asked for; it hides nothing."""
+        if hides is Hides.INPUTS:
+            raise RequestRefused(f"hides: no artifact of {model!r} hides the input")
         if model != self.compiled.model_digest or record not in (None, self.compiled.record_digest):
             raise RequestRefused(f"model: no compiled model {model!r}")
         return self.compiled
