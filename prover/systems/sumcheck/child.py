@@ -119,14 +119,13 @@ class _Child:
         with selectors.DefaultSelector() as selector:
             selector.register(self.replies, selectors.EVENT_READ)
             tick(self.stage, None)
-            while True:
+            while time.monotonic() <= deadline:
                 if selector.select(_TICK_SECONDS):
                     reply = self._read(self.replies.fileno())
                     if reply is not None:
                         return _value(reply)
                 tick(self.stage, None)
-                if time.monotonic() > deadline:
-                    raise TryAgain(f"the proof took more than {seconds:g} s")
+            raise TryAgain(f"the proof took more than {seconds:g} s")
 
     def _read(self, descriptor: int) -> dict[str, Any] | None:
         data = os.read(descriptor, 2**20)
