@@ -74,7 +74,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
     for axes, label in ((times, "seconds"), (memory, "peak resident memory of a proof, MB")):
         axes.set(xscale="log", yscale="log", xlabel="multiplications", ylabel=label)
         axes.grid(which="both", alpha=0.2)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper left")
+    # Room for the legend above the curves.
+    times.set_ylim(top=times.get_ylim()[1] * 30)
     machine = found["machine"]
     figure.suptitle(f"{machine['cores']} x {machine['cpu']}, {found['measured_at']}", fontsize=10)
     figure.savefig(path)
