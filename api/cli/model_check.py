@@ -1,6 +1,7 @@
 """`avow model check`: whether a key was really made from a model's ONNX file."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,19 @@ import click
 if TYPE_CHECKING:
     from avow.circuits.artifact import Artifact
     from avow.circuits.comparison import Comparison
-    from avow.models.store import StoredModel
+    from avow.models.load import Model
     from avow.verifier.bundle import Bundle
-    from avow.verifier.records import SystemRecord
+    from avow.verifier.records import ModelRecord, SystemRecord
 
 _DIFFERS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """An ONNX file and the core record that is said to be its own; digests are compared later."""
+
+    model: "Model"
+    record: "ModelRecord"
 
 
 @click.command()
@@ -29,12 +38,14 @@ _DIFFERS = 1
 def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: bool) -> int:
     """Compile MODEL again and compare every digest with a system record.
 
+    MODEL is an ONNX file, which need not be in the store, or the name of a stored model.
     The record is given by its digest, as an artifact's folder, or inside a bundle. Exit status 0
     and CHECKED when all are equal, 1 when one differs. A policy that lists the record in
     `checked_records` then gives verdicts with `model binding: CHECKED`.
     """
     from avow.circuits.errors import CircuitError
     from avow.models.catalogue import resolve
+    from avow.models.load import load_model
     from avow.models.store import ModelStore
     from avow.prover.config import from_environment
     from avow.verifier.systems.ezkl.half import SYSTEM_ID as EZKL
@@ -43,14 +54,18 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     config = from_environment()
     named = _named(subject, config.artifacts)
     record = _record(named)
-    stored = resolve(ModelStore.at(config.home), model)
+    if "/" in model or model.endswith(".onnx"):
+        claimed = _Claimed(load_model(Path(model)), named.model)
+    else:
+        stored = resolve(ModelStore.at(config.home), model)
+        claimed = _Claimed(stored.model(), stored.record)
     if srs is not None and srs.is_dir():
         srs = _of_record(srs, record)
     if record.system == EZKL:
-        found = _check_ezkl(stored, named, srs, None if no_evm else config.contracts / "solc")
+        found = _check_ezkl(claimed, named, srs, None if no_evm else config.contracts / "solc")
         open_points = ["fidelity: how near the circuit is to the float model"]
     elif record.system == SUMCHECK:
-        found = _check_sumcheck(stored, named, srs)
+        found = _check_sumcheck(claimed, named, srs)
         open_points = [
             "fidelity: how near the program is to the float model, "
             "in the ranges that the record says calibration showed"
@@ -126,7 +141,7 @@ def _needed(srs: Path | None) -> Path:
 
 
 def _check_ezkl(
-    stored: "StoredModel", named: "Artifact | Bundle", srs: Path | None, solc: Path | None
+    claimed: "_Claimed", named: "Artifact | Bundle", srs: Path | None, solc: Path | None
 ) -> tuple["Comparison", ...]:
     from avow.circuits.artifact import Artifact
     from avow.circuits.ezkl.artifact import of_ezkl
@@ -139,12 +154,12 @@ def _check_ezkl(
         settings, chosen = artifact.settings(), srs or artifact.srs.path
     else:
         settings, chosen = parse_material(named.material).settings, _needed(srs)
-    subject = Subject(stored.model(), stored.record, _record(named), settings, chosen, solc)
+    subject = Subject(claimed.model, claimed.record, _record(named), settings, chosen, solc)
     return recheck(subject, Limits(), _report)
 
 
 def _check_sumcheck(
-    stored: "StoredModel", named: "Artifact | Bundle", srs: Path | None
+    claimed: "_Claimed", named: "Artifact | Bundle", srs: Path | None
 ) -> tuple["Comparison", ...]:
     from avow.circuits.artifact import Artifact
     from avow.circuits.powers import read_powers
@@ -162,7 +177,7 @@ def _check_sumcheck(
         powers = read_powers(_needed(srs))
         points, tau_g2 = powers.first(key.logrows), powers.tau_g2
     record, curve = _record(named), NativeCurve()
-    subject = Subject(stored.model(), stored.record, record, key, points, tau_g2)
+    subject = Subject(claimed.model, claimed.record, record, key, points, tau_g2)
     return recheck(subject, curve, _report)
 
 

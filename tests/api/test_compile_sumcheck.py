@@ -51,6 +51,21 @@ def test_sumcheck_is_what_a_model_is_compiled_for(avow_home: Path, avow: Avow) -
     assert found["checked"] is True
     assert all(one["recorded"] == one["found"] for one in found["comparisons"])
 
+    # Anyone can: the files alone, in no store.
+    files = {name: f"models/zoo/{name}/model.onnx" for name in ("digits-mlp", "tumour-risk")}
+    elsewhere = avow_home.parent / "elsewhere"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AVOW_HOME", str(elsewhere))
+        assert f"CHECKED: record {digest}" in good(
+            avow("model", "check", files["digits-mlp"], str(folder))
+        )
+        other = avow("model", "check", files["tumour-risk"], str(folder))
+        assert other.status == 1
+        assert "DIFFERS     ONNX SHA-256" in other.out
+        assert "CHECKED: record" not in other.out
+        refused(avow("model", "check", "nowhere/model.onnx", str(folder)), "nowhere/model.onnx")
+    assert not elsewhere.exists()
+
     other = avow("model", "check", "tumour-risk", digest)
     assert other.status == 1
     assert "DIFFERS     program" in other.out
