@@ -16,6 +16,7 @@ from typing import Any
 from avow.api.bench.machine import describe_machine
 from avow.api.errors import BenchError
 from avow.api.figures import figure_of_matplotlib
+from avow.prover.systems.sumcheck.child import ONE_THREAD
 
 NAME = "scaling"
 # What is promised at the largest size: so many times the slower executor, and so much more.
@@ -46,6 +47,8 @@ def _point(family: str, at: int, proofs: int) -> dict[str, Any]:
         capture_output=True,
         text=True,
         timeout=_POINT_SECONDS,
+        # As in the process that proves for a worker.
+        env=os.environ | ONE_THREAD,
     )
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or ["it said nothing"]

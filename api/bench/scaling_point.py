@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from avow.circuits.memory import machine_bytes
+from avow.circuits.peak import forget_peak, peak_rss
 from avow.circuits.srs_choice import UnsafeSrs, obtain_powers
 from avow.circuits.sumcheck.key import commit_rows, draft_key
 from avow.circuits.sumcheck.plan import Bounds, choose
@@ -29,7 +30,6 @@ from avow.verifier.tensor import Tensor
 
 BITS = 8
 _ROOT = bytes(31) + b"\x01"
-_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ def measure_point(family: str, size: Size, proofs: int, home: Path) -> dict[str,
     setup_seconds = time.perf_counter() - began
     prepared = prepare(program, blobs, key, points)
     made = prove(prepared, _ROOT, [sample])
-    _CLEAR.write_text("5", encoding="ascii")
+    forget_peak()
     seconds, stages = [], []
     for _ in range(proofs):
         began = time.perf_counter()
         stages.append(prove(prepared, _ROOT, [sample]).seconds)
         seconds.append(time.perf_counter() - began)
-    peak = _peak_rss()
+    peak = peak_rss()
     began = time.perf_counter()
     check_proof(key, _ROOT, [sample], made.outputs, made.proof)
     verify_seconds = time.perf_counter() - began
@@ -157,12 +157,6 @@ def _time(action: Callable[[], object]) -> float:
         action()
         times.append(time.perf_counter() - began)
     return median(times)
-
-
-def _peak_rss() -> int:
-    lines = _STATUS.read_text(encoding="ascii").splitlines()
-    (line,) = (line for line in lines if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024
 
 
 def main(arguments: Sequence[str]) -> int:

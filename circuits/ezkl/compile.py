@@ -19,8 +19,9 @@ from avow.circuits.ezkl.selfcheck import check_first_proof, first_proof
 from avow.circuits.ezkl.settings import Watch, Wishes, calibrated
 from avow.circuits.ezkl.solidity import compile_verifier
 from avow.circuits.ezkl.witness import Circuit
-from avow.circuits.ezkl.workbench import Workbench, discard, exclusive
+from avow.circuits.ezkl.workbench import Workbench, discard
 from avow.circuits.files import make_folder, read_json, write_file, write_json
+from avow.circuits.lock import exclusive
 from avow.circuits.srs_choice import Srs, obtain
 from avow.models.data import Rows
 from avow.models.load import Model

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from avow.circuits.peak import peak_rss
+
 Params = dict[str, Any]
 _PR_SET_PDEATHSIG = 1
 # The parameters that name the files which a step writes.
@@ -231,15 +233,6 @@ def _note(text: str) -> None:
     os.replace("note.new", "note")
 
 
-def _peak_rss() -> int:
-    # ru_maxrss would include the parent's memory from before exec.
-    with open("/proc/self/status", encoding="ascii") as stream:
-        for line in stream:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def main() -> None:
     """Tie this process to its parent, set the limits, run the step, write the result."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -259,7 +252,7 @@ def main() -> None:
         document = {
             "value": value,
             "seconds": round(time.monotonic() - began, 4),
-            "peak_rss_bytes": _peak_rss(),
+            "peak_rss_bytes": peak_rss(),
         }
     except ModuleNotFoundError:
         document = {"error": "the ezkl package is not installed: pip install 'avow[ezkl]'"}

@@ -1,20 +1,16 @@
 """A folder in which a compilation is built step by step, and taken up again after a stop."""
 
-import fcntl
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from avow.circuits.errors import CircuitError
-from avow.circuits.files import make_folder, read_json, sha256_file, write_json
+from avow.circuits.files import read_json, sha256_file, write_json
 
 _JOURNAL = "steps.json"
-_LOCK = ".lock"
 
 Report = Callable[[str, str], None]
 
@@ -77,21 +73,6 @@ class Workbench:
             return all(self.digest(file) == digests[file] for file in files)
         except CircuitError:
             return False
-
-
-@contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the folder against other compilations of the same thing; raises `CircuitError`."""
-    make_folder(folder)
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CircuitError("another process is compiling the same model right now") from error
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def discard(folder: Path) -> None:

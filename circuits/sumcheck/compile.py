@@ -9,8 +9,8 @@ from pathlib import Path
 from avow.circuits.artifact import MODEL, RECORD, Artifact, load_artifact, place
 from avow.circuits.curve import Curve
 from avow.circuits.errors import CircuitError
-from avow.circuits.ezkl.workbench import exclusive
 from avow.circuits.files import make_folder, write_file
+from avow.circuits.lock import LOCK, exclusive
 from avow.circuits.memory import machine_bytes
 from avow.circuits.srs_choice import Srs, most_powers, obtain_powers
 from avow.circuits.sumcheck.files import KEY, POWERS
@@ -73,7 +73,7 @@ def compile_model(
         for path in build.iterdir():
             if path.name == BLOBS:
                 shutil.rmtree(path)
-            elif path.name != ".lock":
+            elif path.name != LOCK:
                 path.unlink()
         return _make(stored, home, options, artifacts, build, report)
 
@@ -96,10 +96,7 @@ def _make(
     found = obtain_powers(options.srs, plan.logrows, options.curve)
     report("srs", f"2^{plan.logrows} powers")
     points = found.powers.first(plan.logrows)
-    try:
-        relation = draft.relation(plan.width, 1)
-    except VerificationError as error:
-        raise CircuitError(f"the program cannot be proven: {error.message}") from error
+    relation = draft.relation(plan.width, 1)
     rows = commit_rows(relation, blobs, points, plan.logrows, options.curve)
     key = draft.key(plan.width, plan.logrows, rows, found.powers.tau_g2)
     report("keys", f"{len(rows)} rows committed")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from avow.circuits.curve import Curve
 from avow.circuits.errors import CircuitError
-from avow.circuits.powers import Powers
 from avow.circuits.sumcheck.matrix import key_blocks
 from avow.models.program.intervals import check
 from avow.verifier.program.blob import Blob
@@ -60,27 +59,8 @@ def commit_rows(
     return [
         point
         for block in key_blocks(relation, blobs, placed)
-        for point in bases.commit_ints(block.rows)
+        for point in bases.commit_ints(block.cells)
     ]
-
-
-def make_key(
-    program: Program,
-    blobs: Sequence[Blob],
-    powers: Powers,
-    width: int,
-    logrows: int,
-    curve: Curve,
-) -> Key:
-    """The key of a program at these parameters; the same arguments always give the same key.
-
-    Raises `VerificationError` for a program that cannot be proven, `CircuitError` where there
-    are fewer than 2^logrows powers.
-    """
-    draft = draft_key(program, blobs)
-    relation = draft.relation(width, 1)
-    rows = commit_rows(relation, blobs, powers.first(logrows), logrows, curve)
-    return draft.key(width, logrows, rows, powers.tau_g2)
 
 
 def _stated(program: Program, intervals: Sequence[Interval]) -> tuple[Interval, ...]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from avow.models.program.blobs import stored
 from avow.verifier.program.blob import Blob
 from avow.verifier.relation.relation import Column, Constant, Relation
-from avow.verifier.relation.views import bits
+from avow.verifier.relation.views import Lengths, bits
 from avow.verifier.systems.sumcheck.stack import Stack
 
 Integers = NDArray[np.signedinteger[Any]]
@@ -18,14 +18,17 @@ Integers = NDArray[np.signedinteger[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows from `first` on, (rows, 2^logrows); dead cells and gaps are zero."""
+    """Rows from number `first` on, as a 2-D array (rows, 2^logrows)."""
 
     first: int
-    rows: Integers
+    cells: NDArray[Any]
 
 
 def key_blocks(relation: Relation, blobs: Sequence[Blob], stack: Stack) -> tuple[Block, ...]:
-    """All rows of the key matrix: a block for each column of whole rows, one for all others."""
+    """All rows of the key matrix: a block for each column of whole rows, one for all others.
+
+    Dead cells and gaps are zero.
+    """
     length = 2**stack.logrows
     matrix = stack.matrices[0]
     blocks = []
@@ -51,7 +54,19 @@ def padded(column: Column, blobs: Sequence[Blob]) -> Integers:
     """A key column's entries, every axis padded with zeros to a power of two; one axis."""
     if not isinstance(column.source, Constant):
         raise TypeError(f"expected a column of constants, got {type(column.source).__name__}")
-    values = stored(blobs[column.source.blob]).reshape(column.lengths)
-    result = np.zeros([2 ** bits(length) for length in column.lengths], values.dtype)
-    result[tuple(slice(length) for length in column.lengths)] = values
-    return result.reshape(-1)
+    return pad(stored(blobs[column.source.blob]), column.lengths)
+
+
+def widths(lengths: Lengths) -> tuple[int, ...]:
+    """The padded lengths of axes."""
+    return tuple(2 ** bits(length) for length in lengths)
+
+
+def pad(values: NDArray[Any], lengths: Lengths) -> NDArray[Any]:
+    """Row-major cells of axes of these lengths, as row-major cells of the padded axes."""
+    shape = widths(lengths)
+    if shape == lengths:
+        return values.reshape(-1)
+    padded = np.zeros(shape, values.dtype)
+    padded[tuple(slice(length) for length in lengths)] = values.reshape(lengths)
+    return padded.reshape(-1)

@@ -27,6 +27,22 @@ def test_the_committed_page_of_proofs_is_that_of_its_reports() -> None:
     assert all(row["runs"] == len(row["samples"]) for row in rows)
 
 
+def test_the_readme_s_figures_are_those_of_the_reports() -> None:
+    rows = [row for report in committed("proving") for row in report["rows"]]
+    ezkl, own = (
+        next(row for row in rows if (row["model"], row["system"]) == ("lenet5", system))
+        for system in ("ezkl/v1", "sumcheck/v1")
+    )
+    assert ezkl["agreement"] == own["agreement"] == "1.000000"
+    said = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"`ezkl/v1` proves in {ezkl['prove_s']:.0f} s with {ezkl['peak_rss_bytes'] / 10**9:.1f} GB "
+        f"and a key of {ezkl['key_bytes'] / 10**9:.1f} GB, `sumcheck/v1` in {own['prove_s']:.2f} s "
+        f"({own['prove_warm_s']:.2f} s in a worker that is kept) with "
+        f"{own['peak_rss_bytes'] / 10**6:.0f} MB and a key of {own['key_bytes'] / 10**6:.1f} MB;"
+    ) in said
+
+
 def test_what_stands_side_by_side_is_a_quotient_of_measured_numbers() -> None:
     common = {"model": "m", "setup_s": 2.0, "peak_rss_bytes": 4_000, "key_bytes": 10}
     ezkl = common | {"system": "ezkl/v1", "prove_s": 90.0}

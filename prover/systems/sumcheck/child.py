@@ -21,6 +21,8 @@ from avow.prover.systems.system import Limits, Tick
 
 _MODULE = "avow.prover.systems.sumcheck.inside"
 _TICK_SECONDS = 0.1
+# Starting threads for the short sums of a run takes longer than the sums.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 _KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "AVOW_NATIVE_BACKEND")
 # Text of the largest tensors, with room for a proof.
 _REPLY_BYTES = 512 * 2**20
@@ -169,8 +171,7 @@ def _start() -> _Child:
         process = subprocess.Popen(  # noqa: S603 - our own module, fixed arguments
             [sys.executable, "-P", "-m", _MODULE, str(os.getpid())],
             cwd="/",
-            # Starting threads for the run's short sums takes longer than the sums.
-            env=environment | {"OPENBLAS_NUM_THREADS": "1"},
+            env=environment | ONE_THREAD,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

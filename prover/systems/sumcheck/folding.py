@@ -10,10 +10,11 @@ from math import prod
 
 import numpy as np
 
+from avow.circuits.sumcheck.matrix import widths
 from avow.prover.native._core import Frs, contract, fold_ints, fold_rows
 from avow.prover.systems.sumcheck.field import vector
 from avow.prover.systems.sumcheck.points import Points, Positions
-from avow.prover.systems.sumcheck.wiring import Cells, Indices, Joint, Wiring, widths
+from avow.prover.systems.sumcheck.wiring import Cells, Indices, Joint, Wiring
 from avow.verifier.relation.relation import Axis
 from avow.verifier.relation.views import Lengths, bits, size
 

@@ -6,10 +6,11 @@ from math import prod
 
 import numpy as np
 
+from avow.circuits.sumcheck.matrix import widths
 from avow.prover.native._core import Frs, contract, outer_add
 from avow.prover.systems.sumcheck.field import constant
 from avow.prover.systems.sumcheck.points import Points, Positions
-from avow.prover.systems.sumcheck.wiring import Indices, Joint, Wiring, widths
+from avow.prover.systems.sumcheck.wiring import Indices, Joint, Wiring
 from avow.verifier.relation.views import Lengths, bits, size
 
 # How much shorter than a row a strip may be, in bits.

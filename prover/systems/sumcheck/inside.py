@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avow.circuits.peak import forget_peak, peak_rss
 from avow.prover.children import die_with_parent
 from avow.prover.errors import Refused
 
@@ -55,7 +56,7 @@ class Desk:
 
     def prove(self, request: dict[str, Any], say: Say) -> dict[str, Any]:
         """The output, the proof, how long each stage took, and the peak of resident memory."""
-        _forget_peak()
+        forget_peak()
         prepared, seconds = self._prepared(request["folder"], say)
 
         from avow.prover.systems.sumcheck.prove import prove
@@ -70,7 +71,7 @@ class Desk:
             "proof": b64encode(proved.proof).decode("ascii"),
             "load_seconds": seconds,
             "stage_seconds": proved.seconds,
-            "peak_rss_bytes": _peak_rss(),
+            "peak_rss_bytes": peak_rss(),
         }
 
     def _prepared(self, folder: str, say: Say) -> "tuple[Prepared, float]":
@@ -142,23 +143,6 @@ def serve(desk: Desk, request: dict[str, Any], say: Say) -> dict[str, Any]:
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:400]
-
-
-def _forget_peak() -> None:
-    # Without this the peak of an earlier request would count as this one's.
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return
-
-
-def _peak_rss() -> int:
-    try:
-        text = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    (line,) = (line for line in text.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from avow.circuits.sumcheck.matrix import key_blocks
+from avow.circuits.sumcheck.matrix import key_blocks, pad
 from avow.prover.errors import Refused
 from avow.prover.native._core import Bases
 from avow.prover.systems.sumcheck.plans import RANGES, Plan, Terms, make_plan, row_of
-from avow.prover.systems.sumcheck.rows import Block, Rows
+from avow.prover.systems.sumcheck.rows import Rows
 from avow.prover.systems.sumcheck.run import Runner
-from avow.prover.systems.sumcheck.wiring import Cells, pad
+from avow.prover.systems.sumcheck.wiring import Cells
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program, output_specs
 from avow.verifier.relation.relation import Fixed
@@ -73,8 +73,7 @@ def prepare(
     relation = key.relation(batch)
     plan = make_plan(frame(relation, key.logrows))
     placed = plan.frame.stack.matrices[0]
-    blocks = key_blocks(relation, blobs, plan.frame.stack)
-    matrix = Rows(placed.rows, tuple(Block(block.first, block.rows) for block in blocks))
+    matrix = Rows(placed.rows, key_blocks(relation, blobs, plan.frame.stack))
     columns: dict[int, Cells] = {
         number: matrix.column(offset, 2 ** relation.columns[number].variables)
         for number, offset in placed.places

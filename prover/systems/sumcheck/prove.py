@@ -26,12 +26,10 @@ from avow.prover.systems.sumcheck.witness import (
     table_rows,
 )
 from avow.prover.systems.system import Tick
-from avow.verifier.keccak import tag
-from avow.verifier.systems.sumcheck.transcript import Label
+from avow.verifier.systems.sumcheck.transcript import STATEMENT_TAG, Label
 from avow.verifier.tensor import Tensor
 
 STAGES = ("witness", "commit", "helpers", "identities", "linear", "reduction", "opening")
-_STATEMENT_TAG = tag("avow.sumcheck.v1")
 _TICK_SECONDS = 0.1
 
 
@@ -118,7 +116,7 @@ class Prover:
         """What the proof is about, beside inputs and outputs."""
         key = self.prepared.key
         sizes = words([self.prepared.batch, key.logrows, key.width])
-        return b"".join((_STATEMENT_TAG, self.root, *self.prepared.digests, sizes))
+        return b"".join((STATEMENT_TAG, self.root, *self.prepared.digests, sizes))
 
     # The conversation.
 

@@ -6,20 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from avow.circuits.sumcheck.matrix import Block
 from avow.prover.native._core import Bases, Frs, fold_ints, fold_rows, outer_add
 from avow.prover.systems.sumcheck.field import commit, dot, vector
 from avow.prover.systems.sumcheck.wiring import Cells
 
 # The last one is for field elements, which honest columns never hold.
 _TYPES = (np.dtype("i1"), np.dtype("i2"), np.dtype("i4"), np.dtype("i8"), np.dtype(object))
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Rows from number `first` on, as a 2-D array."""
-
-    first: int
-    cells: Cells
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from avow.prover.systems.system import Answer, Limits, Proof, Tick
 from avow.verifier import canonical
 from avow.verifier.commitment import commit_public
 from avow.verifier.errors import VerificationError
+from avow.verifier.fields import to_base64
 from avow.verifier.limits import LIMITS
+from avow.verifier.systems.sumcheck.key import PROOF_FORMAT
 from avow.verifier.tensor import Tensor, parse_tensor
-
-_FORMAT = "avow-sumcheck-proof/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,7 @@ class SumcheckProver:
 
 def proof_json(proof: bytes) -> canonical.Json:
     """A proof's bytes as a bundle holds them, for one run."""
-    from avow.verifier.fields import to_base64
-
-    return {"format": _FORMAT, "batch": 1, "data": to_base64(proof)}
+    return {"format": PROOF_FORMAT, "batch": 1, "data": to_base64(proof)}
 
 
 def key_json(compiled: Compiled) -> canonical.Json:

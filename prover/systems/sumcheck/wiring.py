@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from avow.circuits.sumcheck.matrix import widths
 from avow.verifier.relation.views import Lengths, Link, View, bits, size
 
 # Integers of a column or a view, one for each padded cell: int64 for honest provers. Whoever
@@ -83,21 +84,6 @@ class Wiring:
         if len(first) == len(outs):
             return outs, ins, None
         return outs[first], ins, first
-
-
-def widths(lengths: Lengths) -> tuple[int, ...]:
-    """The padded lengths of axes."""
-    return tuple(2 ** bits(length) for length in lengths)
-
-
-def pad(values: Cells, lengths: Lengths) -> Cells:
-    """Row-major cells of axes of these lengths, as row-major cells of the padded axes."""
-    shape = widths(lengths)
-    if shape == lengths:
-        return values.reshape(-1)
-    padded = np.zeros(shape, values.dtype)
-    padded[tuple(slice(length) for length in lengths)] = values.reshape(lengths)
-    return padded.reshape(-1)
 
 
 def _joint(view: View, link: Link) -> Joint:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from avow.circuits.sumcheck.matrix import pad
 from avow.prover.errors import Refused
 from avow.prover.systems.sumcheck.plans import RANGES, LookupPlan, row_of
 from avow.prover.systems.sumcheck.prepared import Prepared
-from avow.prover.systems.sumcheck.wiring import Cells, pad
+from avow.prover.systems.sumcheck.wiring import Cells
 from avow.verifier.program.operations import Rescale
 from avow.verifier.relation.relation import (
     Column,

@@ -20,7 +20,7 @@ from avow.verifier.fields import to_base64
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.merkle import build
 from avow.verifier.statement import OFF_CHAIN, Statement
-from avow.verifier.systems.sumcheck.half import PROOF_FORMAT
+from avow.verifier.systems.sumcheck.key import PROOF_FORMAT
 from avow.verifier.tensor import Tensor
 
 CURVE = NativeCurve()

@@ -6,7 +6,7 @@ import pytest
 from avow.circuits.errors import CircuitError
 from avow.circuits.powers import read_powers
 from avow.circuits.sumcheck.artifact import load
-from avow.circuits.sumcheck.key import commit_rows, draft_key, make_key
+from avow.circuits.sumcheck.key import commit_rows, draft_key
 from avow.circuits.sumcheck.matrix import key_blocks, padded
 from avow.verifier.relation.relation import Column, Constant, Kind
 from avow.verifier.relation.views import bits
@@ -66,11 +66,11 @@ def test_both_curves_make_the_same_key() -> None:
 def test_every_constant_changes_the_key() -> None:
     loaded = load(compiled().artifact)
     powers = read_powers(HOME / "srs" / f"unsafe-{loaded.key.logrows}.srs")
-    again = make_key(
-        loaded.program, loaded.blobs, powers, loaded.key.width, loaded.key.logrows, CURVE
-    )
-    assert again == loaded.key
-    relation = draft_key(loaded.program, loaded.blobs).relation(loaded.key.width, 1)
+    width, logrows = loaded.key.width, loaded.key.logrows
+    draft = draft_key(loaded.program, loaded.blobs)
+    relation = draft.relation(width, 1)
+    rows = commit_rows(relation, loaded.blobs, powers.first(logrows), logrows, CURVE)
+    assert draft.key(width, logrows, rows, powers.tau_g2) == loaded.key
     for number, blob in enumerate(loaded.blobs):
         data = bytes([blob.data[0] ^ 1]) + blob.data[1:]
         changed = [*loaded.blobs]

@@ -25,7 +25,8 @@ from avow.verifier.records import (
 )
 from avow.verifier.srs import srs_digest
 from avow.verifier.statement import OFF_CHAIN, Statement
-from avow.verifier.systems.sumcheck.half import PROOF_FORMAT, SYSTEM_ID, SumcheckSystem
+from avow.verifier.systems.sumcheck.half import SumcheckSystem
+from avow.verifier.systems.sumcheck.key import PROOF_FORMAT, SYSTEM_ID
 from avow.verifier.systems.table import SYSTEMS
 from avow.verifier.tensor import Tensor
 from avow.verifier.verdict import Assurance, Hides, Verdict

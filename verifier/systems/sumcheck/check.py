@@ -2,7 +2,6 @@
 
 from avow.verifier.curves import read_point
 from avow.verifier.errors import VerificationError
-from avow.verifier.keccak import tag
 from avow.verifier.program.program import output_specs
 from avow.verifier.relation.views import Point, View, eq, eq_table, size
 from avow.verifier.srs import srs_digest
@@ -11,10 +10,8 @@ from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
 from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.systems.sumcheck.opening import check_opening
 from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine
-from avow.verifier.systems.sumcheck.transcript import Label
+from avow.verifier.systems.sumcheck.transcript import STATEMENT_TAG, Label
 from avow.verifier.systems.sumcheck.values import Samples, Values, Work, publics
-
-_STATEMENT_TAG = tag("avow.sumcheck.v1")
 
 
 def check_proof(key: Key, root: bytes, inputs: Samples, outputs: Samples, proof: bytes) -> None:
@@ -41,7 +38,7 @@ def check_proof(key: Key, root: bytes, inputs: Samples, outputs: Samples, proof:
     known = publics(relation, key.program, inputs, outputs)
     dialogue = Dialogue(proof)
     transcript = dialogue.transcript
-    names = (_STATEMENT_TAG, root, key.program.digest(), key.digest(), srs_digest(key.tau_g2))
+    names = (STATEMENT_TAG, root, key.program.digest(), key.digest(), srs_digest(key.tau_g2))
     words = [int.from_bytes(name, "big") for name in names]
     transcript.absorb(Label.STATEMENT, [*words, len(inputs), key.logrows, key.width])
     for given, answered in zip(inputs, outputs, strict=True):

@@ -8,11 +8,9 @@ from avow.verifier.fields import Fields
 from avow.verifier.program.program import output_specs
 from avow.verifier.srs import srs_digest
 from avow.verifier.systems.sumcheck.check import check_proof
-from avow.verifier.systems.sumcheck.key import LIMITS, SYSTEM_ID, parse_key
+from avow.verifier.systems.sumcheck.key import LIMITS, PROOF_FORMAT, SYSTEM_ID, parse_key
 from avow.verifier.systems.system import Evidence, Findings
 from avow.verifier.verdict import Assurance, Hides
-
-PROOF_FORMAT = "avow-sumcheck-proof/1"
 
 
 @dataclass(frozen=True, slots=True)

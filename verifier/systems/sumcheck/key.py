@@ -21,6 +21,7 @@ from avow.verifier.tensor import ElementType
 
 SYSTEM_ID = "sumcheck/v1"
 FORMAT = "avow-sumcheck-key/1"
+PROOF_FORMAT = "avow-sumcheck-proof/1"
 _KEY_TAG = tag("avow.key.sumcheck.v1")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 

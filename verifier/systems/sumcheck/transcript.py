@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from enum import IntEnum
 
-from avow.verifier.keccak import ZERO_WORD, keccak256
+from avow.verifier.keccak import ZERO_WORD, keccak256, tag
+
+STATEMENT_TAG = tag("avow.sumcheck.v1")
 
 
 class Label(IntEnum):
