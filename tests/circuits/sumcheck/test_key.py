@@ -30,10 +30,10 @@ def test_rows_are_the_constants_at_their_places(logrows: int) -> None:
     whole = np.zeros((matrix.rows, 2**logrows), np.int64)
     seen = set()
     for block in key_blocks(relation, loaded.blobs, placed):
-        rows = range(block.first, block.first + len(block.rows))
+        rows = range(block.first, block.first + len(block.cells))
         assert not seen & set(rows)
         seen |= set(rows)
-        whole[block.first : block.first + len(block.rows)] = block.rows
+        whole[block.first : block.first + len(block.cells)] = block.cells
     assert seen == set(range(matrix.rows))
     flat = whole.reshape(-1)
     used = np.zeros(len(flat), bool)
