@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avow.verifier.relation.publics import publics
 from avow.verifier.relation.relation import Lookup, Table
 from avow.verifier.relation.views import eq
 from avow.verifier.systems.sumcheck.equations import bilinear_at, identities_at
 from avow.verifier.systems.sumcheck.proof import HALF, R
 from avow.verifier.systems.sumcheck.transcript import Label
-from avow.verifier.systems.sumcheck.values import Values, Work, publics
+from avow.verifier.systems.sumcheck.values import Values, Work
 from tests.soundness.reference import Field, Prover
 
 

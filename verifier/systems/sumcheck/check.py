@@ -3,6 +3,7 @@
 from avow.verifier.curves import read_point
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import output_specs
+from avow.verifier.relation.publics import Samples, publics
 from avow.verifier.relation.views import Point, View, eq, eq_table, size
 from avow.verifier.srs import srs_digest
 from avow.verifier.systems.sumcheck.equations import bilinear_at, bilinear_claim, identities_at
@@ -11,7 +12,7 @@ from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.systems.sumcheck.opening import check_opening
 from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine
 from avow.verifier.systems.sumcheck.transcript import STATEMENT_TAG, Label
-from avow.verifier.systems.sumcheck.values import Samples, Values, Work, publics
+from avow.verifier.systems.sumcheck.values import Values, Work
 
 
 def check_proof(key: Key, root: bytes, inputs: Samples, outputs: Samples, proof: bytes) -> None:
