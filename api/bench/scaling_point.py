@@ -15,6 +15,7 @@ import numpy as np
 from avow.circuits.memory import machine_bytes
 from avow.circuits.peak import forget_peak, peak_rss
 from avow.circuits.srs_choice import UnsafeSrs, obtain_powers
+from avow.circuits.sumcheck.gas import Tensors
 from avow.circuits.sumcheck.key import commit_rows, draft_key
 from avow.circuits.sumcheck.plan import Bounds, choose
 from avow.models.compiler.report import multiplications
@@ -77,7 +78,8 @@ def measure_point(family: str, size: Size, proofs: int, home: Path) -> dict[str,
     sample = _sample(program)
     curve = NativeCurve()
     draft = draft_key(program, blobs)
-    plan = choose(lambda width: draft.relation(width, 1), Bounds(machine_bytes()))
+    tensors = Tensors.of(draft.tensors())
+    plan = choose(lambda width: draft.relation(width, 1), tensors, Bounds(machine_bytes()))
     powers = obtain_powers(UnsafeSrs(home, curve), plan.logrows, curve).powers
     points = powers.first(plan.logrows)
     began = time.perf_counter()

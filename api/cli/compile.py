@@ -53,6 +53,12 @@ _SECONDS = 6 * 3600
     help="sumcheck: width of the program's numbers; by default the cheapest that keeps fidelity.",
 )
 @click.option(
+    "--optimize",
+    type=click.Choice(["time", "gas"]),
+    help="sumcheck: what tables and rows are chosen for, a proof made soon or one that a contract "
+    "checks cheaply; by default time.",
+)
+@click.option(
     "--target",
     type=click.Choice(["resources", "accuracy"]),
     help="ezkl: what calibration prefers; by default resources.",
@@ -87,6 +93,7 @@ def compile_command(
     srs_digest: str | None,
     unsafe_srs: bool,
     bits: str | None,
+    optimize: str | None,
     target: str | None,
     scale: int | None,
     no_evm: bool,
@@ -122,7 +129,7 @@ def compile_command(
     if chosen == SUMCHECK and hiding:
         raise CircuitError("sumcheck hides nothing yet: take --system ezkl to hide something")
     foreign = (
-        {"--bits": bits}
+        {"--bits": bits, "--optimize": optimize}
         if chosen == EZKL
         else {
             "--target": target,
@@ -151,7 +158,7 @@ def compile_command(
     limit = memory * 2**20 if memory else None
     if chosen == SUMCHECK:
         wanted = None if bits is None else int(bits)
-        compile_sumcheck(stored, srs, wanted, limit, force, as_json)
+        compile_sumcheck(stored, srs, wanted, optimize or "time", limit, force, as_json)
         return
     wishes = (input_visibility, weights, target or "resources", scale)
     artifact = _compile_ezkl(stored, srs, wishes, no_evm, limit, seconds or _SECONDS, force)

@@ -21,17 +21,20 @@ def compile_sumcheck(
     stored: "StoredModel",
     srs: "Srs",
     bits: int | None,
+    target: str,
     memory: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Make the artifact and print its record and the predicted cost of a proof."""
     from avow.circuits.sumcheck.compile import Options, compile_model
+    from avow.circuits.sumcheck.plan import Target
     from avow.prover.config import from_environment
     from avow.prover.native.curve import NativeCurve
 
     config = from_environment()
-    options = Options(srs, NativeCurve(), bits=bits, memory_bytes=memory, force=force)
+    curve, aim = NativeCurve(), Target(target)
+    options = Options(srs, curve, bits=bits, memory_bytes=memory, force=force, target=aim)
     report = reporter()
     made = compile_model(stored, config.home, options, config.artifacts, report)
     if made.fresh:
@@ -52,6 +55,7 @@ def compile_sumcheck(
         f"  predicted    {1000 * cost.total:.0f} ms for a proof of {cost.proof_bytes:,} bytes, "
         f"{cost.memory_bytes // 10**6} MB, {cost.verify_seconds:.1f} s to verify in plain Python"
     )
+    click.echo(f"  on chain     {plan.gas.total:,} gas for a contract that checks it")
 
 
 def _first_proof(made: "Made", stored: "StoredModel", report: Callable[[str, str], None]) -> None:
@@ -93,6 +97,7 @@ def _cost(made: "Made") -> dict[str, object]:
         "logrows": plan.logrows,
         "predicted": {
             "proof_bytes": plan.cost.proof_bytes,
+            "gas": plan.gas.total,
             "memory_bytes": plan.cost.memory_bytes,
             "verify_seconds": round(plan.cost.verify_seconds, 3),
             "seconds": {stage: round(value, 6) for stage, value in plan.cost.seconds.items()},

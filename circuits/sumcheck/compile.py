@@ -14,8 +14,9 @@ from avow.circuits.lock import LOCK, exclusive
 from avow.circuits.memory import machine_bytes
 from avow.circuits.srs_choice import Srs, most_powers, obtain_powers
 from avow.circuits.sumcheck.files import KEY, POWERS
+from avow.circuits.sumcheck.gas import Tensors
 from avow.circuits.sumcheck.key import Draft, commit_rows, draft_key
-from avow.circuits.sumcheck.plan import Bounds, Plan, choose
+from avow.circuits.sumcheck.plan import Bounds, Plan, Target, choose
 from avow.circuits.sumcheck.record import OBSERVED, build_record
 from avow.models.compiler.stored import compile_stored
 from avow.models.errors import ModelError
@@ -36,8 +37,8 @@ class Options:
     """How to compile.
 
     `bits` None takes the program that the model has, or the cheapest that keeps fidelity;
-    `width` and `logrows` None are chosen by predicted cost. `memory_bytes` None is nine tenths
-    of this machine's. `force` compiles the program again, too.
+    `width` and `logrows` None are chosen for `target` by predicted cost. `memory_bytes` None is
+    nine tenths of this machine's. `force` compiles the program again, too.
     """
 
     srs: Srs
@@ -47,6 +48,7 @@ class Options:
     logrows: int | None = None
     memory_bytes: int | None = None
     force: bool = False
+    target: Target = Target.TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def _make(
     draft = _draft(program, blobs)
     memory = options.memory_bytes or machine_bytes() * 9 // 10
     bounds = Bounds(memory, most_powers(options.srs), options.width, options.logrows)
-    plan = choose(lambda width: draft.relation(width, 1), bounds)
+    tensors = Tensors.of(draft.tensors())
+    plan = choose(lambda width: draft.relation(width, 1), tensors, bounds, options.target)
     report("plan", f"tables of {plan.width} bits, rows of 2^{plan.logrows} entries")
     found = obtain_powers(options.srs, plan.logrows, options.curve)
     report("srs", f"2^{plan.logrows} powers")

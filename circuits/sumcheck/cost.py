@@ -165,13 +165,13 @@ def predict(
     return Cost(
         seconds=seconds,
         memory_bytes=int(_MARGIN * sum(unit * counts[name] for name, unit in _BYTES.items())),
-        proof_bytes=_proof_bytes(found, placed),
+        proof_bytes=proof_bytes(found, placed),
         verify_seconds=0.4 + 3e-4 * rows + 1e-4 * counts["claims"],
         rows=rows,
     )
 
 
-def _proof_bytes(found: Survey, placed: Stack) -> int:
+def proof_bytes(found: Survey, placed: Stack) -> int:
     """The one length that a proof has: points of 64 bytes and scalars of 32."""
     _, witness, helper = placed.matrices
     points = witness.rows + helper.rows + (placed.logrows - 1) + 2

@@ -9,11 +9,12 @@ from avow.circuits.sumcheck.matrix import key_blocks
 from avow.models.program.intervals import check
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.intervals import Interval
-from avow.verifier.program.program import Program
+from avow.verifier.program.program import Program, output_specs
 from avow.verifier.relation.relation import Relation
 from avow.verifier.srs import G2Coordinates
 from avow.verifier.systems.sumcheck.key import Key, gathered, stated
 from avow.verifier.systems.sumcheck.stack import stack
+from avow.verifier.tensor import TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Draft:
     def relation(self, width: int, batch: int) -> Relation:
         """What proofs establish with a range table of that width."""
         return self.key(width, 1, (), (0, 0, 0, 0)).relation(batch)
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """The schemas of inputs and outputs, in that order."""
+        bounds = self.key(1, 1, (), (0, 0, 0, 0)).bounds()
+        return (*self.program.inputs, *output_specs(self.program, bounds))
 
 
 def draft_key(program: Program, blobs: Sequence[Blob]) -> Draft:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from avow.circuits.errors import CircuitError
 from avow.circuits.sumcheck.cost import Cost, predict, survey
+from avow.circuits.sumcheck.gas import Gas, Tensors, predict_gas
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.relation import Relation
 from avow.verifier.systems.sumcheck.key import LIMITS
@@ -17,15 +19,28 @@ MOST_ROWS = 2000
 # 40 ms of the plain verifier.
 _SECONDS_PER_BYTE = 2e-6
 _SHARE_OF_VERIFYING = 0.05
+# On the way to a contract a second of proving counts as so much gas.
+_GAS_PER_SECOND = 100_000
+
+
+class Target(Enum):
+    """What a plan is chosen for: soon proven, or cheaply checked by a contract."""
+
+    TIME = "time"
+    GAS = "gas"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The parameters of a key, and what proofs under it are predicted to take."""
+    """The parameters of a key, and what proofs under it are predicted to take.
+
+    `gas` is that of a contract which checks one proof.
+    """
 
     width: int
     logrows: int
     cost: Cost
+    gas: Gas
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +53,13 @@ class Bounds:
     logrows_given: int | None = None
 
 
-def choose(relation: Callable[[int], Relation], bounds: Bounds) -> Plan:
-    """The plan of the least predicted time and size; `relation` derives it for a width.
+def choose(
+    relation: Callable[[int], Relation],
+    tensors: Tensors,
+    bounds: Bounds,
+    target: Target = Target.TIME,
+) -> Plan:
+    """The plan of the least predicted weight; `relation` derives it for a width.
 
     The prediction is that of one reference machine, so that the choice is the same everywhere.
     Raises `CircuitError`, saying what is in the way.
@@ -64,7 +84,8 @@ def choose(relation: Callable[[int], Relation], bounds: Bounds) -> Plan:
             if logrows <= most:
                 cost = predict(found, logrows)
                 if cost is not None:
-                    plans.append(Plan(width, logrows, cost))
+                    gas = predict_gas(found, logrows, tensors)
+                    plans.append(Plan(width, logrows, cost, gas))
     if refused and not plans:
         raise CircuitError(f"this program cannot be proven by sumcheck/v1: {refused}")
     short = [plan for plan in plans if plan.cost.rows <= MOST_ROWS]
@@ -80,10 +101,17 @@ def choose(relation: Callable[[int], Relation], bounds: Bounds) -> Plan:
             f"a proof is predicted to need {least // 2**20} MiB of memory, "
             f"{bounds.memory_bytes // 2**20} MiB may be used"
         )
-    return min(fitting, key=lambda plan: weight(plan.cost))
+    return min(fitting, key=lambda plan: weight(plan, target))
 
 
-def weight(cost: Cost) -> float:
-    """What a plan is chosen by: seconds of proving, and some for bytes and verifying."""
+def weight(plan: Plan, target: Target = Target.TIME) -> float:
+    """What a plan is chosen by.
+
+    For time seconds of proving, and some for bytes and verifying; for gas that of a proof alone
+    in its transaction, and some for the seconds.
+    """
+    cost = plan.cost
+    if target is Target.GAS:
+        return plan.gas.total + _GAS_PER_SECOND * cost.total
     verifying = _SHARE_OF_VERIFYING * cost.verify_seconds
     return cost.total + _SECONDS_PER_BYTE * cost.proof_bytes + verifying

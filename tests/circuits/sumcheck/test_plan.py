@@ -4,8 +4,18 @@ import pytest
 
 from avow.circuits.errors import CircuitError
 from avow.circuits.sumcheck.cost import SLOWER, UNITS, predict, survey
+from avow.circuits.sumcheck.gas import Tensors, predict_gas
 from avow.circuits.sumcheck.key import Draft, draft_key
-from avow.circuits.sumcheck.plan import LOGROWS, MOST_ROWS, WIDTHS, Bounds, choose, weight
+from avow.circuits.sumcheck.plan import (
+    LOGROWS,
+    MOST_ROWS,
+    WIDTHS,
+    Bounds,
+    Plan,
+    Target,
+    choose,
+    weight,
+)
 from avow.models.compiler.stored import compile_stored
 from avow.prover.systems.sumcheck.prove import STAGES
 from avow.verifier.errors import VerificationError
@@ -47,9 +57,11 @@ def test_longer_rows_are_fewer() -> None:
     assert predict(survey(draft("lenet5").relation(8, 1), 8), 4) is None
 
 
-def test_the_choice_is_the_cheapest_of_all() -> None:
+@pytest.mark.parametrize("target", Target)
+def test_the_choice_is_the_cheapest_of_all(target: Target) -> None:
     one = draft()
-    chosen = choose(lambda width: one.relation(width, 1), Bounds(ROOM))
+    tensors = Tensors.of(one.tensors())
+    chosen = choose(lambda width: one.relation(width, 1), tensors, Bounds(ROOM), target)
     assert chosen.width in WIDTHS
     assert chosen.cost.rows <= MOST_ROWS
     for width in WIDTHS:
@@ -57,25 +69,41 @@ def test_the_choice_is_the_cheapest_of_all() -> None:
         for logrows in LOGROWS:
             cost = predict(found, logrows)
             if cost is not None and cost.rows <= MOST_ROWS:
-                assert weight(cost) >= weight(chosen.cost)
-    assert (chosen.width, chosen.logrows) == (compiled().plan.width, compiled().plan.logrows)
+                plan = Plan(width, logrows, cost, predict_gas(found, logrows, tensors))
+                assert weight(plan, target) >= weight(chosen, target)
+    if target is Target.TIME:
+        assert (chosen.width, chosen.logrows) == (compiled().plan.width, compiled().plan.logrows)
+
+
+def test_what_is_chosen_for_gas_is_cheaper_to_check_and_slower_to_prove() -> None:
+    one = draft("lenet5")
+    tensors = Tensors.of(one.tensors())
+    soon, cheap = (
+        choose(lambda width: one.relation(width, 1), tensors, Bounds(ROOM), target)
+        for target in (Target.TIME, Target.GAS)
+    )
+    assert cheap.gas.total < 0.8 * soon.gas.total
+    assert soon.cost.total < cheap.cost.total
+    assert cheap.cost.proof_bytes <= 8_192
+    assert tensors.cells == 784 + 10
 
 
 def test_what_is_given_is_kept() -> None:
     one = draft()
+    tensors = Tensors.of(one.tensors())
 
-    def relation(width: int) -> Relation:
-        return one.relation(width, 1)
+    def chosen(bounds: Bounds) -> Plan:
+        return choose(lambda width: one.relation(width, 1), tensors, bounds)
 
-    assert choose(relation, Bounds(ROOM, width_given=13)).width == 13
-    assert choose(relation, Bounds(ROOM, logrows_given=6)).logrows == 6
-    assert choose(relation, Bounds(ROOM, logrows=6)).logrows <= 6
+    assert chosen(Bounds(ROOM, width_given=13)).width == 13
+    assert chosen(Bounds(ROOM, logrows_given=6)).logrows == 6
+    assert chosen(Bounds(ROOM, logrows=6)).logrows <= 6
     with pytest.raises(CircuitError, match="too short"):
-        choose(relation, Bounds(ROOM, logrows=1))
+        chosen(Bounds(ROOM, logrows=1))
     with pytest.raises(CircuitError, match="needs 2\\^9 powers"):
-        choose(relation, Bounds(ROOM, logrows=8, logrows_given=9))
+        chosen(Bounds(ROOM, logrows=8, logrows_given=9))
     with pytest.raises(CircuitError, match="predicted to need"):
-        choose(relation, Bounds(2**20))
+        chosen(Bounds(2**20))
 
 
 def test_a_program_that_has_no_relation_is_refused_in_one_line() -> None:
@@ -83,4 +111,4 @@ def test_a_program_that_has_no_relation_is_refused_in_one_line() -> None:
         raise VerificationError("program", "a view joins more than 5 cells")
 
     with pytest.raises(CircuitError, match="cannot be proven by sumcheck/v1: a view joins"):
-        choose(relation, Bounds(ROOM))
+        choose(relation, Tensors(1, 1), Bounds(ROOM))

@@ -1,0 +1,99 @@
+"""What checking a proof in a contract costs in gas, by part, from the relation alone."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from avow.circuits.sumcheck.cost import Survey, proof_bytes
+from avow.verifier.relation.relation import Kind, Value
+from avow.verifier.systems.sumcheck.stack import stack
+from avow.verifier.tensor import TensorSpec
+
+# Gas of one of each count, calldata apart: rounds that carry eq, others by degree; cells of public
+# tensors; evaluations; rows of the stack; folds of the opening. From costs of the parts measured
+# one by one on a development chain (prague rules, via-IR), not yet fitted to whole transactions.
+UNITS: dict[str, dict[str, float]] = {
+    "adapter": {"once": 60_000},
+    "rounds": {"weighted": 595, "cubic": 460, "square": 289},
+    "values": {"public_cells": 62, "claims": 1_400},
+    "rows": {"rows": 6_500},
+    "folds": {"once": 13_000, "folds": 10_000},
+    "pairing": {"once": 113_000},
+}
+# Every transaction, and a byte of its data (EIP-7623: a token, four of them where it is not zero).
+BASE, PER_TOKEN, FLOOR_PER_TOKEN = 21_000, 4, 10
+_NONZERO = 4
+_CUBIC = 3
+# Selectors, statement, offsets and lengths around tensors and proof.
+_ENVELOPE_WORDS, _ENVELOPE_NONZERO = 34, 420
+
+
+@dataclass(frozen=True, slots=True)
+class Gas:
+    """Gas of one transaction that checks one proof; `parts` are those of running the contract.
+
+    `calldata_bytes` is the transaction's data, `tokens` what EIP-7623 counts of it.
+    """
+
+    parts: dict[str, int]
+    calldata_bytes: int
+    tokens: int
+
+    @property
+    def total(self) -> int:
+        """What the sender pays for: the dearer of running with calldata, and calldata's floor."""
+        running = sum(self.parts.values()) + PER_TOKEN * self.tokens
+        return BASE + max(running, FLOOR_PER_TOKEN * self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """The tensors of one sample as a transaction carries them."""
+
+    cells: int
+    octets: int
+
+    @classmethod
+    def of(cls, specs: Sequence[TensorSpec]) -> "Tensors":
+        """Those with these schemas."""
+        sizes = [(math.prod(spec.shape), spec.element_type.width) for spec in specs]
+        return cls(sum(n for n, _ in sizes), sum(n * width for n, width in sizes))
+
+    @property
+    def tokens(self) -> int:
+        """One byte of each integer as if it were not zero, the bytes above it as if they were."""
+        return self.octets + (_NONZERO - 1) * self.cells
+
+
+def predict_gas(found: Survey, logrows: int, tensors: Tensors) -> Gas:
+    """Gas of a proof with rows of 2^logrows entries, alone in its transaction."""
+    relation, placed = found.relation, stack(found.relation, logrows)
+    shared = found.degree == _CUBIC
+    counts = {
+        "once": 1,
+        "weighted": found.variables,
+        "cubic": found.summed if shared else 0,
+        "square": placed.logsize + (0 if shared else found.summed),
+        "public_cells": sum(
+            math.prod(column.lengths)
+            for column in relation.columns
+            if column.kind is Kind.PUBLIC and isinstance(column.source, Value)
+        ),
+        "claims": found.reads + found.factors,
+        "rows": sum(matrix.rows for matrix in placed.matrices),
+        "folds": max(logrows - 1, 0) // 3,
+    }
+    parts = {
+        name: round(sum(unit * counts[count] for count, unit in units.items()))
+        for name, units in UNITS.items()
+    }
+    sent = proof_bytes(found, placed)
+    return Gas(
+        parts=parts,
+        calldata_bytes=sent + tensors.octets + 32 * _ENVELOPE_WORDS,
+        # One byte in 256 of a proof is zero.
+        tokens=round(sent * (_NONZERO - (_NONZERO - 1) / 256))
+        + tensors.tokens
+        + 32 * _ENVELOPE_WORDS
+        + (_NONZERO - 1) * _ENVELOPE_NONZERO,
+    )
