@@ -6,11 +6,11 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IProofRouter} from "./interfaces/IProofRouter.sol";
 import {IValidatorSet} from "./interfaces/IValidatorSet.sol";
+import {BatchSettlement} from "./market/BatchSettlement.sol";
 import {Ledger} from "./market/Ledger.sol";
 import {MarketGovernance} from "./market/MarketGovernance.sol";
 import {MarketParameters} from "./market/MarketParameters.sol";
 import {OrderBook} from "./market/OrderBook.sol";
-import {Settlement} from "./market/Settlement.sol";
 
 /// @notice What a market is made of; none of it but the governed part ever changes.
 /// @param token an ERC-20 token that transfers exactly what it is told to.
@@ -27,8 +27,9 @@ struct MarketConfig {
 }
 
 /// @title The market: inference is requested, proven and paid here
-/// @notice Its parts, from the money upwards: Ledger, MarketGovernance, OrderBook, CallbackDesk, Settlement.
-contract Market is Settlement {
+/// @notice Its parts, from the money upwards: Ledger, MarketGovernance, OrderBook, CallbackDesk, Settlement,
+/// BatchSettlement.
+contract Market is BatchSettlement {
     constructor(MarketConfig memory config, MarketParameters memory parameters_)
         Ledger(config.token)
         MarketGovernance(config.owner, config.guardian, config.treasury, parameters_)

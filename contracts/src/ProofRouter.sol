@@ -4,10 +4,11 @@ pragma solidity ^0.8.28;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 
+import {IBatchProofAdapter} from "./interfaces/IBatchProofAdapter.sol";
 import {IProofAdapter} from "./interfaces/IProofAdapter.sol";
 import {IProofRouter, RouterEntry, RouterEntryConfig, RouterEntryState} from "./interfaces/IProofRouter.sol";
 import {BoundedCall} from "./types/BoundedCall.sol";
-import {Statement} from "./types/Statement.sol";
+import {BatchClaim, Statement} from "./types/Statement.sol";
 
 /// @title Chooses the adapter by the first four bytes of a seal
 /// @notice The owner (meant to be a TimelockController) adds entries and withdraws them for ever; nothing
@@ -79,23 +80,27 @@ contract ProofRouter is IProofRouter, Ownable2Step {
         view
         returns (bool accepted, bytes memory reason)
     {
-        if (paused) revert VerificationIsPaused();
-        if (seal.length < 4) revert SealTooShort(seal.length);
-        bytes4 selector = bytes4(seal[:4]);
-        bytes4 claimed = bytes4(keccak256(bytes(statement.system)));
-        if (selector != claimed) revert SelectorMismatch(selector, claimed);
-
-        RouterEntry memory chosen = _entries[selector];
-        if (chosen.state == RouterEntryState.None) revert EntryUnknown(selector);
-        if (chosen.state == RouterEntryState.Tombstoned) revert EntryRetired(selector);
-        bytes32 found = chosen.implementation.codehash;
-        if (found != chosen.codehash) {
-            revert ImplementationCodeDiffers(chosen.implementation, chosen.codehash, found);
-        }
-
+        RouterEntry memory chosen = _chosen(seal);
+        _checkSelector(seal, statement);
         bytes memory data = abi.encodeCall(IProofAdapter.verify, (modelKey, statement, root, seal[4:]));
-        BoundedCall.requireGas(chosen.gasCap, GAS_RESERVE);
-        return BoundedCall.staticTrue(chosen.implementation, chosen.gasCap, data);
+        return _ask(chosen.implementation, chosen.gasCap, data);
+    }
+
+    /// @inheritdoc IProofRouter
+    function verifyBatch(bytes32 modelKey, BatchClaim[] calldata claims, bytes32 root, bytes calldata seal)
+        external
+        view
+        returns (bool accepted, bytes memory reason)
+    {
+        RouterEntry memory chosen = _chosen(seal);
+        if (claims.length == 0) revert NoClaims();
+        for (uint256 i; i < claims.length; ++i) {
+            _checkSelector(seal, claims[i].statement);
+        }
+        uint256 amount = chosen.gasCap * claims.length;
+        if (amount > MAXIMUM_GAS_CAP) amount = MAXIMUM_GAS_CAP;
+        bytes memory data = abi.encodeCall(IBatchProofAdapter.verifyBatch, (modelKey, claims, root, seal[4:]));
+        return _ask(chosen.implementation, amount, data);
     }
 
     /// @inheritdoc IProofRouter
@@ -143,6 +148,34 @@ contract ProofRouter is IProofRouter, Ownable2Step {
             config.specification,
             config.gasCap
         );
+    }
+
+    /// @dev The entry that the seal asks for, in use and with the code that was pinned.
+    function _chosen(bytes calldata seal) private view returns (RouterEntry memory chosen) {
+        if (paused) revert VerificationIsPaused();
+        if (seal.length < 4) revert SealTooShort(seal.length);
+        bytes4 selector = bytes4(seal);
+        chosen = _entries[selector];
+        if (chosen.state == RouterEntryState.None) revert EntryUnknown(selector);
+        if (chosen.state == RouterEntryState.Tombstoned) revert EntryRetired(selector);
+        bytes32 found = chosen.implementation.codehash;
+        if (found != chosen.codehash) {
+            revert ImplementationCodeDiffers(chosen.implementation, chosen.codehash, found);
+        }
+    }
+
+    function _checkSelector(bytes calldata seal, Statement calldata statement) private pure {
+        bytes4 claimed = bytes4(keccak256(bytes(statement.system)));
+        if (bytes4(seal) != claimed) revert SelectorMismatch(bytes4(seal), claimed);
+    }
+
+    function _ask(address implementation, uint256 amount, bytes memory data)
+        private
+        view
+        returns (bool, bytes memory)
+    {
+        BoundedCall.requireGas(amount, GAS_RESERVE);
+        return BoundedCall.staticTrue(implementation, amount, data);
     }
 
     function _checkGuardian() private view {

@@ -7,19 +7,19 @@ import {Commitment, CommitmentScheme} from "../src/types/Commitment.sol";
 import {OrderRequest} from "../src/types/Order.sol";
 import {StatementTree} from "../src/types/StatementTree.sol";
 import {ElementType, TensorLib, TensorSchema} from "../src/types/Tensor.sol";
-import {MarketWorld} from "./base/MarketWorld.sol";
+import {BatchWorld, Packed} from "./base/BatchWorld.sol";
 
 /// @notice Gas of every step of an order for a digit (64 int16 in, 10 int32 out), as whole transactions. The
 /// Halo2 verifier is the mock, so a real settlement costs its verification on top.
 /// forge-config: default.isolate = true
 /// forge-config: campaign.isolate = true
-contract GasTest is MarketWorld {
+contract GasTest is BatchWorld {
     bytes32 private _digitModel;
     bytes private _pixels = new bytes(128);
     bytes private _logits = new bytes(40);
 
     function setUp() public {
-        setUpWorld();
+        setUpBatches();
         for (uint256 i; i < 64; ++i) {
             _pixels[2 * i + 1] = bytes1(uint8(i % 17));
         }
@@ -80,6 +80,19 @@ contract GasTest is MarketWorld {
         vm.warp(START + 3 days);
         market.expire(id, 0);
         vm.snapshotGasLastCall("gas", "refund an order and slash its silent provider");
+    }
+
+    /// @dev The proof system is the mock, so what is recorded is what the market and the router cost.
+    function test_gasOfABatchIsTheRecordedOne() public {
+        settleBatch(pack(deliverMany(1)));
+        uint256[4] memory sizes = [uint256(1), 4, 16, 64];
+        for (uint256 i; i < sizes.length; ++i) {
+            Packed memory packed = pack(deliverMany(sizes[i]));
+            settleBatch(packed);
+            vm.snapshotGasLastCall(
+                "gas", string.concat("settle a batch of ", vm.toString(sizes[i]), ", mock proof")
+            );
+        }
     }
 
     function _request() private returns (bytes32 id) {

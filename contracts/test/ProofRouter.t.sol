@@ -6,7 +6,7 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {ProofRouter} from "../src/ProofRouter.sol";
 import {IProofRouter, RouterEntryConfig, RouterEntryState} from "../src/interfaces/IProofRouter.sol";
 import {BoundedCall} from "../src/types/BoundedCall.sol";
-import {Statement} from "../src/types/Statement.sol";
+import {BatchClaim, Statement} from "../src/types/Statement.sol";
 import {MarketWorld} from "./base/MarketWorld.sol";
 import {MockOddVerifier} from "./mocks/MockHalo2Verifier.sol";
 
@@ -27,6 +27,71 @@ contract ProofRouterTest is MarketWorld {
             assertTrue(!accepted, system);
             assertAtMost(reason.length, 132, "bounded reason");
             assertAtMost(before - gasleft(), 400_000, "bounded gas");
+        }
+    }
+
+    function test_everyOddAnswerToABatchIsARefusal() public {
+        for (uint256 mode; mode < 8; ++mode) {
+            string memory system = string.concat("odd/", vm.toString(mode));
+            address odd = address(new MockOddVerifier(mode));
+            _add(RouterEntryConfig(system, odd, odd.codehash, 0, 200_000));
+            uint256 before = gasleft();
+            (bool accepted, bytes memory reason) = router.verifyBatch(
+                0, _claims(system, 2), 0, abi.encodePacked(bytes4(keccak256(bytes(system))))
+            );
+            assertTrue(!accepted, system);
+            assertAtMost(reason.length, 132, "bounded reason");
+            assertAtMost(before - gasleft(), 700_000, "bounded gas");
+        }
+    }
+
+    function test_aBatchIsCheckedAsASingleSealIs() public {
+        address yes = address(new MockAgreeingAdapter());
+        _add(RouterEntryConfig("yes/v1", yes, yes.codehash, 0, 200_000));
+        bytes4 selector = bytes4(keccak256("yes/v1"));
+        bytes memory seal = abi.encodePacked(selector);
+        BatchClaim[] memory claims = _claims("yes/v1", 3);
+        (bool accepted,) = router.verifyBatch(0, claims, 0, seal);
+        assertTrue(accepted, "accepted");
+
+        vm.expectRevert(IProofRouter.NoClaims.selector);
+        router.verifyBatch(0, new BatchClaim[](0), 0, seal);
+        vm.expectRevert(abi.encodeWithSelector(IProofRouter.SealTooShort.selector, 3));
+        router.verifyBatch(0, claims, 0, hex"919282");
+        claims[2].statement.system = "ezkl/v1";
+        vm.expectRevert(abi.encodeWithSelector(IProofRouter.SelectorMismatch.selector, selector, EZKL));
+        router.verifyBatch(0, claims, 0, seal);
+        claims = _claims("yes/v1", 1);
+        vm.prank(GUARDIAN);
+        router.pause();
+        vm.expectRevert(IProofRouter.VerificationIsPaused.selector);
+        router.verifyBatch(0, claims, 0, seal);
+        vm.prank(GUARDIAN);
+        router.resume();
+        bytes memory code = yes.code;
+        vm.etch(yes, bytes.concat(code, hex"00"));
+        vm.expectPartialRevert(IProofRouter.ImplementationCodeDiffers.selector);
+        router.verifyBatch(0, claims, 0, seal);
+        vm.etch(yes, code);
+        vm.prank(GOVERNOR);
+        router.tombstoneEntry(selector);
+        vm.expectRevert(abi.encodeWithSelector(IProofRouter.EntryRetired.selector, selector));
+        router.verifyBatch(0, claims, 0, seal);
+    }
+
+    function test_aBatchGetsTheEntrysGasForEachClaimAndNoMoreThanTheHighestCap() public {
+        address measuring = address(new MockMeasuringAdapter());
+        _add(RouterEntryConfig("measure/v1", measuring, measuring.codehash, 0, 3_000_000));
+        uint256[4] memory expected = [uint256(3_000_000), 6_000_000, 9_000_000, 10_000_000];
+        for (uint256 i; i < 4; ++i) {
+            BatchClaim[] memory claims = _claims("measure/v1", i + 1);
+            bytes memory seal = abi.encodePacked(bytes4(keccak256("measure/v1")));
+            (, bytes memory reason) = router.verifyBatch(0, claims, 0, seal);
+            uint256 given = abi.decode(reason, (uint256));
+            assertAtMost(given, expected[i], "at most");
+            assertAtMost(expected[i] - given, 5_000, "all of it");
+            vm.expectPartialRevert(BoundedCall.GasTooLow.selector);
+            router.verifyBatch{gas: expected[i]}(0, claims, 0, seal);
         }
     }
 
@@ -202,8 +267,25 @@ contract ProofRouterTest is MarketWorld {
         new ProofRouter(GOVERNOR, GUARDIAN, entries);
     }
 
+    function _claims(string memory system, uint256 count) private pure returns (BatchClaim[] memory claims) {
+        claims = new BatchClaim[](count);
+        for (uint256 i; i < count; ++i) {
+            claims[i].statement.system = system;
+        }
+    }
+
     function _statement(string memory system) private pure returns (Statement memory statement) {
         statement.system = system;
+    }
+}
+
+/// @notice Reverts with the gas that it was given.
+contract MockMeasuringAdapter {
+    fallback() external {
+        assembly ("memory-safe") {
+            mstore(0, gas())
+            revert(0, 32)
+        }
     }
 }
 

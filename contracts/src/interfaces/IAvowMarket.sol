@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Commitment} from "../types/Commitment.sol";
-import {Leg, LegState, Order, OrderRequest} from "../types/Order.sol";
+import {BatchItem, Leg, LegState, Order, OrderRequest} from "../types/Order.sol";
 import {Statement} from "../types/Statement.sol";
 import {StatementPath} from "../types/StatementTree.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
@@ -47,6 +47,8 @@ interface IAvowMarket {
         bytes output,
         Payout payout
     );
+    /// @notice An item of a batch was left out, nothing of it changed; `reason` is the error that says why.
+    event BatchItemSkipped(bytes32 indexed orderId, uint8 leg, bytes reason);
     /// @notice A leg ended without payment; `state` is Refunded or Slashed.
     event LegExpired(bytes32 indexed orderId, uint8 leg, LegState state, uint256 refund);
     event BondReturned(bytes32 indexed orderId, uint8 leg, address indexed provider, uint256 amount);
@@ -97,6 +99,11 @@ interface IAvowMarket {
     error OutputSchemeNotPublic(uint16 scheme);
     error OutputDiffers(bytes32 expected, bytes32 found);
     error ProofRefused(bytes reason);
+    /// @notice A leg of another model version or another proof system than the batch.
+    error NotOfThisBatch(bytes32 orderId, uint8 leg);
+    error StatementNotUnderRoot(bytes32 orderId, uint8 leg, bytes32 root);
+    /// @notice Every item was skipped; `reason` is the last one's.
+    error NothingToSettle(bytes reason);
     error CallbackNotFailed(bytes32 orderId, uint8 leg);
     error CallbackBytesDiffer(bytes32 expected, bytes32 found);
     error NothingToWithdraw(address account);
@@ -142,6 +149,19 @@ interface IAvowMarket {
         StatementPath calldata path,
         bytes calldata seal
     ) external;
+
+    /// @notice Settles every leg that can be settled among those that one proof speaks of: each as `settle`
+    /// does, all of one model and one proof system. The others are skipped, each with `BatchItemSkipped`; the
+    /// proof has to hold for those that are left, or nothing happens at all. Everybody is paid before anybody
+    /// is called back.
+    /// @dev The gas for every callback must be there: one that is not given its gas reverts the whole.
+    /// @param root Merkle root of statements that the proof binds.
+    /// @param items the legs, each with its output, its place under the root and its part of the seal.
+    /// @param seal selector and proof.
+    /// @return settled how many legs were settled, at least one.
+    function settleBatch(bytes32 modelKey, bytes32 root, BatchItem[] calldata items, bytes calldata seal)
+        external
+        returns (uint256 settled);
 
     /// @notice Ends a leg whose time has passed: refunds the requester, and slashes a provider at fault.
     function expire(bytes32 orderId, uint8 leg) external;

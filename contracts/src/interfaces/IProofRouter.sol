@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Statement} from "../types/Statement.sol";
+import {BatchClaim, Statement} from "../types/Statement.sol";
 
 /// @notice A selector is unused, in use, or withdrawn for ever.
 enum RouterEntryState {
@@ -56,6 +56,7 @@ interface IProofRouter {
     error GasCapOutOfBounds(uint256 gasCap, uint256 minimum, uint256 maximum);
     error SealTooShort(uint256 length);
     error SelectorMismatch(bytes4 seal, bytes4 statement);
+    error NoClaims();
     error VerificationIsPaused();
     error NotPaused();
     error NotGuardian(address caller);
@@ -65,6 +66,14 @@ interface IProofRouter {
     /// @return accepted true only when the adapter answered exactly true.
     /// @return reason at most 132 bytes of the adapter's revert data when it refused.
     function verify(bytes32 modelKey, Statement calldata statement, bytes32 root, bytes calldata seal)
+        external
+        view
+        returns (bool accepted, bytes memory reason);
+
+    /// @notice Whether the seal, with each claim's part, proves every one of the claims, bound to the root.
+    /// The adapter gets the entry's gas for each claim, at most the highest cap of an entry.
+    /// @dev As strict as `verify`; an empty list is never accepted.
+    function verifyBatch(bytes32 modelKey, BatchClaim[] calldata claims, bytes32 root, bytes calldata seal)
         external
         view
         returns (bool accepted, bytes memory reason);

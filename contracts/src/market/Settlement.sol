@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
-import {SystemVersion} from "../interfaces/IModelRegistry.sol";
+import {ModelVersion, SystemVersion} from "../interfaces/IModelRegistry.sol";
 import {Commitment, CommitmentScheme} from "../types/Commitment.sol";
 import {Leg, LegState, Order} from "../types/Order.sol";
 import {Statement, StatementLib} from "../types/Statement.sol";
@@ -53,15 +53,13 @@ abstract contract Settlement is CallbackDesk, EIP712 {
     ) external nonReentrant {
         Order storage order = _existingOrder(orderId);
         Leg storage leg = _existingLeg(orderId, index);
-        if (leg.state != LegState.Delivered) revert WrongLegState(orderId, index, leg.state);
-        uint256 deadline = uint256(leg.deliveredAt) + order.settlementWindow;
-        if (block.timestamp > deadline) revert SettlementDeadlinePassed(orderId, index, deadline);
-        bool punctual = _checkTurn(orderId, index, order, leg);
+        _revertWith(_notSettleable(orderId, index, order, leg));
+        ModelVersion memory model = registry.modelOf(order.modelKey);
 
-        bytes32 statementDigest = _checkProof(orderId, index, output, path, seal);
+        bytes32 statementDigest = _checkProof(orderId, index, model.digest, output, path, seal);
 
         leg.state = LegState.Settled;
-        _pay(orderId, index, order, punctual, statementDigest, output);
+        _pay(orderId, index, model.royaltyReceiver, statementDigest, output);
         _callBack(orderId, index, order, leg, output);
     }
 
@@ -103,8 +101,9 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         returns (Statement memory statement, bytes32 digest)
     {
         Order storage order = _existingOrder(orderId);
-        bytes4 selector = _existingLeg(orderId, index).selector;
-        statement = _statement(orderId, order, registry.systemOf(order.modelKey, selector), provider, output);
+        SystemVersion memory system = registry.systemOf(order.modelKey, _existingLeg(orderId, index).selector);
+        statement =
+            _statement(orderId, order, registry.modelOf(order.modelKey).digest, system, provider, output);
         digest = StatementLib.digest(statement, _domainSeparatorV4());
     }
 
@@ -113,38 +112,54 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         return _domainSeparatorV4();
     }
 
-    /// @dev Whether the assigned validator does its duty in time; reverts when it is not the caller's turn.
-    function _checkTurn(bytes32 orderId, uint8 index, Order storage order, Leg storage leg)
-        private
-        returns (bool punctual)
+    /// @dev The error for which the caller cannot settle this leg now, whatever the proof; empty if it can.
+    function _notSettleable(bytes32 orderId, uint8 index, Order storage order, Leg storage leg)
+        internal
+        view
+        returns (bytes memory)
     {
-        address validator = order.validator;
-        if (validator == address(0)) return false;
-        uint256 graceEnds = uint256(leg.deliveredAt) + order.gracePeriod;
-        if (block.timestamp > graceEnds) {
-            emit DutyMissed(orderId, index, validator);
-            return false;
+        if (leg.state != LegState.Delivered) {
+            return abi.encodeWithSelector(WrongLegState.selector, orderId, index, leg.state);
         }
-        if (msg.sender != validator) revert NotAssignedValidator(orderId, msg.sender, graceEnds);
-        return true;
+        uint256 deadline = uint256(leg.deliveredAt) + order.settlementWindow;
+        if (block.timestamp > deadline) {
+            return abi.encodeWithSelector(SettlementDeadlinePassed.selector, orderId, index, deadline);
+        }
+        if (_inGracePeriod(order, leg) && msg.sender != order.validator) {
+            return abi.encodeWithSelector(
+                NotAssignedValidator.selector,
+                orderId,
+                msg.sender,
+                uint256(leg.deliveredAt) + order.gracePeriod
+            );
+        }
+        return "";
+    }
+
+    /// @dev Whether only the assigned validator may settle a delivered leg now.
+    function _inGracePeriod(Order storage order, Leg storage leg) private view returns (bool) {
+        return
+            order.validator != address(0) && block.timestamp <= uint256(leg.deliveredAt) + order.gracePeriod;
     }
 
     function _checkProof(
         bytes32 orderId,
         uint8 index,
+        bytes32 modelDigest,
         bytes calldata output,
         StatementPath calldata path,
         bytes calldata seal
     ) private view returns (bytes32 statementDigest) {
-        Statement memory statement = _claim(orderId, index, output);
+        bytes32 modelKey = _orders[orderId].modelKey;
+        Statement memory statement = _delivered(orderId, index, modelDigest, output);
         statementDigest = StatementLib.digest(statement, _domainSeparatorV4());
         bytes32 root = StatementTree.root(statementDigest, path);
-        (bool accepted, bytes memory reason) = router.verify(_orders[orderId].modelKey, statement, root, seal);
+        (bool accepted, bytes memory reason) = router.verify(modelKey, statement, root, seal);
         if (!accepted) revert ProofRefused(reason);
     }
 
     /// @dev The statement of a delivered leg whose output has these bytes.
-    function _claim(bytes32 orderId, uint8 index, bytes calldata output)
+    function _delivered(bytes32 orderId, uint8 index, bytes32 modelDigest, bytes calldata output)
         private
         view
         returns (Statement memory)
@@ -154,18 +169,31 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         SystemVersion memory system = registry.systemOf(order.modelKey, leg.selector);
         bytes32 found = TensorLib.digest(system.outputs, output);
         if (found != leg.outputValue) revert OutputDiffers(leg.outputValue, found);
-        return _statement(orderId, order, system, order.provider, Commitment(leg.outputScheme, found));
+        return _claim(orderId, order, leg, modelDigest, system);
+    }
+
+    /// @dev The statement of a delivered leg.
+    function _claim(
+        bytes32 orderId,
+        Order storage order,
+        Leg storage leg,
+        bytes32 modelDigest,
+        SystemVersion memory system
+    ) internal view returns (Statement memory) {
+        Commitment memory output = Commitment(leg.outputScheme, leg.outputValue);
+        return _statement(orderId, order, modelDigest, system, order.provider, output);
     }
 
     function _statement(
         bytes32 orderId,
         Order storage order,
+        bytes32 modelDigest,
         SystemVersion memory system,
         address provider,
         Commitment memory output
     ) private view returns (Statement memory) {
         return Statement({
-            model: registry.modelOf(order.modelKey).digest,
+            model: modelDigest,
             system: system.system,
             program: system.program,
             key: system.key,
@@ -177,22 +205,32 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         });
     }
 
-    /// @dev The provider takes what the other shares and rounding leave, so the shares sum to the price.
+    /// @dev For a leg that is in its grace period only when the validator itself settles it: its share is a
+    /// duty done in time. The provider takes what the other shares and rounding leave, so the shares sum to the price.
     function _pay(
         bytes32 orderId,
         uint8 index,
-        Order storage order,
-        bool punctual,
+        address royaltyReceiver,
         bytes32 statementDigest,
         bytes calldata output
-    ) private {
-        Payout memory payout = _payout(_legAmount(orderId, order.price, index), order, punctual);
-        _credit(order.provider, payout.provider);
-        _credit(order.validator, payout.validator);
-        _credit(registry.modelOf(order.modelKey).royaltyReceiver, payout.royalty);
-        _credit(treasury, payout.treasury);
+    ) internal {
+        Order storage order = _orders[orderId];
+        Payout memory payout = _share(orderId, index, order, royaltyReceiver);
         emit LegSettled(orderId, order.provider, msg.sender, index, statementDigest, output, payout);
         _returnBond(orderId, index, order);
+    }
+
+    function _share(bytes32 orderId, uint8 index, Order storage order, address royaltyReceiver)
+        private
+        returns (Payout memory payout)
+    {
+        bool punctual = _inGracePeriod(order, _legs[orderId][index]);
+        if (!punctual && order.validator != address(0)) emit DutyMissed(orderId, index, order.validator);
+        payout = _payout(_legAmount(orderId, order.price, index), order, punctual);
+        _credit(order.provider, payout.provider);
+        _credit(order.validator, payout.validator);
+        _credit(royaltyReceiver, payout.royalty);
+        _credit(treasury, payout.treasury);
     }
 
     function _payout(uint256 amount, Order storage order, bool punctual)
@@ -221,6 +259,14 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         _credit(order.requester, toRequester);
         _credit(treasury, toTreasury);
         emit BondSlashed(orderId, index, order.provider, toRequester, toTreasury);
+    }
+
+    /// @dev Reverts with this error, unless it is empty.
+    function _revertWith(bytes memory reason) private pure {
+        if (reason.length == 0) return;
+        assembly ("memory-safe") {
+            revert(add(reason, 32), mload(reason))
+        }
     }
 
     function _requirePassed(bytes32 orderId, uint8 index, uint256 deadline) private view {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Commitment} from "./Commitment.sol";
+import {StatementPath} from "./StatementTree.sol";
 
 /// @notice State of one leg of evidence. Settled, Refunded, Slashed and Cancelled are terminal.
 enum LegState {
@@ -108,4 +109,19 @@ struct Leg {
     uint16 outputScheme;
     bytes32 outputValue;
     bytes32 callbackDigest;
+}
+
+/// @notice One delivered leg among those that one proof settles.
+/// @param orderId the order.
+/// @param leg the leg of the proof's system.
+/// @param output the output tensors' data, matched against the delivered commitment.
+/// @param path where the leg's statement stands under the root that the proof binds; its index is also the
+/// number of the proof's sample.
+/// @param part what the proof system needs of this statement alone.
+struct BatchItem {
+    bytes32 orderId;
+    uint8 leg;
+    bytes output;
+    StatementPath path;
+    bytes part;
 }

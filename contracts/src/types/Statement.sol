@@ -26,6 +26,15 @@ struct Statement {
     uint256 nonce;
 }
 
+/// @notice A statement among those of one proof.
+/// @param index its place under the proof's root, which is also the number of the proof's sample.
+/// @param part what the proof system needs of this statement alone.
+struct BatchClaim {
+    Statement statement;
+    uint256 index;
+    bytes part;
+}
+
 /// @notice EIP-712 encoding of statements.
 library StatementLib {
     bytes32 internal constant COMMITMENT_TYPEHASH = keccak256("Commitment(uint16 scheme,bytes32 value)");

@@ -27,14 +27,30 @@ library StatementTree {
     }
 
     /// @notice The root under which the statement stands at the path.
-    function root(bytes32 statementDigest, StatementPath memory path)
+    function root(bytes32 statementDigest, StatementPath memory path) internal pure returns (bytes32) {
+        uint256 depth = path.siblings.length;
+        if (depth > MAXIMUM_DEPTH) revert PathTooDeep(depth, MAXIMUM_DEPTH);
+        if (path.index >> depth != 0) revert IndexOutsideTree(path.index, depth);
+        return _climb(statementDigest, path);
+    }
+
+    /// @notice Whether the path is one of a tree and leads the statement to `expected`.
+    function stands(bytes32 statementDigest, StatementPath memory path, bytes32 expected)
         internal
+        pure
+        returns (bool)
+    {
+        uint256 depth = path.siblings.length;
+        if (depth > MAXIMUM_DEPTH || path.index >> depth != 0) return false;
+        return _climb(statementDigest, path) == expected;
+    }
+
+    function _climb(bytes32 statementDigest, StatementPath memory path)
+        private
         pure
         returns (bytes32 current)
     {
         uint256 depth = path.siblings.length;
-        if (depth > MAXIMUM_DEPTH) revert PathTooDeep(depth, MAXIMUM_DEPTH);
-        if (path.index >> depth != 0) revert IndexOutsideTree(path.index, depth);
         current = leaf(statementDigest);
         for (uint256 level; level < depth; ++level) {
             bytes32 sibling = path.siblings[level];

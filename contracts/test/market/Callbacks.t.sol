@@ -114,8 +114,8 @@ contract CallbacksTest is MarketWorld {
         Reenterer receiver = new Reenterer(market);
         bytes32 id = openAndDeliver(callbackTerms(address(receiver), 500_000));
         settle(id, 0);
-        assertEq(receiver.tried(), 10, "doors tried");
-        assertEq(receiver.guarded(), 10, "doors kept shut by the guard");
+        assertEq(receiver.tried(), 11, "doors tried");
+        assertEq(receiver.guarded(), 11, "doors kept shut by the guard");
         _assertPaid(id);
     }
 

@@ -6,9 +6,12 @@ import {ProofRouter} from "../../src/ProofRouter.sol";
 import {ValidatorSet} from "../../src/ValidatorSet.sol";
 import {Commitment, CommitmentScheme} from "../../src/types/Commitment.sol";
 import {Callback, Leg, LegRequest, LegState, Order, OrderRequest} from "../../src/types/Order.sol";
+import {Statement} from "../../src/types/Statement.sol";
 import {StatementPath, StatementTree} from "../../src/types/StatementTree.sol";
+import {Packed, Packing} from "../base/BatchWorld.sol";
 import {EzklFixture} from "../base/EzklFixture.sol";
 import {TestBase} from "../base/TestBase.sol";
+import {MockBatchProof} from "../mocks/MockBatchAdapter.sol";
 
 /// @notice What an actor remembers of a leg beside what the market says of it.
 struct LegHistory {
@@ -23,7 +26,6 @@ struct LegHistory {
 /// absorb, and the money of each kind of step is accounted for.
 contract MarketActor is TestBase {
     bytes4 private constant EZKL = bytes4(keccak256("ezkl/v1"));
-    bytes4 private constant OTHER = bytes4(keccak256("ezkl/test-twin"));
     address private constant GUARDIAN = address(0xA002);
 
     Market public immutable market;
@@ -34,6 +36,7 @@ contract MarketActor is TestBase {
     address[] public accounts;
     bytes32[] public orders;
     mapping(bytes32 orderId => mapping(uint8 leg => LegHistory)) private _history;
+    mapping(bytes32 orderId => mapping(uint8 leg => bool)) private _seen;
 
     uint256 public steps;
     uint256 public paidOut;
@@ -42,6 +45,8 @@ contract MarketActor is TestBase {
     uint256 public bondsPosted;
     uint256 public bondsReleased;
     uint256 public unlawfulSteps;
+    uint256 public batchesSettled;
+    uint256 public itemsSkipped;
     uint256 public slashedAboveBond;
     mapping(LegState => uint256) public reached;
 
@@ -84,11 +89,12 @@ contract MarketActor is TestBase {
         else order.inputUri = "https://example.org/input";
         bool two = options & 2 != 0;
         order.legs = new LegRequest[](two ? 2 : 1);
-        order.legs[0] = LegRequest(EZKL, uint64(block.timestamp + 1 hours), 10_000);
+        bytes4 first = two || options & 4 == 0 ? EZKL : Packing.SELECTOR;
+        order.legs[0] = LegRequest(first, uint64(block.timestamp + 1 hours), 10_000);
         if (two) {
             order.legs[0].shareBps = uint16(bound(share, 1, 9_999));
-            order.legs[1] =
-                LegRequest(OTHER, uint64(block.timestamp + 2 hours), 10_000 - order.legs[0].shareBps);
+            uint16 rest = 10_000 - order.legs[0].shareBps;
+            order.legs[1] = LegRequest(Packing.SELECTOR, uint64(block.timestamp + 2 hours), rest);
         }
         order.price = uint128(bound(price, 1, 1e20));
         order.bond = uint128(bound(bond, order.price / 5, order.price * 2));
@@ -159,17 +165,33 @@ contract MarketActor is TestBase {
         if (!some) return;
         Order memory order = market.orderOf(id);
         leg = leg % order.legCount;
-        Commitment memory output = Commitment(CommitmentScheme.PUBLIC, EzklFixture.outputDigest(_output));
-        (, bytes32 digest) = market.statementFor(id, leg, order.provider, output);
         StatementPath memory path = StatementPath(0, new bytes32[](0));
-        bytes32 root = StatementTree.root(digest, path);
-        if (tampered) root = ~root;
-        bytes memory seal = bytes.concat(
-            market.legOf(id, leg).selector, EzklFixture.body(EzklFixture.instances(root, _input, _output))
-        );
+        bytes memory seal = _seal(id, leg, order.provider, tampered);
         vm.prank(asValidator ? order.validator : _account(who));
         try market.settle(id, leg, EzklFixture.outputBytes(_output), path, seal) {
             if (tampered) ++unlawfulSteps;
+        } catch {}
+        _observe();
+    }
+
+    /// @dev A batch of orders in whatever state, one now and then twice, some items or the whole tampered with.
+    function settleBatch(uint256 which, uint256 size, uint256 who, uint256 faults) external {
+        if (orders.length == 0) return;
+        Packed memory packed = _pack(which, bound(size, 1, 6));
+        bool wrongProof = faults % 8 == 0;
+        if (wrongProof) packed.seal[9] ^= 0x01;
+        for (uint256 i; i < packed.items.length; ++i) {
+            uint256 face = (faults >> (8 * i + 8)) % 16;
+            if (face == 0) packed.items[i].output = bytes.concat(packed.items[i].output, hex"00");
+            else if (face == 1) packed.items[i].path.index ^= 1;
+            else if (face == 2) packed.items[i].leg ^= 1;
+        }
+        vm.prank(_settler(packed, who));
+        try market.settleBatch(modelKey, packed.root, packed.items, packed.seal) returns (uint256 settled) {
+            if (wrongProof) ++unlawfulSteps;
+            ++batchesSettled;
+            itemsSkipped += packed.items.length - settled;
+            _checkPaidOnce(packed, settled);
         } catch {}
         _observe();
     }
@@ -218,6 +240,55 @@ contract MarketActor is TestBase {
 
     function passTime(uint256 duration) external {
         vm.warp(block.timestamp + bound(duration / 4, 1, duration % 4 == 0 ? 70 minutes : 5 minutes));
+    }
+
+    /// @dev A batch of orders from the list, mostly recent ones; whoever proved them is their provider.
+    function _pack(uint256 which, uint256 size) private view returns (Packed memory) {
+        bytes32[] memory ids = new bytes32[](size);
+        uint8[] memory legs = new uint8[](size);
+        for (uint256 i; i < size; ++i) {
+            (ids[i],) = _order(which >> (8 * i));
+            legs[i] = market.orderOf(ids[i]).legCount - 1;
+        }
+        return Packing.pack(market, ids, legs, EzklFixture.outputBytes(_output));
+    }
+
+    /// @dev Mostly the validator of one of the orders, so that batches settle in their grace period too.
+    function _settler(Packed memory packed, uint256 who) private view returns (address) {
+        address validator = market.orderOf(packed.items[who % packed.items.length].orderId).validator;
+        return who % 4 == 0 || validator == address(0) ? _account(who / 4) : validator;
+    }
+
+    /// @dev As many legs of the batch turned Settled as it says; a second item of one leg is not among them.
+    function _checkPaidOnce(Packed memory packed, uint256 settled) private {
+        uint256 found;
+        for (uint256 i; i < packed.items.length; ++i) {
+            (bytes32 id, uint8 leg) = (packed.items[i].orderId, packed.items[i].leg);
+            if (leg >= market.orderOf(id).legCount || _seen[id][leg]) continue;
+            _seen[id][leg] = true;
+            bool before = _history[id][leg].state == LegState.Settled;
+            if (!before && market.legOf(id, leg).state == LegState.Settled) ++found;
+        }
+        for (uint256 i; i < packed.items.length; ++i) {
+            delete _seen[packed.items[i].orderId][packed.items[i].leg];
+        }
+        if (found != settled) ++unlawfulSteps;
+    }
+
+    function _seal(bytes32 id, uint8 leg, address provider, bool tampered)
+        private
+        view
+        returns (bytes memory)
+    {
+        Commitment memory output = Commitment(CommitmentScheme.PUBLIC, EzklFixture.outputDigest(_output));
+        (Statement memory statement, bytes32 digest) = market.statementFor(id, leg, provider, output);
+        bytes32 root = StatementTree.root(digest, StatementPath(0, new bytes32[](0)));
+        if (tampered) root = ~root;
+        bytes4 selector = market.legOf(id, leg).selector;
+        bytes memory body = selector == Packing.SELECTOR
+            ? MockBatchProof.part(statement, 0, root)
+            : EzklFixture.body(EzklFixture.instances(root, _input, _output));
+        return bytes.concat(selector, body);
     }
 
     /// @dev Looks at every leg after a step.

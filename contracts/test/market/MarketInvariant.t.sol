@@ -2,16 +2,16 @@
 pragma solidity ^0.8.28;
 
 import {Order, LegState} from "../../src/types/Order.sol";
-import {MarketWorld} from "../base/MarketWorld.sol";
+import {BatchWorld} from "../base/BatchWorld.sol";
 import {GasBurner, MegabyteReturner, MockReceiver, Reenterer} from "../mocks/CallbackAttackers.sol";
 import {LegHistory, MarketActor} from "./MarketActor.sol";
 
 /// @notice Defect 13: whatever everybody does in whatever order, the money adds up.
-contract MarketInvariantTest is MarketWorld {
+contract MarketInvariantTest is BatchWorld {
     MarketActor private _actor;
 
     function setUp() public {
-        setUpWorld();
+        setUpBatches();
         address[] memory accounts = new address[](8);
         (accounts[0], accounts[1], accounts[2]) = (REQUESTER, PROVIDER, RIVAL);
         (accounts[3], accounts[4]) = (VALIDATOR, STRANGER);

@@ -2,13 +2,13 @@
 pragma solidity ^0.8.28;
 
 import {LegState} from "../../src/types/Order.sol";
-import {MarketWorld} from "../base/MarketWorld.sol";
+import {BatchWorld} from "../base/BatchWorld.sol";
 import {MarketActor} from "./MarketActor.sol";
 
 /// @notice The random actor really reaches every state: invariants over an idle market would prove nothing.
-contract MarketWalkTest is MarketWorld {
+contract MarketWalkTest is BatchWorld {
     function setUp() public {
-        setUpWorld();
+        setUpBatches();
     }
 
     function test_aRandomWalkEndsLegsInEveryWay() public {
@@ -29,7 +29,8 @@ contract MarketWalkTest is MarketWorld {
             else if (face == 8) actor.expire(a, uint8(b));
             else if (face == 9) b % 4 == 0 ? actor.cancel(a) : actor.release(a);
             else if (face == 10) actor.withdraw(a);
-            else if (face < 13) actor.passTime(a);
+            else if (face == 11) actor.settleBatch(a, b, b >> 16, dice >> 40);
+            else if (face < 14) actor.passTime(a);
             else actor.advance(a, b, uint8(b));
         }
         for (uint8 state = uint8(LegState.Open); state <= uint8(LegState.Cancelled); ++state) {
@@ -37,5 +38,6 @@ contract MarketWalkTest is MarketWorld {
         }
         assertEq(actor.unlawfulSteps(), 0, "unlawful steps");
         assertTrue(actor.paidOut() > 0 && actor.slashedOut() > 0 && actor.refundedOut() > 0, "money moved");
+        assertTrue(actor.batchesSettled() > 0 && actor.itemsSkipped() > 0, "batches");
     }
 }

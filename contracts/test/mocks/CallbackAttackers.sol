@@ -6,7 +6,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {IAvowCallback} from "../../src/interfaces/IAvowCallback.sol";
 import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
 import {Commitment} from "../../src/types/Commitment.sol";
-import {OrderRequest} from "../../src/types/Order.sol";
+import {BatchItem, OrderRequest} from "../../src/types/Order.sol";
 import {StatementPath} from "../../src/types/StatementTree.sol";
 
 /// @notice Keeps what it was called with, or fails while told to.
@@ -76,6 +76,7 @@ contract Reenterer is IAvowCallback {
         _try(abi.encodeCall(IAvowMarket.release, (orderId)));
         _try(abi.encodeCall(IAvowMarket.deliver, (orderId, leg, commitment, 0, "")));
         _try(abi.encodeCall(IAvowMarket.settle, (orderId, leg, output, path, "")));
+        _try(abi.encodeCall(IAvowMarket.settleBatch, (0, 0, new BatchItem[](0), "")));
         _try(abi.encodeCall(IAvowMarket.expire, (orderId, leg)));
         _try(abi.encodeCall(IAvowMarket.cancel, (orderId)));
         _try(abi.encodeCall(IAvowMarket.retryCallback, (orderId, leg, output)));
