@@ -23,6 +23,7 @@ COMMANDS: dict[str, Entry] = {
     "serve": Entry("avow.api.cli.serve", "serve", "Keep chain, workers, nodes and API running."),
     "verify": Entry("avow.api.cli.verify", "verify", "Check a bundle offline."),
     "model": Entry("avow.api.cli.model", "model", "Add, export, compile, list and check models."),
+    "plan": Entry("avow.api.cli.plan", "plan", "Predict what proving a model takes."),
     "compile": Entry(
         "avow.api.cli.compile", "compile_command", "Compile a model for a proof system."
     ),

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from avow.circuits.sumcheck.cost import Survey, proof_bytes
-from avow.verifier.relation.relation import Kind, Value
 from avow.verifier.systems.sumcheck.stack import stack
 from avow.verifier.tensor import TensorSpec
 
@@ -15,7 +14,8 @@ from avow.verifier.tensor import TensorSpec
 UNITS: dict[str, dict[str, float]] = {
     "adapter": {"once": 60_000},
     "rounds": {"weighted": 595, "cubic": 460, "square": 289},
-    "values": {"public_cells": 62, "claims": 1_400},
+    "answers": {"public_cells": 62, "further_answers": 40_000, "openings": 12_500},
+    "claims": {"claims": 1_400},
     "rows": {"rows": 6_500},
     "folds": {"once": 13_000, "folds": 10_000},
     "pairing": {"once": 113_000},
@@ -24,7 +24,9 @@ UNITS: dict[str, dict[str, float]] = {
 BASE, PER_TOKEN, FLOOR_PER_TOKEN = 21_000, 4, 10
 _NONZERO = 4
 _CUBIC = 3
-# Selectors, statement, offsets and lengths around tensors and proof.
+_OPENING_BYTES = 64
+# Selectors, statement, offsets and lengths around tensors and proof; in a batch each answer has a
+# statement, a path and an opening of its own.
 _ENVELOPE_WORDS, _ENVELOPE_NONZERO = 34, 420
 
 
@@ -65,35 +67,36 @@ class Tensors:
         return self.octets + (_NONZERO - 1) * self.cells
 
 
-def predict_gas(found: Survey, logrows: int, tensors: Tensors) -> Gas:
-    """Gas of a proof with rows of 2^logrows entries, alone in its transaction."""
-    relation, placed = found.relation, stack(found.relation, logrows)
-    shared = found.degree == _CUBIC
+def predict_gas(found: Survey, logrows: int, tensors: Tensors, answers: int = 1) -> Gas:
+    """Gas of one transaction with one proof of so many answers, rows of 2^logrows entries.
+
+    `found` is the survey of the relation for that batch.
+    """
+    placed = stack(found.relation, logrows)
+    shared, several = found.degree == _CUBIC, answers > 1
     counts = {
         "once": 1,
         "weighted": found.variables,
         "cubic": found.summed if shared else 0,
         "square": placed.logsize + (0 if shared else found.summed),
-        "public_cells": sum(
-            math.prod(column.lengths)
-            for column in relation.columns
-            if column.kind is Kind.PUBLIC and isinstance(column.source, Value)
-        ),
+        "public_cells": answers * tensors.cells,
+        "further_answers": answers - 1,
+        "openings": answers if several else 0,
         "claims": found.reads + found.factors,
         "rows": sum(matrix.rows for matrix in placed.matrices),
-        "folds": max(logrows - 1, 0) // 3,
+        "folds": max(placed.logrows - 1, 0) // 3,
     }
     parts = {
         name: round(sum(unit * counts[count] for count, unit in units.items()))
         for name, units in UNITS.items()
     }
     sent = proof_bytes(found, placed)
+    if several:
+        sent += answers * _OPENING_BYTES
     return Gas(
         parts=parts,
-        calldata_bytes=sent + tensors.octets + 32 * _ENVELOPE_WORDS,
+        calldata_bytes=sent + answers * (tensors.octets + 32 * _ENVELOPE_WORDS),
         # One byte in 256 of a proof is zero.
         tokens=round(sent * (_NONZERO - (_NONZERO - 1) / 256))
-        + tensors.tokens
-        + 32 * _ENVELOPE_WORDS
-        + (_NONZERO - 1) * _ENVELOPE_NONZERO,
+        + answers * (tensors.tokens + 32 * _ENVELOPE_WORDS + (_NONZERO - 1) * _ENVELOPE_NONZERO),
     )

@@ -1,0 +1,91 @@
+"""What `sumcheck/v1` is predicted to take: chosen for time or for gas, alone or in a batch."""
+
+from dataclasses import dataclass
+
+from avow.circuits.errors import CircuitError
+from avow.circuits.forecast import Forecast
+from avow.circuits.sumcheck.cost import (
+    MARGIN,
+    REFERENCE,
+    THREADS,
+    Cost,
+    Survey,
+    predict,
+    survey,
+)
+from avow.circuits.sumcheck.gas import Tensors, predict_gas
+from avow.circuits.sumcheck.key import Draft
+from avow.circuits.sumcheck.plan import Bounds, Target, choose
+from avow.verifier.errors import VerificationError
+from avow.verifier.systems.sumcheck.key import LIMITS, SYSTEM_ID
+
+# Seconds beside the stages of a proof, fitted to `docs/proving.json`: what a kept process's caller
+# waits for; what a process made for the proof takes before it proves; the making of a key.
+_WARM = 2.5e-3
+_FRESH = {"once": 0.134, "read_cells": 1.25e-7, "claims": 6.8e-5, "key_cells": 1.06e-8}
+_SETUP = {"once": 1e-3, "key_cells": 2.65e-8, "claims": 2.1e-5}
+
+_FINALITY = "with the block of the settling transaction; off chain at once"
+_HIDES = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where proofs would be made: the native core's backend, threads, memory that may be used."""
+
+    backend: str = REFERENCE
+    threads: int = THREADS
+    memory_bytes: int = 2**40
+
+
+def forecast(draft: Draft, target: Target, batch: int, machine: Machine) -> Forecast:
+    """Predict the key that `avow compile --optimize` would choose and proofs of `batch` answers."""
+    try:
+        tensors = Tensors.of(draft.tensors())
+        bounds = Bounds(machine.memory_bytes)
+        plan = choose(lambda width: draft.relation(width, 1), tensors, bounds, target)
+        alone = survey(draft.relation(plan.width, 1), plan.width)
+        found = alone if batch == 1 else survey(draft.relation(plan.width, batch), plan.width)
+    except VerificationError as error:
+        return _without(target, batch, error.message)
+    except CircuitError as error:
+        return _without(target, batch, str(error))
+    logrows = plan.logrows + (batch - 1).bit_length()
+    if logrows > LIMITS.logrows:
+        longer = f"rows of 2^{logrows} entries are longer than the 2^{LIMITS.logrows} of any proof"
+        return _without(target, batch, longer)
+    cost = predict(found, logrows, machine.backend, machine.threads)
+    if cost is None:
+        return _without(target, batch, f"more than {LIMITS.rows} rows are to be checked")
+    gas = predict_gas(found, logrows, tensors, batch)
+    warm = cost.total + _WARM
+    over = cost.memory_bytes > machine.memory_bytes
+    return Forecast(
+        system=SYSTEM_ID,
+        optimize=target.value,
+        batch=batch,
+        hides=_HIDES,
+        finality=_FINALITY,
+        setup=f"tables of {plan.width} bits, {cost.rows} rows of 2^{logrows}",
+        setup_seconds=_weighed(_SETUP, alone),
+        fresh_seconds=warm + _weighed(_FRESH, found),
+        warm_seconds=warm,
+        verify_seconds=cost.verify_seconds,
+        memory_bytes=round(cost.memory_bytes / MARGIN),
+        proof_bytes=cost.proof_bytes,
+        gas=gas.total,
+        beyond=_too_much(cost, machine) if over else None,
+    )
+
+
+def _weighed(units: dict[str, float], found: Survey) -> float:
+    return sum(unit * found.counts[name] for name, unit in units.items())
+
+
+def _too_much(cost: Cost, machine: Machine) -> str:
+    needed, most = cost.memory_bytes / 10**9, machine.memory_bytes / 10**9
+    return f"a proof may need {needed:.1f} GB, {most:.1f} GB may be used"
+
+
+def _without(target: Target, batch: int, missing: str) -> Forecast:
+    return Forecast(SYSTEM_ID, target.value, batch, _HIDES, _FINALITY, missing=missing)

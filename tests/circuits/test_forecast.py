@@ -1,0 +1,126 @@
+"""Forecasts beside what was measured: within 30 % on the kind of machine they were fitted to."""
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+
+from avow.circuits.ezkl import cost as ezkl
+from avow.circuits.forecast import Forecast
+from avow.circuits.sumcheck.cost import REFERENCE, THREADS
+from avow.circuits.sumcheck.forecast import Machine, forecast
+from avow.circuits.sumcheck.key import Draft, draft_key
+from avow.circuits.sumcheck.plan import Target
+from avow.models.bench.registry import bench_names
+from avow.models.catalogue import resolve
+from avow.models.compiler.stored import compile_stored
+from avow.models.store import ModelStore, StoredModel
+from tests.circuits.sumcheck.small import HOME
+from tests.conftest import ROOT
+
+MARK, ELSEWHERE = 0.30, 1.0
+# Of a few milliseconds this much is the clock's and the file system's.
+SLACK_SECONDS = 2e-3
+REPORTS: list[dict[str, Any]] = json.loads((ROOT / "docs" / "proving.json").read_text("utf-8"))
+COLUMNS = {
+    "setup_s": "setup_seconds",
+    "prove_s": "fresh_seconds",
+    "prove_warm_s": "warm_seconds",
+    "verify_s": "verify_seconds",
+    "peak_rss_bytes": "memory_bytes",
+    "proof_bytes": "proof_bytes",
+    "key_bytes": "key_bytes",
+    "verify_gas": "gas",
+}
+
+
+def stored(name: str) -> StoredModel:
+    """A model in the tests' own store."""
+    return resolve(ModelStore.at(HOME), name)
+
+
+@cache
+def draft(name: str) -> Draft:
+    """A bench model's program at the width that a compilation takes."""
+    compiled = compile_stored(stored(name), None)
+    return draft_key(compiled.program, compiled.blobs)
+
+
+def rows(system: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Every measured row of a system, with the machine that it was measured on."""
+    return [
+        (report["machine"], row)
+        for report in REPORTS
+        for row in report["rows"]
+        if row["system"] == system
+    ]
+
+
+def compare(found: Forecast, row: dict[str, Any], within: float) -> None:
+    """Every column that both have."""
+    for column, name in COLUMNS.items():
+        predicted, measured = getattr(found, name), row.get(column)
+        if predicted is not None and measured is not None:
+            slack = SLACK_SECONDS if column.endswith("_s") else 0
+            off = abs(predicted - measured)
+            what = f"{row['model']}, {row['system']}, {column}: {predicted} and {measured}"
+            assert off <= within * measured + slack, what
+
+
+@pytest.mark.parametrize("name", bench_names())
+def test_sumcheck_takes_what_was_predicted(name: str) -> None:
+    checked = 0
+    for machine, row in rows("sumcheck/v1"):
+        if row["model"] != name:
+            continue
+        target = Target(row.get("optimize", "time"))
+        where = Machine(machine["native"], machine["cores"])
+        found = forecast(draft(name), target, 1, where)
+        same = (machine["native"], machine["cores"]) == (REFERENCE, THREADS)
+        compare(found, row, MARK if same else ELSEWHERE)
+        checked += 1
+    assert checked
+
+
+def test_ezkl_takes_what_was_predicted() -> None:
+    measured = rows("ezkl/v1")
+    assert measured
+    for machine, row in measured:
+        found = ezkl.forecast(stored(row["model"]), 2**40)
+        assert found.missing is None and found.beyond is None
+        compare(found, row, MARK if machine["cores"] == THREADS else ELSEWHERE)
+
+
+def test_the_rows_that_ezkl_took() -> None:
+    # docs/reference/ezkl-system.md: digits and tumour-risk; lenet5 of docs/proving.json.
+    taken = {"tumour-risk": 11, "digits-mlp": 12, "digits-cnn": 13, "lenet5": 19}
+    assert {name: ezkl.count(stored(name)).logrows for name in taken} == taken
+
+
+def test_what_ezkl_cannot_do_is_said() -> None:
+    tall = ezkl.Count(2**22, 11, False, False)
+    found = ezkl.predict(tall, 90, 2**34)
+    assert found.memory_bytes is not None and found.memory_bytes > 2**34
+    assert found.beyond is not None and "beyond this machine" in found.beyond
+    wordy = ezkl.predict(ezkl.Count(2**12, 11, False, False, 2**19), 90, 2**34)
+    assert wordy.beyond is not None and "settings of 524,288 bytes" in wordy.beyond
+
+
+def test_a_batch_is_cheaper_for_each_answer_and_larger_in_all() -> None:
+    machine = Machine()
+    alone, several = (forecast(draft("lenet5"), Target.GAS, n, machine) for n in (1, 4))
+    assert alone.gas is not None and several.gas is not None
+    assert alone.gas < several.gas
+    assert several.gas_per_answer is not None and several.gas_per_answer < alone.gas / 2
+    assert alone.seconds is not None and several.seconds is not None
+    assert alone.seconds < several.seconds < 8 * alone.seconds
+    assert several.to_json()["gas_per_answer"] == several.gas_per_answer
+
+
+def test_what_is_too_large_has_a_reason_instead_of_numbers() -> None:
+    found = forecast(draft("lenet5"), Target.TIME, 1024, Machine())
+    assert found.missing is not None
+    assert (found.gas, found.seconds, found.proof_bytes, found.gas_per_answer) == (None,) * 4
+    small = forecast(draft("lenet5"), Target.TIME, 1, Machine(memory_bytes=2**20))
+    assert small.missing is not None and "predicted to need" in small.missing
