@@ -69,7 +69,7 @@ def _key(value: Json, program: Program, blobs: list[Blob]) -> Key:
         intervals=tuple(map(_interval, fields.items("intervals", 0, LIMITS.list_items))),
         gathers=tuple(blobs[number] for number in gathered(program)),
         width=fields.integer("width", 1, KEY_LIMITS.width),
-        logrows=fields.integer("logrows", 1, KEY_LIMITS.logrows),
+        logrows=fields.integer("logrows", KEY_LIMITS.least_logrows, KEY_LIMITS.logrows),
         rows=tuple(
             parse_hex(row, POINT_BYTES, "key.rows")
             for row in fields.items("rows", 0, KEY_LIMITS.rows)

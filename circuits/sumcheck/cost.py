@@ -38,7 +38,7 @@ UNITS: dict[str, dict[str, float]] = {
         "claimed_rows": 187,
         "key_cells": 2,
     },
-    "opening": {"once": 1.23e6, "row_length": 3.14e3},
+    "opening": {"once": 0.7e6, "row_length": 2.14e3},
 }
 # How much slower a stage is elsewhere, in the order of `UNITS`.
 SLOWER: dict[str, tuple[float, ...]] = {
@@ -174,7 +174,8 @@ def predict(
 def proof_bytes(found: Survey, placed: Stack) -> int:
     """The one length that a proof has: points of 64 bytes and scalars of 32."""
     _, witness, helper = placed.matrices
-    points = witness.rows + helper.rows + (placed.logrows - 1) + 2
+    folds = (placed.logrows - 1) // 3
+    points = witness.rows + helper.rows + (folds - 1) + 2
     scalars = (
         3 * found.variables
         + found.reads
@@ -182,6 +183,7 @@ def proof_bytes(found: Survey, placed: Stack) -> int:
         + found.factors
         + 2 * placed.logsize
         + 1
-        + (2 * placed.logrows + 1)
+        + 2 ** (placed.logrows - 3 * folds)
+        + (8 * folds + 1)
     )
     return points * _POINT + scalars * _SCALAR

@@ -12,7 +12,7 @@ from avow.verifier.relation.relation import Relation
 from avow.verifier.systems.sumcheck.key import LIMITS
 
 WIDTHS = range(8, 17)
-LOGROWS = range(4, LIMITS.logrows + 1)
+LOGROWS = range(LIMITS.least_logrows, LIMITS.logrows + 1)
 # What the verifier in plain Python still reads within seconds.
 MOST_ROWS = 2000
 # A kilobyte of proof, which somebody stores or pays for, counts as two milliseconds, and so do
@@ -72,6 +72,8 @@ def choose(
             f"rows of 2^{bounds.logrows_given} entries: that needs 2^{bounds.logrows_given} "
             f"powers, there are 2^{most}"
         )
+    if lengths[0] not in LOGROWS:
+        raise CircuitError(f"rows have 2^{LOGROWS[0]} to 2^{LOGROWS[-1]} entries")
     plans: list[Plan] = []
     refused = ""
     for width in widths:

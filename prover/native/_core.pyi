@@ -164,6 +164,12 @@ def evaluate(f: Frs, x: int) -> int:
 def divide(f: Frs, root: int) -> tuple[Frs, int]:
     """Divide by X - root; return the quotient, one shorter, and the remainder."""
 
+def divide_eighths(f: Frs, x: int) -> tuple[Frs, list[int]]:
+    """Divide by X^8 - x; return the quotient, eight shorter, and the remainder's eight numbers.
+
+    They are, at x, the polynomials of every eighth coefficient, from number 0, 1, ..., 7 on.
+    """
+
 class ZeroCheck:
     """Prover of sum_x [eq(rho, x) (sum coef a b + sum coef l) + sum coef 2^-(n-m) s].
 

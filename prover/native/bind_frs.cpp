@@ -264,6 +264,17 @@ void bind_frs(nb::module_& module) {
         return nb::make_tuple(Frs(std::move(division.quotient)), int_of(division.remainder));
       },
       nb::arg("f"), nb::arg("root"));
+  module.def(
+      "divide_eighths",
+      [](const Frs& f, nb::handle x) {
+        const Vector a = f.read();
+        const Fr at = scalar_of(x, "divide_eighths");
+        EighthsDivision division = unlocked([&] { return divide_eighths(a, at); });
+        nb::list remainder;
+        for (const Fr& one : division.remainder) remainder.append(int_of(one));
+        return nb::make_tuple(Frs(std::move(division.quotient)), remainder);
+      },
+      nb::arg("f"), nb::arg("x"));
 }
 
 }  // namespace avow::native

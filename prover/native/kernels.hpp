@@ -113,6 +113,8 @@ struct Kernels {
 
   // out = (1 - z) even + z odd, of `pairs` pairs.
   void (*fold_pairs)(Limb* out, const Limb* a, const Limb* z, std::size_t pairs);
+  // out[i] = a[i] + x out[i + 8], zero beyond the end.
+  void (*scan_eighths)(Limb* out, const Limb* a, const Limb* x, std::size_t blocks);
   // sum a[i] x^i.
   void (*evaluate)(Limb* out, const Limb* a, const Limb* x, std::size_t blocks);
   // out[i] = sum_{j >= i} a[j] root^(j - i) + root^(size - i) carry.

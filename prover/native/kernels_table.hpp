@@ -38,6 +38,7 @@ constexpr Kernels kernels_with(Backend backend) {
           .contract_ints = Integer::contract_ints,
           .contract = Integer::contract,
           .fold_pairs = Vector::fold_pairs,
+          .scan_eighths = Vector::scan_eighths,
           .evaluate = Vector::evaluate,
           .suffix_scan = Vector::suffix_scan,
           .split = E::split,

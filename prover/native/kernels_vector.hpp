@@ -177,6 +177,20 @@ struct VectorKernels {
     }
   }
 
+  // Horner's rule in eight independent chains, from behind.
+  static void scan_eighths(Limb* out, const Limb* a, const Limb* x, std::size_t blocks) {
+    static_assert(8 % lanes == 0);
+    constexpr std::size_t step = 8 / lanes;
+    alignas(64) Limb factor[words];
+    E::prepare(factor, x);
+    for (std::size_t b = blocks; b-- > 0;) {
+      const Block own = E::load(a + b * words);
+      const bool last = b + step >= blocks;
+      E::store(out + b * words,
+               last ? own : E::add_fixed(own, E::load(out + (b + step) * words), factor));
+    }
+  }
+
   // Horner's rule in a few independent chains.
   static void evaluate(Limb* out, const Limb* a, const Limb* x, std::size_t blocks) {
     Block along, step;

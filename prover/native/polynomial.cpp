@@ -88,4 +88,18 @@ Division divide(const Vector& f, const Fr& root) {
   return out;
 }
 
+EighthsDivision divide_eighths(const Vector& f, const Fr& x) {
+  check_not_empty(f, "divide_eighths");
+  const Kernels& kernels = *f.kernels;
+  const std::size_t head = std::min<std::size_t>(f.size, 8);
+  Vector scanned = Vector::raw(kernels, f.size);
+  kernels.scan_eighths(scanned.data(), f.data(), Scalar(x), f.blocks());
+  EighthsDivision out{Vector::raw(kernels, f.size - head), {}};
+  for (std::size_t i = 0; i < head; ++i) out.remainder[i] = scanned.element(i);
+  if (f.size > head) {
+    copy_elements(kernels, out.quotient.data(), 0, scanned.data(), head, f.size - head);
+  }
+  return out;
+}
+
 }  // namespace avow::native

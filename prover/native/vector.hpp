@@ -1,6 +1,7 @@
 // Vectors of scalars in the layout of one backend, shared until somebody writes.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -76,6 +77,12 @@ struct Division {
   Fr remainder;
 };
 Division divide(const Vector& f, const Fr& root);
+// By X^8 - x; the quotient is empty where f has no more than eight coefficients.
+struct EighthsDivision {
+  Vector quotient;
+  std::array<Fr, 8> remainder;
+};
+EighthsDivision divide_eighths(const Vector& f, const Fr& x);
 
 // Integers as they lie in memory.
 Vector vector_of_ints(const Kernels& kernels, Ints ints, std::size_t count, const Fr& scale,

@@ -57,3 +57,19 @@ def test_malformed_arguments_are_refused(backend: str) -> None:
         _core.divide(frs([]), 5)
     with pytest.raises(ValueError, match="from 0 to below"):
         _core.divide(frs([1]), R)
+    with pytest.raises(ValueError, match="not empty"):
+        _core.divide_eighths(frs([]), 5)
+    with pytest.raises(ValueError, match="from 0 to below"):
+        _core.divide_eighths(frs([1]), R)
+
+
+@pytest.mark.parametrize("count", [*LENGTHS, 20_003])
+def test_divide_eighths(backend: str, count: int) -> None:
+    f = scalars(count)
+    for x in POINTS:
+        quotient, remainder = _core.divide_eighths(frs(f), x)
+        assert remainder == [horner(f[at::8], x) for at in range(8)]
+        # (X^8 - x) q + remainder = f
+        q = [*ints(quotient), *([0] * 8)]
+        assert len(quotient) == max(count - 8, 0)
+        assert [((q[i - 8] if i >= 8 else remainder[i]) - x * q[i]) % R for i in range(count)] == f

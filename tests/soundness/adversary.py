@@ -12,7 +12,7 @@ from avow.verifier.systems.sumcheck.equations import bilinear_at, identities_at
 from avow.verifier.systems.sumcheck.proof import HALF, R
 from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.systems.sumcheck.values import Values, Work
-from tests.soundness.reference import Field, Prover
+from tests.soundness.reference import Field, Prover, eq_table, horner, value_at
 
 
 def root_of(error: Callable[[int], int]) -> int | None:
@@ -31,7 +31,8 @@ class Plan:
     `rounds` says in which rounds of a sumcheck a polynomial is bent so that the running claim is
     met: none, the first, the last, or each. `read` is the place among the reads, `factor` among
     the factors, from which on a value is sought that passes the check at once; None for none.
-    `value` and `fold` say the same of the stack's value and of the values of the folds.
+    `value`, `last` and `fold` say the same of the stack's value, of the last fold's coefficients
+    and of the values of the other folds.
     `helpers` names the cells where sums of helper columns are made to match: "lookup", "table",
     "dead lookup", "dead table", or "".
     """
@@ -41,6 +42,7 @@ class Plan:
     read: int | None = None
     factor: int | None = None
     value: bool = False
+    last: int | None = None
     fold: int | None = None
     helpers: str = ""
 
@@ -50,16 +52,17 @@ PLANS = (
     Plan("first rounds bent", rounds="first"),
     Plan("last rounds bent", rounds="last"),
     Plan("all rounds bent", rounds="each"),
-    Plan("first read, to the end", "first", 0, 0, True, 0),
-    Plan("middle read, to the end", "last", 35, 1, True, 3),
-    Plan("last read, to the end", "each", -1, -1, True, -2),
+    Plan("first read, to the end", "first", 0, 0, True, 0, 0),
+    Plan("middle read, to the end", "last", 35, 1, True, 1, 3),
+    Plan("last read, to the end", "each", -1, -1, True, -1, -2),
     Plan("read alone", read=20),
     Plan("value alone", value=True),
+    Plan("last fold alone", value=True, last=2),
     Plan("fold alone", fold=1),
-    Plan("lookups' helpers fitted", "first", 10, 0, True, 5, "lookup"),
-    Plan("tables' helpers fitted", "first", 50, 0, True, 6, "table"),
-    Plan("dead helpers of lookups fitted", "each", 60, 1, True, 7, "dead lookup"),
-    Plan("dead helpers of tables fitted", "last", 45, 2, True, 2, "dead table"),
+    Plan("lookups' helpers fitted", "first", 10, 0, True, 0, 5, "lookup"),
+    Plan("tables' helpers fitted", "first", 50, 0, True, 1, 6, "table"),
+    Plan("dead helpers of lookups fitted", "each", 60, 1, True, 2, 7, "dead lookup"),
+    Plan("dead helpers of tables fitted", "last", 45, 2, True, 3, 2, "dead table"),
 )
 
 
@@ -94,6 +97,8 @@ class Adversary(Prover):
                 return self.fit(values, self.plan.factor, self.bilinear_error)
             case Label.STACK if self.plan.value and self.form:
                 return [self.claim * pow(self.form, -1, R)]
+            case Label.LAST if self.plan.last is not None:
+                return self.fit(values, self.plan.last, self.claim_error)
             case Label.FOLD_VALUES if self.plan.fold is not None:
                 return self.fit(values, self.plan.fold, self.folds_error)
         return values
@@ -130,14 +135,18 @@ class Adversary(Prover):
         at_s = Values(self.known(), sent, self.point, Work())
         return bilinear_at(self.frame, at_s, self.theta) - self.claim
 
+    def claim_error(self, values: Sequence[int]) -> int:
+        """By how much the last fold misses the claimed value."""
+        return value_at(np.array(values, object), self.left) - self.value
+
     def folds_error(self, values: Sequence[int]) -> int:
-        """By how much the folds miss the claimed value."""
-        last, at = 0, self.beta
-        for number, x in enumerate(reversed(self.z[-self.key.logrows :])):
-            plus, minus = values[2 * number], values[2 * number + 1]
-            even, odd = (plus + minus) * HALF, (plus - minus) * pow(2 * at, -1, R)
-            last = even + x * (odd - even)
-        return last - self.value
+        """By how much the last one that is not in clear misses the last fold."""
+        end = len(self.z) - self.key.logrows + len(self.left)
+        weights = eq_table(self.z[end : end + 3])
+        found = 0
+        for node, value in zip(self.nodes[:8], values[-9:-1], strict=True):
+            found += value * horner([int(weight) for weight in weights], pow(node, -1, R))
+        return found * pow(8, -1, R) - horner(self.last, self.nodes[8])
 
     def make_helpers(self) -> None:
         """With sums that match, if that is the plan."""

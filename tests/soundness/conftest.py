@@ -20,10 +20,10 @@ class Honest:
     names: dict[str, int]
 
 
-def honest(batch: int) -> Honest:
+def honest(batch: int, logrows: int = 7) -> Honest:
     """An honest proof of a batch."""
     program, blobs, names = every_operation()
-    case = make_case(program, blobs, 3, 4)
+    case = make_case(program, blobs, 3, logrows)
     prover = case.prover(samples(program, 1, batch))
     return Honest(case, prover, prover.prove(), names)
 
@@ -38,6 +38,12 @@ def one() -> Honest:
 def three() -> Honest:
     """An honest proof of three samples."""
     return honest(3)
+
+
+@pytest.fixture(scope="session")
+def short() -> Honest:
+    """An honest proof of one sample, in the shortest rows there are."""
+    return honest(1, 4)
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ SECTIONS = (
     "reduction",
     "stack",
     "folds",
+    "last fold",
     "fold values",
     "quotients",
 )
@@ -70,12 +71,16 @@ def manifest(frame: Frame) -> list[Element]:
             add("reduction", f"round {number} g({x})")
     add("stack", "value")
     columns = frame.stack.logrows
-    for number in range(1, columns):
+    left = columns % 3 or 3
+    folds = (columns - left) // 3
+    for number in range(1, folds):
         add("folds", f"f_{number}", 64)
-    for number in range(columns):
-        add("fold values", f"f_{number}(beta)")
-        add("fold values", f"f_{number}(-beta)")
-    add("fold values", "f_0(beta^2)")
+    for number in range(2**left):
+        add("last fold", f"coefficient {number}")
+    for number in range(folds):
+        for power in range(8):
+            add("fold values", f"f_{number}(omega^{power} beta)")
+    add("fold values", "f_0(beta^8)")
     add("quotients", "W1", 64)
     add("quotients", "W2", 64)
     return elements

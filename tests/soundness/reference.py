@@ -384,28 +384,39 @@ class Prover:
         weights = eq_table(self.z[: len(self.z) - self.key.logrows])
         return [int(x) for x in (weights[:, None] * rows).sum(axis=0) % R]
 
+    def fold_eighth(self, vector: list[int], point: Sequence[int]) -> list[int]:
+        """Eight neighbours become the value of their multilinear extension."""
+        weights = eq_table(point)
+        wide = vector + [0] * (-len(vector) % 8)
+        parts = (wide[at : at + 8] for at in range(0, len(wide), 8))
+        return [int((weights * np.array(part, object)).sum() % R) for part in parts]
+
     def open(self) -> None:
         """Fold the rows, and open the row that is left."""
-        folds = [self.fold()]
-        for x in reversed(self.z[len(self.z) - self.key.logrows + 1 :]):
-            last = folds[-1] + [0] * (len(folds[-1]) % 2)
-            pairs = zip(last[::2], last[1::2], strict=True)
-            folds.append([(even + x * (odd - even)) % R for even, odd in pairs])
+        folds, inner = [self.fold()], list(self.z[len(self.z) - self.key.logrows :])
+        while len(inner) > 3:
+            folds.append(self.fold_eighth(folds[-1], inner[-3:]))
+            del inner[-3:]
+        last, self.left = folds.pop(), inner
         self.send(Label.FOLDS, self.commit(folds[1:]))
+        self.last = self.send(Label.LAST, last[: 2 ** len(inner)])
         self.beta = self.draw(Label.BETA)
-        values = [horner(fold, at) for fold in folds for at in (self.beta, R - self.beta)]
-        self.send(Label.FOLD_VALUES, [*values, horner(folds[0], self.beta**2 % R)])
+        self.nodes = [pow(5, (R - 1) // 8 * j, R) * self.beta % R for j in range(8)]
+        values = [horner(fold, node) for fold in folds for node in self.nodes]
+        self.nodes.append(pow(self.beta, 8, R))
+        self.send(Label.FOLD_VALUES, [*values, horner(folds[0], self.nodes[-1])])
         batch = self.draw(Label.BATCH)
         combined = [
             sum(pow(batch, power, R) * fold[k] for power, fold in enumerate(folds) if k < len(fold))
             for k in range(len(folds[0]))
         ]
-        first = combined
-        for root in (self.beta, R - self.beta, self.beta**2 % R):
-            first = quotient(first, root)
+        first, vanishing = combined, 1
+        for node in self.nodes:
+            first = quotient(first, node)
         self.send(Label.QUOTIENT, self.commit([first]))
         zeta = self.draw(Label.ZETA)
-        vanishing = (zeta**2 - self.beta**2) * (zeta - self.beta**2) % R
+        for node in self.nodes:
+            vanishing = vanishing * (zeta - node) % R
         padded_first = [*first, *([0] * (len(combined) - len(first)))]
         rest = [(a - vanishing * b) % R for a, b in zip(combined, padded_first, strict=True)]
         self.send(Label.QUOTIENT, self.commit([quotient(rest, zeta)]))

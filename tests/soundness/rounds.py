@@ -57,7 +57,7 @@ def random_case(rng: Random, seed: int, batch: int, widest: int) -> Case:
     """The key of a random program at random parameters, of no more rows than are checked."""
     program, blobs = random_program(seed, rng.choice((1, 3, 6, 12)))
     width = rng.randint(1, widest)
-    logrows = rng.randint(max(1, width - 4), max(4, width))
+    logrows = rng.randint(4, max(6, width))
     while True:
         case = make_case(program, blobs, width, logrows)
         try:
@@ -76,6 +76,7 @@ def random_plan(rng: Random) -> Plan:
         rng.choice((None, rng.randrange(1000))),
         rng.choice((None, rng.randrange(1000))),
         rng.random() < 0.7,
+        rng.choice((None, rng.randrange(4))),
         rng.choice((None, rng.randrange(1000))),
         rng.choice(("", "", "lookup", "table", "dead lookup", "dead table")),
     )

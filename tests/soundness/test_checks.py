@@ -1,4 +1,4 @@
-"""Each of the verifier's five comparisons stops a forger whom all the others let pass."""
+"""Each of the verifier's six comparisons stops a forger whom all the others let pass."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ import pytest
 
 from avow.verifier.systems.sumcheck import check as check_module
 from avow.verifier.systems.sumcheck import opening
+from avow.verifier.systems.sumcheck.proof import Dialogue
+from avow.verifier.systems.sumcheck.transcript import Label
 from tests.soundness.adversary import Plan
 from tests.soundness.conftest import Honest
 from tests.soundness.forgeries import Forgery, wrong_results
@@ -18,6 +20,7 @@ IDENTITIES = "the identities do not hold"
 LINEAR = "the linear operations do not hold"
 REDUCTION = "the evaluations are not those of the committed columns"
 FOLDS = "the folded rows do not end in the claimed value"
+LAST = "the folded rows do not end in the last one"
 PAIRING = "the opening does not fit the committed rows"
 
 
@@ -48,7 +51,13 @@ def leave_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
         marked.append(own_forms(*arguments))
         return marked[-1]
 
-    own_forms = check_module._forms
+    own_forms, own_scalars = check_module._forms, Dialogue.scalars
+
+    def scalars(self: Dialogue, label: Label, count: int) -> list[int]:
+        found = own_scalars(self, label, count)
+        if label is Label.LAST:
+            marked.append(found)
+        return found
 
     def combine(terms: Sequence[int], base: int) -> int:
         return Anything(0) if any(terms is each for each in marked) else own_combine(terms, base)
@@ -67,6 +76,9 @@ def leave_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
                 monkeypatch.setattr(check_module, "combine", combine)
             case "the folded rows do not end in the claimed value":
                 monkeypatch.setattr(check_module, "check_opening", open_)
+            case "the folded rows do not end in the last one":
+                monkeypatch.setattr(Dialogue, "scalars", scalars)
+                monkeypatch.setattr(opening, "combine", combine)
             case _:
                 monkeypatch.setattr(opening, "pairing", lambda *_: 0)
 
@@ -95,8 +107,10 @@ LASTS = (
     Last("convolution", Plan("a convolution, one factor false", factor=0), REDUCTION),
     Last("multiply", Plan("a product, the value false", "first", 50, 0, True), FOLDS),
     Last("dense", Plan("a sum, the value false", "last", 0, 1, True), FOLDS),
-    Last("table", Plan("a lookup, the first fold false", "each", 5, 0, True, 0), PAIRING),
-    Last("dense", Plan("a sum, the last fold false", "first", 5, 0, True, -2), PAIRING),
+    Last("multiply", Plan("a product, the last fold false", "each", 50, 0, True, 0), LAST),
+    Last("dense", Plan("a sum, the end of the last fold false", "first", 0, 1, True, -1), LAST),
+    Last("table", Plan("a lookup, the first value false", "each", 5, 0, True, 0, 0), PAIRING),
+    Last("dense", Plan("a sum, the last value false", "first", 5, 0, True, 1, -2), PAIRING),
 )
 
 

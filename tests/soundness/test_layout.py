@@ -94,7 +94,7 @@ def shared_outputs() -> Case:
     y = s.add("y", op.Multiply((x, x)), True)
     s.outputs += [replace(s.outputs[0], name="again"), replace(s.outputs[0], name="x", tensor=x)]
     assert s.outputs[0].tensor == y
-    return make_case(s.program(), s.blobs, 3, 3)
+    return make_case(s.program(), s.blobs, 3, 4)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -129,7 +129,7 @@ def without_sums() -> Case:
     s = Sketch()
     x = s.input("x", (3,), -9, 9)
     s.add("y", op.Rescale((s.add("m", op.Multiply((x, x))),), 1, None, None), True)
-    return make_case(s.program(), s.blobs, 2, 2)
+    return make_case(s.program(), s.blobs, 2, 4)
 
 
 def without_lookups() -> Case:
@@ -138,7 +138,7 @@ def without_lookups() -> Case:
     x = s.input("x", (2, 3), -9, 9)
     weight = s.blob([1, 2, 3, 4, 5, 6], 2, 3)
     s.add("y", op.Dense((x,), weight, s.blob([1, 2], 2)), True)
-    return make_case(s.program(), s.blobs, 1, 1)
+    return make_case(s.program(), s.blobs, 1, 4)
 
 
 def scalars() -> Case:
@@ -146,7 +146,7 @@ def scalars() -> Case:
     s = Sketch()
     x = s.input("x", (), -9, 9)
     s.add("y", op.Rescale((s.add("m", op.Multiply((x, x))),), 0, None, 50), True)
-    return make_case(s.program(), s.blobs, 2, 1)
+    return make_case(s.program(), s.blobs, 2, 4)
 
 
 @pytest.mark.parametrize("make", [without_sums, without_lookups, scalars])

@@ -57,7 +57,7 @@ def other_keys(key: Key) -> Iterator[tuple[str, Key]]:
     """Keys that differ in one element."""
     for width in (1, 2, 4, 5, 16):
         yield f"width {width}", replace(key, width=width)
-    for logrows in (1, 3, 5, 9):
+    for logrows in (5, 6, 7, 9):
         yield f"logrows {logrows}", replace(key, logrows=logrows)
     for number, row in enumerate(key.rows):
         others = {
@@ -118,12 +118,12 @@ def programs(program: Program) -> Iterator[tuple[str, Program]]:
     yield "outputs exchanged", replace(program, outputs=tuple(reversed(program.outputs)))
 
 
-def test_every_element_of_the_key_counts(one: Honest) -> None:
+def test_every_element_of_the_key_counts(short: Honest) -> None:
     accepted = []
     names = []
-    for name, key in other_keys(one.case.key):
+    for name, key in other_keys(short.case.key):
         names.append(name)
-        if not refused(one, key=key):
+        if not refused(short, key=key):
             accepted.append(name)
     assert len(names) >= 80
     assert accepted == []

@@ -122,6 +122,7 @@ def statement_and_messages(one: Honest) -> Iterator[tuple[Label, bytes | None]]:
     yield from rounds(Label.REDUCTION, "reduction", 2)
     yield Label.STACK, whole("stack")
     yield Label.FOLDS, whole("folds")
+    yield Label.LAST, whole("last fold")
     yield Label.BETA, None
     yield Label.FOLD_VALUES, whole("fold values")
     yield Label.BATCH, None
@@ -171,7 +172,7 @@ def test_no_challenge_is_drawn_before_what_it_must_depend_on(
             "ROUND": {"IDENTITIES", "BILINEAR", "REDUCTION"},
             "THETA": {"READS"},
             "ETA": {"FACTORS"},
-            "BETA": {"FOLDS"},
+            "BETA": {"LAST"},
             "BATCH": {"FOLD_VALUES"},
             "ZETA": {"QUOTIENT"},
         }
@@ -186,7 +187,7 @@ def test_a_missing_or_moved_absorb_changes_all_later_challenges(one: Honest) -> 
     for at in absorbs:
         label, data = words[at]
         later = sum(data is None for _, data in words[at:])
-        for other in ([], [(label, b"")], [(Label(label % 13 + 1), data)]):
+        for other in ([], [(label, b"")], [(Label(label % 14 + 1), data)]):
             changed = challenges([*words[:at], *other, *words[at + 1 :]])
             assert not set(changed[-later:]) & set(honest_values[-later:])
     for at, following in pairwise(absorbs):

@@ -17,6 +17,7 @@ from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from tests.verifier.sumcheck.example import ROOT, Case, small_case
 
+LOGROWS = 7  # Long enough for a fold that is committed.
 PATH = Path(__file__).with_name("sumcheck-proof.json")
 
 
@@ -43,7 +44,7 @@ def inventory(case: Case) -> list[dict[str, object]]:
 
 def vector() -> dict[str, object]:
     """The vector as a JSON value."""
-    case = small_case()
+    case = small_case(logrows=LOGROWS)
     return {
         "root": to_hex(ROOT),
         "key": case.key.to_json(),

@@ -45,10 +45,10 @@ def random_case(seed: int, operations: int = 8) -> Case:
 
 
 @cache
-def full_case() -> Case:
+def full_case(logrows: int = 4) -> Case:
     """A program with every operation."""
     program, blobs, _ = every_operation()
-    return make_case(program, blobs, 3, 4)
+    return make_case(program, blobs, 3, logrows)
 
 
 def random_samples(program: Program, seed: int, batch: int) -> list[list[Tensor]]:

@@ -42,6 +42,13 @@ def test_every_operation_in_batches(batch: int) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("logrows", [5, 6, 7, 8, 10])
+def test_every_operation_in_rows_of_any_length(logrows: int) -> None:
+    case = full_case(logrows)
+    both(case, random_samples(case.program, 1, 1))
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("seed", range(30, 36))
 def test_inputs_at_the_ends_of_their_ranges(seed: int) -> None:
     case = random_case(seed, 5)

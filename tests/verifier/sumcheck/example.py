@@ -121,7 +121,7 @@ def make_case(
 
 
 @cache
-def small_case(batch: int = 1) -> Case:
+def small_case(batch: int = 1, logrows: int = LOGROWS) -> Case:
     """The small program, proven."""
     program, blobs = small_program()
-    return make_case(program, blobs, batch=batch)
+    return make_case(program, blobs, batch=batch, logrows=logrows)

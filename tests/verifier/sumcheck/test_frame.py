@@ -22,9 +22,11 @@ def places() -> Frame:
 def test_the_length_of_a_proof_follows_from_its_frame(places: Frame) -> None:
     _, witness, helper = places.stack.matrices
     columns = places.stack.logrows
-    points = witness.rows + helper.rows + columns - 1 + 2
+    folds = (columns - 1) // 3
+    points = witness.rows + helper.rows + folds - 1 + 2
     rounds = 3 * places.variables + places.degree * places.summed + 2 * places.stack.logsize
-    values = len(places.reads()) + len(places.factors()) + 1 + 2 * columns + 1
+    opened = 2 ** (columns - 3 * folds) + 8 * folds + 1
+    values = len(places.reads()) + len(places.factors()) + 1 + opened
     assert len(CASE.proof) == 64 * points + 32 * (rounds + values)
 
 

@@ -80,7 +80,7 @@ def _interval(low: object, high: object) -> Callable[[dict[str, Any]], None]:
         (_set("width", 0), "must lie in"),
         (_set("width", 17), "must lie in"),
         (_set("width", "3"), "an integer"),
-        (_set("logrows", 0), "must lie in"),
+        (_set("logrows", 3), "must lie in"),
         (_set("logrows", 21), "must lie in"),
         (_set("rows", [G1_HEX] * (LIMITS.rows + 1)), "items"),
         (_set("rows", [G1_HEX + "00"]), "64 bytes"),

@@ -14,7 +14,7 @@ from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.tensor import Tensor
 from tests.relation.evaluation import Run, honest_run
-from tests.soundness.reference import Prover
+from tests.soundness.reference import Prover, eq_table, horner
 from tests.verifier.sumcheck.example import ROOT, TAU, Case, small_case, small_program
 
 CASE = small_case()
@@ -67,19 +67,34 @@ class ForgesTheValue(Impostor):
         return values
 
 
-class ForgesTheFolds(ForgesTheValue):
-    """And moves the last fold's values until they end in it."""
+class ForgesTheLast(ForgesTheValue):
+    """And moves the last fold until it has that value."""
 
     def say(self, label: Label, values: list[int]) -> list[int]:
-        """f(beta) of the last fold moves what follows from it by a known factor."""
+        """Its first coefficient is what the others leave of the value."""
+        if label is Label.LAST:
+            first, *others = (int(weight) for weight in eq_table(self.left))
+            rest = sum(weight * x for weight, x in zip(others, values[1:], strict=True))
+            return [(self.value - rest) * pow(first, -1, R) % R, *values[1:]]
+        return super().say(label, values)
+
+
+class ForgesTheFolds(ForgesTheLast):
+    """And moves the values until they end in the last fold."""
+
+    def say(self, label: Label, values: list[int]) -> list[int]:
+        """f(beta) of the last committed fold moves what follows from it by a known factor."""
         if label is Label.FOLD_VALUES:
-            x = self.z[len(self.z) - self.key.logrows]
-            plus, minus = values[-3], values[-2]
-            even = (plus + minus) * pow(2, -1, R)
-            odd = (plus - minus) * pow(2 * self.beta, -1, R)
-            missing = self.value - (even + x * (odd - even))
-            factor = (1 - x) * pow(2, -1, R) + x * pow(2 * self.beta, -1, R)
-            return [*values[:-3], (plus + missing * pow(factor, -1, R)) % R, *values[-2:]]
+            at = len(self.z) - self.key.logrows + len(self.left)
+            weights = [int(weight) for weight in eq_table(self.z[at : at + 3])]
+            factors = [horner(weights, pow(node, -1, R)) * pow(8, -1, R) for node in self.nodes[:8]]
+            found = sum(f * x for f, x in zip(factors, values[-9:-1], strict=True))
+            missing = horner(self.last, self.nodes[8]) - found
+            return [
+                *values[:-9],
+                (values[-9] + missing * pow(factors[0], -1, R)) % R,
+                *values[-8:],
+            ]
         return super().say(label, values)
 
 
@@ -88,6 +103,7 @@ class ForgesTheFolds(ForgesTheValue):
     [
         (Impostor, "not those of the committed columns"),
         (ForgesTheValue, "do not end in the claimed value"),
+        (ForgesTheLast, "do not end in the last one"),
         (ForgesTheFolds, "does not fit the committed rows"),
     ],
 )

@@ -1,6 +1,7 @@
 """The opening of a stack of rows: an honest one convinces, every lie about it fails."""
 
 from collections.abc import Callable, Sequence
+from math import gcd
 from random import Random
 
 import pytest
@@ -13,6 +14,7 @@ from avow.verifier.systems.sumcheck.proof import Dialogue, R
 from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from tests.verifier.sumcheck.example import TAU, tau_g2
 
+OMEGA = pow(5, (R - 1) // 8, R)
 Vector = list[int]
 Words = dict[str, list[int]]
 
@@ -41,8 +43,19 @@ def divide(vector: Sequence[int], root: int) -> Vector:
     return quotient[: len(vector) - 1]
 
 
+def fold(vector: Sequence[int], variables: Sequence[int]) -> Vector:
+    """Neighbours combined by one variable after another; a vector of an odd length is padded."""
+    found = list(vector)
+    for x in variables:
+        found += [0] * (len(found) % 2)
+        found = [(a + x * (b - a)) % R for a, b in zip(found[::2], found[1::2], strict=True)]
+    return found
+
+
 class Opener:
-    """Opens `rows` of 2^columns entries at a random point."""
+    """Opens `rows` of 2^columns entries at a random point; `backwards` swaps variables."""
+
+    backwards = False
 
     def __init__(
         self, rows: dict[int, Vector], variables: int, columns: int, seed: int = 0
@@ -71,29 +84,34 @@ class Opener:
             sent += b"".join(word.to_bytes(32, "big") for word in words)
             return words
 
-        folds = [self.folded]
-        for x in reversed(self.point[self.split + 1 :]):
-            even, odd = folds[-1][::2], folds[-1][1::2]
-            folds.append([(a + x * (b - a)) % R for a, b in zip(even, odd, strict=True)])
-        send("folds", Label.FOLDS, [word for fold in folds[1:] for word in commit(fold)])
-        beta = transcript.challenge(Label.BETA)
-        values = [horner(fold, at) for fold in folds for at in (beta, R - beta)]
-        send("values", Label.FOLD_VALUES, [*values, horner(folds[0], beta**2 % R)])
+        folds, inner = [self.folded], list(self.point[self.split :])
+        while len(inner) > 3:
+            variables = [inner.pop() for _ in range(3)]
+            folds.append(fold(folds[-1], variables[::-1] if self.backwards else variables))
+        last = folds.pop()[: 2 ** len(inner)]
+        send("folds", Label.FOLDS, [word for each in folds[1:] for word in commit(each)])
+        send("end", Label.LAST, last)
+        beta = self.beta = transcript.challenge(Label.BETA)
+        nodes = [beta * pow(OMEGA, j, R) % R for j in range(8)]
+        values = [horner(each, node) for each in folds for node in nodes]
+        nodes.append(pow(beta, 8, R))
+        send("values", Label.FOLD_VALUES, [*values, horner(folds[0], nodes[-1])])
         batch = transcript.challenge(Label.BATCH)
         width = len(folds[0])
         total = [
-            sum(pow(batch, i, R) * fold[k] for i, fold in enumerate(folds) if k < len(fold)) % R
+            sum(pow(batch, i, R) * each[k] for i, each in enumerate(folds) if k < len(each)) % R
             for k in range(width)
         ]
-        first = total
-        for root in (beta, R - beta, beta**2 % R):
-            first = divide(first, root)
+        first, vanishing = total, 1
+        for node in nodes:
+            first = divide(first, node)
         send("quotient", Label.QUOTIENT, commit(first))
         zeta = transcript.challenge(Label.ZETA)
-        vanishing = (zeta - beta) * (zeta + beta) * (zeta - beta**2) % R
+        for node in nodes:
+            vanishing = vanishing * (zeta - node) % R
         first = [*first, *([0] * (width - len(first)))]
         rest = [(a - vanishing * b) % R for a, b in zip(total, first, strict=True)]
-        send("last", Label.QUOTIENT, commit(divide(rest, zeta)))
+        send("second", Label.QUOTIENT, commit(divide(rest, zeta)))
         return sent
 
     def check(
@@ -106,26 +124,26 @@ class Opener:
         check_opening(Dialogue(proof), rows, at, self.columns, value, tau_g2(tau))  # type: ignore[arg-type]
 
 
-def opener(seed: int = 0, columns: int = 3) -> Opener:
+def opener(seed: int = 0, columns: int = 5) -> Opener:
     """Rows 0, 1 and 3 of four, one of them zero."""
     rng = Random(seed)
     rows = {number: [rng.randrange(R) for _ in range(2**columns)] for number in (0, 3)}
     return Opener({**rows, 1: [0] * 2**columns}, 2 + columns, columns, seed)
 
 
-@pytest.mark.parametrize("columns", [1, 2, 3])
+@pytest.mark.parametrize("columns", [4, 5, 6, 7, 8, 10])
 def test_an_honest_opening_convinces(columns: int) -> None:
     honest = opener(columns, columns)
     honest.check(honest.open())
 
 
 def test_one_row_without_row_variables_opens() -> None:
-    honest = Opener({0: [5, 6, 7, 8]}, 2, 2)
+    honest = Opener({0: list(range(5, 21))}, 4, 4)
     honest.check(honest.open())
 
 
 def test_rows_of_zeros_open_to_zero() -> None:
-    honest = Opener({0: [0, 0], 1: [0, 0]}, 2, 1)
+    honest = Opener({0: [0] * 16, 1: [0] * 16}, 5, 4)
     honest.check(honest.open())
     with pytest.raises(VerificationError):
         honest.check(honest.open(), claim=1)
@@ -171,75 +189,159 @@ def test_another_string_is_refused() -> None:
         honest.check(honest.open(), tau=TAU + 1)
 
 
-COUNTS = {"values": 7}
+def test_the_eighth_root_of_one_is_of_order_eight() -> None:
+    powers = [pow(OMEGA, j, R) for j in range(9)]
+    assert powers[8] == 1
+    assert len(set(powers)) == 8
 
 
-@pytest.mark.parametrize("at", range(COUNTS["values"]))
+def adding(name: str, at: int, by: int = 1) -> Callable[[str, list[int]], None]:
+    """A lie about one word."""
+
+    def lie(which: str, words: list[int]) -> None:
+        if which == name:
+            words[at] = (words[at] + by) % R
+
+    return lie
+
+
+@pytest.mark.parametrize("at", range(17))
 def test_a_wrong_value_of_a_fold_is_refused(at: int) -> None:
-    def lie(name: str, words: list[int]) -> None:
-        if name == "values":
-            words[at] = (words[at] + 1) % R
+    honest = opener(columns=7)
+    with pytest.raises(VerificationError, match=r"do not end in the last one|does not fit"):
+        honest.check(honest.open(adding("values", at)))
 
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_wrong_last_fold_is_refused(at: int) -> None:
     honest = opener()
-    with pytest.raises(VerificationError):
+    with pytest.raises(VerificationError, match="do not end in the last one"):
+        honest.check(honest.open(adding("end", at)))
+
+
+def test_a_last_fold_that_still_has_the_claimed_value_is_refused() -> None:
+    # Two coefficients moved along a line on which the value does not change.
+    honest = opener()
+    x = honest.point[honest.split + 1]
+
+    def lie(which: str, words: list[int]) -> None:
+        if which == "end":
+            words[0] = (words[0] + x) % R
+            words[1] = (words[1] - (1 - x)) % R
+
+    with pytest.raises(VerificationError, match="do not end in the last one"):
         honest.check(honest.open(lie))
 
 
-def test_wrong_values_that_still_end_in_the_claim_are_refused() -> None:
-    # f_1 at plus and minus beta moved so that what follows from them is unchanged.
-    def lie(name: str, words: list[int]) -> None:
-        if name == "values":
-            x = honest.point[-2]
-            beta = betas[0]
-            # even + x (odd - even): (1 - x) (a + b) / 2 + x (a - b) / (2 beta) stays.
-            a, b = (1 - x) * beta + x, (1 - x) * beta - x
-            words[2] = (words[2] + b) % R
-            words[3] = (words[3] - a) % R
+@pytest.mark.parametrize("pair", [(0, 1), (0, 4), (3, 7), (8, 9), (10, 15)])
+def test_wrong_values_that_still_end_in_the_last_fold_are_refused(pair: tuple[int, int]) -> None:
+    # Two values of one fold moved so that what follows from them is unchanged.
+    honest = opener(columns=7)
+    first, second = pair
+    number = first // 8
+    end = len(honest.point) - 3 * number
+    variables = honest.point[end - 3 : end]
 
-    betas: list[int] = []
-    honest = opener()
-    transcript = Transcript()
-    folded = [
-        (a + honest.point[-1] * (b - a)) % R
-        for a, b in zip(honest.folded[::2], honest.folded[1::2], strict=True)
-    ]
-    again = [
-        (a + honest.point[-2] * (b - a)) % R for a, b in zip(folded[::2], folded[1::2], strict=True)
-    ]
-    transcript.absorb(Label.FOLDS, [*commit(folded), *commit(again)])
-    betas.append(transcript.challenge(Label.BETA))
+    def weight(at: int) -> int:
+        node = pow(honest.beta * pow(OMEGA, at % 8, R), -1, R)
+        found = 1
+        for power, x in zip((1, 2, 4), reversed(variables), strict=True):
+            found = found * (1 - x + x * pow(node, power, R)) % R
+        return found
+
+    def lie(which: str, words: list[int]) -> None:
+        if which == "values":
+            words[first] = (words[first] + weight(second)) % R
+            words[second] = (words[second] - weight(first)) % R
+
     with pytest.raises(VerificationError, match="does not fit"):
         honest.check(honest.open(lie))
 
 
-@pytest.mark.parametrize("name", ["folds", "quotient", "last"])
+def test_a_wrong_value_that_is_only_derived_is_refused() -> None:
+    # f_0(beta^8) is used for nothing but the quotient.
+    honest = opener()
+    with pytest.raises(VerificationError, match="does not fit"):
+        honest.check(honest.open(adding("values", 8)))
+
+
+@pytest.mark.parametrize("columns", [4, 7, 9])
+def test_another_order_of_the_variables_is_refused(columns: int) -> None:
+    liar = opener(columns=columns)
+    liar.backwards = True
+    with pytest.raises(VerificationError, match="the folded rows do not end in"):
+        liar.check(liar.open())
+
+
+def test_a_fold_of_too_high_a_degree_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # f_1 plus X^16, as a longer string allows; all values are those of what is committed.
+    honest = opener(columns=7)
+    own = fold
+
+    def longer(vector: Sequence[int], variables: Sequence[int]) -> Vector:
+        found = own(vector, variables)
+        return [*found, 1] if len(vector) == 128 else found
+
+    monkeypatch.setitem(Opener.open.__globals__, "fold", longer)
+    with pytest.raises(VerificationError, match=r"the folded rows do not end in|does not fit"):
+        honest.check(honest.open())
+
+
+def test_another_fold_with_its_own_true_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = opener(columns=7)
+    own = fold
+
+    def other(vector: Sequence[int], variables: Sequence[int]) -> Vector:
+        found = own(vector, variables)
+        return [(x + 1) % R for x in found] if len(vector) == 128 else found
+
+    monkeypatch.setitem(Opener.open.__globals__, "fold", other)
+    with pytest.raises(VerificationError, match="claimed value"):
+        honest.check(honest.open())
+    # Neither if the last one is that of the rows.
+    monkeypatch.setitem(Opener.open.__globals__, "fold", own)
+    true: list[int] = []
+    honest.open(lambda name, words: true.extend(words) if name == "end" else None)
+
+    def lie(which: str, words: list[int]) -> None:
+        if which == "end":
+            words[:] = true
+
+    monkeypatch.setitem(Opener.open.__globals__, "fold", other)
+    with pytest.raises(VerificationError, match="do not end in the last one"):
+        honest.check(honest.open(lie))
+
+
+@pytest.mark.parametrize("name", ["folds", "quotient", "second"])
 def test_a_wrong_commitment_is_refused(name: str) -> None:
     def lie(which: str, words: list[int]) -> None:
         if which == name:
             words[1] = field_modulus - words[1]
 
-    honest = opener()
+    honest = opener(columns=7)
     with pytest.raises(VerificationError):
         honest.check(honest.open(lie))
 
 
-@pytest.mark.parametrize("name", ["folds", "quotient", "last"])
+@pytest.mark.parametrize("name", ["folds", "quotient", "second"])
 def test_the_identity_in_place_of_a_commitment_is_refused(name: str) -> None:
     def lie(which: str, words: list[int]) -> None:
         if which == name:
             words[:2] = [0, 0]
 
-    honest = opener()
+    honest = opener(columns=7)
     with pytest.raises(VerificationError):
         honest.check(honest.open(lie))
 
 
-def test_a_row_longer_than_a_row_is_refused() -> None:
+@pytest.mark.parametrize("columns", [4, 5, 7])
+@pytest.mark.parametrize("extra", [1, 16, 200])
+def test_a_row_longer_than_a_row_is_refused(columns: int, extra: int) -> None:
     # The string is longer than a row: its powers beyond must not hide anything.
     rng = Random(3)
-    long = [rng.randrange(R) for _ in range(16)]
-    liar = Opener({0: long, 1: [rng.randrange(R) for _ in range(16)]}, 4, 3)
-    with pytest.raises(VerificationError):
+    rows = {number: [rng.randrange(R) for _ in range(2**columns + extra)] for number in (0, 1)}
+    liar = Opener(rows, columns + 1, columns)
+    with pytest.raises(VerificationError, match="do not end in the last one"):
         liar.check(liar.open())
 
 
@@ -249,7 +351,15 @@ def test_what_follows_the_opening_is_refused() -> None:
         honest.check(honest.open() + b"\0")
 
 
-@pytest.mark.parametrize("beta", [0, 1])
+DEGENERATE = [0, 1, R - 1, OMEGA, pow(OMEGA, 2, R), pow(OMEGA, 7, R)]
+
+
+def test_the_points_are_distinct_for_all_other_beta() -> None:
+    # They coincide where beta is zero or beta^56 one, which is beta^8 = 1.
+    assert gcd(56, R - 1) == 8
+
+
+@pytest.mark.parametrize("beta", DEGENERATE)
 def test_a_degenerate_beta_concludes_nothing(beta: int, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = opener()
     proof = honest.open()

@@ -33,7 +33,7 @@ _ABSENT = Blob(ElementType.INT8, (), bytes(1))
 
 @dataclass(frozen=True, slots=True)
 class KeyLimits:
-    """Upper bounds, so that a stranger's key keeps no verifier busy for more than minutes.
+    """Bounds, so that a stranger's key keeps no verifier busy for more than minutes.
 
     `steps` are operations and operands, times the digits that a range check of 62 bits needs;
     `cells` the elements of all tensors of a batch and the lengths of tables; `rows` those of the
@@ -46,6 +46,7 @@ class KeyLimits:
     work: int = 2**23
     width: int = 16
     logrows: int = 20
+    least_logrows: int = 4
     batch: int = 2**10
     proof_bytes: int = 2**22
 
@@ -141,7 +142,7 @@ def parse_key(value: Json) -> Key:
         intervals=tuple(map(_parse_interval, fields.items("intervals", count, count))),
         gathers=tuple(_parse_gather(item, program, number) for number, item in gathers),
         width=width,
-        logrows=fields.integer("logrows", 1, LIMITS.logrows),
+        logrows=fields.integer("logrows", LIMITS.least_logrows, LIMITS.logrows),
         rows=tuple(parse_hex(item, POINT_BYTES, "key.rows") for item in rows),
         tau_g2=read_tau_g2(fields.octets("tau_g2", 128)),
     )

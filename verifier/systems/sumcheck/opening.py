@@ -6,11 +6,12 @@ from avow.verifier.curves import FQ2, G2, Point1, combination, pairing
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.views import Point, eq_table
 from avow.verifier.srs import G2Coordinates
-from avow.verifier.systems.sumcheck.proof import HALF, Dialogue, R, combine
+from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine
 from avow.verifier.systems.sumcheck.transcript import Label
 
 Rows = Sequence[tuple[int, Point1]]
 _GENERATOR = (1, 2)
+_OMEGA = pow(5, (R - 1) // 8, R)  # Of order 8: 5 generates the field's multiplicative group.
 
 
 def check_opening(
@@ -18,53 +19,67 @@ def check_opening(
 ) -> None:
     """Establish that the stack of `rows` (number, commitment) is worth `claim` at `point`.
 
-    The last `columns` variables are those inside a row. f_0 is the sum of the rows weighted by
-    eq(row variables), f_{i+1} = (1 - x) even(f_i) + x odd(f_i), x from the last variable to the
-    first; the f after the last one is the constant `claim`. That also bounds every degree.
+    The last `columns` variables, at least 4, are those inside a row. f_0 is the sum of the rows
+    weighted by eq(row variables). With f_i = sum_t X^t g_t(X^8) the next one, an eighth as long, is
+    f_{i+1} = sum_t eq(three variables, t) g_t; variables are taken from the last to the first. The
+    one with at most three variables left is sent in clear, so no row is longer than 2^columns.
     """
     transcript, split = dialogue.transcript, len(point) - columns
+    count = (columns - 1) // 3
+    left = columns - 3 * count
 
     # a. The f_i are fixed before the point at which they are compared.
-    folds = dialogue.points(Label.FOLDS, columns - 1)
+    folds = dialogue.points(Label.FOLDS, count - 1)
+    last = dialogue.scalars(Label.LAST, 2**left)
     beta = transcript.challenge(Label.BETA)
-    if beta in (0, 1):  # Nor -1, which is never drawn: challenges are below 2^248.
+    eighth_power = pow(beta, 8, R)
+    if eighth_power in (0, 1):  # As 7 does not divide r - 1, it is no other root of one times beta.
         raise VerificationError("proof", "the points to compare at coincide")
-    sent = dialogue.scalars(Label.FOLD_VALUES, 2 * columns + 1)
+    nodes = [beta * pow(_OMEGA, j, R) % R for j in range(8)]
+    inverses = [pow(node, -1, R) for node in nodes]
+    sent = dialogue.scalars(Label.FOLD_VALUES, 8 * count + 1)
+    values = [sent[8 * i : 8 * i + 8] for i in range(count)]
 
-    # b. f_{i+1}(beta^2) follows from f_i(beta) and f_i(-beta); the last must be the claim.
-    plus, minus, squares = sent[0:-1:2], sent[1:-1:2], sent[-1:]
-    inverse = pow(2 * beta, -1, R)
-    for at, opposite, x in zip(plus, minus, reversed(point[split:]), strict=True):
-        even, odd = (at + opposite) * HALF, (at - opposite) * inverse
-        squares.append((even + x * (odd - even)) % R)
-    if squares.pop() != claim:
+    # b. f_{i+1}(beta^8) follows from f_i at beta's multiples; the last one is known in clear.
+    derived = sent[-1:]
+    for i, eight in enumerate(values):
+        x2, x1, x0 = point[len(point) - 3 * i - 3 : len(point) - 3 * i]
+        total = 0
+        for value, y in zip(eight, inverses, strict=True):
+            y2, y4 = y * y % R, pow(y, 4, R)
+            total += value * (1 - x0 + x0 * y) * (1 - x1 + x1 * y2) * (1 - x2 + x2 * y4)
+        derived.append(total * pow(8, -1, R) % R)
+    if derived.pop() != combine(last, eighth_power):
+        raise VerificationError("proof", "the folded rows do not end in the last one")
+    ends = eq_table(point[split : split + left], 2**left)
+    if sum(weight * entry for weight, entry in zip(ends, last, strict=True)) % R != claim:
         raise VerificationError("proof", "the folded rows do not end in the claimed value")
 
-    # c. All f_i at once: F = sum q^i f_i equals I at beta, -beta and beta^2, W1 is the quotient.
+    # c. All f_i at once: F = sum q^i f_i equals I at these nine points, W1 is the quotient.
     batch = transcript.challenge(Label.BATCH)
     (quotient,) = dialogue.points(Label.QUOTIENT, 1)
     zeta = transcript.challenge(Label.ZETA)
-    nodes = (beta, R - beta, beta * beta % R)
+    nodes.append(eighth_power)
     interpolated, vanishing = 0, 1
-    for node, values in zip(nodes, (plus, minus, squares), strict=True):
+    for node, at_node in zip(nodes, [*zip(*values, strict=True), derived], strict=True):
         top = bottom = 1
         for other in set(nodes) - {node}:
             top, bottom = top * (zeta - other) % R, bottom * (node - other) % R
-        interpolated += combine(values, batch) * top * pow(bottom, -1, R)
+        interpolated += combine(at_node, batch) * top * pow(bottom, -1, R)
         vanishing = vanishing * (zeta - node) % R
 
     # d. F(zeta) - I(zeta) - Z(zeta) W1(zeta) = 0, W2 is the quotient by X - zeta: one equation.
-    (last,) = dialogue.points(Label.QUOTIENT, 1)
+    (second,) = dialogue.points(Label.QUOTIENT, 1)
     dialogue.end()
     weights = eq_table(point[:split], 1 + max(number for number, _ in rows))
-    left = combination(
-        [*(row for _, row in rows), *folds, _GENERATOR, quotient, last],
+    sides = combination(
+        [*(row for _, row in rows), *folds, _GENERATOR, quotient, second],
         [
             *(weights[number] for number, _ in rows),
-            *(pow(batch, power, R) for power in range(1, columns)),
+            *(pow(batch, power, R) for power in range(1, count)),
             *(-interpolated, -vanishing, zeta),
         ],
     )
     tau = (FQ2(tau_g2[:2]), FQ2(tau_g2[2:]), FQ2.one())
-    if pairing(G2, left) != pairing(tau, combination([last], [1])):
+    if pairing(G2, sides) != pairing(tau, combination([second], [1])):
         raise VerificationError("proof", "the opening does not fit the committed rows")

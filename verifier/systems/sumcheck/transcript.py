@@ -22,8 +22,9 @@ class Label(IntEnum):
     REDUCTION = 9
     STACK = 10
     FOLDS = 11
-    FOLD_VALUES = 12
-    QUOTIENT = 13
+    LAST = 12
+    FOLD_VALUES = 13
+    QUOTIENT = 14
     ALPHA = 32
     LAMBDA = 33
     RHO = 34
