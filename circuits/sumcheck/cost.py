@@ -183,7 +183,7 @@ def proof_bytes(found: Survey, placed: Stack) -> int:
         + found.factors
         + 2 * placed.logsize
         + 1
-        + 2 ** (placed.logrows - 3 * folds)
+        + (1 << (placed.logrows - 3 * folds))
         + (8 * folds + 1)
     )
     return points * _POINT + scalars * _SCALAR
