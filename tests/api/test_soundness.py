@@ -31,17 +31,17 @@ def test_terms_by_hand(relation: Relation) -> None:
     assert len(relation.lookups) == 4 and relation.variables == 9
     assert terms["alpha"] == 2 * (cells + 512)
     assert terms["lambda"] == 512 * (2 - 1)
-    assert (terms["rho"], terms["r"], terms["z"], terms["q"]) == (9, 36, 26, 9)
+    assert (terms["rho"], terms["r"], terms["z"], terms["q"]) == (9, 36, 39, 2)
     # One table and four lookups, each with its inverses; two outputs of products; one sum.
     assert terms["gamma"] == 1 + 4 + len(relation.products) + 1 - 1
     assert terms["theta"] == 1 and terms["s"] == 2 * 6
-    assert terms["beta"] == 2 * 2**20 + 2 and terms["zeta"] == 2**20 + 3
+    assert terms["beta"] == 8 * 2**20 and terms["zeta"] == 2**20 + 9
 
 
 def test_the_sum_is_what_fiat_shamir_multiplies(relation: Relation) -> None:
     terms = soundness_terms(relation, 10)
     assert total(terms) == Fraction(sum(term.count for term in terms), CHALLENGES)
-    assert 218 < bits(total(terms)) < 219
+    assert 216 < bits(total(terms)) < 217
     # With a string of 2^14 powers alone the sum would be that of the lookups.
     assert 230 < bits(total(soundness_terms(relation, 10, 2**14)))
 
