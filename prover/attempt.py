@@ -43,31 +43,43 @@ def attempt(bench: Bench, job_id: str, leg: int, task: Task, work: Work) -> Outc
     Never raises for what the work runs into: the job's own history tells it. Raises
     DatabaseUnavailable when not even that can be stored; the lease then ends by itself.
     """
-    lease = _take(bench, job_id, leg, task)
+    lease = take_up(bench, job_id, leg, task)
     if lease is None:
         return _say(Outcome.NOTHING_TO_DO, job_id, task)
     try:
         work(bench, lease)
-    except LeaseLost:
-        return _say(Outcome.LOST, job_id, task)
-    except (Refused, RequestRefused) as error:
-        return _say(_fail(bench, lease, str(error)), job_id, task)
-    except NotNow as error:
-        outcome = _put_back(bench, lease, str(error), _NOT_NOW_DELAY_MS, counted=False)
-        return _say(outcome, job_id, task)
-    except WorkFailed as error:
-        return _say(_put_back(bench, lease, str(error), _delay(lease)), job_id, task)
-    except DatabaseUnavailable:
-        raise
     except Exception as error:
+        return conclude(bench, lease, error)
+    return conclude(bench, lease, None)
+
+
+def conclude(bench: Bench, lease: Lease, error: Exception | None) -> Outcome:
+    """Stores what became of the work under a lease: nothing more when it succeeded (None).
+
+    Raises DatabaseUnavailable, when that is the error as well; the lease then ends by itself.
+    """
+    if error is None:
+        outcome = Outcome.DONE
+    elif isinstance(error, LeaseLost):
+        outcome = Outcome.LOST
+    elif isinstance(error, Refused | RequestRefused):
+        outcome = _fail(bench, lease, str(error))
+    elif isinstance(error, NotNow):
+        outcome = _put_back(bench, lease, str(error), _NOT_NOW_DELAY_MS, counted=False)
+    elif isinstance(error, WorkFailed):
+        outcome = _put_back(bench, lease, str(error), _delay(lease))
+    elif isinstance(error, DatabaseUnavailable):
+        raise error
+    else:
         # A fault of this program must cost one attempt of one job, not the worker.
-        _LOG.exception("job=%s task=%s internal error", job_id, task.value)
+        _LOG.error("job=%s task=%s internal error", lease.job_id, lease.task.value, exc_info=error)
         reason = f"internal error ({type(error).__name__}); the worker's log has it"
-        return _say(_put_back(bench, lease, reason, _delay(lease)), job_id, task)
-    return _say(Outcome.DONE, job_id, task)
+        outcome = _put_back(bench, lease, reason, _delay(lease))
+    return _say(outcome, lease.job_id, lease.task)
 
 
-def _take(bench: Bench, job_id: str, leg: int, task: Task) -> Lease | None:
+def take_up(bench: Bench, job_id: str, leg: int, task: Task) -> Lease | None:
+    """Takes a lease for this process; None when there is nothing to do."""
     try:
         with bench.database.write() as session:
             holder = bench.holder.text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from avow.prover.catalogue import Catalogue, Compiled, FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.database import Database, open_database
+from avow.prover.errors import WorkFailed
 from avow.prover.holder import Holder, this_process
 from avow.prover.leases import Terms
 from avow.prover.preview import Preview, run_preview
@@ -24,13 +25,18 @@ from avow.verifier.tensor import Tensor
 
 # Raises WorkFailed when the draft does not convince the verifier under the policy.
 DraftCheck = Callable[[Path, Policy, Limits, Tick], None]
+# The same for the bundles of one proof: what is wrong with each, None where nothing is.
+DraftsCheck = Callable[[Sequence[tuple[Path, Policy]], Limits, Tick], Sequence[WorkFailed | None]]
 PreviewRun = Callable[[Compiled, tuple[Tensor, ...]], Preview]
 ProgramRun = Callable[[Path, Compiled, tuple[Tensor, ...]], ProgramAnswer | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What inference and proof work with; `systems` and `check` are the real ones by default."""
+    """What inference and proof work with; `systems` and `check` are the real ones by default.
+
+    Without `check_together` the bundles of a batch are checked one after the other.
+    """
 
     config: Config
     database: Database
@@ -41,6 +47,7 @@ class Bench:
     preview: PreviewRun = run_preview
     program: ProgramRun = run_program
     check: DraftCheck = check_draft
+    check_together: DraftsCheck | None = None
     systems: Mapping[str, ProvingSystem] | None = None
 
     @property
@@ -52,6 +59,22 @@ class Bench:
         """The proving half of a system, None when this installation has none."""
         table = PROVERS if self.systems is None else self.systems
         return table.get(system_id)
+
+    def check_all(
+        self, drafts: Sequence[tuple[Path, Policy]], limits: Limits, tick: Tick
+    ) -> list[WorkFailed | None]:
+        """What is wrong with each draft; None where the verifier is convinced under the policy."""
+        if self.check_together is not None and len(drafts) > 1:
+            return list(self.check_together(drafts, limits, tick))
+        found: list[WorkFailed | None] = []
+        for draft, policy in drafts:
+            try:
+                self.check(draft, policy, limits, tick)
+            except WorkFailed as error:
+                found.append(error)
+            else:
+                found.append(None)
+        return found
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,8 @@ from avow.prover.catalogue import Compiled
 from avow.prover.errors import Refused, RequestRefused
 from avow.prover.job import read_output
 from avow.prover.leases import Lease
+from avow.prover.publication import OFF_CHAIN
+from avow.prover.request import read_batches
 from avow.prover.systems.system import ProvingSystem
 from avow.prover.tables import AnswerRow, EvidenceRow, JobRow
 from avow.verifier.commitment import Commitment, Scheme, commit_public
@@ -23,15 +25,23 @@ from avow.verifier.tensor import Tensor, parse_tensor
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The published outputs and the commitment to the input that goes with them."""
+    """The published outputs and the commitment to the input that goes with them.
+
+    `at` is when they were published, in ms.
+    """
 
     outputs: tuple[Tensor, ...]
     input: Commitment
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """What a worker needs to know of a job; `salt` is 32 bytes."""
+    """What a worker needs to know of a job; `salt` is 32 bytes.
+
+    `deadline` is in ms. `batches` are the numbers of answers in one proof that the job's market
+    can settle, None where there is no market.
+    """
 
     compiled: Compiled
     system: ProvingSystem
@@ -41,6 +51,8 @@ class CaseFile:
     order: bytes
     provider: bytes
     nonce: int
+    deadline: int
+    batches: tuple[int, ...] | None
     published: Published | None
 
 
@@ -72,6 +84,8 @@ def open_case(bench: Bench, lease: Lease) -> CaseFile:
         order=parse_hex(job.order, 32, "order"),
         provider=parse_hex(job.provider, 20, "provider"),
         nonce=int(job.nonce),
+        deadline=job.deadline,
+        batches=read_batches(leg.batches) if job.market != OFF_CHAIN else None,
         published=_published(answer),
     )
 
@@ -97,7 +111,8 @@ def _published(row: AnswerRow | None) -> Published | None:
     if row is None:
         return None
     value = parse_hex(row.input_value, 32, "input commitment")
-    return Published(read_output(row).tensors, Commitment(Scheme(row.input_scheme), value))
+    committed = Commitment(Scheme(row.input_scheme), value)
+    return Published(read_output(row).tensors, committed, row.at)
 
 
 def _check_srs(bench: Bench, compiled: Compiled) -> None:

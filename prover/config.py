@@ -19,7 +19,8 @@ _FALSE = frozenset({"", "0", "false", "no", "off"})
 class Config:
     """What a process is told from outside; docs/reference/configuration.md has every variable.
 
-    Durations are seconds, sizes are bytes. `broker_url` None means the embedded Redis and
+    Durations are seconds unless their name says `ms`, sizes are bytes; `batch_size` is a number of
+    jobs. `broker_url` None means the embedded Redis and
     `prove_memory` None means what the machine has available when a step starts.
     """
 
@@ -41,6 +42,9 @@ class Config:
     job_seconds: int = 86_400
     max_open_jobs: int = 10_000
     minimum_free_disk: int = 256 * 1024 * 1024
+    batch_size: int = 16
+    batch_window_ms: int = 0
+    batch_seconds: int = 10
     native_backend: str | None = None
 
     @property
@@ -88,6 +92,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         job_seconds=_number(env, "AVOW_JOB_SECONDS", 86_400, 1, 366 * 86_400),
         max_open_jobs=_number(env, "AVOW_MAX_OPEN_JOBS", 10_000, 1, 10**9),
         minimum_free_disk=_number(env, "AVOW_MINIMUM_FREE_DISK_BYTES", 256 * 1024 * 1024, 0, 2**50),
+        batch_size=_number(env, "AVOW_BATCH_SIZE", 16, 1, 1024),
+        batch_window_ms=_number(env, "AVOW_BATCH_WINDOW_MS", 0, 0, 600_000),
+        batch_seconds=_number(env, "AVOW_BATCH_SECONDS", 10, 1, 7 * 86_400),
         native_backend=_one_of(env, "AVOW_NATIVE_BACKEND", _BACKENDS),
     )
 
@@ -109,6 +116,9 @@ def as_environment(config: Config, environment: Mapping[str, str]) -> dict[str, 
         "AVOW_JOB_SECONDS": str(config.job_seconds),
         "AVOW_MAX_OPEN_JOBS": str(config.max_open_jobs),
         "AVOW_MINIMUM_FREE_DISK_BYTES": str(config.minimum_free_disk),
+        "AVOW_BATCH_SIZE": str(config.batch_size),
+        "AVOW_BATCH_WINDOW_MS": str(config.batch_window_ms),
+        "AVOW_BATCH_SECONDS": str(config.batch_seconds),
     }
     if config.native_backend is not None:
         ours["AVOW_NATIVE_BACKEND"] = config.native_backend

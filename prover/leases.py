@@ -113,12 +113,6 @@ def beat(
         raise LeaseLost(f"{lease.task.value} of job {lease.job_id} is in other hands")
 
 
-def still_held(session: Session, lease: Lease) -> bool:
-    """Whether the lease is held; a cheap read between heartbeats."""
-    row = session.get(LeaseRow, (lease.job_id, lease.leg, lease.task.value))
-    return row is not None and row.token == lease.token
-
-
 def require(session: Session, lease: Lease) -> JobRow:
     """The job's row, locked, when the lease is still held; else raises LeaseLost.
 

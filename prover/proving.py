@@ -1,16 +1,26 @@
-"""The task `prove`: from a published answer to a checked bundle in the store."""
+"""The task `prove`: from published answers to checked bundles in the store."""
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
 from avow.prover import memory
+from avow.prover.attempt import conclude
 from avow.prover.bench import Bench
 from avow.prover.casefile import CaseFile, Published, open_case, statement_of
-from avow.prover.errors import NotNow, Refused
+from avow.prover.errors import DatabaseUnavailable, LeaseLost, NotNow, Refused, WorkFailed
+from avow.prover.gathering import gather, usable_sizes
 from avow.prover.leases import Lease
 from avow.prover.publication import StoredProof, publish_proof
-from avow.prover.pulse import Pulse, expected_seconds
+from avow.prover.pulse import Pulse
 from avow.prover.store import StoredFile
 from avow.prover.systems.system import Limits, Proof
+from avow.prover.timing import measured
 from avow.verifier import merkle
 from avow.verifier.bundle import Bundle
 from avow.verifier.fields import to_hex
@@ -18,99 +28,247 @@ from avow.verifier.policy import Policy
 from avow.verifier.records import InputVisibility
 from avow.verifier.statement import Statement
 
+_LOG = logging.getLogger("avow.prover")
 _CHECK_SECONDS = 300.0
 
 
 def prove(bench: Bench, lease: Lease) -> None:
-    """Proves one leg: build the statement, prove, check as a stranger would, store, note.
+    """Proves one leg, and in the same proof others that wait for the same artifact.
 
-    A bundle that a crash left in the store is taken up after a check, never proven again.
-    Raises WorkFailed for what went wrong, LeaseLost when cancelled.
+    Each gets a bundle of its own: build the statement, prove, check as a stranger would, store,
+    note. A bundle that a crash left in the store is taken up after a check, never proven again.
+    Raises WorkFailed for what went wrong with this leg, LeaseLost when it was cancelled; what
+    became of the others is stored here.
     """
+    first = _member(bench, lease)
+    pulse = Pulse(bench, lease)
+    work = _Work(bench, pulse, lease)
+    members = [first]
+    if bench.store.find(first.digest) is None:
+        work.room = _room(bench, first.case)
+        work.sizes = usable_sizes(bench, first.case, lease, work.room)
+        for other in gather(bench, first.case, lease, work.sizes, pulse):
+            with work.noting(other):
+                members.append(_member(bench, other))
+    work.prove(members)
+    if work.error is not None:
+        raise work.error
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """One leg: the right to work on it, and the statement that its bundle will hold."""
+
+    lease: Lease
+    case: CaseFile
+    published: Published
+    statement: Statement
+    digest: bytes
+
+
+def _member(bench: Bench, lease: Lease) -> _Member:
     case = open_case(bench, lease)
     if case.published is None:
         raise Refused(f"job {lease.job_id} has no published answer to prove")
     statement = statement_of(case, case.published)
-    record = case.compiled.record_digest
-    pulse = Pulse(bench, lease, expected_seconds(bench, record))
-    stored = bench.store.find(statement.digest())
-    if stored is None:
-        stored = _make(bench, case, case.published, statement, pulse)
-    else:
-        _check_stored(bench, case, case.published, stored, pulse)
-    proof = StoredProof(
-        statement=to_hex(statement.digest()),
-        file=stored.name,
-        sha256=to_hex(stored.sha256),
-        size=stored.size,
-        seconds=pulse.seconds,
-    )
-    with bench.database.write() as session:
-        publish_proof(session, lease, proof, bench.clock())
+    return _Member(lease, case, case.published, statement, statement.digest())
 
 
-def _make(
-    bench: Bench, case: CaseFile, published: Published, statement: Statement, pulse: Pulse
-) -> StoredFile:
-    limits = Limits(bench.config.prove_seconds, _room(bench, case))
-    root, (path,) = merkle.build([statement.digest()])
-    pulse("proving", None)
-    proof = case.system.prove(case.compiled, case.inputs, case.salt, root, limits, pulse)
-    if proof.outputs != published.outputs:
-        raise Refused("the proof speaks of another output than the published answer")
-    bundle = _bundle(case, statement, path, proof)
-    draft = bench.store.draft(bundle.encode())
-    try:
-        pulse("checking", None)
-        bench.check(draft, _policy(bench, case, published), _check_limits(limits), pulse)
-        pulse("storing", None)
-        return bench.store.publish(draft, statement.digest())
-    finally:
-        draft.unlink(missing_ok=True)
+@dataclass(slots=True)
+class _Work:
+    """The proofs of some legs of one artifact, by one process.
+
+    `own` is the lease that the process was asked to work on, `error` what went wrong with it;
+    what becomes of the others is stored as soon as it is known. `room` is how many bytes a proof
+    may take, None where none was needed so far; `sizes` how many samples it may hold.
+    """
+
+    bench: Bench
+    pulse: Pulse
+    own: Lease
+    room: int | None = None
+    sizes: tuple[int, ...] = (1,)
+    error: Exception | None = None
+    ended: set[Lease] = field(default_factory=set)
+
+    @contextmanager
+    def noting(self, lease: Lease) -> Iterator[None]:
+        """Keeps what goes wrong with one leg from the others."""
+        try:
+            yield
+        except Exception as error:
+            self._end(lease, error)
+
+    def _end(self, lease: Lease, error: Exception | None) -> None:
+        self.ended.add(lease)
+        if lease == self.own:
+            # Beating goes on until the error is stored, by who called.
+            self.error = error
+            return
+        self.pulse.leave(lease)
+        try:
+            conclude(self.bench, lease, error)
+        except DatabaseUnavailable as lost:
+            # The lease ends by itself.
+            _LOG.error("job=%s %s", lease.job_id, lost)
+
+    def prove(self, members: Sequence[_Member]) -> None:
+        """Proves together what can be, and then alone whatever that did not serve."""
+        together = self._fresh(members)
+        if len(together) > 1:
+            try:
+                self._make(together)
+            except (LeaseLost, DatabaseUnavailable) as error:
+                for one in members:
+                    if one.lease not in self.ended:
+                        self._end(one.lease, error)
+            except Exception as error:
+                # Any of them may be the reason, so nobody's attempt ends here.
+                _LOG.warning("batch=%d failed, one by one: %s", len(together), _shown(error))
+        for one in members:
+            if one.lease not in self.ended:
+                with self.noting(one.lease):
+                    self._alone(one)
+
+    def _fresh(self, members: Sequence[_Member]) -> list[_Member]:
+        """Those whose statement has no bundle yet, each statement once."""
+        found: dict[bytes, _Member] = {}
+        for one in members:
+            if self.pulse.holds(one.lease) and self.bench.store.find(one.digest) is None:
+                found.setdefault(one.digest, one)
+        return list(found.values())
+
+    def _alone(self, one: _Member) -> None:
+        self._hold(one)
+        stored = self.bench.store.find(one.digest)
+        if stored is None:
+            failed = self._make([one])
+            if one.lease in failed:
+                raise failed[one.lease]
+            return
+        began = time.monotonic()
+        self.pulse("checking", None)
+        limits = Limits(_CHECK_SECONDS, memory.available())
+        draft = self.bench.store.path(stored)
+        self.bench.check(draft, self._policy(one), limits, self.pulse)
+        self._note(one, stored, time.monotonic() - began, 0, 1)
+
+    def _make(self, members: Sequence[_Member]) -> dict[Lease, Exception]:
+        """One proof for all of them; what kept whom from its bundle."""
+        bench, pulse, first = self.bench, self.pulse, members[0]
+        size = next(size for size in self.sizes if size >= len(members))
+        times = measured(bench.database, first.case.compiled.record_digest)
+        pulse.begin(times.get(size))
+        room = self.room if self.room is not None else _room(bench, first.case)
+        limits = Limits(bench.config.prove_seconds, room)
+        root, paths = merkle.build([one.digest for one in members])
+        pulse("proving", None)
+        proofs = self._run(members, size, root, limits)
+        drafts: dict[Lease, Path] = {}
+        failed: dict[Lease, Exception] = {}
+        try:
+            for one, path, proof in zip(members, paths, proofs, strict=True):
+                try:
+                    drafts[one.lease] = self._draft(one, path, proof)
+                except (LeaseLost, WorkFailed) as error:
+                    failed[one.lease] = error
+            checked = [one for one in members if one.lease in drafts]
+            pulse("checking", None)
+            wanted = [(drafts[one.lease], self._policy(one)) for one in checked]
+            patience = Limits(min(_CHECK_SECONDS, limits.seconds), limits.memory)
+            found = bench.check_all(wanted, patience, pulse)
+            pulse("storing", None)
+            for one, wrong in zip(checked, found, strict=True):
+                try:
+                    if wrong is not None:
+                        raise wrong
+                    self._hold(one)
+                    stored = bench.store.publish(drafts[one.lease], one.digest)
+                    self._note(one, stored, pulse.seconds, size, len(members))
+                except (LeaseLost, WorkFailed) as error:
+                    failed[one.lease] = error
+        finally:
+            for draft in drafts.values():
+                draft.unlink(missing_ok=True)
+        return failed
+
+    def _draft(self, one: _Member, path: merkle.Path, proof: Proof) -> Path:
+        self._hold(one)
+        if proof.outputs != one.published.outputs:
+            raise Refused("the proof speaks of another output than the published answer")
+        return self.bench.store.draft(_bundle(one, path, proof).encode())
+
+    def _hold(self, one: _Member) -> None:
+        if not self.pulse.holds(one.lease):
+            raise LeaseLost(f"job {one.lease.job_id} was ended")
+
+    def _run(
+        self, members: Sequence[_Member], size: int, root: bytes, limits: Limits
+    ) -> list[Proof]:
+        case = members[0].case
+        if size == 1:
+            proof = case.system.prove(
+                case.compiled, case.inputs, case.salt, root, limits, self.pulse
+            )
+            return [proof]
+        inputs = [one.case.inputs for one in members]
+        padding = [case.inputs] * (size - len(members))
+        proofs = case.system.prove_batch(case.compiled, inputs + padding, root, limits, self.pulse)
+        return proofs[: len(members)]
+
+    def _note(
+        self, one: _Member, stored: StoredFile, seconds: float, batch: int, members: int
+    ) -> None:
+        proof = StoredProof(
+            statement=to_hex(one.digest),
+            file=stored.name,
+            sha256=to_hex(stored.sha256),
+            size=stored.size,
+            seconds=seconds,
+            batch=batch,
+            members=members,
+        )
+        with self.bench.database.write() as session:
+            publish_proof(session, one.lease, proof, self.bench.clock())
+        self.pulse.leave(one.lease)
+        self._end(one.lease, None)
+
+    def _policy(self, one: _Member) -> Policy:
+        """Everything that the job fixes, so that a bundle about anything else is refused."""
+        record, case = one.case.compiled.record, one.case
+        return Policy(
+            model=record.model,
+            systems=(record.system,),
+            program=record.program,
+            domain=case.domain,
+            order=case.order,
+            provider=case.provider,
+            nonce=case.nonce,
+            outputs=one.published.outputs,
+            unsafe_allow_unsafe_srs=self.bench.config.allow_unsafe_srs,
+        )
 
 
-def _bundle(case: CaseFile, statement: Statement, path: merkle.Path, proof: Proof) -> Bundle:
-    shown = case.compiled.record.input_visibility is InputVisibility.PUBLIC
+def _shown(error: Exception) -> str:
+    # The text of other errors may quote a caller's input.
+    return str(error) if isinstance(error, MemoryError | OSError) else type(error).__name__
+
+
+def _bundle(one: _Member, path: merkle.Path, proof: Proof) -> Bundle:
+    compiled = one.case.compiled
+    shown = compiled.record.input_visibility is InputVisibility.PUBLIC
     return Bundle(
-        statement=statement,
+        statement=one.statement,
         path=path,
-        model=case.compiled.model,
-        system=case.compiled.record,
-        signature=case.compiled.signature,
-        inputs=case.inputs if shown else None,
+        model=compiled.model,
+        system=compiled.record,
+        signature=compiled.signature,
+        inputs=one.case.inputs if shown else None,
         salt=None,
         outputs=proof.outputs,
         proof=proof.proof,
         material=proof.material,
     )
-
-
-def _policy(bench: Bench, case: CaseFile, published: Published) -> Policy:
-    """Everything that the job fixes, so that a bundle about anything else is refused."""
-    record = case.compiled.record
-    return Policy(
-        model=record.model,
-        systems=(record.system,),
-        program=record.program,
-        domain=case.domain,
-        order=case.order,
-        provider=case.provider,
-        nonce=case.nonce,
-        outputs=published.outputs,
-        unsafe_allow_unsafe_srs=bench.config.allow_unsafe_srs,
-    )
-
-
-def _check_stored(
-    bench: Bench, case: CaseFile, published: Published, stored: StoredFile, pulse: Pulse
-) -> None:
-    pulse("checking", None)
-    limits = Limits(_CHECK_SECONDS, memory.available())
-    bench.check(bench.store.path(stored), _policy(bench, case, published), limits, pulse)
-
-
-def _check_limits(limits: Limits) -> Limits:
-    return Limits(min(_CHECK_SECONDS, limits.seconds), limits.memory)
 
 
 def _room(bench: Bench, case: CaseFile) -> int:

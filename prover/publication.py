@@ -15,7 +15,8 @@ from avow.prover.tables import AnswerRow, EvidenceRow, PaymentRow, ProofRow
 from avow.verifier.lifecycle import JOB_TRANSITIONS, LEG_TRANSITIONS, JobState, LegState
 from avow.verifier.statement import ZERO_ADDRESS
 
-_OFF_CHAIN = "0x" + ZERO_ADDRESS.hex()
+# The market of a job that serves no order.
+OFF_CHAIN = "0x" + ZERO_ADDRESS.hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,18 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class StoredProof:
-    """A bundle that lies in the store: its statement, file name, SHA-256 and size in bytes."""
+    """A bundle that lies in the store: its statement, file name, SHA-256 and size in bytes.
+
+    `batch`, `members` and `seconds` as in `ProofRow`.
+    """
 
     statement: str
     file: str
     sha256: str
     size: int
     seconds: float
+    batch: int = 1
+    members: int = 1
 
 
 def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: int) -> None:
@@ -85,11 +91,13 @@ def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) 
             sha256=proof.sha256,
             size=proof.size,
             seconds=proof.seconds,
+            batch=proof.batch,
+            members=proof.members,
             at=now,
         )
     )
     finish(session, lease)
-    if job.market == _OFF_CHAIN:
+    if job.market == OFF_CHAIN:
         # Off chain a stored bundle is the delivery; on chain the market says when it happened.
         leg.state = LegState.DELIVERED.name.lower()
     session.flush()

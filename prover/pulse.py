@@ -1,4 +1,4 @@
-"""The pulse of work under way: heartbeat, progress, and the end of it when the lease is gone."""
+"""The pulse of work under way: heartbeats, progress, and the end of it when it is nobody's."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from sqlalchemy import select
 
 from avow.prover.bench import Bench
 from avow.prover.errors import DatabaseUnavailable, LeaseLost
-from avow.prover.leases import Lease, beat, still_held
-from avow.prover.tables import ProofRow
+from avow.prover.leases import Lease, beat
+from avow.prover.tables import LeaseRow
 
 _LOOK_SECONDS = 0.3
 _BEAT_SECONDS = 1.5
 
 
 class Pulse:
-    """A `Tick`: looks whether the lease is still held, and beats; raises LeaseLost when not.
+    """A `Tick` over one lease or several: looks whether they are still held, and beats.
 
-    `expected` is how many seconds the work took before, where that is known: then the
-    percentage and the time left are estimates from it.
+    A lease that is lost leaves the others alone; when none is held any more, LeaseLost is raised
+    and the work ends.
     """
 
-    def __init__(self, bench: Bench, lease: Lease, expected: float | None = None) -> None:
+    def __init__(self, bench: Bench, lease: Lease) -> None:
         self._bench = bench
-        self._lease = lease
-        self._expected = expected
+        self._held = {lease}
+        self._expected: float | None = None
         self._started = self._looked = time.monotonic()
         self._beaten = self._reached = self._started
         self._stage = "started"
@@ -34,11 +34,28 @@ class Pulse:
 
     @property
     def seconds(self) -> float:
-        """How long the work has taken so far."""
+        """How long the work has taken since it began."""
         return time.monotonic() - self._started
 
+    def begin(self, expected: float | None) -> None:
+        """Counts the time from here. With `expected`, the seconds that such work took before,
+        percentage and time left are estimates from it."""
+        self._started, self._expected = time.monotonic(), expected
+
+    def join(self, lease: Lease) -> None:
+        """Holds one more lease."""
+        self._held.add(lease)
+
+    def leave(self, lease: Lease) -> None:
+        """Lets go of a lease whose work is stored or has ended otherwise."""
+        self._held.discard(lease)
+
+    def holds(self, lease: Lease) -> bool:
+        """Whether a lease was still held when it was last looked at."""
+        return lease in self._held
+
     def __call__(self, stage: str, percent: int | None) -> None:
-        """Notes a stage and its percentage; raises LeaseLost when the work is no longer ours."""
+        """Notes a stage and its percentage; raises LeaseLost when no work is ours any more."""
         now = time.monotonic()
         try:
             if stage != self._stage or now - self._beaten >= self._beat_seconds:
@@ -50,6 +67,7 @@ class Pulse:
         except DatabaseUnavailable as error:
             # A short outage must not cost a proof; a long one means that others may have begun.
             if now - self._reached > self._bench.config.lease_seconds:
+                self._held.clear()
                 raise LeaseLost(f"no database for longer than the lease: {error}") from error
 
     def _beat(self, stage: str, percent: int | None) -> None:
@@ -58,18 +76,30 @@ class Pulse:
             shown = min(99, int(100 * self.seconds / self._expected))
             left = max(0, round(self._expected - self.seconds))
         bench = self._bench
+        lost: dict[Lease, LeaseLost] = {}
         with bench.database.write() as session:
-            beat(session, self._lease, bench.clock(), bench.terms, stage, shown, left)
+            # In one order everywhere, so that two holders of the same rows cannot block each other.
+            for lease in sorted(self._held, key=lambda lease: (lease.job_id, lease.leg)):
+                try:
+                    beat(session, lease, bench.clock(), bench.terms, stage, shown, left)
+                except LeaseLost as error:
+                    lost[lease] = error
+        self._drop(lost)
 
     def _look(self) -> None:
+        jobs = [lease.job_id for lease in self._held]
         with self._bench.database.read() as session:
-            if not still_held(session, self._lease):
-                raise LeaseLost(f"{self._lease.task.value} of job {self._lease.job_id} was ended")
+            query = select(LeaseRow.token).where(LeaseRow.job_id.in_(jobs))
+            tokens = set(session.scalars(query))
+        self._drop(
+            {
+                lease: LeaseLost(f"{lease.task.value} of job {lease.job_id} was ended")
+                for lease in self._held
+                if lease.token not in tokens
+            }
+        )
 
-
-def expected_seconds(bench: Bench, record: str) -> float | None:
-    """The median time of the last proofs with the same artifact, None without any."""
-    query = select(ProofRow.seconds).where(ProofRow.record == record)
-    with bench.database.read() as session:
-        known = sorted(session.scalars(query.order_by(ProofRow.at.desc()).limit(5)).all())
-    return known[len(known) // 2] if known else None
+    def _drop(self, lost: dict[Lease, LeaseLost]) -> None:
+        self._held -= lost.keys()
+        if lost and not self._held:
+            raise next(iter(lost.values()))

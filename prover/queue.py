@@ -19,7 +19,7 @@ from avow.prover.errors import IllegalTransition, NotReady, QueueFull, RequestRe
 from avow.prover.history import end, locked, move
 from avow.prover.job import Job, read_job
 from avow.prover.outbox import Task, enqueue
-from avow.prover.request import Request, quantised
+from avow.prover.request import Request, batches_text, quantised
 from avow.prover.store import BundleStore
 from avow.prover.tables import EvidenceRow, JobRow, ProofRow, TransitionRow
 from avow.verifier import canonical
@@ -249,6 +249,7 @@ class Queue:
                     deadline=deadline,
                     share_bps=order.share_bps if order else 10_000,
                     state=LegState.LOCKED.name.lower(),
+                    batches=batches_text(order.batches) if order else "",
                 )
             )
             session.add(

@@ -43,7 +43,8 @@ class OrderContext:
     """The order on a chain that a job serves.
 
     `market` and `provider` are 20 bytes, `order` 32; `nonce` is the order's; `leg` its leg;
-    `deadline` is a Unix time in seconds; `share_bps` the leg's share of the price.
+    `deadline` is a Unix time in seconds; `share_bps` the leg's share of the price. `batches` are
+    the numbers of answers in one proof that the market can settle, ascending from 1.
     """
 
     chain_id: int
@@ -54,6 +55,7 @@ class OrderContext:
     leg: int = 0
     deadline: int | None = None
     share_bps: int = 10_000
+    batches: tuple[int, ...] = (1,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,16 @@ def check_inputs(tensors: Sequence[Tensor], specs: Sequence[TensorSpec]) -> None
         raise RequestRefused(f"inputs: expected {len(specs)}, got {len(tensors)}")
     for at, (tensor, spec) in enumerate(zip(tensors, specs, strict=True)):
         _fit(tensor, spec, f"inputs[{at}]")
+
+
+def batches_text(batches: Sequence[int]) -> str:
+    """The form that an evidence row stores and `read_batches` reads."""
+    return ",".join(map(str, batches))
+
+
+def read_batches(text: str) -> tuple[int, ...]:
+    """The batch sizes of an evidence row; an order taken before there were batches has one."""
+    return tuple(int(item) for item in text.split(",") if item) or (1,)
 
 
 def parse_request(data: bytes) -> Request:
@@ -238,6 +250,9 @@ def _check_order(order: OrderContext) -> None:
         and 0 <= order.leg < 256
         and 0 <= order.share_bps <= 10_000
         and (order.deadline is None or 0 <= order.deadline < 2**40)
+        and order.batches[:1] == (1,)
+        and list(order.batches) == sorted(set(order.batches))
+        and order.batches[-1] <= 2**LIMITS.merkle_depth
     )
     _expect(good, "order", "a chain, market, order id, provider and nonce within bounds", order)
 

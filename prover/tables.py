@@ -45,7 +45,11 @@ class JobRow(Base):
 
 
 class EvidenceRow(Base):
-    """One leg: which system shows the answer, until when, for which share of the price."""
+    """One leg: which system shows the answer, until when, for which share of the price.
+
+    `batches` are the numbers of answers in one proof that its market can settle, as decimals
+    between commas; empty where there is no market.
+    """
 
     __tablename__ = "evidence"
 
@@ -57,6 +61,7 @@ class EvidenceRow(Base):
     deadline: Mapped[int]
     share_bps: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(16))
+    batches: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class TransitionRow(Base):
@@ -130,7 +135,12 @@ class AnswerRow(Base):
 
 
 class ProofRow(Base):
-    """The stored bundle of one leg; the primary key makes it the only one."""
+    """The stored bundle of one leg; the primary key makes it the only one.
+
+    `batch` is how many samples its proof held when it was made (0: it was taken up from the
+    store), `members` how many jobs shared it (the others were padding), `seconds` what the proof
+    and its check took for all of them.
+    """
 
     __tablename__ = "proofs"
 
@@ -143,6 +153,8 @@ class ProofRow(Base):
     size: Mapped[int]
     seconds: Mapped[float]
     at: Mapped[int]
+    batch: Mapped[int] = mapped_column(Integer, server_default="1")
+    members: Mapped[int] = mapped_column(Integer, server_default="1")
 
 
 class PaymentRow(Base):

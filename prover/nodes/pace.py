@@ -10,6 +10,7 @@ from sqlalchemy import select
 from avow.prover.catalogue import Compiled
 from avow.prover.database import Database
 from avow.prover.tables import EvidenceRow, JobRow, ProofRow
+from avow.prover.timing import measured
 from avow.verifier.lifecycle import JobState
 
 _LAST = 16
@@ -22,15 +23,22 @@ _WAITING = (JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVI
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Estimates from the job database. `unmeasured` is what a first proof is taken to last."""
+    """Estimates from the job database. `unmeasured` is what a first proof is taken to last,
+    `window` how long a worker waits for others to share a proof; both in seconds."""
 
     database: Database
     concurrency: int
     unmeasured: float
+    window: float = 0.0
 
     def seconds(self, record: str) -> float:
-        """The median time of the last proofs under a system record."""
-        query = select(ProofRow.seconds).where(ProofRow.record == record)
+        """The time of a proof under a system record: the longest of the batches' medians."""
+        return max(measured(self.database, record).values(), default=self.unmeasured)
+
+    def share(self, record: str) -> float:
+        """The time that one answer's part in its proof took: the median of the last ones."""
+        query = select(ProofRow.seconds / ProofRow.members)
+        query = query.where(ProofRow.record == record, ProofRow.batch > 0)
         with self.database.read() as session:
             found = sorted(session.scalars(query.order_by(ProofRow.at.desc()).limit(_LAST)))
         return float(found[len(found) // 2]) if found else self.unmeasured
@@ -45,5 +53,5 @@ class Pace:
         with self.database.read() as session:
             waiting = list(session.scalars(query))
         own = sum(self.seconds(item.record_digest) for item in legs)
-        before = sum(self.seconds(record) for record in waiting) / self.concurrency
-        return _MARGIN * (own + before) + _OVERHEAD_SECONDS
+        before = sum(self.share(record) for record in waiting) / self.concurrency
+        return _MARGIN * (own + before) + self.window + _OVERHEAD_SECONDS

@@ -77,7 +77,12 @@ def open_provider(
         queue=Queue(config, database, catalogue, BundleStore(config.bundles)),
         catalogue=catalogue.all,
         pricing=Pricing(options.least_price, options.least_by_model),
-        pace=Pace(database, config.concurrency, options.first_proof_seconds),
+        pace=Pace(
+            database,
+            config.concurrency,
+            options.first_proof_seconds,
+            config.batch_window_ms / 1000,
+        ),
         address=address,
         confirmations=options.confirmations,
         allow_unsafe_srs=config.allow_unsafe_srs,

@@ -15,14 +15,14 @@ from avow.circuits.ezkl.child import Limits as ChildLimits
 from avow.circuits.ezkl.child import Progress
 from avow.prover.catalogue import Compiled
 from avow.prover.errors import Refused, TryAgain
-from avow.prover.systems.system import Answer, Limits, Proof, Tick
+from avow.prover.systems.system import Answer, Limits, OneAtATime, Proof, Tick
 from avow.verifier.tensor import Tensor
 
 _TICK_SECONDS = 0.2
 T = TypeVar("T")
 
 
-class EzklProver:
+class EzklProver(OneAtATime):
     """Answers and proves with artifacts that `avow compile --system ezkl` made."""
 
     def answer(

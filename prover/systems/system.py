@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from avow.prover.catalogue import Compiled
+from avow.prover.errors import Refused
 from avow.verifier.canonical import Json
 from avow.verifier.commitment import Commitment
 from avow.verifier.tensor import Tensor
@@ -44,8 +45,8 @@ class Proof:
 class ProvingSystem(Protocol):
     """The proving half of one proof system; heavy or unsafe steps run in child processes.
 
-    Both methods raise `avow.prover.errors.Refused` when no attempt can succeed, `TryAgain` when
-    a later one may, and pass on whatever `tick` raises.
+    `answer`, `prove` and `prove_batch` raise `avow.prover.errors.Refused` when no attempt can
+    succeed, `TryAgain` when a later one may, and pass on whatever `tick` raises.
     """
 
     def answer(
@@ -65,3 +66,49 @@ class ProvingSystem(Protocol):
     ) -> Proof:
         """Proves the program's run on `inputs`, bound to the Merkle root of its statement."""
         ...
+
+    def batch_sizes(self, compiled: Compiled) -> tuple[int, ...]:
+        """How many samples one proof of this artifact can hold, ascending from 1."""
+        ...
+
+    def batch_memory(self, compiled: Compiled, size: int) -> int:
+        """Predicted bytes of memory that a proof of `size` samples takes."""
+        ...
+
+    def prove_batch(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Sequence[Tensor]],
+        root: bytes,
+        limits: Limits,
+        tick: Tick,
+    ) -> list[Proof]:
+        """One proof of the runs on all samples, in the form of each sample's own bundle.
+
+        The number of samples is one of `batch_sizes`. `root` is that of the samples' statements
+        in the same order; samples beyond the statements are padding.
+        """
+        ...
+
+
+class OneAtATime:
+    """The batches of a system whose proofs hold one sample."""
+
+    def batch_sizes(self, compiled: Compiled) -> tuple[int, ...]:
+        """One alone."""
+        return (1,)
+
+    def batch_memory(self, compiled: Compiled, size: int) -> int:
+        """What the record predicts."""
+        return compiled.record.proving_memory_bytes
+
+    def prove_batch(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Sequence[Tensor]],
+        root: bytes,
+        limits: Limits,
+        tick: Tick,
+    ) -> list[Proof]:
+        """Refused."""
+        raise Refused(f"{compiled.record.system} proves one answer at a time")

@@ -14,7 +14,7 @@ from pathlib import Path
 from avow.prover.catalogue import Compiled
 from avow.prover.errors import RequestRefused
 from avow.prover.preview import Preview
-from avow.prover.systems.system import Answer, Limits, Proof, Tick
+from avow.prover.systems.system import Answer, Limits, OneAtATime, Proof, Tick
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.chain import registration
 from avow.verifier.commitment import Scheme, commit_public
@@ -121,7 +121,7 @@ def fake_proof(values: Sequence[int]) -> bytes:
     return keccak256(b"".join(value.to_bytes(32, "big") for value in values))
 
 
-class MockProving:
+class MockProving(OneAtATime):
     """The proving half; counts its proofs."""
 
     def __init__(self) -> None:

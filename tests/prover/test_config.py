@@ -28,6 +28,9 @@ def test_a_worker_hands_everything_on_but_keys() -> None:
         "AVOW_MAX_ATTEMPTS": "7",
         "AVOW_PROVE_MEMORY_BYTES": str(2**31),
         "AVOW_NATIVE_BACKEND": "portable",
+        "AVOW_BATCH_SIZE": "64",
+        "AVOW_BATCH_WINDOW_MS": "250",
+        "AVOW_BATCH_SECONDS": "30",
         "PATH": "/bin",
     }
     config = from_environment(given)
@@ -36,6 +39,7 @@ def test_a_worker_hands_everything_on_but_keys() -> None:
     assert handed["PATH"] == "/bin"
     again = from_environment(handed)
     kept = ("home", "database_url", "broker_url", "max_attempts", "prove_memory", "native_backend")
+    kept += ("batch_size", "batch_window_ms", "batch_seconds")
     assert all(getattr(again, name) == getattr(config, name) for name in kept)
     assert again.allow_unsafe_srs and again.private_key is None
     assert "secret" not in repr(config) and "deadbeef" not in repr(config)
@@ -48,6 +52,8 @@ def test_a_worker_hands_everything_on_but_keys() -> None:
         ("AVOW_CONCURRENCY", "many", "a whole number from 1 to 256, got 'many'"),
         ("AVOW_PROVE_SECONDS", "1.5", "a whole number from 1 to 604800, got '1.5'"),
         ("AVOW_PROVE_MEMORY_BYTES", "1", "a whole number from 67108864"),
+        ("AVOW_BATCH_SIZE", "0", "a whole number from 1 to 1024, got '0'"),
+        ("AVOW_BATCH_WINDOW_MS", "-1", "a whole number from 0 to 600000, got '-1'"),
         ("AVOW_BROKER_URL", "amqp://u:secret@h", "redis.*, got amqp://$"),
         ("AVOW_BROKER_URL", "localhost:6379", "redis.*, got no scheme$"),
         ("AVOW_ALLOW_UNSAFE_SRS", "perhaps", "expected 1 or 0, got 'perhaps'"),

@@ -6,29 +6,29 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest import mock
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from sqlalchemy import func, select
 
+from avow.prover import proving
 from avow.prover.attempt import attempt
-from avow.prover.catalogue import Compiled
 from avow.prover.config import from_environment
 from avow.prover.database import open_database
-from avow.prover.errors import IllegalTransition
+from avow.prover.errors import IllegalTransition, NotNow, Refused, TryAgain
 from avow.prover.inference import infer
 from avow.prover.leases import Terms
 from avow.prover.outbox import Task, claim_due, mark_sent
 from avow.prover.proving import prove
 from avow.prover.reconcile import reconcile
-from avow.prover.systems.system import Limits, Proof, Tick
+from avow.prover.systems.system import Tick
 from avow.prover.tables import AnswerRow, LeaseRow, PaymentRow, ProofRow
+from avow.verifier import merkle
 from avow.verifier.lifecycle import JOB_TRANSITIONS, JobState, LegState
-from avow.verifier.merkle import leaf
-from avow.verifier.tensor import Tensor
 from tests.prover.crashes import Crash, CrashingDatabase
-from tests.prover.tiny import Shop, TinySystem, request
+from tests.prover.tiny import Shop, request
 
 WORK = {Task.INFER: infer, Task.PROVE: prove}
 RESEND_MS = 60_000
@@ -36,31 +36,26 @@ SETTLING = {JobState.PROVEN, JobState.CHALLENGEABLE}
 
 
 @dataclass
-class WatchedTiny(TinySystem):
-    """Counts proofs of statements whose bundle lies in the store already."""
+class Watch:
+    """Sees every tree of statements that a proof is made for; counts those stored already."""
 
-    stored: Path = Path()
+    stored: Path
     recomputed: int = 0
+    largest: int = 0
 
-    def prove(
-        self,
-        compiled: Compiled,
-        inputs: Sequence[Tensor],
-        salt: bytes,
-        root: bytes,
-        limits: Limits,
-        tick: Tick,
-    ) -> Proof:
+    def build(self, digests: Sequence[bytes]) -> tuple[bytes, list[merkle.Path]]:
         """As ever, but watched."""
-        names = [path.name.removesuffix(".avow.json") for path in self.stored.glob("[0-9a-f]*")]
-        self.recomputed += root in [leaf(bytes.fromhex(name)) for name in names]
-        return super().prove(compiled, inputs, salt, root, limits, tick)
+        names = {path.name.removesuffix(".avow.json") for path in self.stored.glob("[0-9a-f]*")}
+        self.recomputed += sum(digest.hex() in names for digest in digests)
+        self.largest = max(self.largest, len(digests))
+        return merkle.build(digests)
 
 
 class Guarantees(RuleBasedStateMachine):
     """One database, a lossy broker, workers that die at any commit."""
 
     jobs = Bundle("jobs")
+    sizes: tuple[int, ...] = (1,)
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,8 +68,10 @@ class Guarantees(RuleBasedStateMachine):
         self.sums: dict[str, int] = {}
         self.paid: Counter[str] = Counter()
         self.refunded: set[str] = set()
-        self.system = WatchedTiny(stored=config.bundles)
-        self.shop.system = self.system
+        self.shop.system.sizes = self.sizes
+        self.watch = Watch(config.bundles)
+        self.patch = mock.patch.object(proving, "merkle", self.watch)
+        self.patch.start()
 
     @rule(target=jobs, values=st.lists(st.integers(-80, 80), min_size=4, max_size=4))
     def submit(self, values: list[int]) -> str:
@@ -199,7 +196,7 @@ class Guarantees(RuleBasedStateMachine):
                 counts = session.execute(select(table.job_id, func.count()).group_by(table.job_id))
                 assert all(count == 1 for _, count in counts)
             assert all(row.attempts <= 4 for row in session.scalars(select(LeaseRow)))
-        assert self.system.recomputed == 0
+        assert self.watch.recomputed == 0
         assert all(count == 1 for count in self.paid.values())
         assert not self.refunded & set(self.paid)
 
@@ -235,11 +232,34 @@ class Guarantees(RuleBasedStateMachine):
             self.published_once_and_right()
             self.history_is_legal()
         finally:
+            self.patch.stop()
             self.shop.database.close()
             self.folder.cleanup()
+
+
+class GuaranteesOfBatches(Guarantees):
+    """The same promises where requests that wait share a proof, and where that sometimes fails."""
+
+    sizes = (1, 2, 4, 8)
+
+    @rule(values=st.lists(st.integers(-80, 80), min_size=2, max_size=9))
+    def many_are_answered(self, values: list[int]) -> None:
+        for value in values:
+            job_id = self.submit([value, 0, 0, 0])
+            self._carry_out((job_id, 0, Task.INFER), None)
+
+    @rule(error=st.sampled_from([Refused("no"), TryAgain("died"), NotNow("full"), ValueError()]))
+    def the_next_proof_fails(self, error: Exception) -> None:
+        def fail(_tick: Tick) -> None:
+            self.shop.system.on_prove = lambda tick: None
+            raise error
+
+        self.shop.system.on_prove = fail
 
 
 STATES_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVING)
 
 TestGuarantees = Guarantees.TestCase
 TestGuarantees.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+TestGuaranteesOfBatches = GuaranteesOfBatches.TestCase
+TestGuaranteesOfBatches.settings = settings(max_examples=10, stateful_step_count=30, deadline=None)

@@ -108,6 +108,9 @@ class TinySystem:
     on_answer: Callable[[Tick], None] = lambda tick: None
     on_prove: Callable[[Tick], None] = lambda tick: None
     forge: bool = False
+    sizes: tuple[int, ...] = (1,)
+    alone: list[int] = field(default_factory=list)
+    batches: list[list[int]] = field(default_factory=list)
 
     def answer(
         self, compiled: Compiled, inputs: Sequence[Tensor], salt: bytes, limits: Limits, tick: Tick
@@ -129,9 +132,36 @@ class TinySystem:
         """The hash, or a wrong one."""
         self.on_prove(tick)
         self.proved += 1
+        self.alone.append(sum(inputs[0].values))
         outputs = run_sum(inputs)
         made = seal(bytes(32) if self.forge else root, inputs, outputs)
         return Proof(outputs, {"seal": made}, {})
+
+    def batch_sizes(self, compiled: Compiled) -> tuple[int, ...]:
+        """What the test says."""
+        return self.sizes
+
+    def batch_memory(self, compiled: Compiled, size: int) -> int:
+        """As much for each sample as for one alone."""
+        return size * compiled.record.proving_memory_bytes
+
+    def prove_batch(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Sequence[Tensor]],
+        root: bytes,
+        limits: Limits,
+        tick: Tick,
+    ) -> list[Proof]:
+        """The hash of each sample, all under one root."""
+        self.on_prove(tick)
+        self.batches.append([sum(sample[0].values) for sample in inputs])
+        found = []
+        for sample in inputs:
+            outputs = run_sum(sample)
+            made = seal(bytes(32) if self.forge else root, sample, outputs)
+            found.append(Proof(outputs, {"seal": made}, {}))
+        return found
 
 
 def check(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None:

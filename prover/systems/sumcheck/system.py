@@ -11,7 +11,7 @@ from avow.circuits.sumcheck.files import KEY
 from avow.prover.catalogue import Compiled
 from avow.prover.errors import Refused
 from avow.prover.systems.sumcheck.child import Workshop
-from avow.prover.systems.system import Answer, Limits, Proof, Tick
+from avow.prover.systems.system import Answer, Limits, OneAtATime, Proof, Tick
 from avow.verifier import canonical
 from avow.verifier.commitment import commit_public
 from avow.verifier.errors import VerificationError
@@ -36,7 +36,7 @@ class Made:
     peak_rss_bytes: int
 
 
-class SumcheckProver:
+class SumcheckProver(OneAtATime):
     """Answers and proves with artifacts that `avow compile --system sumcheck` made."""
 
     def __init__(self) -> None:
