@@ -11,13 +11,16 @@ from dataclasses import dataclass
 
 from avow.prover.database import Database
 from avow.prover.errors import DatabaseUnavailable, ProverError
+from avow.prover.nodes.batches import Batches, Gathered
 from avow.prover.nodes.follow import Follower
 from avow.prover.nodes.worklist import Seen, Status, Worklist
+from avow.verifier.bundle import Bundle
 from avow.verifier.chain.client import Block
-from avow.verifier.chain.errors import ChainError, RpcRefused, RpcUnavailable
+from avow.verifier.chain.errors import ChainError, Reverted, RpcRefused, RpcUnavailable
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import Leg, Order
 from avow.verifier.chain.registration import Registry
+from avow.verifier.chain.seals import batch_of, seal
 from avow.verifier.chain.signer import Signer
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
@@ -78,6 +81,7 @@ class Node(ABC):
         self.worklist = Worklist(database, f"{name}:{self.role}:{to_hex(signer.address)}")
         self._follower = Follower(market, self.worklist, confirmations)
         self._pauses: dict[bytes, tuple[float, float]] = {}
+        self._batches = Batches()
 
     def step(self) -> bool:
         """Reads on and makes at most one move for each order; whether anything moved.
@@ -88,6 +92,8 @@ class Node(ABC):
         moved = self._follower.sync()
         for seen in self.worklist.active():
             moved |= self._guarded(seen)
+        for gathered in self._batches.due(self._wall()):
+            moved |= self._settle_gathered(gathered)
         return moved
 
     def close(self) -> None:
@@ -119,8 +125,57 @@ class Node(ABC):
         """One line in the log about an order."""
         LOG.info("role=%s order=%s %s", self.role, to_hex(order_id), what)
 
+    def settle_leg(self, view: View, index: int, bundle: Bundle, deadline: float) -> str | None:
+        """Settles a delivered leg whose bundle convinced; what was done, in words.
+
+        A leg whose proof speaks of others waits for them, until `deadline` at the latest: None.
+        """
+        order = view.order
+        if batch_of(bundle) > 1:
+            self._batches.add(order, index, bundle, self._wall(), deadline)
+            return None
+        data = b"".join(tensor.data() for tensor in bundle.outputs)
+        receipt = self.market.settle(
+            self.signer, order.order_id, index, data, bundle.path, seal(bundle)
+        )
+        return f"settled leg {index}, gas {receipt.gas_used}"
+
+    def gathers(self, order_id: bytes, leg: int) -> bool:
+        """Whether a leg waits for the others of its proof."""
+        return self._batches.holds(order_id, leg)
+
+    def _settle_gathered(self, gathered: Gathered) -> bool:
+        legs = {(item.order_id, item.leg) for item in gathered.items}
+        try:
+            done = gathered.settle(self.market, self.signer)
+        except (RpcUnavailable, DatabaseUnavailable):
+            raise
+        except ChainError as error:
+            if isinstance(error, Reverted):
+                self._batches.separate(gathered)
+            for order_id, _ in legs:
+                self._postpone(order_id, error)
+            return False
+        skipped = {(item.order_id, item.leg): item.reason for item in done.skipped}
+        each = done.receipt.gas_used // max(1, len(legs) - len(skipped))
+        for order_id, leg in sorted(legs):
+            reason = skipped.get((order_id, leg))
+            if reason is None:
+                self.say(order_id, f"settled leg {leg} in a batch of {len(legs)}, gas {each} each")
+            else:
+                self.say(order_id, f"leg {leg} was left out of a batch: {reason}")
+        return True
+
+    def _postpone(self, order_id: bytes, error: Exception) -> None:
+        """Refused by the contract (somebody came first, or it is not due yet), out of gas money,
+        an earlier transaction under way, ...: looked at again, less and less often."""
+        _, pause = self._pauses.get(order_id, (0.0, 0.5))
+        self._pauses[order_id] = (self._wall() + pause, min(2 * pause, _LONGEST_PAUSE))
+        if self.worklist.remark(order_id, str(error)):
+            self.say(order_id, f"waits: {error}")
+
     def _guarded(self, seen: Seen) -> bool:
-        until, pause = self._pauses.get(seen.order_id, (0.0, 0.5))
+        until, _ = self._pauses.get(seen.order_id, (0.0, 0.0))
         if self._wall() < until:
             return False
         try:
@@ -128,14 +183,10 @@ class Node(ABC):
         except (RpcUnavailable, DatabaseUnavailable):
             raise
         except (ChainError, ProverError, VerificationError) as error:
-            # Refused by the contract (somebody came first, or it is not due yet), out of gas
-            # money, an earlier transaction under way, ...: looked at again, less and less often.
-            longer = min(2 * pause, _LONGEST_PAUSE)
-            self._pauses[seen.order_id] = (self._wall() + pause, longer)
-            if self.worklist.remark(seen.order_id, str(error)):
-                self.say(seen.order_id, f"waits: {error}")
+            self._postpone(seen.order_id, error)
             return False
-        self._pauses.pop(seen.order_id, None)
+        if not self._batches.holds(seen.order_id):
+            self._pauses.pop(seen.order_id, None)
         return moved
 
     def _look(self, seen: Seen) -> bool:

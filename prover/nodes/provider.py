@@ -23,7 +23,6 @@ from avow.prover.tables import JobRow
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import NOBODY, OrderTerms
-from avow.verifier.chain.seals import seal
 from avow.verifier.chain.signer import Signer
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
@@ -172,16 +171,17 @@ class Provider(Node):
         if job_id is None:
             return False
         moved = self._mark_delivered(job_id, index)
-        alone = order.validator == NOBODY or view.now > leg.delivered_at + order.grace_period
+        grace_ends = leg.delivered_at + order.grace_period
+        alone = order.validator == NOBODY or view.now > grace_ends
         if not alone or view.now > leg.delivered_at + order.settlement_window:
             return moved
+        if self.gathers(seen.order_id, index):
+            return moved
         bundle = parse_bundle(self._queue.bundle(job_id, index))
-        data = b"".join(tensor.data() for tensor in bundle.outputs)
-        receipt = self.market.settle(
-            self.signer, seen.order_id, index, data, bundle.path, seal(bundle)
-        )
-        self.say(seen.order_id, f"settled leg {index} itself, gas {receipt.gas_used}")
-        return True
+        half = (grace_ends + leg.delivered_at + order.settlement_window) / 2
+        done = self.settle_leg(view, index, bundle, half)
+        self.say(seen.order_id, f"itself {done or f'keeps leg {index} for its batch'}")
+        return moved or done is not None
 
     def _job(self, seen: Seen, view: View, index: int) -> tuple[Job, bool]:
         """The job of a leg, submitted when there is none; whether it was submitted now."""

@@ -12,7 +12,6 @@ from avow.prover.nodes.worklist import Delivery, Seen
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import NOBODY, Leg, Order
-from avow.verifier.chain.seals import seal
 from avow.verifier.chain.signer import Signer
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
@@ -73,7 +72,7 @@ class Validator(Node):
 
     def _settle(self, seen: Seen, view: View, index: int) -> bool:
         delivery = self.worklist.delivery(seen.order_id, index)
-        if delivery is None or delivery.refused:
+        if delivery is None or delivery.refused or self.gathers(seen.order_id, index):
             return False
         try:
             bundle = self._checked(delivery, view, index)
@@ -93,12 +92,11 @@ class Validator(Node):
             if tried < _TRIES:
                 raise
             return self._refuse(delivery, str(error))
-        data = b"".join(tensor.data() for tensor in bundle.outputs)
-        receipt = self.market.settle(
-            self.signer, seen.order_id, index, data, bundle.path, seal(bundle)
-        )
-        self.say(seen.order_id, f"verified and settled leg {index}, gas {receipt.gas_used}")
-        return True
+        # Half of its grace period is enough to wait for the others of a batch.
+        half = view.legs[index].delivered_at + view.order.grace_period / 2
+        done = self.settle_leg(view, index, bundle, half)
+        self.say(seen.order_id, f"verified and {done or f'keeps leg {index} for its batch'}")
+        return done is not None
 
     def _checked(self, delivery: Delivery, view: View, index: int) -> Bundle:
         """The delivered bundle, fetched and verified offline against the chain's own order."""

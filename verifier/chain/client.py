@@ -124,7 +124,7 @@ class Chain:
 
     def reverted(self, data: bytes, what: str) -> Reverted:
         """The error for a contract's revert data."""
-        name, arguments = _errors().describe(data)
+        name, arguments = known_errors().describe(data)
         return Reverted(name, arguments, what)
 
     def head(self) -> Block:
@@ -253,5 +253,5 @@ def _revert_data(error: ContractLogicError) -> bytes:
 
 
 @cache
-def _errors() -> ErrorTable:
+def known_errors() -> ErrorTable:
     return error_table(artifacts.known_abis())

@@ -1,11 +1,14 @@
 """The market of a deployment: orders read, written and followed."""
 
-from avow.verifier.chain.client import Chain, Log, Receipt, checksum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from avow.verifier.chain.client import Chain, Log, Receipt, checksum, known_errors
 from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deployment import Deployment
 from avow.verifier.chain.errors import ChainError, InsufficientFunds, Reverted, RpcRefused
 from avow.verifier.chain.events import READ, MarketEvent, parse_event
-from avow.verifier.chain.orders import Leg, Order, OrderTerms, parse_leg, parse_order
+from avow.verifier.chain.orders import BatchItem, Leg, Order, OrderTerms, parse_leg, parse_order
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.transactions import PATIENT, Patience, send
 from avow.verifier.commitment import Commitment
@@ -14,6 +17,24 @@ from avow.verifier.statement import Domain
 
 # Nodes refuse wider queries; where one refuses even this, the range is halved.
 _BLOCKS_PER_QUERY = 2_000
+_SKIPPED = "BatchItemSkipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An item of a batch that was left out; `reason` is the name of the market's error."""
+
+    order_id: bytes
+    leg: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReceipt:
+    """What became of a batch: its transaction, and the items that were left out."""
+
+    receipt: Receipt
+    skipped: tuple[Skipped, ...]
 
 
 class Market:
@@ -92,6 +113,25 @@ class Market:
         stands = (path.index, list(path.siblings))
         return self._send(signer, "settle", order_id, leg, output, stands, seal)
 
+    def settle_batch(
+        self,
+        signer: Signer,
+        model_key: bytes,
+        root: bytes,
+        items: Sequence[BatchItem],
+        seal: bytes,
+    ) -> BatchReceipt:
+        """Settles the legs that one proof speaks of; what cannot be settled is left out.
+
+        Raises Reverted when nothing is left (`NothingToSettle`) or the proof is refused.
+        """
+        encoded = [item.encode() for item in items]
+        call = self.contract.call("settleBatch", model_key, root, encoded, seal)
+        # A callback may use up more than it did when the gas was estimated.
+        spare = sum(item.callback_gas for item in items)
+        receipt = send(self.chain, signer, replace(call, spare_gas=spare), self._patience)
+        return BatchReceipt(receipt, self._skipped(receipt))
+
     def expire(self, signer: Signer, order_id: bytes, leg: int) -> Receipt:
         """Ends a leg whose time has passed."""
         return self._send(signer, "expire", order_id, leg)
@@ -130,6 +170,16 @@ class Market:
             found += self._parse(logs)
             first = end + 1
         return found
+
+    def _skipped(self, receipt: Receipt) -> tuple[Skipped, ...]:
+        topic, found = self.contract.topic(_SKIPPED), []
+        for log in receipt.logs:
+            if log.address != self.contract.address or bytes(log.raw["topics"][0]) != topic:
+                continue
+            value = self.contract.decode(_SKIPPED, log)
+            name, _ = known_errors().describe(bytes(value["reason"]))
+            found.append(Skipped(bytes(value["orderId"]), int(value["leg"]), name))
+        return tuple(found)
 
     def _parse(self, logs: list[Log]) -> list[MarketEvent]:
         found = []

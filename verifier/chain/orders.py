@@ -10,6 +10,7 @@ from avow.verifier.commitment import Commitment, Scheme
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
+from avow.verifier.merkle import Path
 
 NOBODY = bytes(20)
 
@@ -83,6 +84,28 @@ class Order:
     price: int
     bond: int
     leg_count: int
+    callback_gas: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One leg among those that one proof settles; `output` is the output tensors' data.
+
+    `part` is what the proof system needs of this leg alone, `callback_gas` what its order's
+    callback may use up.
+    """
+
+    order_id: bytes
+    leg: int
+    output: bytes
+    path: Path
+    part: bytes
+    callback_gas: int
+
+    def encode(self) -> tuple[Any, ...]:
+        """The form that the contract's ABI takes."""
+        stands = (self.path.index, list(self.path.siblings))
+        return (self.order_id, self.leg, self.output, stands, self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +158,7 @@ def parse_order(order_id: bytes, raw: Any) -> Order:
         price=int(raw.price),
         bond=int(raw.bond),
         leg_count=int(raw.legCount),
+        callback_gas=int(raw.callbackGas),
     )
 
 

@@ -1,14 +1,18 @@
 """From a bundle to the compact seal that the contracts take."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
 from eth_abi.abi import encode
 
 from avow.verifier.bundle import Bundle
-from avow.verifier.canonical import Json
 from avow.verifier.chain.errors import ChainError
 from avow.verifier.chain.orders import selector_of
+from avow.verifier.fields import Fields
 from avow.verifier.systems.ezkl.material import parse_proof
+from avow.verifier.systems.sumcheck.key import LIMITS
+from avow.verifier.tensor import Tensor
 
 # What the router pins by hash: how the adapter reads a seal of this system.
 SPECIFICATIONS = {
@@ -18,21 +22,87 @@ SPECIFICATIONS = {
         "carry binding, input and output as the registered layout says; the binding is the "
         "32-byte Merkle root of statements as 16 limbs of 16 bits, most significant first"
     ),
+    "sumcheck/v1": (
+        "seal = selector || body; selector = first 4 bytes of keccak256 of the ASCII system id; "
+        "of one statement: body = abi.encode(bytes inputs, bytes outputs, bytes proof); of a "
+        "batch: body = abi.encode(uint32 batch, bytes proof) and each statement's part = "
+        "abi.encode(bytes inputs, bytes outputs, bytes opening); inputs and outputs are the "
+        "tensors' data in order, row-major, big-endian two's complement; the proof absorbs the "
+        "32-byte Merkle root of statements first; a statement's index under it is its sample"
+    ),
 }
 
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSeal:
+    """What `settleBatch` takes: the seal that the statements share, and this one's part of it."""
+
+    shared: bytes
+    part: bytes
+
+
 def seal(bundle: Bundle) -> bytes:
-    """The seal of a bundle that was verified before: selector and proof."""
-    make = _SEALS.get(bundle.statement.system)
+    """The seal of a bundle that was verified before, whose proof is of it alone."""
+    return selector_of(bundle.statement.system) + _made(_SEALS, bundle)
+
+
+def batch_seal(bundle: Bundle) -> BatchSeal:
+    """The seal of a bundle that was verified before, whose proof speaks of several statements."""
+    made = _made(_BATCH_SEALS, bundle)
+    return BatchSeal(selector_of(bundle.statement.system) + made.shared, made.part)
+
+
+def batch_of(bundle: Bundle) -> int:
+    """How many samples a bundle's proof speaks of; 1 is settled by `seal`, more by `batch_seal`."""
+    if bundle.statement.system != _SUMCHECK:
+        return 1
+    return _sumcheck_fields(bundle).integer("batch", 1, LIMITS.batch)
+
+
+def _made(table: dict[str, Callable[[Bundle], T]], bundle: Bundle) -> T:
+    make = table.get(bundle.statement.system)
     if make is None:
-        known = ", ".join(sorted(_SEALS))
+        known = ", ".join(sorted(table))
         raise ChainError(f"seal: {bundle.statement.system} has none; known: {known}")
-    return selector_of(bundle.statement.system) + make(bundle.proof)
+    return make(bundle)
 
 
-def _ezkl(proof: Json) -> bytes:
-    parsed = parse_proof(proof)
+def _ezkl(bundle: Bundle) -> bytes:
+    parsed = parse_proof(bundle.proof)
     return encode(["bytes", "uint256[]"], [parsed.data, list(parsed.instances)])
 
 
-_SEALS: dict[str, Callable[[Json], bytes]] = {"ezkl/v1": _ezkl}
+def _sumcheck(bundle: Bundle) -> bytes:
+    if batch_of(bundle) != 1:
+        raise ChainError("seal: this proof speaks of several statements, which settle as a batch")
+    proof = _sumcheck_fields(bundle).blob("data", LIMITS.proof_bytes)
+    return encode(["bytes", "bytes", "bytes"], [*_tensors(bundle), proof])
+
+
+def _sumcheck_batch(bundle: Bundle) -> BatchSeal:
+    fields = _sumcheck_fields(bundle)
+    proof, opening = fields.blob("data", LIMITS.proof_bytes), fields.octets("opening", 64)
+    shared = encode(["uint32", "bytes"], [batch_of(bundle), proof])
+    return BatchSeal(shared, encode(["bytes", "bytes", "bytes"], [*_tensors(bundle), opening]))
+
+
+def _sumcheck_fields(bundle: Bundle) -> Fields:
+    return Fields(bundle.proof, "proof", {"format", "batch", "data"}, {"opening"})
+
+
+def _tensors(bundle: Bundle) -> tuple[bytes, bytes]:
+    if bundle.inputs is None:
+        raise ChainError("seal: the inputs of a sumcheck/v1 proof are public")
+    return _data(bundle.inputs), _data(bundle.outputs)
+
+
+def _data(tensors: tuple[Tensor, ...]) -> bytes:
+    return b"".join(tensor.data() for tensor in tensors)
+
+
+_SUMCHECK = "sumcheck/v1"
+_SEALS: dict[str, Callable[[Bundle], bytes]] = {"ezkl/v1": _ezkl, _SUMCHECK: _sumcheck}
+_BATCH_SEALS: dict[str, Callable[[Bundle], BatchSeal]] = {_SUMCHECK: _sumcheck_batch}

@@ -22,6 +22,8 @@ from avow.verifier.chain.errors import (
 from avow.verifier.chain.signer import Signer
 
 _GAS_MARGIN = (5, 4)
+# Of one transaction, where EIP-7825 is in force; a margin never goes beyond it.
+MAXIMUM_GAS = 2**24
 _PRIORITY_FEE = 10**9
 _KNOWN = ("already known", "already imported", "known transaction")
 _NONCE_USED = ("nonce too low", "nonce is too low", "invalid nonce")
@@ -31,11 +33,15 @@ _FUNDS = ("insufficient funds",)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a transaction does. `to` None creates a contract; `what` names it in errors."""
+    """What a transaction does. `to` None creates a contract; `what` names it in errors.
+
+    `spare_gas` is sent beside what an estimate needs, for what others may use up by then.
+    """
 
     what: str
     to: bytes | None
     data: bytes
+    spare_gas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,8 @@ def _prepare(chain: Chain, signer: Signer, call: Call) -> TxParams:
             raise
         numerator, denominator = _GAS_MARGIN
         limit = int(chain.w3.eth.get_block("latest")["gasLimit"])
-        transaction["gas"] = min(estimate * numerator // denominator, limit)
+        generous = min(estimate * numerator // denominator + call.spare_gas, MAXIMUM_GAS)
+        transaction["gas"] = min(max(estimate, generous), limit)
         _price(chain, transaction)
     balance = chain.balance(signer.address)
     needed = transaction["gas"] * _fee(transaction)
