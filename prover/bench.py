@@ -16,7 +16,7 @@ from avow.prover.leases import Terms
 from avow.prover.preview import Preview, run_preview
 from avow.prover.program import ProgramAnswer, run_program
 from avow.prover.queue import Clock, now_ms
-from avow.prover.selfcheck import check_draft
+from avow.prover.selfcheck import check_draft, check_drafts
 from avow.prover.store import BundleStore
 from avow.prover.systems.provers import PROVERS
 from avow.prover.systems.system import Limits, ProvingSystem, Tick
@@ -86,4 +86,5 @@ def open_bench(config: Config, worker: str) -> Bench:
         catalogue=FolderCatalogue(config.artifacts, config.models),
         store=BundleStore(config.bundles),
         holder=this_process(worker),
+        check_together=check_drafts,
     )

@@ -7,10 +7,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from avow.prover.children import before_exec
-from avow.prover.errors import TryAgain
+from avow.prover.errors import TryAgain, WorkFailed
 from avow.prover.systems.system import Limits, Tick
 from avow.verifier import canonical
 from avow.verifier.canonical import Json
@@ -33,10 +34,41 @@ def check_draft(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None
     with tempfile.TemporaryDirectory(prefix="avow-check-") as folder:
         wanted = Path(folder) / "policy.json"
         wanted.write_bytes(canonical.encode(policy_json(policy)))
-        code, output = _run([str(draft), "--policy", str(wanted), "--json"], limits, tick)
+        arguments = [str(draft), "--policy", str(wanted), "--json"]
+        code, output = _run("avow.verifier", arguments, limits, tick)
     if code in (ACCEPTED, NOT_FINAL):
         return
     raise TryAgain(f"the proof did not pass its own check: {_reason(code, output)}")
+
+
+def check_drafts(
+    drafts: Sequence[tuple[Path, Policy]], limits: Limits, tick: Tick
+) -> list[WorkFailed | None]:
+    """Runs the verifier once on all drafts of one proof; what is wrong with each.
+
+    Each verdict is that of `check_draft`, but the proof that they share is checked once. Raises
+    TryAgain when the check dies or takes too long: then nothing is known of any.
+    """
+    with tempfile.TemporaryDirectory(prefix="avow-check-") as folder:
+        wanted = []
+        for number, (draft, policy) in enumerate(drafts):
+            path = Path(folder) / f"policy-{number}.json"
+            path.write_bytes(canonical.encode(policy_json(policy)))
+            wanted.append((str(draft), str(path)))
+        listed = Path(folder) / "list.json"
+        listed.write_text(json.dumps(wanted), "utf-8")
+        code, output = _run("avow.prover.checking", [str(listed)], limits, tick)
+    try:
+        # Whatever else was printed stands before it.
+        found = json.loads(output.splitlines()[-1]) if code == 0 and output else None
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or len(found) != len(drafts):
+        raise TryAgain(f"the proofs' own check failed: {_reason(code, output)}")
+    return [
+        None if said is None else TryAgain(f"the proof did not pass its own check: {said}")
+        for said in found
+    ]
 
 
 def policy_json(policy: Policy) -> Json:
@@ -65,10 +97,10 @@ def policy_json(policy: Policy) -> Json:
     return value
 
 
-def _run(arguments: list[str], limits: Limits, tick: Tick) -> tuple[int, str]:
+def _run(module: str, arguments: list[str], limits: Limits, tick: Tick) -> tuple[int, str]:
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter on our own files
-            [sys.executable, "-P", "-m", "avow.verifier", *arguments],
+            [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -89,7 +121,7 @@ def _run(arguments: list[str], limits: Limits, tick: Tick) -> tuple[int, str]:
                 process.kill()
                 process.wait()
         output.seek(0)
-        return process.returncode, output.read(65_536).decode("utf-8", errors="replace")
+        return process.returncode, output.read(2**22).decode("utf-8", errors="replace")
 
 
 def _reason(code: int, output: str) -> str:

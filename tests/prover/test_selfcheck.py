@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from avow.prover.errors import LeaseLost, TryAgain
-from avow.prover.selfcheck import check_draft, policy_json
+from avow.prover.selfcheck import check_draft, check_drafts, policy_json
 from avow.prover.systems.system import Limits
 from avow.verifier import canonical
 from avow.verifier.policy import Policy, parse_policy
@@ -76,3 +76,27 @@ def test_every_pin_of_a_job_reaches_the_verifier() -> None:
         unsafe_allow_unsafe_srs=True,
     )
     assert parse_policy(canonical.encode(policy_json(policy))) == policy
+
+
+def test_each_draft_of_a_batch_has_its_own_verdict(tmp_path: Path) -> None:
+    drafts = []
+    for number, data in enumerate((b"", b"{}", b"[" * 9999)):
+        draft = tmp_path / f"draft-{number}"
+        draft.write_bytes(data)
+        drafts.append((draft, Policy()))
+    found = [str(error) for error in check_drafts(drafts, LIMITS, quiet)]
+    assert [said.partition("own check: ")[2][:21] for said in found] == [
+        "parse: bundle is not ",
+        "parse: bundle lacks '",
+        "parse: bundle is nest",
+    ]
+
+
+def test_a_check_of_a_batch_that_dies_says_nothing(tmp_path: Path) -> None:
+    drafts = [(tmp_path / "missing", Policy())] * 2
+    with pytest.raises(TryAgain, match=r"own check failed: the verifier ended with 1"):
+        check_drafts(drafts, LIMITS, quiet)
+    before = children()
+    with pytest.raises(TryAgain, match="took more than 0 s"):
+        check_drafts(drafts, Limits(0, 2**31), quiet)
+    assert children() <= before

@@ -1,7 +1,8 @@
 """What the checking half of a proof system takes and gives."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from avow.verifier.canonical import Json
 from avow.verifier.commitment import Scheme
@@ -67,4 +68,16 @@ class System(Protocol):
 
     def verify(self, evidence: Evidence) -> Findings:
         """Check the proof against root, tensors, key and program; raise `VerificationError`."""
+        ...
+
+
+@runtime_checkable
+class BatchSystem(Protocol):
+    """What the checking half of a system has besides, when its proofs hold several samples."""
+
+    def verify_batch(self, evidence: Sequence[Evidence]) -> Findings:
+        """Check the one proof of several bundles against the tensors of each of them.
+
+        Refuses evidence that differs in root, records, material or proof.
+        """
         ...
