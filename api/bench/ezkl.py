@@ -129,4 +129,5 @@ def measure_once(
         bundle_bytes=len(data),
         calldata_bytes=settled.calldata_bytes,
         gas=settled.gas,
+        verify_gas=settled.verify_gas,
     )

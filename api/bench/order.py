@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from avow.api.local.people import People
 from avow.api.local.tokens import UNIT
 from avow.verifier.bundle import Bundle
+from avow.verifier.chain.client import checksum
+from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import LegTerms, Order, OrderTerms, selector_of
 from avow.verifier.chain.seals import seal
+from avow.verifier.chain.transactions import PATIENT, send
 from avow.verifier.commitment import Commitment, commit_public
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
@@ -24,10 +27,11 @@ _DELIVERY_SECONDS = 7_200
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What the settling transaction took."""
+    """What the settling transaction took, and one that asks the router about the proof alone."""
 
     calldata_bytes: int
     gas: int
+    verify_gas: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class Desk:
         )
 
     def settle(self, order: Order, bundle: Bundle) -> Settled:
-        """Deliver and settle; what the settling transaction took."""
+        """Have the router check the proof, deliver and settle; what both transactions took."""
+        verify_gas = self._checked(bundle)
         digest = keccak256(bundle.encode())
         output = bundle.statement.output
         self.market.deliver(
@@ -85,10 +90,37 @@ class Desk:
         receipt = self.market.settle(
             self.people.validator, order.order_id, 0, data, bundle.path, seal(bundle)
         )
-        return Settled(len(sent.data), receipt.gas_used)
+        return Settled(len(sent.data), receipt.gas_used, verify_gas)
+
+    def _checked(self, bundle: Bundle) -> int:
+        """Gas of a transaction to the router; raises `VerificationError` where it refuses."""
+        chain = self.market.chain
+        router = Contract(chain, "ProofRouter", self.market.deployment.router)
+        root = bundle.path.root(bundle.statement.digest())
+        arguments = (self.model_key, _encoded(bundle.statement), root, seal(bundle))
+        accepted, reason = router.read("verify", *arguments)
+        if not accepted:
+            raise VerificationError("router", f"the router refuses the proof: {to_hex(reason)}")
+        call = router.call("verify", *arguments)
+        return send(chain, self.people.validator, call, PATIENT).gas_used
 
     def _order(self, order_id: bytes) -> Order:
         order = self.market.order(order_id)
         if order is None:
             raise VerificationError("order", f"the market lost order {to_hex(order_id)}")
         return order
+
+
+def _encoded(statement: Statement) -> tuple[object, ...]:
+    """As the contracts' struct, whose domain is the chain's and the market's own."""
+    return (
+        statement.model,
+        statement.system,
+        statement.program,
+        statement.key,
+        (int(statement.input.scheme), statement.input.value),
+        (int(statement.output.scheme), statement.output.value),
+        statement.order,
+        checksum(statement.provider),
+        statement.nonce,
+    )

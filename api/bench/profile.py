@@ -22,7 +22,8 @@ def profile(row: Mapping[str, object]) -> list[str]:
     lines: list[Sequence[str]] = [_TITLES]
     lines += [_line(name, seconds, whole, known.get(name)) for name, seconds in measured.items()]
     lines.append(_line("all", whole, whole, sum(known.values()) if known else None))
-    return [f"{row['model']}, {row['system']}, in a kept process:", *aligned(lines, 1)]
+    system = str(row["system"]) + (f" for {row['optimize']}" if row.get("optimize") else "")
+    return [f"{row['model']}, {system}, in a kept process:", *aligned(lines, 1)]
 
 
 def _line(name: str, seconds: float, whole: float, predicted: float | None) -> tuple[str, ...]:

@@ -13,9 +13,11 @@ from typing import Any
 NAME = "proving"
 _EZKL, _SUMCHECK = "ezkl/v1", "sumcheck/v1"
 _TITLES = (
-    "model", "system", "setup s", "prove s", "warm s", "verify s", "peak MB", "keys MB", "proof B",
-    "agreement", "largest error",
+    "model", "system", "for", "setup s", "prove s", "warm s", "verify s", "peak MB", "keys MB",
+    "proof B", "calldata B", "settle gas", "check gas", "agreement", "largest error",
 )  # fmt: skip
+_LEFT = 3
+_ON_CHAIN = ("calldata_bytes", "gas", "verify_gas")
 
 
 def page(reports: Sequence[dict[str, Any]]) -> str:
@@ -29,7 +31,9 @@ def page(reports: Sequence[dict[str, Any]]) -> str:
         "What a proof costs, by `avow bench`. Systems stand side by side where they were",
         f"measured in the same run; medians of {runs} run(s). [Figures](reference/figures.md) says",
         "what each column is: `prove` is a proof in a process made for it, `warm` one in a process",
-        "that is kept, as a worker keeps it.",
+        "that is kept, as a worker keeps it. Sumcheck's keys are chosen for time or for gas. Gas",
+        "is that of real transactions on a development chain: one that settles an order in the",
+        "market, and one that has the router check the proof alone.",
         "",
         f"Machine: {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['kernel']}; Python "
@@ -38,7 +42,7 @@ def page(reports: Sequence[dict[str, Any]]) -> str:
         f"{measured(reports)}",
         "",
         "| " + " | ".join(_TITLES) + " |",
-        "|---|---|" + "---:|" * (len(_TITLES) - 2),
+        "|" + "---|" * _LEFT + "---:|" * (len(_TITLES) - _LEFT),
         *("| " + " | ".join(_cells(row)) + " |" for row in rows),
         "",
         *beside(rows),
@@ -46,7 +50,7 @@ def page(reports: Sequence[dict[str, Any]]) -> str:
         "",
         "Milliseconds of each stage in a kept process, and shares of what its caller waits for.",
         "",
-        *_stages([row for row in rows if "stages" in row]),
+        *_stages([row for row in rows if "stages" in row and row.get("optimize") != "gas"]),
         "",
         f"This page is written by `python -m avow.api.bench.{NAME} docs` from `{NAME}.json`, which "
         "holds the",
@@ -63,11 +67,11 @@ def measured(reports: Sequence[dict[str, Any]]) -> str:
 
 
 def beside(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """A line for each model that both systems proved in one run."""
-    found = {(row["model"], row["system"]): row for row in rows}
+    """Lines for each model that both systems proved in one run."""
+    found = {(row["model"], row["system"], row.get("optimize", "time")): row for row in rows}
     lines = []
     for model in dict.fromkeys(row["model"] for row in rows):
-        ezkl, sumcheck = found.get((model, _EZKL)), found.get((model, _SUMCHECK))
+        ezkl, sumcheck = found.get((model, _EZKL, "time")), found.get((model, _SUMCHECK, "time"))
         if ezkl is None or sumcheck is None:
             continue
         lines += [
@@ -77,9 +81,23 @@ def beside(rows: Sequence[dict[str, Any]]) -> list[str]:
             f"{ezkl['peak_rss_bytes'] / sumcheck['peak_rss_bytes']:,.0f} times the memory, "
             f"{ezkl['setup_s'] / sumcheck['setup_s']:,.0f} times the setup, "
             f"{ezkl['key_bytes'] / sumcheck['key_bytes']:,.0f} times the keys.",
+            *_on_chain(ezkl, found.get((model, _SUMCHECK, "gas"), {})),
             "",
         ]
     return lines
+
+
+def _on_chain(ezkl: dict[str, Any], sumcheck: dict[str, Any]) -> Iterator[str]:
+    if "verify_gas" in ezkl and "verify_gas" in sumcheck:
+        mine, other = sumcheck["verify_gas"], ezkl["verify_gas"]
+        yield (
+            f"On chain: {mine:,} gas for a check, a proof of {sumcheck['proof_bytes']:,} bytes and "
+            f"{sumcheck['prove_warm_s']:.2f} s of proving; ezkl takes"
+        )
+        yield (
+            f"{other / mine:.1f} times the gas, {other:,}, with a proof of "
+            f"{ezkl['proof_bytes']:,} bytes."
+        )
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -87,6 +105,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["model"],
         row["system"].partition("/")[0],
+        row.get("optimize", ""),
         _seconds(row["setup_s"]),
         _seconds(row["prove_s"]),
         "" if warm is None else _seconds(warm),
@@ -94,6 +113,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['peak_rss_bytes'] / 10**6:,.0f}",
         f"{row['key_bytes'] / 10**6:,.1f}",
         f"{row['proof_bytes']:,}",
+        *(f"{row[name]:,}" if name in row else "" for name in _ON_CHAIN),
         row["agreement"],
         row["max_error"],
     )

@@ -16,7 +16,8 @@ class Sample:
     for it, `prove_warm_s` one in a process that has proven with this artifact before.
     `peak_rss_bytes` is the proving child's. `key_bytes` are all files that proving and verifying
     need. `calldata_bytes` and `gas` are those of the transaction that settled an order with this
-    proof. `stages` are the parts of `prove_warm_s`. None where a system has no such thing.
+    proof, `verify_gas` is that of one which has the router check the proof alone. `stages` are the
+    parts of `prove_warm_s`. None where a system has no such thing.
     """
 
     compile_s: float
@@ -30,6 +31,7 @@ class Sample:
     bundle_bytes: int
     calldata_bytes: int | None = None
     gas: int | None = None
+    verify_gas: int | None = None
     prove_warm_s: float | None = None
     stages: Mapping[str, float] | None = None
 
@@ -74,6 +76,7 @@ def _median(values: Sequence[object]) -> object:
 _TABLE = (
     ("model", "model", 1),
     ("system", "system", 1),
+    ("for", "optimize", 1),
     ("setup s", "setup_s", 1),
     ("infer s", "infer_s", 1),
     ("prove s", "prove_s", 1),
@@ -84,6 +87,7 @@ _TABLE = (
     ("proof B", "proof_bytes", 1),
     ("calldata B", "calldata_bytes", 1),
     ("gas", "gas", 1),
+    ("check gas", "verify_gas", 1),
 )
 
 
@@ -94,7 +98,7 @@ def table(rows: Sequence[Mapping[str, object]]) -> list[str]:
             [title for title, _, _ in _TABLE],
             *([_cell(row.get(key), unit) for _, key, unit in _TABLE] for row in rows),
         ],
-        2,
+        3,
     )
 
 

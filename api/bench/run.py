@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from avow.api.bench import ezkl, sumcheck
@@ -17,8 +18,11 @@ from avow.api.local.network import Folders, Network, base_environment
 from avow.api.local.people import development_people
 from avow.api.local.supervisor import Supervisor
 from avow.api.local.tokens import STAKE, UNIT, endow, transfer
+from avow.circuits.artifact import Artifact
+from avow.circuits.ezkl.artifact import EzklArtifact
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.memory import machine_bytes
+from avow.circuits.sumcheck.plan import Target
 from avow.models.catalogue import add_zoo_model, built_in_names
 from avow.models.store import ModelStore, StoredModel
 from avow.prover.catalogue import system_id
@@ -66,6 +70,8 @@ class Measured:
 
 # One run of one model on one system, the number of the run given.
 Measure = Callable[[StoredModel, int, Say], Measured]
+# A system, and what its keys are chosen for where there is a choice.
+Variant = tuple[str, str | None]
 
 
 def run_bench(plan: Plan, folder: Path, contracts: Path, say: Say) -> dict[str, object]:
@@ -91,19 +97,24 @@ def run_bench(plan: Plan, folder: Path, contracts: Path, say: Say) -> dict[str, 
 
 
 def _rows(
-    stored: StoredModel, measures: Mapping[str, Measure], runs: int, say: Say
+    stored: StoredModel, measures: Mapping[Variant, Measure], runs: int, say: Say
 ) -> Iterator[Row]:
-    found: dict[str, list[Measured]] = {system: [] for system in measures}
+    found: dict[Variant, list[Measured]] = {variant: [] for variant in measures}
     name = stored.record.name
     for number in range(runs):
-        for system, measure in measures.items():
+        for variant, measure in measures.items():
+            system, optimize = variant
+            title = system if optimize is None else f"{system} for {optimize}"
 
-            def at(what: str, number: int = number, system: str = system) -> None:
-                say(f"{name}, {system}, run {number + 1} of {runs}: {what}")
+            def at(what: str, number: int = number, title: str = title) -> None:
+                say(f"{name}, {title}, run {number + 1} of {runs}: {what}")
 
-            found[system].append(measure(stored, number, at))
-    for system, measured in found.items():
-        yield Row(name, system, tuple(one.sample for one in measured), measured[-1].facts)
+            found[variant].append(measure(stored, number, at))
+    for (system, optimize), measured in found.items():
+        facts = measured[-1].facts
+        if optimize is not None:
+            facts = {"optimize": optimize, **facts}
+        yield Row(name, system, tuple(one.sample for one in measured), facts)
 
 
 def _facts(record: SystemRecord) -> dict[str, object]:
@@ -117,45 +128,48 @@ def _facts(record: SystemRecord) -> dict[str, object]:
 
 
 @contextmanager
-def _measures(plan: Plan, folders: Folders) -> Iterator[dict[str, Measure]]:
-    """How to measure each system of the plan; a chain runs only for those that settle on one."""
+def _measures(plan: Plan, folders: Folders) -> Iterator[dict[Variant, Measure]]:
+    """How to measure each system of the plan, in the order in which they take turns."""
     limits = Limits(_STEP_SECONDS, machine_bytes() * 9 // 10)
     with _network(plan, folders) as market:
-        measures: dict[str, Measure] = {}
+        measures: dict[Variant, Measure] = {}
         for system in plan.system_ids:
             if system == sumcheck.SYSTEM:
-
-                def measure(stored: StoredModel, number: int, say: Say) -> Measured:
-                    made = sumcheck.measure_once(stored, folders.home, number, limits, say)
-                    facts = _facts(made.record) | {"predicted_stages": made.predicted}
-                    return Measured(made.sample, facts)
-
+                desk = partial(_registered, market)
+                for wish in (sumcheck.Wish(), sumcheck.Wish(Target.GAS, desk)):
+                    measures[system, wish.target.value] = partial(_sumcheck, folders, limits, wish)
             else:
-
-                def measure(stored: StoredModel, number: int, say: Say) -> Measured:
-                    if market is None:
-                        raise TypeError("a settling system without a chain")
-                    return _ezkl(stored, number, folders, market, limits, say)
-
-            measures[system] = measure
+                measures[system, None] = partial(_ezkl, folders, limits, market)
         yield measures
 
 
+def _sumcheck(
+    folders: Folders,
+    limits: Limits,
+    wish: sumcheck.Wish,
+    stored: StoredModel,
+    number: int,
+    say: Say,
+) -> Measured:
+    made = sumcheck.measure_once(stored, folders.home, number, limits, wish, say)
+    facts = _facts(made.record) | {"predicted_stages": made.predicted}
+    if made.unsettled is not None:
+        facts["unsettled"] = made.unsettled
+    return Measured(made.sample, facts)
+
+
 def _ezkl(
-    stored: StoredModel, number: int, folders: Folders, market: Market, limits: Limits, say: Say
+    folders: Folders, limits: Limits, market: Market, stored: StoredModel, number: int, say: Say
 ) -> Measured:
     say("compile")
     compiled = ezkl.compile_once(stored, folders.home, folders.contracts, limits)
-    desk = _desk(market, compiled)
+    desk = _registered(market, compiled.artifact)
     sample = ezkl.measure_once(compiled, stored, number, desk, limits, say)
     return Measured(sample, _facts(compiled.artifact.record))
 
 
 @contextmanager
-def _network(plan: Plan, folders: Folders) -> Iterator[Market | None]:
-    if ezkl.SYSTEM not in plan.system_ids:
-        yield None
-        return
+def _network(plan: Plan, folders: Folders) -> Iterator[Market]:
     with Supervisor(folders.logs, base_environment(folders)) as supervisor:
         network = Network(supervisor, folders, development_people())
         network.start_chain(0, keep=False)
@@ -163,14 +177,14 @@ def _network(plan: Plan, folders: Folders) -> Iterator[Market | None]:
         market = network.market()
         endow(market, network.people)
         market.join_validators(network.people.validator, STAKE)
-        purse = plan.runs * len(plan.models) * UNIT
+        purse = len(plan.system_ids) * plan.runs * len(plan.models) * UNIT
         transfer(market, network.people.deployer, network.people.requester.address, purse)
         yield market
 
 
-def _desk(market: Market, compiled: ezkl.Compilation) -> Desk:
+def _registered(market: Market, artifact: Artifact | EzklArtifact) -> Desk:
     people = development_people()
     registry = Registry(market.chain, market.deployment)
-    found = read_artifact(compiled.artifact.folder)
+    found = read_artifact(artifact.folder)
     registered = registry.register(people.owner, found, Royalty())
-    return Desk(market, people, registered.model_key, compiled.artifact.record)
+    return Desk(market, people, registered.model_key, artifact.record)

@@ -5,14 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from avow.api.bench.order import Desk
 from avow.api.bench.rows import Sample
 from avow.api.errors import BenchError
 from avow.circuits.artifact import Artifact
+from avow.circuits.errors import CircuitError
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.srs_choice import UnsafeSrs
 from avow.circuits.sumcheck.artifact import load
 from avow.circuits.sumcheck.compile import Options, compile_model
 from avow.circuits.sumcheck.cost import predict, survey
+from avow.circuits.sumcheck.plan import Target
 from avow.models.schema import quantise_row
 from avow.models.store import StoredModel
 from avow.prover.catalogue import Compiled
@@ -22,6 +25,8 @@ from avow.prover.systems.sumcheck.system import Made, SumcheckProver, key_json, 
 from avow.prover.systems.system import Limits as ProofLimits
 from avow.verifier import merkle
 from avow.verifier.bundle import Bundle
+from avow.verifier.chain.errors import ChainError
+from avow.verifier.chain.orders import Order
 from avow.verifier.commitment import commit_public
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.policy import Policy
@@ -38,11 +43,24 @@ WARM_PROOFS = 5
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run, the record of what it proved with, and the seconds that were predicted by stage."""
+    """One run, the record of what it proved with, what was predicted; why it settled nowhere."""
 
     sample: Sample
     record: SystemRecord
     predicted: Mapping[str, float]
+    unsettled: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What keys are chosen for, and where the proof is settled, if anywhere.
+
+    `desk` registers an artifact; it raises `ChainError` or
+    `CircuitError` where no contract can check its proofs.
+    """
+
+    target: Target = Target.TIME
+    desk: Callable[[Artifact], Desk] | None = None
 
 
 @dataclass(slots=True)
@@ -59,18 +77,24 @@ class _Clock:
 
 
 def measure_once(
-    stored: StoredModel, home: Path, number: int, limits: Limits, say: Callable[[str], None]
+    stored: StoredModel,
+    home: Path,
+    number: int,
+    limits: Limits,
+    wish: Wish,
+    say: Callable[[str], None],
 ) -> Measured:
-    """Compile from nothing, answer and prove a held-out row, check the bundle."""
+    """Compile from nothing, answer and prove a held-out row, check the bundle, settle an order."""
     say("compile")
     clock = _Clock()
     began = time.monotonic()
-    artifact = _compile(stored, home, clock)
+    artifact = _compile(stored, home, wish.target, clock)
     compile_seconds = time.monotonic() - began
     rows = stored.held_out()
     if rows is None:
         raise BenchError(f"{stored.record.name} has no held-out rows")
     inputs = tuple(quantise_row(stored.record, rows, number % len(rows)))
+    market, unsettled = _open(wish, artifact, inputs)
     compiled = Compiled(artifact.folder, stored.folder, artifact.model, artifact.record)
     bounds = ProofLimits(limits.seconds, limits.memory_bytes)
     prover = SumcheckProver()
@@ -79,7 +103,11 @@ def measure_once(
         began = time.monotonic()
         answered = prover.answer(compiled, inputs, bytes(32), bounds, _nothing)
         infer_seconds = time.monotonic() - began
-        statement = _statement(artifact.record, inputs, answered.outputs)
+        statement = (
+            _statement(artifact.record, inputs, answered.outputs)
+            if market is None
+            else market[0].statement(market[1], commit_public(answered.outputs))
+        )
         root, (path,) = merkle.build([statement.digest()])
         # What production does for the first job of a worker: a process is made, and loads.
         prover.close()
@@ -109,6 +137,10 @@ def measure_once(
     began = time.monotonic()
     verify(data, Policy(unsafe_allow_unsafe_srs=True))
     verify_seconds = time.monotonic() - began
+    settled = None
+    if market is not None:
+        say("settle")
+        settled = market[0].settle(market[1], bundle)
     sample = Sample(
         compile_s=round(compile_seconds, 4),
         setup_s=round(clock.seconds[KEYS_STEP], 4),
@@ -119,15 +151,31 @@ def measure_once(
         key_bytes=sum(one.stat().st_size for one in artifact.folder.rglob("*") if one.is_file()),
         proof_bytes=len(made.proof),
         bundle_bytes=len(data),
+        calldata_bytes=None if settled is None else settled.calldata_bytes,
+        gas=None if settled is None else settled.gas,
+        verify_gas=None if settled is None else settled.verify_gas,
         prove_warm_s=round(middle, 6),
         stages={stage: round(seconds, 6) for stage, seconds in usual.stage_seconds.items()},
     )
-    return Measured(sample, artifact.record, _predicted(artifact))
+    return Measured(sample, artifact.record, _predicted(artifact), unsettled)
 
 
-def _compile(stored: StoredModel, home: Path, clock: _Clock) -> Artifact:
+def _open(
+    wish: Wish, artifact: Artifact, inputs: tuple[Tensor, ...]
+) -> tuple[tuple[Desk, Order] | None, str | None]:
+    """A desk with an order for the inputs, or why there is none."""
+    if wish.desk is None:
+        return None, None
+    try:
+        desk = wish.desk(artifact)
+    except (ChainError, CircuitError) as error:
+        return None, str(error)
+    return (desk, desk.open(inputs)), None
+
+
+def _compile(stored: StoredModel, home: Path, target: Target, clock: _Clock) -> Artifact:
     curve = NativeCurve()
-    options = Options(UnsafeSrs(home / "srs", curve), curve, force=True)
+    options = Options(UnsafeSrs(home / "srs", curve), curve, force=True, target=target)
     return compile_model(stored, home, options, home / "artifacts", clock).artifact
 
 

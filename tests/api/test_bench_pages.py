@@ -53,6 +53,18 @@ def test_what_stands_side_by_side_is_a_quotient_of_measured_numbers() -> None:
     assert proving.beside([sumcheck]) == []
 
 
+def test_gas_stands_beside_gas_where_both_were_measured() -> None:
+    common = {"model": "m", "setup_s": 2.0, "peak_rss_bytes": 4_000, "key_bytes": 10}
+    common |= {"prove_s": 1.0, "prove_warm_s": 0.25, "proof_bytes": 7_000}
+    ezkl = common | {"system": "ezkl/v1", "verify_gas": 2_000_000}
+    soon = common | {"system": "sumcheck/v1", "optimize": "time"}
+    cheap = common | {"system": "sumcheck/v1", "optimize": "gas"}
+    assert len(proving.beside([ezkl, soon, cheap])) == 3
+    *_, mine, theirs, _ = proving.beside([ezkl, soon, cheap | {"verify_gas": 500_000}])
+    assert "500,000 gas for a check, a proof of 7,000 bytes and 0.25 s" in mine
+    assert "4.0 times the gas, 2,000,000" in theirs
+
+
 def test_the_committed_page_of_scaling_is_that_of_its_report() -> None:
     found = committed("scaling")
     assert (DOCS / "scaling.md").read_text(encoding="utf-8") == scaling.page(found)
