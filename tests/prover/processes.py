@@ -40,6 +40,7 @@ class RealWorker:
     name: str = "worker"
     process: subprocess.Popen[bytes] | None = None
     seen: set[int] = field(default_factory=set)
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
@@ -67,6 +68,7 @@ class RealWorker:
             "READY_FILE": str(ready),
             "TINY_LOG": str(self.log),
             "PYTHONPATH": os.pathsep.join(paths),
+            **self.variables,
         }
         with (self.config.home / f"{self.name}.stderr").open("ab") as stderr:
             self.process = subprocess.Popen(
@@ -143,9 +145,9 @@ class RealWorker:
         lines = [json.loads(line) for line in self.log.read_text().splitlines()]
         return [line for line in lines if line["event"] == kind and line["values"][0] == first]
 
-    def kill_prover(self, first: int) -> None:
+    def kill_prover(self, first: int, event: str = "begin") -> None:
         """Kills the pool process that last began a proof with this first value."""
-        os.kill(int(str(self.events("begin", first)[-1]["pid"])), signal.SIGKILL)
+        os.kill(int(str(self.events(event, first)[-1]["pid"])), signal.SIGKILL)
 
     def wait_for(self, queue: Queue, job_id: str, state: JobState, seconds: float) -> Job:
         """Waits until a job stands in a state."""

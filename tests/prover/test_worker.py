@@ -98,6 +98,36 @@ def test_ctrl_c_gives_work_back(real: RealWorker, queue: Queue) -> None:
     assert "the worker stopped" in given_back.reason
 
 
+def test_a_batch_survives_a_kill_and_a_cancellation(real: RealWorker, queue: Queue) -> None:
+    real.variables = {"TINY_SIZES": "1,2,4,8"}
+    real.start()
+    real.wait_for(queue, queue.submit(request(40, 0, 0, 0)).id, JobState.PROVEN, 30)
+    # They wait behind a proof of two seconds, and then share one.
+    before = queue.submit(request(-2, 0, 0, 0))
+    until(lambda: bool(real.named("sleep 2")), 30, "the proof before them has begun")
+    jobs = [queue.submit(request(41, -303, value, 0)) for value in range(4)]
+    until(lambda: bool(real.named("sleep 303")), 30, "the batch has begun")
+    assert queue.status(before.id).state is JobState.PROVEN
+    assert [queue.status(job.id).state for job in jobs] == [JobState.PROVING] * 4
+    assert real.events("begin batch", 41)[0]["values"] == [41, 4]
+    queue.cancel(jobs[1].id)
+    real.kill_prover(41, "begin batch")
+    # What was interrupted is proven alone, at once.
+    for job in (jobs[0], *jobs[2:]):
+        real.wait_for(queue, job.id, JobState.PROVEN, 40)
+    assert queue.status(jobs[1].id).state is JobState.CANCELLED
+    assert len(real.events("end", 41)) == 3
+    # All of a batch cancelled: its child ends within a second.
+    before = queue.submit(request(-2, 1, 0, 0))
+    until(lambda: bool(real.named("sleep 2")), 30, "the proof before them has begun")
+    jobs = [queue.submit(request(42, -304, value, 0)) for value in range(3)]
+    until(lambda: bool(real.named("sleep 304")), 30, "the batch has begun")
+    for job in jobs:
+        queue.cancel(job.id)
+    until(lambda: not real.named("sleep 304"), 1, "the child has ended")
+    real.stop()
+
+
 def test_another_worker_takes_over_from_a_killed_one(real: RealWorker, queue: Queue) -> None:
     second = RealWorker(real.config, name="second")
     try:

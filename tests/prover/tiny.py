@@ -233,7 +233,8 @@ class Shop:
 class SlowTiny(TinySystem):
     """For real workers: a negative first value is how many seconds a child process waits.
 
-    Each beginning and end of a proof is written to the file TINY_LOG.
+    In a batch it is the negative second value of any sample. Each beginning and end of a proof is
+    written to the file TINY_LOG.
     """
 
     def prove(
@@ -249,18 +250,38 @@ class SlowTiny(TinySystem):
         log = Path(os.environ["TINY_LOG"])
         values = list(inputs[0].values)
         _note(log, {"event": "begin", "pid": os.getpid(), "values": values})
-        seconds = max(0, -values[0])
-        if seconds:
-            child = subprocess.Popen(["sleep", str(seconds)], preexec_fn=before_exec())
-            try:
-                while child.poll() is None:
-                    tick("proving", None)
-                    time.sleep(0.05)
-            finally:
-                child.kill()
-                child.wait()
+        _wait(max(0, -values[0]), tick)
         _note(log, {"event": "end", "pid": os.getpid(), "values": values})
         return super().prove(compiled, inputs, salt, root, limits, tick)
+
+    def prove_batch(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Sequence[Tensor]],
+        root: bytes,
+        limits: Limits,
+        tick: Tick,
+    ) -> list[Proof]:
+        """Waits in a child, ticking, then proves; noted under the first value of the first one."""
+        log = Path(os.environ["TINY_LOG"])
+        values = [inputs[0][0].values[0], len(inputs)]
+        _note(log, {"event": "begin batch", "pid": os.getpid(), "values": values})
+        _wait(max(0, *(-sample[0].values[1] for sample in inputs)), tick)
+        _note(log, {"event": "end batch", "pid": os.getpid(), "values": values})
+        return super().prove_batch(compiled, inputs, root, limits, tick)
+
+
+def _wait(seconds: int, tick: Tick) -> None:
+    if not seconds:
+        return
+    child = subprocess.Popen(["sleep", str(seconds)], preexec_fn=before_exec())
+    try:
+        while child.poll() is None:
+            tick("proving", None)
+            time.sleep(0.05)
+    finally:
+        child.kill()
+        child.wait()
 
 
 def _note(log: Path, event: dict[str, object]) -> None:

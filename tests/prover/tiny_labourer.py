@@ -15,13 +15,15 @@ from tests.prover.tiny import SYSTEM, SlowTiny, TinyCatalogue, check, no_preview
 @lru_cache(maxsize=1)
 def bench() -> Bench:
     """The real bench, but with the tiny system."""
+    sizes = tuple(map(int, os.environ.get("TINY_SIZES", "1").split(",")))
     real = open_bench(from_environment(), os.environ[WORKER_ID])
     return replace(
         real,
         catalogue=TinyCatalogue(),
         preview=no_preview,
         check=check,
-        systems={SYSTEM: SlowTiny()},
+        check_together=None,
+        systems={SYSTEM: SlowTiny(sizes=sizes)},
     )
 
 
