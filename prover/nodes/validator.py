@@ -8,6 +8,7 @@ from avow.prover.database import Database
 from avow.prover.nodes.claims import ClaimRefused, check_claim, expected_statement, policy_for
 from avow.prover.nodes.fetch import BundleUnavailable, FetchRules, fetch
 from avow.prover.nodes.node import LOG, Node, View, Wall
+from avow.prover.nodes.shared import SharedProofs
 from avow.prover.nodes.worklist import Delivery, Seen
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.chain.market import Market
@@ -17,7 +18,6 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
-from avow.verifier.verify import verify
 
 _TRIES = 3
 
@@ -43,6 +43,12 @@ class Validator(Node):
         self._allow_unsafe_srs = allow_unsafe_srs
         self._expire_overdue = expire_overdue
         self._tried: dict[Delivery, int] = {}
+        self._shared = SharedProofs()
+
+    def step(self) -> bool:
+        """As every node's; then the bundles of shared proofs are checked, each proof once."""
+        moved = super().step()
+        return self._shared.check() or moved
 
     def concerns(self, view: View) -> str | None:
         """Others' orders matter only to who ends what is overdue."""
@@ -76,6 +82,8 @@ class Validator(Node):
             return False
         try:
             bundle = self._checked(delivery, view, index)
+            if bundle is None:
+                return False
         except BundleUnavailable as error:
             if not error.final:
                 raise
@@ -98,8 +106,11 @@ class Validator(Node):
         self.say(seen.order_id, f"verified and {done or f'keeps leg {index} for its batch'}")
         return done is not None
 
-    def _checked(self, delivery: Delivery, view: View, index: int) -> Bundle:
-        """The delivered bundle, fetched and verified offline against the chain's own order."""
+    def _checked(self, delivery: Delivery, view: View, index: int) -> Bundle | None:
+        """The delivered bundle, fetched and verified offline against the chain's own order.
+
+        None while it waits to be verified together with the others of its proof.
+        """
         leg = view.legs[index]
         if leg.output is None:
             raise ClaimRefused("the leg was delivered without an output")
@@ -110,7 +121,9 @@ class Validator(Node):
         if keccak256(data) != delivery.bundle_digest:
             # The place may still come to serve the right bytes.
             raise BundleUnavailable("bundle: its bytes are not those that were delivered")
-        verdict = verify(data, policy_for(expected, self._allow_unsafe_srs))
+        verdict = self._shared.verdict(delivery, data, policy_for(expected, self._allow_unsafe_srs))
+        if verdict is None:
+            return None
         bundle = parse_bundle(data)
         check_claim(bundle, expected, record)
         srs = "" if verdict.srs_safe is not False else " under an unsafe SRS"
