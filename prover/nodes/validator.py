@@ -8,7 +8,7 @@ from avow.prover.database import Database
 from avow.prover.nodes.claims import ClaimRefused, check_claim, expected_statement, policy_for
 from avow.prover.nodes.fetch import BundleUnavailable, FetchRules, fetch
 from avow.prover.nodes.node import LOG, Node, View, Wall
-from avow.prover.nodes.shared import SharedProofs
+from avow.prover.nodes.verdicts import SharedProofs
 from avow.prover.nodes.worklist import Delivery, Seen
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.chain.market import Market

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from avow.prover.nodes import batches, shared
-from avow.prover.nodes.shared import SharedProofs
+from avow.prover.nodes import batches, verdicts
+from avow.prover.nodes.verdicts import SharedProofs
 from avow.prover.nodes.worklist import Delivery
 from avow.verifier import verify as verify_module
 from avow.verifier.errors import VerificationError
@@ -39,7 +39,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Counting:
     """The doubling system, with batches of eight."""
     found = Counting()
     monkeypatch.setitem(verify_module.SYSTEMS, found.system_id, found)
-    monkeypatch.setattr(shared, "batch_of", lambda bundle: 2 ** len(bundle.path.siblings))
+    monkeypatch.setattr(verdicts, "batch_of", lambda bundle: 2 ** len(bundle.path.siblings))
     return found
 
 
@@ -98,7 +98,7 @@ def test_what_is_no_bundle_is_refused_at_once(system: Counting) -> None:
 def test_a_step_holds_a_bounded_number_of_bundles(
     system: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared, "MOST_ITEMS", 2)
+    monkeypatch.setattr(verdicts, "MOST_ITEMS", 2)
     assert batches.MOST_ITEMS >= 64
     proofs = SharedProofs()
     data = [examples.in_batch(3, index).encode() for index in range(3)]
