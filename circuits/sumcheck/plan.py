@@ -19,6 +19,10 @@ MOST_ROWS = 2000
 # 40 ms of the plain verifier.
 _SECONDS_PER_BYTE = 2e-6
 _SHARE_OF_VERIFYING = 0.05
+# Keys for a contract leave room for batches: rows of at most 2^14 entries, so that 64 answers fit
+# in a proof, as long as these are few; else the shortest that are.
+_ROOM_FOR_BATCHES = range(LIMITS.logrows - 6, LIMITS.logrows + 1)
+_FEW_ROWS = 128
 # On the way to a contract a second of proving counts as so much gas.
 _GAS_PER_SECOND = 100_000
 
@@ -103,7 +107,18 @@ def choose(
             f"a proof is predicted to need {least // 2**20} MiB of memory, "
             f"{bounds.memory_bytes // 2**20} MiB may be used"
         )
+    if target is Target.GAS:
+        fitting = _batched(fitting)
     return min(fitting, key=lambda plan: weight(plan, target))
+
+
+def _batched(plans: list[Plan]) -> list[Plan]:
+    """Those with the most room for batches that have few rows; all where none has."""
+    for most in _ROOM_FOR_BATCHES:
+        found = [p for p in plans if p.logrows <= most and p.cost.rows <= _FEW_ROWS]
+        if found:
+            return found
+    return plans
 
 
 def weight(plan: Plan, target: Target = Target.TIME) -> float:
