@@ -126,6 +126,7 @@ def _open(data: bytes) -> _Case:
         log,
         Evidence(
             root=bundle.path.root(statement.digest()),
+            index=bundle.path.index,
             statement=statement,
             model=bundle.model,
             system=bundle.system,

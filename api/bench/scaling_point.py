@@ -26,7 +26,7 @@ from avow.prover.systems.sumcheck.prepared import prepare
 from avow.prover.systems.sumcheck.prove import prove
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import Program
-from avow.verifier.systems.sumcheck.check import check_proof
+from avow.verifier.systems.sumcheck.check import Sample, check_proof
 from avow.verifier.tensor import Tensor
 
 BITS = 8
@@ -97,7 +97,7 @@ def measure_point(family: str, size: Size, proofs: int, home: Path) -> dict[str,
         seconds.append(time.perf_counter() - began)
     peak = peak_rss()
     began = time.perf_counter()
-    check_proof(key, _ROOT, [sample], made.outputs, made.proof)
+    check_proof(key, _ROOT, 1, [Sample(sample, made.outputs[0])], made.proof)
     verify_seconds = time.perf_counter() - began
     exact = FastExecutor(program, blobs, threads=1)
     arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in sample]

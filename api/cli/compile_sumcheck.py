@@ -69,7 +69,7 @@ def _first_proof(made: "Made", stored: "StoredModel", report: Callable[[str, str
     from avow.prover.systems.sumcheck.system import SumcheckProver
     from avow.prover.systems.system import Limits
     from avow.verifier.errors import VerificationError
-    from avow.verifier.systems.sumcheck.check import check_proof
+    from avow.verifier.systems.sumcheck.check import Sample, check_proof
 
     artifact = made.artifact
     compiled = Compiled(artifact.folder, stored.folder, artifact.model, artifact.record)
@@ -80,7 +80,7 @@ def _first_proof(made: "Made", stored: "StoredModel", report: Callable[[str, str
     try:
         limits = Limits(_SECONDS, max(2 * made.plan.cost.memory_bytes, _LEAST_BYTES))
         proof = prover.make(compiled, inputs, root, limits, lambda stage, percent: None)
-        check_proof(load(artifact).key, root, [inputs], [proof.outputs], proof.proof)
+        check_proof(load(artifact).key, root, 1, [Sample(inputs, proof.outputs)], proof.proof)
     except VerificationError as error:
         shutil.rmtree(artifact.folder)
         raise CircuitError(f"the first proof was refused: {error.message}") from error

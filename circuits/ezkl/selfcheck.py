@@ -77,6 +77,7 @@ def check_first_proof(
         EzklSystem().verify(
             Evidence(
                 root=parse_hex(document["root"], 32, "root"),
+                index=0,
                 statement=statement,
                 model=model,
                 system=record,

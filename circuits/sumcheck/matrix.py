@@ -18,7 +18,7 @@ Integers = NDArray[np.signedinteger[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows from number `first` on, as a 2-D array (rows, 2^logrows)."""
+    """Rows from number `first` on, as a 2-D array (rows, entries)."""
 
     first: int
     cells: NDArray[Any]
@@ -29,7 +29,7 @@ def key_blocks(relation: Relation, blobs: Sequence[Blob], stack: Stack) -> tuple
 
     Dead cells and gaps are zero.
     """
-    length = 2**stack.logrows
+    length = 2**stack.key_logrows
     matrix = stack.matrices[0]
     blocks = []
     small: list[tuple[int, Integers]] = []

@@ -119,7 +119,7 @@ class Adversary(Prover):
 
     def known(self) -> dict[int, Sequence[int]]:
         """What the verifier will take the public columns to be."""
-        return dict(publics(self.relation, self.key.program, self.inputs, self.outputs))
+        return dict(publics(self.relation, (*self.inputs[0], *self.outputs[0])))
 
     def identities_error(self, values: Sequence[int]) -> int:
         """By how much the identities' last check fails."""
@@ -141,7 +141,7 @@ class Adversary(Prover):
 
     def folds_error(self, values: Sequence[int]) -> int:
         """By how much the last one that is not in clear misses the last fold."""
-        end = len(self.z) - self.key.logrows + len(self.left)
+        end = len(self.z) - self.frame.stack.logrows + len(self.left)
         weights = eq_table(self.z[end : end + 3])
         found = 0
         for node, value in zip(self.nodes[:8], values[-9:-1], strict=True):

@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 
 from avow.prover.native import _core
 from avow.verifier.keccak import tag
-from avow.verifier.relation.relation import Axis, Bilinear, Expression, Lookup, Read, Table
-from avow.verifier.relation.views import Point, size, split
+from avow.verifier.relation.relation import (
+    Axis,
+    Bilinear,
+    Expression,
+    Kind,
+    Lookup,
+    Read,
+    Table,
+)
+from avow.verifier.relation.views import Point, bits, size, split
 from avow.verifier.srs import srs_digest
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, frame
 from avow.verifier.systems.sumcheck.key import Key
@@ -20,6 +28,7 @@ from avow.verifier.systems.sumcheck.proof import R, interpolate
 from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from avow.verifier.tensor import Tensor
 from tests.relation.evaluation import Run, apply, joined, padded
+from tests.soundness.checking import Bytes
 
 # Integers modulo R.
 Field = NDArray[np.object_]
@@ -56,6 +65,25 @@ def quotient(coefficients: Sequence[int], root: int) -> list[int]:
         carry = (carry * root + coefficient) % R
         result.append(carry)
     return list(reversed(result[:-1]))
+
+
+def unity(count: int) -> int:
+    """omega of that order, a power of two: 5 generates the field's multiplicative group."""
+    return pow(5, (R - 1) // count, R)
+
+
+def interpolated(values: Sequence[int]) -> Field:
+    """The coefficients of the polynomial with these values at the powers of omega."""
+    count, omega = len(values), unity(len(values))
+    return np.array(
+        [
+            pow(count, -1, R)
+            * sum(value * pow(omega, -b * k % count, R) for b, value in enumerate(values))
+            % R
+            for k in range(count)
+        ],
+        object,
+    )
 
 
 class Polynomial:
@@ -109,6 +137,8 @@ class Prover:
         self.committed = run
         self.relation = run.relation
         self.frame: Frame = frame(run.relation, key.logrows)
+        self.batch = run.relation.batch
+        self.length = 2**self.frame.stack.logrows
         self.spots = self.frame.reads()
         self.transcript = Transcript()
         self.sent: list[bytes] = []
@@ -132,11 +162,16 @@ class Prover:
 
     # The conversation.
 
-    def prove(self) -> bytes:
-        """All steps in order."""
+    def prove(self) -> Bytes:
+        """All steps in order; `openings` are made last."""
         self.statement()
         self.commit_witness()
         self.alpha, self.lam = self.draw(Label.ALPHA), self.draw(Label.LAMBDA)
+        if self.batch > 1:
+            self.kappa = self.draw(Label.KAPPA)
+            self.u = tuple(self.draw(Label.INNER) for _ in range(self.frame.inner))
+            self.shared_values = self.summaries()
+            self.shared_row = interpolated(self.shared_values)
         self.make_helpers()
         self.rho = [self.draw(Label.RHO) for _ in range(self.frame.variables)]
         self.gamma = self.draw(Label.GAMMA)
@@ -147,7 +182,10 @@ class Prover:
         self.eta = self.draw(Label.ETA)
         self.reduce()
         self.open()
-        return b"".join(self.sent)
+        proof = Bytes(b"".join(self.sent))
+        if self.batch > 1:
+            proof.openings = tuple(self.opened(index) for index in range(self.batch))
+        return proof
 
     def draw(self, label: Label) -> int:
         """A challenge."""
@@ -198,20 +236,39 @@ class Prover:
             srs_digest(key.tau_g2),
         )
         words = [int.from_bytes(name, "big") for name in names]
-        self.transcript.absorb(Label.STATEMENT, [*words, len(self.inputs), key.logrows, key.width])
-        for given, answered in zip(self.inputs, self.outputs, strict=True):
-            digests = [int.from_bytes(one.digest(), "big") for one in (*given, *answered)]
+        columns = self.frame.stack.logrows
+        self.transcript.absorb(Label.STATEMENT, [*words, self.batch, columns, key.width])
+        if self.batch == 1:
+            tensors = (*self.inputs[0], *self.outputs[0])
+            digests = [int.from_bytes(one.digest(), "big") for one in tensors]
             self.transcript.absorb(Label.PUBLIC, digests)
 
     def rows(self, matrix: int) -> list[Field]:
-        """The rows of one of the three matrices."""
+        """The rows of one of the three matrices, those of the key as they are committed."""
         placed = self.frame.stack.matrices[matrix]
-        width = 2**self.key.logrows
+        width = self.length if matrix else 2**self.key.logrows
         cells = np.zeros(placed.rows * width, object)
         for number, offset in placed.places:
             column = self.helpers[number] if matrix == 2 else self.committed.cells[number] % R
             cells[offset : offset + len(column)] = column
+        if matrix == 2 and self.batch > 1:
+            cells[-width : len(cells) - width + len(self.shared_row)] = self.shared_row
         return list(cells.reshape(placed.rows, width))
+
+    def summaries(self) -> list[int]:
+        """e_b: what the committed inputs and outputs of each sample are worth at u, by kappa."""
+        values = np.zeros(2 ** bits(self.batch), object)
+        for power, number in enumerate(self.relation.ends):
+            cells = (self.committed.cells[number] % R).reshape(len(values), -1)
+            table = eq_table(self.u[len(self.u) - bits(cells.shape[1]) :])
+            values = (values + pow(self.kappa, power, R) * (cells * table).sum(axis=1)) % R
+        return [int(value) for value in values]
+
+    def opened(self, index: int) -> bytes:
+        """The commitment to (E - E(omega^index)) / (X - omega^index)."""
+        root = pow(unity(len(self.shared_values)), index, R)
+        x, y = self.commit([quotient([int(x) for x in self.shared_row], root)])
+        return x.to_bytes(32, "big") + y.to_bytes(32, "big")
 
     def commit_witness(self) -> None:
         """The rows of the witness."""
@@ -352,21 +409,21 @@ class Prover:
         """From all claims to one about the stack."""
         size_ = 2**self.frame.stack.logsize
         self.entries, weights = np.zeros(size_, object), np.zeros(size_, object)
-        width = 2**self.key.logrows
+        width = self.length
         for number, matrix in enumerate(self.frame.stack.matrices):
             for at, row in enumerate(self.rows(number), matrix.first_row):
-                self.entries[at * width : (at + 1) * width] = row
+                self.entries[at * width : at * width + len(row)] = row
         power, claim = 1, 0
         values = list(self.read_values)
         spots = self.spots
         if self.relation.bilinears:
             spots, values = [*spots, *self.frame.factors()], [*values, *self.factor_values]
         for (read, positions), value in zip(spots, values, strict=True):
-            outs, ins = joined(read.view)
-            weight = eq_table(self.at(positions))
-            np.add.at(weights, self.frame.starts[read.column] + ins, power * weight[outs] % R)
+            self.weigh(weights, power, read, positions)
             claim = (claim + power * value) % R
             power = power * self.eta % R
+        if self.batch > 1:
+            self.weigh_shared(weights, power)
         what = Polynomial(self.frame.stack.logsize, [[self.entries, weights % R]])
         count = self.frame.stack.logsize
         self.z = self.sumcheck(Label.REDUCTION, claim, what, count, 2)
@@ -374,14 +431,42 @@ class Prover:
         self.form = int(what.terms[0][1][0])
         (self.value,) = self.send(Label.STACK, [int(what.terms[0][0][0])])
 
+    def weigh(self, weights: Field, scale: int, read: Read, positions: Positions) -> None:
+        """Add a claim's linear form. Only the first entries of the key's rows are the key's."""
+        outs, ins = joined(read.view)
+        table = eq_table(self.at(positions))
+        at, columns = self.frame.starts[read.column] + ins, self.relation.columns
+        if read.column < len(columns) and columns[read.column].kind is Kind.KEY:
+            row, inside = at >> self.key.logrows, at % 2**self.key.logrows
+            at = row * self.length + inside
+        np.add.at(weights, at, scale * table[outs] % R)
+
+    def weigh_shared(self, weights: Field, scale: int) -> None:
+        """Add the form that is zero: E's values at the batch's point less those of the tensors."""
+        head = tuple(self.rho[: bits(self.batch)])
+        self.point = (*self.point, *head, *self.u)
+        for power, (read, positions) in enumerate(self.frame.ends()):
+            self.weigh(weights, scale * pow(self.kappa, power, R), read, positions)
+        count, omega = len(self.shared_values), unity(len(self.shared_values))
+        table = eq_table(head)
+        form = [
+            sum(int(table[b]) * pow(omega, b * k, R) for b in range(count)) for k in range(count)
+        ]
+        helper = self.frame.stack.matrices[2]
+        start = (helper.first_row + helper.rows - 1) * self.length
+        whole = np.tile(np.array(form, object), self.length // count)
+        weights[start : start + self.length] = (
+            weights[start : start + self.length] - scale * whole
+        ) % R
+
     def weight(self, row: int) -> int:
         """eq of the row's number and the point's first coordinates."""
-        return int(eq_table(self.z[: len(self.z) - self.key.logrows])[row])
+        return int(eq_table(self.z[: len(self.z) - self.frame.stack.logrows])[row])
 
     def fold(self) -> list[int]:
         """All rows, each times its weight."""
-        rows = self.entries.reshape(-1, 2**self.key.logrows)
-        weights = eq_table(self.z[: len(self.z) - self.key.logrows])
+        rows = self.entries.reshape(-1, self.length)
+        weights = eq_table(self.z[: len(self.z) - self.frame.stack.logrows])
         return [int(x) for x in (weights[:, None] * rows).sum(axis=0) % R]
 
     def fold_eighth(self, vector: list[int], point: Sequence[int]) -> list[int]:
@@ -393,7 +478,7 @@ class Prover:
 
     def open(self) -> None:
         """Fold the rows, and open the row that is left."""
-        folds, inner = [self.fold()], list(self.z[len(self.z) - self.key.logrows :])
+        folds, inner = [self.fold()], list(self.z[len(self.z) - self.frame.stack.logrows :])
         while len(inner) > 3:
             folds.append(self.fold_eighth(folds[-1], inner[-3:]))
             del inner[-3:]

@@ -14,12 +14,12 @@ from avow.prover.systems.sumcheck.prove import prove
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import run
 from avow.verifier.relation.relation import Kind, Multiplicity
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.systems.sumcheck.proof import R
 from tests.programs.builder import random_inputs, random_program
 from tests.relation.evaluation import is_live
 from tests.soundness.adversary import Adversary, Plan
+from tests.soundness.checking import check_all
 from tests.soundness.forgeries import Forgery, honest_forgery, wrong_results
 from tests.soundness.reference import Prover
 from tests.soundness.workbench import ROOT, TAU, Case, Samples, make_case
@@ -85,7 +85,7 @@ def random_plan(rng: Random) -> Plan:
 def accepted(case: Case, prover: Prover, proof: bytes) -> bool:
     """What the verifier says of it."""
     try:
-        check_proof(case.key, ROOT, prover.inputs, prover.outputs, proof)
+        check_all(case.key, ROOT, prover.inputs, prover.outputs, proof)
     except VerificationError:
         return False
     return True
@@ -104,7 +104,7 @@ def honest_round(seed: int, widest: int = 12) -> Round:
         if run(case.program, case.blobs, sample) != answer:
             raise Hole(f"seed {seed}: the prover's answer is not the program's")
     try:
-        check_proof(case.key, ROOT, inputs, proved.outputs, proved.proof)
+        check_all(case.key, ROOT, inputs, proved.outputs, proved.proof)
     except VerificationError as error:
         raise Hole(f"seed {seed}: an honest proof is refused: {error}") from error
     compared = shape.stack.logsize <= SMALL
@@ -113,7 +113,7 @@ def honest_round(seed: int, widest: int = 12) -> Round:
     damaged = bytearray(proved.proof)
     damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
     try:
-        check_proof(case.key, ROOT, inputs, proved.outputs, bytes(damaged))
+        check_all(case.key, ROOT, inputs, proved.outputs, bytes(damaged))
     except VerificationError:
         pass
     else:

@@ -12,11 +12,11 @@ from avow.verifier.relation.relation import Expression, Product, Read, Relation,
 from avow.verifier.relation.sheet import Sheet
 from avow.verifier.relation.views import Link, View
 from avow.verifier.systems.sumcheck import equations
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.systems.sumcheck.proof import R
 from tests.relation.evaluation import Run
 from tests.soundness.adversary import PLANS, Adversary
+from tests.soundness.checking import check_all
 from tests.soundness.edits import cell_forgeries, contracted, dense, edit, inputs_of
 from tests.soundness.forgeries import Forgery, honest_forgery
 from tests.soundness.test_forgeries import forgotten, refusal
@@ -49,7 +49,7 @@ def believed(forgery: Forgery, relation: Relation, monkeypatch: pytest.MonkeyPat
     prover = forgery.prover(Adversary, relation)
     proof = prover.prove()
     try:
-        check_proof(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
+        check_all(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
     except VerificationError:
         return False
     return True
@@ -80,9 +80,9 @@ def test_one_sum_for_all_tables_would_let_a_row_stand_in_for_another(
     prover = forgery.prover(OneSum)
     proof = prover.prove()
     with pytest.raises(VerificationError):
-        check_proof(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
+        check_all(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
     monkeypatch.setattr(equations, "combine", combine)
-    check_proof(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
+    check_all(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
 
 
 def test_a_table_without_live_rows_would_have_those_of_its_padding(

@@ -3,9 +3,9 @@
 import pytest
 
 from avow.verifier.errors import VerificationError
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.key import Key
 from tests.soundness.adversary import PLANS, Adversary, Plan
+from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.forgeries import (
     Forgery,
@@ -30,7 +30,7 @@ def refusal(forgery: Forgery, plan: Plan) -> str | None:
     prover = forgery.prover(planned(plan))
     proof = prover.prove()
     try:
-        check_proof(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
+        check_all(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
     except VerificationError as error:
         return error.message
     return None
@@ -45,7 +45,7 @@ def forgotten(forgery: Forgery, monkeypatch: pytest.MonkeyPatch) -> str | None:
         context.setattr(Key, "relation", lambda *_: weak)
         proof = prover.prove()
         try:
-            check_proof(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
+            check_all(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
         except VerificationError as error:
             return error.message
     return None

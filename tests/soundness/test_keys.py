@@ -16,9 +16,9 @@ from avow.verifier.program import operations as op
 from avow.verifier.program.intervals import Interval
 from avow.verifier.relation.relation import Value
 from avow.verifier.systems.sumcheck import key as key_module
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.key import Key, parse_key, stated
 from tests.soundness.adversary import PLANS, Adversary
+from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.edits import inputs_of
 from tests.soundness.programs import Sketch
@@ -116,7 +116,7 @@ def test_a_false_interval_leaves_an_answer_unproven_and_proves_no_other() -> Non
                     run.cells[at][0] = answer
             prover = Adversary(case.key, TAU, run, ROOT, inputs, outputs)
             try:
-                check_proof(case.key, ROOT, inputs, outputs, prover.prove())
+                check_all(case.key, ROOT, inputs, outputs, prover.prove())
             except VerificationError:
                 continue
             believed.append(answer)
@@ -186,4 +186,4 @@ def test_constants_of_another_key_are_refused(one: Honest) -> None:
         kind = type("Planned", (Adversary,), {"plan": plan})
         liar = kind(other, prover.tau, run, ROOT, prover.inputs, prover.outputs)
         with pytest.raises(VerificationError):
-            check_proof(other, ROOT, prover.inputs, prover.outputs, liar.prove())
+            check_all(other, ROOT, prover.inputs, prover.outputs, liar.prove())

@@ -8,10 +8,10 @@ import pytest
 from avow.verifier.errors import VerificationError
 from avow.verifier.program import operations as op
 from avow.verifier.relation.relation import Value
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.systems.sumcheck.proof import R
 from tests.soundness.adversary import PLANS, Adversary
+from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.edits import edit, inputs_of
 from tests.soundness.forgeries import honest_forgery
@@ -47,7 +47,7 @@ class Untidy(Prover):
 def test_gaps_between_columns_count_for_nothing(one: Honest, batch: int) -> None:
     inputs = samples(one.case.program, 3, batch)
     prover = honest_forgery(one.case, inputs).prover(Untidy)
-    check_proof(one.case.key, ROOT, inputs, prover.outputs, prover.prove())
+    check_all(one.case.key, ROOT, inputs, prover.outputs, prover.prove())
     assert prover.filled
 
 
@@ -109,7 +109,7 @@ def test_one_tensor_has_one_value(number: int) -> None:
     prover = Adversary(case.key, TAU, honest.run(), ROOT, inputs, forged.outputs)
     proof = prover.prove()
     with pytest.raises(VerificationError, match="one tensor"):
-        check_proof(case.key, ROOT, inputs, forged.outputs, proof)
+        check_all(case.key, ROOT, inputs, forged.outputs, proof)
 
 
 def test_both_names_of_a_tensor_can_not_lie_together() -> None:
@@ -170,4 +170,4 @@ def test_programs_that_lack_something(make: object, batch: int) -> None:
         prover = kind(case.key, TAU, case.run(wrong), ROOT, inputs, outputs)
         proof = prover.prove()
         with pytest.raises(VerificationError):
-            check_proof(case.key, ROOT, inputs, outputs, proof)
+            check_all(case.key, ROOT, inputs, outputs, proof)

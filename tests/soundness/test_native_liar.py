@@ -9,7 +9,7 @@ from avow.prover.errors import Refused
 from avow.prover.systems.sumcheck.prepared import prepare
 from avow.prover.systems.sumcheck.prove import Prover
 from avow.verifier.errors import VerificationError
-from avow.verifier.systems.sumcheck.check import check_proof
+from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.forgeries import Forgery, lies, of_trace, wrong_results
 from tests.soundness.programs import samples
@@ -69,7 +69,7 @@ def test_the_real_prover_can_lie_and_is_refused(one: Honest, operation: str, bat
     proof = lie(forgery, trace)
     assert proof == forgery.prover(Plain).prove()
     with pytest.raises(VerificationError, match="do not hold"):
-        check_proof(one.case.key, ROOT, forgery.inputs, forgery.outputs, proof)
+        check_all(one.case.key, ROOT, forgery.inputs, forgery.outputs, proof)
 
 
 def test_the_real_prover_sees_a_value_that_its_table_lacks(one: Honest) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from avow.verifier.errors import VerificationError
-from avow.verifier.systems.sumcheck.check import check_proof
+from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.manifest import changes, manifest
 from tests.soundness.workbench import ROOT, TAU, tau_g2
@@ -14,7 +14,7 @@ from tests.soundness.workbench import ROOT, TAU, tau_g2
 def check(honest: Honest, proof: bytes) -> None:
     """Check a proof of the honest statement."""
     prover = honest.prover
-    check_proof(honest.case.key, prover.root, prover.inputs, prover.outputs, proof)
+    check_all(honest.case.key, prover.root, prover.inputs, prover.outputs, proof)
 
 
 def test_the_honest_proof_is_accepted(one: Honest) -> None:
@@ -35,7 +35,7 @@ def test_powers_of_another_secret_are_refused(one: Honest) -> None:
     prover = one.prover
     proof = type(prover)(key, TAU, prover.run, ROOT, prover.inputs, prover.outputs).prove()
     with pytest.raises(VerificationError, match="opening"):
-        check_proof(key, ROOT, prover.inputs, prover.outputs, proof)
+        check_all(key, ROOT, prover.inputs, prover.outputs, proof)
     # The same, with the string that belongs to those powers.
     check(
         one,

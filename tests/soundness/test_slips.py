@@ -10,8 +10,8 @@ import pytest
 from avow.prover.native import _core
 from avow.verifier.curves import curve_order
 from avow.verifier.errors import VerificationError
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.transcript import Label
+from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.manifest import SECTIONS, manifest
 from tests.soundness.reference import GENERATOR, POINTS, Prover
@@ -48,7 +48,7 @@ def refused(one: Honest, wrong: int, by: int) -> str | None:
     slip = kind(one.case.key, TAU, honest.run, ROOT, honest.inputs, honest.outputs)
     proof = slip.prove()
     try:
-        check_proof(one.case.key, ROOT, honest.inputs, honest.outputs, proof)
+        check_all(one.case.key, ROOT, honest.inputs, honest.outputs, proof)
     except VerificationError as error:
         return error.message
     assert by or proof == one.proof

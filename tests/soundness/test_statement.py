@@ -10,9 +10,9 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.program import operations as op
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.tensor import Tensor
+from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.reference import GENERATOR
 from tests.soundness.workbench import Samples, tau_g2
@@ -30,7 +30,7 @@ def refused(
     """Whether the honest proof is refused for a statement that differs in this."""
     prover = honest.prover
     try:
-        check_proof(
+        check_all(
             key or honest.case.key,
             root or prover.root,
             prover.inputs if inputs is None else inputs,

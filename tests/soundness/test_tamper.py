@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from avow.verifier.errors import VerificationError
-from avow.verifier.systems.sumcheck.check import check_proof
+from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.manifest import SECTIONS, changes, manifest
 from tests.soundness.reference import POINTS
@@ -17,7 +17,7 @@ def refused(honest: Honest, proof: bytes) -> bool:
     """Whether the verifier refuses, in the one way it may."""
     prover = honest.prover
     try:
-        check_proof(honest.case.key, prover.root, prover.inputs, prover.outputs, proof)
+        check_all(honest.case.key, prover.root, prover.inputs, prover.outputs, proof)
     except VerificationError:
         return True
     return False

@@ -13,8 +13,8 @@ import pytest
 
 from avow.prover.native import _core
 from avow.verifier.keccak import keccak256
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.transcript import Label, Transcript
+from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest, honest
 from tests.soundness.inventory import Entry, absorbed, drawn, listen
 from tests.soundness.manifest import manifest
@@ -34,7 +34,7 @@ def vectors() -> dict[str, list[Entry]]:
 def check(one: Honest) -> None:
     """Let the verifier go through the honest proof."""
     prover = one.prover
-    check_proof(one.case.key, prover.root, prover.inputs, prover.outputs, one.proof)
+    check_all(one.case.key, prover.root, prover.inputs, prover.outputs, one.proof)
 
 
 @pytest.mark.parametrize("batch", ["one", "three"])

@@ -19,12 +19,12 @@ from avow.verifier.program.program import Program, check, output_specs
 from avow.verifier.relation.lower import lower
 from avow.verifier.relation.relation import Multiplicity, Relation
 from avow.verifier.systems.sumcheck import opening
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.key import Key, gathered, stated
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.stack import stack
 from avow.verifier.tensor import Tensor
 from tests.relation.evaluation import Cells, Run, fill, pad
+from tests.soundness.checking import check_all
 from tests.soundness.reference import GENERATOR, Prover, horner
 
 Integers = NDArray[np.int64]
@@ -193,4 +193,4 @@ def _pairing(right: Any, left: bytes) -> bytes:
 
 def accepts(case: Case, prover: Prover, proof: bytes) -> None:
     """Check a prover's proof against its own claims; raises `VerificationError`."""
-    check_proof(case.key, prover.root, prover.inputs, prover.outputs, proof)
+    check_all(case.key, prover.root, prover.inputs, prover.outputs, proof)

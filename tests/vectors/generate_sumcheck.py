@@ -13,8 +13,8 @@ from unittest.mock import patch
 from avow.verifier.fields import to_base64, to_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.systems.sumcheck import proof
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.transcript import Label, Transcript
+from tests.soundness.checking import check_all
 from tests.verifier.sumcheck.example import ROOT, Case, small_case
 
 LOGROWS = 7  # Long enough for a fold that is committed.
@@ -38,7 +38,7 @@ def inventory(case: Case) -> list[dict[str, object]]:
             return drawn
 
     with patch.object(proof, "Transcript", Recording):
-        check_proof(case.key, ROOT, case.inputs, case.outputs, case.proof)
+        check_all(case.key, ROOT, case.inputs, case.outputs, case.proof)
     return entries
 
 

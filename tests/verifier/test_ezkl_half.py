@@ -54,6 +54,7 @@ def evidence(made: Case) -> Evidence:
     bundle = made.bundle
     return Evidence(
         root=bundle.path.root(bundle.statement.digest()),
+        index=bundle.path.index,
         statement=bundle.statement,
         model=bundle.model,
         system=bundle.system,

@@ -18,7 +18,7 @@ from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program
 from avow.verifier.relation import linear, lookups
 from avow.verifier.relation.reindex import reindex
-from avow.verifier.relation.relation import Expression, Kind, Relation, Value
+from avow.verifier.relation.relation import Expression, Relation
 from avow.verifier.relation.sheet import Remap, Sheet, axes_of, repeated
 
 # An expression of more terms than this is committed as a column of its own.
@@ -41,16 +41,15 @@ def lower(
     lookups.range_table(sheet)
     lowering = _Lowering(program, bounds, gathers, program.shapes(), sheet)
     for number, spec in enumerate(program.inputs):
-        layout = sheet.plain(spec.shape)
-        lowering.tensors.append(sheet.column(Kind.PUBLIC, layout, Value(number)))
+        lowering.tensors.append(sheet.end(spec.shape, number))
     for step in program.steps:
         lowering.add(step.operation)
     for output in program.outputs:
-        # A column of its own, so that every output has one place in the statement.
-        layout = sheet.plain(lowering.shapes[output.tensor])
-        public = sheet.column(Kind.PUBLIC, layout, Value(output.tensor))
-        answer = sheet.arrange(lowering.tensors[output.tensor], layout)
-        sheet.zero(sheet.combine([(1, answer), (-1, public)]))
+        # A column of its own, so that every output has one place in the statement. In a batch
+        # it may be the result's: then there is nothing left to equate.
+        end = sheet.end(lowering.shapes[output.tensor], output.tensor)
+        answer = sheet.arrange(lowering.tensors[output.tensor], end.layout)
+        sheet.zero(sheet.combine([(1, answer), (-1, end)]))
     return sheet.relation
 
 

@@ -175,7 +175,11 @@ class Bilinear:
 
 @dataclass(slots=True)
 class Relation:
-    """Everything that a proof about one program and batch size establishes."""
+    """Everything that a proof about one program and batch size establishes.
+
+    `ends` are the columns of the inputs, then of the outputs, in the program's order: public for
+    one sample, the prover's for a batch, of which nobody has to know all.
+    """
 
     batch: int
     columns: list[Column] = field(default_factory=list)
@@ -183,6 +187,7 @@ class Relation:
     lookups: list[Lookup] = field(default_factory=list)
     products: list[Product] = field(default_factory=list)
     bilinears: list[Bilinear] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
     def reads(self) -> list[Read]:
         """What the prover evaluates after the identities, each once, in order of first use."""

@@ -112,6 +112,13 @@ class Sheet:
         number = self.number(Column(kind, lengths, source))
         return Expression(layout, ((1, Read(number, identity(lengths))),))
 
+    def end(self, shape: Shape, number: int) -> Expression:
+        """An input or output: everybody's in a proof of one sample, the prover's in a batch."""
+        kind = Kind.PUBLIC if self.relation.batch == 1 else Kind.WITNESS
+        column = self.column(kind, self.plain(shape), Value(number))
+        self.relation.ends.append(column.terms[0][1].column)
+        return column
+
     def key(self, layout: Layout, blob: int) -> Expression:
         """A constant of the program, over axes without the batch."""
         return self.column(Kind.KEY, layout, Constant(blob))

@@ -22,10 +22,12 @@ def selector(system_id: str) -> bytes:
 class Evidence:
     """A parsed bundle whose records and tensors already agree with its statement.
 
-    `root` is the Merkle root that the proof must bind. `inputs` is None where they are hidden.
+    `root` is the Merkle root that the proof must bind, `index` the statement's place under it.
+    `inputs` is None where they are hidden.
     """
 
     root: bytes
+    index: int
     statement: Statement
     model: ModelRecord
     system: SystemRecord

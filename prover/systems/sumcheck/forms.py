@@ -67,8 +67,10 @@ class Form:
 
     `arrange` is where the parts' axes are not in the column's order: for each cell its place.
     `split` is how many parts vary over strips, None where the product does not fall apart so.
+    Entries, rows and strips are those of the key matrix where the column is the key's.
     """
 
+    in_key: bool
     start: int
     variables: int
     parts: tuple[Part, ...]
@@ -106,23 +108,31 @@ class Form:
 # Equal pairs must be one object, so that their groups are one.
 Known = dict[tuple[bytes, bytes], tuple[Indices, Indices]]
 
-# What a claim is about: its column's first entry, the view, and the point.
-Claim = tuple[int, Wiring, Positions]
+# What a claim is about: whether its column is the key's, the first entry, the view, the point.
+Claim = tuple[bool, int, Wiring, Positions]
 
 
-def make_forms(claims: Sequence[Claim], logrows: int) -> list[Form]:
-    """Prepare all claims, with strips of the length that leaves the fewest groups."""
+def make_forms(claims: Sequence[Claim], logrows: int, key_logrows: int) -> tuple[list[Form], int]:
+    """Prepare all claims, with strips of the length that leaves the fewest groups: its logarithm.
+
+    The strips of the key's rows are shorter by as much as the rows are.
+    """
     known: Known = {}
     whole = [_form(claim, known) for claim in claims]
+    shorter = logrows - key_logrows
     choices = [
-        [_cut(form, logstrip) for form in whole]
-        for logstrip in range(logrows, max(logrows - _SHORTER, 1) - 1, -1)
+        ([_cut(form, logstrip - shorter * form.in_key) for form in whole], logstrip)
+        for logstrip in range(logrows, max(logrows - _SHORTER, 1 + shorter) - 1, -1)
     ]
-    return min(choices, key=lambda forms: len({key for form in forms for key in form.groups()}))
+    return min(choices, key=lambda choice: _count_groups(choice[0]))
+
+
+def _count_groups(forms: Sequence[Form]) -> int:
+    return len({(form.in_key, key) for form in forms for key in form.groups()})
 
 
 def _form(claim: Claim, known: Known) -> Form:
-    start, wiring, positions = claim
+    in_key, start, wiring, positions = claim
     own, at = [], 0
     for length in wiring.view.outs:
         own.append(positions[at : at + bits(length)])
@@ -137,7 +147,7 @@ def _form(claim: Claim, known: Known) -> Form:
             part = Part((*before.point, *part.point), before.cells * part.cells, None)
         parts.append(part)
     arrange = None if order == sorted(order) else _arrange(order, wiring.view.ins)
-    return Form(start, size(wiring.view.ins), tuple(parts), arrange, 0, None)
+    return Form(in_key, start, size(wiring.view.ins), tuple(parts), arrange, 0, None)
 
 
 def _cut(form: Form, logstrip: int) -> Form:
@@ -149,7 +159,7 @@ def _cut(form: Form, logstrip: int) -> Form:
     if split == 0 and len(parts) > 1:
         # It lies in one strip, whose weights it shares with other claims there.
         split = None
-    return Form(form.start, form.variables, tuple(parts), None, logstrip, split)
+    return replace(form, parts=tuple(parts), logstrip=logstrip, split=split)
 
 
 def _split(parts: list[Part], logstrip: int) -> int | None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avow.prover.native._core import Frs, contract, outer_add
+from avow.prover.native._core import Frs, outer_add
 from avow.prover.systems.sumcheck.field import R, constant, vector
 from avow.prover.systems.sumcheck.prepared import Prepared
+from avow.prover.systems.sumcheck.rows import sum_pieces
 from avow.prover.systems.sumcheck.wiring import Cells, Indices
 
 # Shorter strips are not worth vectors of their own.
@@ -20,13 +21,15 @@ _AT_ONCE = 16
 class Helpers:
     """Helper columns and what they are the inverses of, tables first, then lookups.
 
-    `matrix` holds the columns as they are placed, cut in equal pieces, each a strip or a row;
+    `matrix` holds the columns as they are placed, cut in equal pieces, each a strip or a row, and
+    `heads` each row's first entries, as many as a row of the key has, where those are fewer.
     `rows` are the commitments.
     """
 
     columns: tuple[Frs, ...]
     denominators: tuple[Frs, ...]
     matrix: tuple[Frs, ...]
+    heads: tuple[Frs, ...]
     rows: tuple[bytes, ...]
 
     def fold(self, weights: Frs, target: Frs) -> None:
@@ -35,19 +38,19 @@ class Helpers:
             row, at = divmod(number * len(piece), len(target))
             outer_add(target, at, weights.at(row), [piece])
 
-    def sum_strips(self, weights: Frs, target: Frs, at: int) -> None:
+    def sum_strips(self, weights: Frs, target: Frs, first: int, strips: int) -> None:
         """As `Rows.sum_strips`."""
-        if len(self.matrix[0]) == len(weights):
-            sums = (piece.dot(weights).to_bytes(32, "little") for piece in self.matrix)
+        at = first * strips
+        short = self.heads and len(self.heads[0]) == strips * len(weights)
+        pieces = self.heads if short else self.matrix
+        if len(pieces[0]) == len(weights):
+            sums = (piece.dot(weights).to_bytes(32, "little") for piece in pieces)
             target.set_range(at, Frs.of_bytes(b"".join(sums)))
             return
-        every = np.arange(len(weights), dtype=np.int32)
-        zeros = np.zeros_like(every)
-        for piece in self.matrix:
-            count = len(piece) // len(weights)
-            found = contract(piece, count, 1, 1, len(weights), zeros, every, weights)
+        for piece in pieces:
+            found = sum_pieces(piece, weights)
             target.set_range(at, found)
-            at += count
+            at += len(found)
 
 
 def fingerprint(components: Sequence[Cells], alpha: int, lam: int) -> Frs:
@@ -88,21 +91,25 @@ def make_helpers(
         placed.append(np.where(row < 0, row, row + np.int32(start)))
         # A dead cell's fingerprint is zero, whatever the table's first row holds.
         denominators_of.append(below.gather(np.where(row < 0, np.int32(total), placed[-1])))
-    matrix, logrows = prepared.stack.matrices[2], prepared.key.logrows
-    logstrip = prepared.plan.forms[0].logstrip
+    stack = prepared.stack
+    matrix, logrows = stack.matrices[2], stack.logrows
+    logstrip = prepared.plan.logstrip
     pieces = logstrip if logstrip > _SHORT else logrows
-    index = np.full(matrix.rows << logrows, -1, np.int32)
+    count = matrix.rows - (prepared.batch > 1)
+    index = np.full(count << logrows, -1, np.int32)
     for number, offset in matrix.places:
         index[offset : offset + len(placed[number])] = placed[number]
-    places = index.reshape(matrix.rows, -1)
+    places = index.reshape(count, -1)
+    short = 2**stack.key_logrows if stack.key_logrows < logrows else 0
     committed: list[bytes] = []
-    for at in range(0, matrix.rows, _AT_ONCE):
+    for at in range(0, count, _AT_ONCE):
         committed += prepared.bases.commit_values(places[at : at + _AT_ONCE], values)
         breathe()
     return Helpers(
         columns=(*weighted, *(values.gather(each) for each in placed[len(weighted) :])),
         denominators=tuple(denominators_of),
         matrix=tuple(values.gather(piece) for piece in index.reshape(-1, 2**pieces)),
+        heads=tuple(values.gather(row[:short]) for row in places if short),
         rows=tuple(committed),
     )
 

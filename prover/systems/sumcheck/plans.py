@@ -123,7 +123,8 @@ class Plan:
     """All of a relation by numbers.
 
     `claimed` and `factored` are the reads that are evaluated after the two sumchecks, `forms`
-    those of all claims in their order. `evaluated` are the reads that are needed cell by cell.
+    those of all claims in their order, a batch's inputs and outputs last; `logstrip` is their
+    strips' length. `evaluated` are the reads that are needed cell by cell.
     """
 
     frame: Frame
@@ -137,6 +138,7 @@ class Plan:
     claimed: list[tuple[int, Positions]] = field(default_factory=list)
     factored: list[tuple[int, Positions]] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
+    logstrip: int = 0
     evaluated: set[int] = field(default_factory=set)
 
     @property
@@ -180,7 +182,9 @@ def make_plan(frame: Frame) -> Plan:
         return FactorPlan(numbered, at, foldings)
 
     def claim(read: int, positions: Positions) -> Claim:
-        return frame.starts[plan.columns[read]], plan.reads[read], positions
+        column = plan.columns[read]
+        in_key = relation.columns[column].kind is Kind.KEY
+        return in_key, frame.starts[column], plan.reads[read], positions
 
     for table in relation.tables:
         plan.tables.append(_table(table, terms))
@@ -203,16 +207,19 @@ def make_plan(frame: Frame) -> Plan:
     plan.claimed = [(number(read), frame.tail(size(read.view.outs))) for read in relation.reads()]
     plan.factored = [(number(read), positions) for read, positions in frame.factors()]
     plan.evaluated.update(read for read, _ in plan.claimed)
-    plan.forms = make_forms(
+    ends = frame.ends() if relation.batch > 1 else []
+    plan.forms, plan.logstrip = make_forms(
         [
             *(claim(*spot) for spot in plan.claimed),
             *(
-                (frame.starts[helper], Wiring(identity((2**variables,))), frame.tail(variables))
-                for helper, variables in enumerate(helpers(relation), len(relation.columns))
+                (False, frame.starts[helper], Wiring(identity((2**v,))), frame.tail(v))
+                for helper, v in enumerate(helpers(relation), len(relation.columns))
             ),
             *(claim(*spot) for spot in plan.factored),
+            *(claim(number(read), positions) for read, positions in ends),
         ],
         frame.stack.logrows,
+        frame.stack.key_logrows,
     )
     return plan
 

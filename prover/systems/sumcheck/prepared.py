@@ -61,17 +61,20 @@ class Prepared:
 def prepare(
     program: Program, blobs: Sequence[Blob], key: Key, powers: bytes, batch: int = 1
 ) -> Prepared:
-    """Make a key ready. `powers` are the first 2^logrows powers of tau in G1, 64 bytes each.
+    """Make a key ready. `powers` are the powers of tau in G1 that a row of so large a batch needs.
+
+    There are 2^(logrows + bits(batch)) of them, 64 bytes each.
 
     The powers are checked to lie on the curve, not to be those of the key's tau: a proof made
     with others is refused by the verifier.
     """
     if key.program != program:
         raise Refused("the key is of another program")
-    if len(powers) != 64 << key.logrows:
-        raise Refused(f"expected {2**key.logrows} powers of tau, got {len(powers)} bytes")
     relation = key.relation(batch)
-    plan = make_plan(frame(relation, key.logrows))
+    places = frame(relation, key.logrows)
+    if len(powers) != 64 << places.stack.logrows:
+        raise Refused(f"expected {2**places.stack.logrows} powers of tau, got {len(powers)} bytes")
+    plan = make_plan(places)
     placed = plan.frame.stack.matrices[0]
     matrix = Rows(placed.rows, key_blocks(relation, blobs, plan.frame.stack))
     columns: dict[int, Cells] = {

@@ -9,14 +9,23 @@ import numpy as np
 
 from avow.prover.native._core import ProductSum, Transcript, ZeroCheck
 from avow.prover.systems.sumcheck.bilinear import factor_values, fold_factors, product_sum
-from avow.prover.systems.sumcheck.field import commit, dot, words
+from avow.prover.systems.sumcheck.field import R, commit, dot, words
 from avow.prover.systems.sumcheck.identities import zero_check
 from avow.prover.systems.sumcheck.lookups import Helpers, make_helpers
 from avow.prover.systems.sumcheck.opening import open_row
 from avow.prover.systems.sumcheck.points import Points
 from avow.prover.systems.sumcheck.prepared import Prepared
-from avow.prover.systems.sumcheck.reduction import fold_stack, fold_weights, sum_strips, weigh
+from avow.prover.systems.sumcheck.reduction import (
+    Part,
+    Weighing,
+    fold_stack,
+    fold_weights,
+    sum_strips,
+    weigh,
+    weighing,
+)
 from avow.prover.systems.sumcheck.rows import Rows, stack_rows
+from avow.prover.systems.sumcheck.shared import Shared, make_shared, weigh_shared
 from avow.prover.systems.sumcheck.wiring import Cells, Indices
 from avow.prover.systems.sumcheck.witness import (
     Integers,
@@ -26,6 +35,7 @@ from avow.prover.systems.sumcheck.witness import (
     table_rows,
 )
 from avow.prover.systems.system import Tick
+from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.transcript import STATEMENT_TAG, Label
 from avow.verifier.tensor import Tensor
 
@@ -35,10 +45,14 @@ _TICK_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """The outputs of every sample, the proof's bytes, and the seconds of every stage."""
+    """The outputs of every sample, the proof's bytes, and the seconds of every stage.
+
+    `openings` has for each sample of a batch what makes the proof its own; alone it needs none.
+    """
 
     outputs: tuple[tuple[Tensor, ...], ...]
     proof: bytes
+    openings: tuple[bytes, ...]
     seconds: dict[str, float]
 
 
@@ -89,17 +103,22 @@ class Prover:
             self.integers()
         with self.stage("commit"):
             self.absorb(Label.STATEMENT, self.statement())
-            for inputs, outputs in zip(self.inputs, self.outputs, strict=True):
-                digests = [tensor.digest() for tensor in (*inputs, *outputs)]
+            if self.prepared.batch == 1:
+                digests = [tensor.digest() for tensor in (*self.inputs[0], *self.outputs[0])]
                 self.absorb(Label.PUBLIC, b"".join(digests))
             self.witness = self.rows()
             self.send(Label.WITNESS, b"".join(self.commit()))
         with self.stage("helpers"):
-            self.helpers = self.help(self.draw(Label.ALPHA), self.draw(Label.LAMBDA))
-            self.send(Label.HELPERS, b"".join(self.helpers.rows))
+            alpha, fingerprint = self.draw(Label.ALPHA), self.draw(Label.LAMBDA)
+            if self.prepared.batch > 1:
+                self.kappa = self.draw(Label.KAPPA)
+                self.inner = [self.draw(Label.INNER) for _ in range(self.frame.inner)]
+                self.shared = self.share()
+            self.helpers = self.help(alpha, fingerprint)
+            self.send(Label.HELPERS, b"".join(self.helper_rows()))
         with self.stage("identities"):
-            rho = [self.draw(Label.RHO) for _ in range(self.frame.variables)]
-            self.identities(rho, self.draw(Label.GAMMA))
+            self.rho = [self.draw(Label.RHO) for _ in range(self.frame.variables)]
+            self.identities(self.rho, self.draw(Label.GAMMA))
             self.send(Label.READS, words([*self.reads(), *self.helper_values()]))
         if self.plan.bilinears:
             with self.stage("linear"):
@@ -110,12 +129,13 @@ class Prover:
             self.send(Label.STACK, words([self.value]))
         with self.stage("opening"):
             self.sent.append(self.opening(point))
-        return Proved(self.outputs, b"".join(self.sent), self.seconds)
+            openings = self.openings() if self.prepared.batch > 1 else ()
+        return Proved(self.outputs, b"".join(self.sent), openings, self.seconds)
 
     def statement(self) -> bytes:
         """What the proof is about, beside inputs and outputs."""
         key = self.prepared.key
-        sizes = words([self.prepared.batch, key.logrows, key.width])
+        sizes = words([self.prepared.batch, self.prepared.stack.logrows, key.width])
         return b"".join((STATEMENT_TAG, self.root, *self.prepared.digests, sizes))
 
     # The conversation.
@@ -218,7 +238,7 @@ class Prover:
         """The witness columns as they are committed."""
         matrix = self.prepared.stack.matrices[1]
         placed = [(offset, self.cells[number]) for number, offset in matrix.places]
-        return stack_rows(placed, matrix.rows, 2**self.prepared.key.logrows)
+        return stack_rows(placed, matrix.rows, 2**self.prepared.stack.logrows)
 
     def commit(self) -> list[bytes]:
         """The commitments of the witness rows."""
@@ -232,6 +252,17 @@ class Prover:
     def help(self, alpha: int, lam: int) -> Helpers:
         """The helper columns, committed."""
         return make_helpers(self.prepared, self.counts, self.looked_up, (alpha, lam), self.breathe)
+
+    def share(self) -> Shared:
+        """The polynomial through what the inputs and outputs of every sample are worth."""
+        ends = [self.cells[number] for number in self.plan.relation.ends]
+        padded = 2 ** bits(self.prepared.batch)
+        return make_shared(self.prepared.bases, ends, padded, self.kappa, self.inner)
+
+    def helper_rows(self) -> list[bytes]:
+        """The commitments of the helper rows, a batch's own one last."""
+        shared = [self.shared.commitment] if self.prepared.batch > 1 else []
+        return [*self.helpers.rows, *shared]
 
     # The sumchecks.
 
@@ -276,9 +307,15 @@ class Prover:
 
     def reduction(self, eta: int) -> list[int]:
         """From all claims to one value of the stack; where inside the folded row it is claimed."""
-        stack = self.prepared.stack
-        parts = (self.prepared.matrix, self.witness, self.helpers)
-        weights = weigh(self.plan.forms, stack, eta, self.points, self.breathe)
+        stack, (key, witness, helper) = self.prepared.stack, self.prepared.stack.matrices
+        parts: list[Part] = [
+            (key.first_row, key.rows, self.prepared.matrix),
+            (witness.first_row, witness.rows, self.witness),
+            (helper.first_row, len(self.helpers.rows), self.helpers),
+        ]
+        weights = self.weights(eta)
+        if self.prepared.batch > 1:
+            parts.append((helper.first_row + helper.rows - 1, 1, self.shared))
         over = sum_strips(weights, stack, parts, self.breathe)
         rows = self.rounds(Label.REDUCTION, over, stack.logsize - stack.logrows)
         self.row = fold_stack(rows, stack, parts)
@@ -287,6 +324,25 @@ class Prover:
         point = self.rounds(Label.REDUCTION, inside, stack.logrows)
         self.value = inside.values()[0][0]
         return point
+
+    def weights(self, eta: int) -> Weighing:
+        """The linear forms of all claims, each with its power of eta."""
+        plan, stack = self.plan, self.prepared.stack
+        weights = weighing(stack, plan.logstrip)
+        batch = self.prepared.batch > 1
+        count = len(plan.forms) - batch * len(plan.relation.ends)
+        weigh(weights, plan.forms[:count], 1, eta, self.points, self.breathe)
+        if batch:
+            power, head = pow(eta, count, R), self.rho[: bits(self.prepared.batch)]
+            points = self.points.extended((*head, *self.inner))
+            weigh(weights, plan.forms[count:], power, self.kappa, points, self.breathe)
+            row = stack.matrices[2].first_row + stack.matrices[2].rows - 1
+            weigh_shared(weights.others, row, weights.strips, R - power, tuple(head))
+        return weights
+
+    def openings(self) -> tuple[bytes, ...]:
+        """What opens the shared polynomial, for each sample."""
+        return self.shared.openings(self.prepared.bases, self.prepared.batch, self.breathe)
 
     def opening(self, point: Sequence[int]) -> bytes:
         """Show that the folded row is worth that; the last message, which no challenge follows."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from avow.circuits.sumcheck.matrix import Block
-from avow.prover.native._core import Bases, Frs, fold_ints, fold_rows, outer_add
+from avow.prover.native._core import Bases, Frs, contract, fold_ints, fold_rows, outer_add
 from avow.prover.systems.sumcheck.field import commit, dot, vector
 from avow.prover.systems.sumcheck.wiring import Cells
 
@@ -33,22 +33,28 @@ class Rows:
             if block.cells.dtype == object:
                 for number, row in enumerate(block.cells):
                     outer_add(target, 0, part.at(number), [vector(row)])
-            else:
+            elif len(target) == block.cells.shape[1]:
                 target.addmul(fold_ints(block.cells, part), 1)
+            else:
+                outer_add(target, 0, 1, [fold_ints(block.cells, part)])
 
-    def sum_strips(self, weights: Frs, target: Frs, at: int) -> None:
-        """Write the sum of weights[k] * cell k for every strip of as many cells as weights.
+    def sum_strips(self, weights: Frs, target: Frs, first: int, strips: int) -> None:
+        """Write the sum of weights[k] * cell k for each of the first `strips` strips of every row.
 
-        It goes into `target` from place `at` on.
+        A strip has as many cells as there are weights; cells that a row lacks are zero. The sums
+        of row i are in `target` from place (first + i) * strips on.
         """
         for block in self.blocks:
-            strips = block.cells.reshape(-1, len(weights))
-            first = at + block.first * block.cells.shape[1] // len(weights)
-            if strips.dtype == object:
-                sums = vector(np.array([dot(weights, strip) for strip in strips], object))
+            rows, width = block.cells.shape
+            taken = min(width, strips * len(weights))
+            length = min(taken, len(weights))
+            cells = np.ascontiguousarray(block.cells[:, :taken]).reshape(-1, length)
+            own = weights if length == len(weights) else head(weights, length)
+            if cells.dtype == object:
+                sums = vector(np.array([dot(own, strip) for strip in cells], object))
             else:
-                sums = fold_rows(strips, weights)
-            target.set_range(first, sums)
+                sums = fold_rows(cells, own)
+            place_sums(sums, rows, target, first + block.first, strips)
 
     def column(self, offset: int, count: int) -> Cells:
         """The cells of a column that was placed at `offset`."""
@@ -74,6 +80,29 @@ def stack_rows(columns: Sequence[tuple[int, Cells]], count: int, width: int) -> 
     for offset, cells in columns:
         rows.column(offset, len(cells))[:] = cells
     return rows
+
+
+def head(vector: Frs, count: int) -> Frs:
+    """The first elements of a vector."""
+    return vector.gather(np.arange(count, dtype=np.int32))
+
+
+def place_sums(sums: Frs, rows: int, target: Frs, first: int, strips: int) -> None:
+    """Put the sums of each row's strips in their places, zeros where a row has fewer strips."""
+    own = len(sums) // rows
+    if own < strips:
+        places = np.full((rows, strips), -1, np.int32)
+        places[:, :own] = np.arange(len(sums), dtype=np.int32).reshape(rows, own)
+        sums = sums.gather(places.reshape(-1))
+    target.set_range(first * strips, sums)
+
+
+def sum_pieces(values: Frs, weights: Frs) -> Frs:
+    """As `fold_rows`, of field elements; a single piece may be shorter than the weights."""
+    length = min(len(values), len(weights))
+    every = np.arange(length, dtype=np.int32)
+    own = weights if length == len(weights) else weights.gather(every)
+    return contract(values, len(values) // length, 1, 1, length, np.zeros_like(every), every, own)
 
 
 def _kind(cells: Cells) -> int:

@@ -7,9 +7,11 @@ from random import Random
 from avow.prover.native import _core
 from avow.prover.systems.sumcheck.prepared import Prepared, prepare
 from avow.verifier.program.program import Program
+from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.tensor import Tensor
 from tests.programs.builder import random_inputs, random_program
+from tests.soundness.checking import Bytes
 from tests.soundness.programs import every_operation
 from tests.soundness.workbench import TAU, Case, make_case
 
@@ -25,11 +27,11 @@ def powers(logrows: int, tau: int = TAU) -> bytes:
 
 def ready(case: Case, batch: int = 1) -> Prepared:
     """A key made ready for a batch."""
-    given = powers(case.key.logrows)
+    given = powers(case.key.logrows + bits(batch))
     return prepare(case.program, case.blobs, case.key, given, batch)
 
 
-def plainly(case: Case, samples: list[list[Tensor]]) -> bytes:
+def plainly(case: Case, samples: list[list[Tensor]]) -> Bytes:
     """The proof of the prover that is written in plain Python."""
     prover = case.prover(samples)
     # (0, 0) stands in two rows of the range table; it counts in row 0, the native one in row 1.

@@ -11,7 +11,6 @@ from avow.prover.systems.sumcheck.prove import STAGES, Prover, prove
 from avow.prover.systems.sumcheck.wiring import Cells
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.relation import Kind, Multiplicity, Value
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.tensor import Tensor
@@ -22,12 +21,13 @@ from tests.prover.sumcheck.cases import (
     random_samples,
     ready,
 )
+from tests.soundness.checking import check_all
 from tests.soundness.workbench import ROOT, Case
 
 
 def check(case: Case, prover: Prover, proof: bytes) -> None:
     """Verify a proof about what the prover says of its inputs and outputs."""
-    check_proof(case.key, prover.root, prover.inputs, prover.outputs, proof)
+    check_all(case.key, prover.root, prover.inputs, prover.outputs, proof)
 
 
 def witness_columns(case: Case, tensors_only: bool) -> list[int]:
@@ -146,16 +146,16 @@ def test_a_proof_is_of_its_statement_inputs_and_outputs() -> None:
     samples = random_samples(case.program, 4, 2)
     proved = prove(ready(case, 2), ROOT, samples)
     outputs = list(proved.outputs)
-    check_proof(case.key, ROOT, samples, outputs, proved.proof)
+    check_all(case.key, ROOT, samples, outputs, proved.proof)
     first = outputs[0][0]
     other = Tensor(first.element_type, first.shape, (first.values[0] ^ 1, *first.values[1:]))
     lies: list[Callable[[], None]] = [
-        lambda: check_proof(case.key, bytes(32), samples, outputs, proved.proof),
-        lambda: check_proof(case.key, ROOT, samples[::-1], outputs, proved.proof),
-        lambda: check_proof(
+        lambda: check_all(case.key, bytes(32), samples, outputs, proved.proof),
+        lambda: check_all(case.key, ROOT, samples[::-1], outputs, proved.proof),
+        lambda: check_all(
             case.key, ROOT, samples, [(other, *outputs[0][1:]), outputs[1]], proved.proof
         ),
-        lambda: check_proof(case.key, ROOT, samples[:1], outputs[:1], proved.proof),
+        lambda: check_all(case.key, ROOT, samples[:1], outputs[:1], proved.proof),
     ]
     for lie in lies:
         with pytest.raises(VerificationError):
@@ -211,7 +211,7 @@ def test_powers_of_another_secret_make_no_proof() -> None:
     prepared = prepare(case.program, case.blobs, case.key, powers(case.key.logrows, 12345))
     proved = prove(prepared, ROOT, samples)
     with pytest.raises(VerificationError, match="does not fit the committed rows"):
-        check_proof(case.key, ROOT, samples, proved.outputs, proved.proof)
+        check_all(case.key, ROOT, samples, proved.outputs, proved.proof)
 
 
 def test_a_wrong_tensor_is_named() -> None:

@@ -5,7 +5,6 @@ import pytest
 from avow.prover.native import _core
 from avow.prover.systems.sumcheck.prove import STAGES, prove
 from avow.verifier.program.program import run
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.tensor import Tensor
 from tests.prover.sumcheck.cases import (
     edge_samples,
@@ -15,6 +14,7 @@ from tests.prover.sumcheck.cases import (
     random_samples,
     ready,
 )
+from tests.soundness.checking import check_all
 from tests.soundness.workbench import ROOT, Case
 
 
@@ -23,8 +23,10 @@ def both(case: Case, samples: list[list[Tensor]]) -> None:
     proved = prove(ready(case, len(samples)), ROOT, samples)
     expected = [run(case.program, case.blobs, sample) for sample in samples]
     assert list(proved.outputs) == expected
-    assert proved.proof == plainly(case, samples)
-    check_proof(case.key, ROOT, samples, expected, proved.proof)
+    plain = plainly(case, samples)
+    assert proved.proof == plain
+    assert proved.openings == plain.openings
+    check_all(case.key, ROOT, samples, expected, proved.proof, proved.openings)
 
 
 @pytest.mark.usefixtures("quick")
@@ -71,7 +73,7 @@ def test_a_proof_satisfies_the_real_pairing() -> None:
     case = full_case()
     samples = random_samples(case.program, 9, 1)
     proved = prove(ready(case), ROOT, samples)
-    check_proof(case.key, ROOT, samples, proved.outputs, proved.proof)
+    check_all(case.key, ROOT, samples, proved.outputs, proved.proof)
 
 
 def test_a_prepared_key_serves_many_proofs() -> None:

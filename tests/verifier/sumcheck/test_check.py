@@ -14,12 +14,12 @@ from avow.verifier.program import operations as op
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Output, Program
 from avow.verifier.systems.sumcheck import values as values_module
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.key import KeyLimits
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.tensor import ElementType, Tensor
 from tests.programs.builder import Builder, random_program
+from tests.soundness.checking import check_all
 from tests.soundness.reference import POINTS
 from tests.verifier.sumcheck.example import (
     ROOT,
@@ -43,7 +43,7 @@ def check(
     outputs: Samples | None = None,
 ) -> None:
     """What the verifier says of a case, parts of it replaced."""
-    check_proof(
+    check_all(
         case.key,
         root,
         case.inputs if inputs is None else inputs,

@@ -9,11 +9,11 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program, run
 from avow.verifier.relation.relation import Kind, Value
-from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.tensor import Tensor
 from tests.relation.evaluation import Run, honest_run
+from tests.soundness.checking import check_all
 from tests.soundness.reference import Prover, eq_table, horner
 from tests.verifier.sumcheck.example import ROOT, TAU, Case, small_case, small_program
 
@@ -22,7 +22,7 @@ CASE = small_case()
 
 def convince(prover: Prover) -> None:
     """Hand the verifier what this prover says."""
-    check_proof(CASE.key, ROOT, prover.inputs, prover.outputs, prover.prove())
+    check_all(CASE.key, ROOT, prover.inputs, prover.outputs, prover.prove())
 
 
 def _other_program() -> tuple[Program, list[Blob]]:
@@ -166,4 +166,4 @@ def test_a_key_has_as_many_rows_as_its_program_needs(rows: tuple[bytes, ...]) ->
     # A row of zeros at the end would change nothing, but two keys would say one thing.
     case = replace(CASE, key=replace(CASE.key, rows=rows))
     with pytest.raises(VerificationError, match="rows expected"):
-        check_proof(case.key, ROOT, case.inputs, case.outputs, case.prover().prove())
+        check_all(case.key, ROOT, case.inputs, case.outputs, case.prover().prove())

@@ -9,7 +9,7 @@ import pytest
 from avow.verifier.curves import G1, field_modulus, is_inf, multiply, normalize
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.views import eq_table
-from avow.verifier.systems.sumcheck.opening import check_opening
+from avow.verifier.systems.sumcheck.opening import check_pairing, opening
 from avow.verifier.systems.sumcheck.proof import Dialogue, R
 from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from tests.verifier.sumcheck.example import TAU, tau_g2
@@ -121,7 +121,8 @@ class Opener:
         rows = [(number, tuple(commit(row))) for number, row in self.rows.items()]
         value = self.value if claim is None else claim
         at = self.point if point is None else tuple(point)
-        check_opening(Dialogue(proof), rows, at, self.columns, value, tau_g2(tau))  # type: ignore[arg-type]
+        equation = opening(Dialogue(proof), rows, at, self.columns, value)  # type: ignore[arg-type]
+        check_pairing(equation, tau_g2(tau))
 
 
 def opener(seed: int = 0, columns: int = 5) -> Opener:

@@ -1,57 +1,91 @@
 """Whether a proof convinces: that a key's program, run on these inputs, gives these outputs."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.curves import read_point
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import output_specs
-from avow.verifier.relation.publics import Samples, publics
-from avow.verifier.relation.views import Point, View, eq, eq_table, size
+from avow.verifier.relation.publics import publics, summary
+from avow.verifier.relation.relation import Kind
+from avow.verifier.relation.views import Point, View, bits, eq, eq_table, size
 from avow.verifier.srs import srs_digest
 from avow.verifier.systems.sumcheck.equations import bilinear_at, bilinear_claim, identities_at
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
 from avow.verifier.systems.sumcheck.key import Key
-from avow.verifier.systems.sumcheck.opening import check_opening
+from avow.verifier.systems.sumcheck.opening import check_pairing, opening
 from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine
+from avow.verifier.systems.sumcheck.shared import openings, spread
 from avow.verifier.systems.sumcheck.transcript import STATEMENT_TAG, Label
 from avow.verifier.systems.sumcheck.values import Values, Work
+from avow.verifier.tensor import Tensor
 
 
-def check_proof(key: Key, root: bytes, inputs: Samples, outputs: Samples, proof: bytes) -> None:
-    """Establish that the program gives outputs[k] for inputs[k], in a proof bound to `root`.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One run of a batch: its tensors, its place, and what opens the shared polynomial there."""
 
-    Everything that the prover sends is absorbed before the next challenge is drawn, and every
-    claim is about a point drawn after the rows were absorbed. Raises `VerificationError`.
+    inputs: Sequence[Tensor]
+    outputs: Sequence[Tensor]
+    index: int = 0
+    opening: bytes = b""
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Inputs, then outputs."""
+        return (*self.inputs, *self.outputs)
+
+
+def check_proof(key: Key, root: bytes, batch: int, samples: Sequence[Sample], proof: bytes) -> None:
+    """Establish that the program gives each sample's outputs for its inputs, in a proof of `batch`
+    runs bound to `root`. Of a batch any samples can be checked, without the others.
+
+    `root` binds the tensors: a batch's prover must not choose them after it. Everything that the
+    prover sends is absorbed before the next challenge is drawn, and every claim is about a point
+    drawn after the rows were absorbed. Raises `VerificationError`.
     """
     eq_table.cache_clear()  # Tables of another proof's points are of no use to this one.
 
     # 0. Statement: tensors within their specifications, and everything that the proof is about.
-    schemas = (key.program.inputs, output_specs(key.program, key.bounds()))
-    for specs, samples in zip(schemas, (inputs, outputs), strict=True):
-        if len(samples) != len(inputs) or any(len(sample) != len(specs) for sample in samples):
+    specs = (key.program.inputs, output_specs(key.program, key.bounds()))
+    for sample in samples:
+        if tuple(map(len, (sample.inputs, sample.outputs))) != tuple(map(len, specs)):
             raise VerificationError("tensors", "a sample lacks inputs or outputs")
-        for sample in samples:
-            for spec, tensor in zip(specs, sample, strict=True):
-                spec.check(tensor)
-    relation = key.relation(len(inputs))
+        for spec, tensor in zip((*specs[0], *specs[1]), sample.tensors, strict=True):
+            spec.check(tensor)
+        if len(sample.opening) != (POINT_BYTES if batch > 1 else 0):
+            raise VerificationError("parse", "an opening belongs to every sample of a batch")
+        if batch > 1 and not 0 <= sample.index < batch:
+            raise VerificationError("proof", f"a batch of {batch} has no sample {sample.index}")
+    if not samples or len(samples) > batch:
+        raise VerificationError("proof", f"{len(samples)} samples of {batch} are to be checked")
+    relation = key.relation(batch)
     places = frame(relation, key.logrows)
     matrices = places.stack.matrices
     if len(key.rows) != matrices[0].rows:
         raise VerificationError("key", f"{matrices[0].rows} rows expected, got {len(key.rows)}")
-    known = publics(relation, key.program, inputs, outputs)
+    known = publics(relation, samples[0].tensors)
     dialogue = Dialogue(proof)
     transcript = dialogue.transcript
     names = (STATEMENT_TAG, root, key.program.digest(), key.digest(), srs_digest(key.tau_g2))
     words = [int.from_bytes(name, "big") for name in names]
-    transcript.absorb(Label.STATEMENT, [*words, len(inputs), key.logrows, key.width])
-    for given, answered in zip(inputs, outputs, strict=True):
-        digests = [tensor.digest() for tensor in (*given, *answered)]
-        transcript.absorb(Label.PUBLIC, [int.from_bytes(digest, "big") for digest in digests])
+    columns = places.stack.logrows
+    transcript.absorb(Label.STATEMENT, [*words, batch, columns, key.width])
+    if batch == 1:
+        digests = [int.from_bytes(tensor.digest(), "big") for tensor in samples[0].tensors]
+        transcript.absorb(Label.PUBLIC, digests)
 
     # 1. Witness: fixed before the challenges of the lookups.
     witness = dialogue.points(Label.WITNESS, matrices[1].rows)
     alpha = transcript.challenge(Label.ALPHA)
     fingerprint = transcript.challenge(Label.LAMBDA)
 
-    # 2. Helper columns: fixed before the identities are weighted.
+    # 2. Helper columns, E behind them: fixed before the identities are weighted.
+    kappa, inner = 0, Point()
+    if batch > 1:
+        kappa = transcript.challenge(Label.KAPPA)
+        inner = tuple(transcript.challenge(Label.INNER) for _ in range(places.inner))
     helpers = dialogue.points(Label.HELPERS, matrices[2].rows)
     rho = tuple(transcript.challenge(Label.RHO) for _ in range(places.variables))
     gamma = transcript.challenge(Label.GAMMA)
@@ -85,6 +119,11 @@ def check_proof(key: Key, root: bytes, inputs: Samples, outputs: Samples, proof:
     claim, z = dialogue.rounds(Label.REDUCTION, combine(sent, eta), places.stack.logsize, 2)
     (value,) = dialogue.scalars(Label.STACK, 1)
     forms = _forms(places, [*reads, *factors], challenges, z, work)
+    if batch > 1:  # One more claim, of value 0: E's values are the tensors' own.
+        head = rho[: bits(batch)]
+        ends = _forms(places, places.ends(), (*challenges, *head, *inner), z, work)
+        row = matrices[2].first_row + matrices[2].rows - 1
+        forms.append(combine(ends, kappa) - _corner(row, z[:-columns]) * spread(head, z))
     if claim != value * combine(forms, eta) % R:
         raise VerificationError("proof", "the evaluations are not those of the committed columns")
 
@@ -95,24 +134,45 @@ def check_proof(key: Key, root: bytes, inputs: Samples, outputs: Samples, proof:
         for matrix, points in zip(matrices, (constants, witness, helpers), strict=True)
         for number, point in enumerate(points)
     ]
-    check_opening(dialogue, rows, z, key.logrows, value, key.tau_g2)
+    equation = opening(dialogue, rows, z, columns, value)
+    if batch > 1:
+        claims = [
+            (
+                one.index,
+                summary(relation, one.tensors, kappa, inner),
+                read_point(one.opening, "the opening"),
+            )
+            for one in samples
+        ]
+        equation = openings(transcript, helpers[-1], bits(batch), claims, equation)
+    check_pairing(equation, key.tau_g2)
 
 
 def _forms(places: Frame, spots: list[Spot], challenges: Point, z: Point, work: Work) -> list[int]:
     """L~(z) of every claim that the stack times L is the value sent.
 
-    L is zero outside of its column, so what else a row holds cannot count.
+    L is zero outside of its column, so what else a row holds cannot count. The key's rows are the
+    first entries of the stack's: its columns have their places among those.
     """
-    known: dict[tuple[View, Positions], int] = {}
+    stack, columns = places.stack, places.relation.columns
+    start, end = len(z) - stack.logrows, len(z) - stack.key_logrows
+    first = _corner(0, z[start:end])
+    known: dict[tuple[View, bool, Positions], int] = {}
     forms = []
     for read, positions in spots:
-        view, variables = read.view, size(read.view.ins)
-        split = len(z) - variables
-        if (view, positions) not in known:
+        in_key = read.column < len(columns) and columns[read.column].kind is Kind.KEY
+        view, at = read.view, (*z[:start], *z[end:]) if in_key else z
+        split = len(at) - size(view.ins)
+        if (view, in_key, positions) not in known:
             work.spend(view, 0)
             point = tuple(challenges[at] for at in positions)
-            known[view, positions] = view.coefficient(point, z[split:])
-        block = places.starts[read.column] >> variables
-        corner = tuple(block >> shift & 1 for shift in reversed(range(split)))
-        forms.append(known[view, positions] * eq(corner, z[:split]) % R)
+            known[view, in_key, positions] = view.coefficient(point, at[split:])
+        block = places.starts[read.column] >> size(view.ins)
+        corner = _corner(block, at[:split]) * (first if in_key else 1)
+        forms.append(known[view, in_key, positions] * corner % R)
     return forms
+
+
+def _corner(number: int, point: Point) -> int:
+    """eq(point, number), the first variable being the most significant bit."""
+    return eq(tuple(number >> shift & 1 for shift in reversed(range(len(point)))), point)

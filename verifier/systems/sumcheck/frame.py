@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from avow.verifier.errors import VerificationError
+from avow.verifier.relation.publics import inner
 from avow.verifier.relation.relation import Axis, Bilinear, Expression, Kind, Read, Relation
 from avow.verifier.relation.views import bits, identity, size
 from avow.verifier.systems.sumcheck.key import LIMITS
 from avow.verifier.systems.sumcheck.stack import Stack, helpers, stack
 
 # A point is named by the challenges that it is made of: r_i of the identities' sumcheck by i,
-# s_i of the bilinear one by i plus the number of r's.
+# s_i of the bilinear one by i plus the number of r's; those of a batch's tensors follow.
 Positions = tuple[int, ...]
 Spot = tuple[Read, Positions]
 
@@ -20,8 +21,9 @@ class Frame:
     """How many rounds there are, and what is evaluated where.
 
     `variables` and `summed` are the rounds of the two sumchecks, `degree` that of the second.
-    `starts` has every committed column's first entry in the stack; the helpers' numbers follow
-    those of the relation's columns.
+    `starts` has every committed column's first entry in the stack (of a key's column: in the key
+    matrix); the helpers' numbers follow those of the relation's columns. `inner` is the number of
+    variables of the largest input or output, the batch left out.
     """
 
     relation: Relation
@@ -29,6 +31,7 @@ class Frame:
     variables: int
     summed: int
     degree: int
+    inner: int
     starts: dict[int, int]
 
     def tail(self, variables: int) -> Positions:
@@ -62,6 +65,16 @@ class Frame:
         columns = self.relation.columns
         return [spot for spot in found if columns[spot[0].column].kind is not Kind.PUBLIC]
 
+    def ends(self) -> list[Spot]:
+        """A batch's inputs and outputs, each at (tau, the last coordinates of u)."""
+        first, batch = self.variables + self.summed, bits(self.relation.batch)
+        end, spots = first + batch + self.inner, []
+        for number in self.relation.ends:
+            at = end - size(inner(self.relation, number))
+            positions = (*range(first, first + batch), *range(at, end))
+            spots.append((self.relation.whole(number), positions))
+        return spots
+
     def sides(self, bilinear: Bilinear) -> Iterator[tuple[Expression, Positions]]:
         """Left and right factor, and where each is evaluated."""
         axes_of = (bilinear.left_axes, bilinear.right_axes)
@@ -80,16 +93,18 @@ class Frame:
         return tuple(range(start, start + bits(lengths[axis.number])))
 
 
-def frame(relation: Relation, logrows: int) -> Frame:
-    """Derive it; refuses a relation of more rows than are checked."""
-    placed = stack(relation, logrows)
-    if sum(matrix.rows for matrix in placed.matrices) > LIMITS.rows:
-        raise VerificationError("key", f"more than {LIMITS.rows} rows are to be checked")
+def frame(relation: Relation, key_logrows: int) -> Frame:
+    """Derive it; refuses a relation of more or longer rows than are checked."""
+    placed = stack(relation, key_logrows)
+    rows = sum(matrix.rows for matrix in placed.matrices)
+    if rows > LIMITS.rows or placed.logrows > LIMITS.logrows:
+        raise VerificationError("key", f"{rows} rows of 2^{placed.logrows} are too many to check")
     starts = {
-        first + number: (matrix.first_row << logrows) + at
+        first + number: (matrix.first_row << placed.logrows) + at
         for matrix, first in zip(placed.matrices, (0, 0, len(relation.columns)), strict=True)
         for number, at in matrix.places
     }
     summed = max((size(bilinear.summed) for bilinear in relation.bilinears), default=0)
     degree = 3 if any(bilinear.shared for bilinear in relation.bilinears) else 2
-    return Frame(relation, placed, relation.variables, summed, degree, starts)
+    most = max(size(inner(relation, number)) for number in relation.ends)
+    return Frame(relation, placed, relation.variables, summed, degree, most, starts)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields
 from avow.verifier.program.program import output_specs
 from avow.verifier.srs import srs_digest
-from avow.verifier.systems.sumcheck.check import check_proof
+from avow.verifier.systems.sumcheck.check import Sample, check_proof
 from avow.verifier.systems.sumcheck.key import LIMITS, PROOF_FORMAT, SYSTEM_ID, parse_key
 from avow.verifier.systems.system import Evidence, Findings
 from avow.verifier.verdict import Assurance, Hides
@@ -31,9 +32,10 @@ class SumcheckSystem:
         """Establish that the record's program gave these outputs, bound to `evidence.root`."""
         # 1. Shapes: key and proof are parsed, bounded and canonical.
         key = parse_key(evidence.material)
-        fields = Fields(evidence.proof, "proof", {"format", "batch", "data"})
+        fields = Fields(evidence.proof, "proof", {"format", "batch", "data"}, {"opening"})
         fields.one_of("format", (PROOF_FORMAT,))
-        fields.integer("batch", 1, 1)
+        batch = fields.integer("batch", 1, LIMITS.batch)
+        opening = fields.octets("opening", POINT_BYTES) if fields.has("opening") else b""
 
         # 2. Record: program, key and tensors are the ones that it names.
         record, specs = evidence.system, output_specs(key.program, key.bounds())
@@ -54,7 +56,8 @@ class SumcheckSystem:
 
         # 3. The proof: of the one possible length, and convincing.
         data = fields.blob("data", LIMITS.proof_bytes)
-        check_proof(key, evidence.root, [evidence.inputs], [evidence.outputs], data)
+        sample = Sample(evidence.inputs, evidence.outputs, evidence.index, opening)
+        check_proof(key, evidence.root, batch, [sample], data)
         return Findings(
             assurance=Assurance.PROVEN,
             hides=Hides.NONE,

@@ -10,14 +10,16 @@ from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine
 from avow.verifier.systems.sumcheck.transcript import Label
 
 Rows = Sequence[tuple[int, Point1]]
-_GENERATOR = (1, 2)
+GENERATOR = (1, 2)
 _OMEGA = pow(5, (R - 1) // 8, R)  # Of order 8: 5 generates the field's multiplicative group.
 
+# Points and their scalars, summed; an equation says that the left sum is tau times the right one.
+Terms = list[tuple[Point1, int]]
+Equation = tuple[Terms, Terms]
 
-def check_opening(
-    dialogue: Dialogue, rows: Rows, point: Point, columns: int, claim: int, tau_g2: G2Coordinates
-) -> None:
-    """Establish that the stack of `rows` (number, commitment) is worth `claim` at `point`.
+
+def opening(dialogue: Dialogue, rows: Rows, point: Point, columns: int, claim: int) -> Equation:
+    """What holds only if the stack of `rows` (number, commitment) is worth `claim` at `point`.
 
     The last `columns` variables, at least 4, are those inside a row. f_0 is the sum of the rows
     weighted by eq(row variables). With f_i = sum_t X^t g_t(X^8) the next one, an eighth as long, is
@@ -72,14 +74,17 @@ def check_opening(
     (second,) = dialogue.points(Label.QUOTIENT, 1)
     dialogue.end()
     weights = eq_table(point[:split], 1 + max(number for number, _ in rows))
-    sides = combination(
-        [*(row for _, row in rows), *folds, _GENERATOR, quotient, second],
-        [
-            *(weights[number] for number, _ in rows),
-            *(pow(batch, power, R) for power in range(1, count)),
-            *(-interpolated, -vanishing, zeta),
-        ],
-    )
+    left = [
+        *((row, weights[number]) for number, row in rows),
+        *((fold, pow(batch, power, R)) for power, fold in enumerate(folds, 1)),
+        *((GENERATOR, -interpolated), (quotient, -vanishing), (second, zeta)),
+    ]
+    return left, [(second, 1)]
+
+
+def check_pairing(equation: Equation, tau_g2: G2Coordinates) -> None:
+    """Establish an equation, with the one pairing of a verification."""
+    left, right = (combination(*zip(*terms, strict=True)) for terms in equation)
     tau = (FQ2(tau_g2[:2]), FQ2(tau_g2[2:]), FQ2.one())
-    if pairing(G2, sides) != pairing(tau, combination([second], [1])):
+    if pairing(G2, left) != pairing(tau, right):
         raise VerificationError("proof", "the opening does not fit the committed rows")

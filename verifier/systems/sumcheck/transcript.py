@@ -25,6 +25,7 @@ class Label(IntEnum):
     LAST = 12
     FOLD_VALUES = 13
     QUOTIENT = 14
+    OPENINGS = 15
     ALPHA = 32
     LAMBDA = 33
     RHO = 34
@@ -35,6 +36,9 @@ class Label(IntEnum):
     BETA = 39
     BATCH = 40
     ZETA = 41
+    KAPPA = 42
+    INNER = 43
+    DELTA = 44
 
 
 class Transcript:
