@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.soundness.checking import Bytes
 from tests.soundness.programs import every_operation, samples
 from tests.soundness.reference import Prover
 from tests.soundness.workbench import Case, make_case, quicken
@@ -16,7 +17,7 @@ class Honest:
 
     case: Case
     prover: Prover
-    proof: bytes
+    proof: Bytes
     names: dict[str, int]
 
 

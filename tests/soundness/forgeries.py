@@ -8,6 +8,7 @@ import numpy as np
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import output_specs
 from avow.verifier.relation.relation import Relation
+from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.proof import R
 from tests.relation.evaluation import Cells, Run, pad
 from tests.soundness.programs import samples
@@ -24,9 +25,10 @@ class Broken:
     lookups: frozenset[int]
     products: frozenset[int]
     bilinears: frozenset[int]
+    samples: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.lookups or self.products or self.bilinears)
+        return bool(self.lookups or self.products or self.bilinears or self.samples)
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,19 @@ class Forgery:
         return run
 
     def broken(self) -> Broken:
-        """What is wrong with them."""
-        return broken(self.run())
+        """What is wrong with them: equations, and samples of a batch that are not as claimed."""
+        run = self.run()
+        wrong: set[int] = set()
+        for place, number in enumerate(run.relation.ends if len(self.inputs) > 1 else ()):
+            tensors = [
+                (*given, *answered)[place]
+                for given, answered in zip(self.inputs, self.outputs, strict=True)
+            ]
+            values = np.array([tensor.values for tensor in tensors], object)
+            claimed = pad(values, run.relation.columns[number].lengths)
+            different = (run.cells[number] - claimed) % R != 0
+            wrong.update(np.flatnonzero(different.reshape(2 ** bits(len(tensors)), -1).any(axis=1)))
+        return replace(broken(run), samples=frozenset(wrong))
 
     def prover(self, kind: type[Prover], relation: Relation | None = None) -> Prover:
         """A prover who goes through with it."""
@@ -98,6 +111,7 @@ def without(relation: Relation, wrong: Broken) -> Relation:
         kept(relation.lookups, wrong.lookups),
         kept(relation.products, wrong.products),
         kept(relation.bilinears, wrong.bilinears),
+        relation.ends,
     )
 
 

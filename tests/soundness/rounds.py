@@ -98,13 +98,13 @@ def honest_round(seed: int, widest: int = 12) -> Round:
     case = random_case(rng, seed, batch, widest)
     inputs: Samples = [tuple(random_inputs(case.program, rng)) for _ in range(batch)]
     shape = frame(case.relation(batch), case.key.logrows)
-    prepared = prepare(case.program, case.blobs, case.key, powers(case.key.logrows), batch)
+    prepared = prepare(case.program, case.blobs, case.key, powers(shape.stack.logrows), batch)
     proved = prove(prepared, ROOT, inputs)
     for sample, answer in zip(inputs, proved.outputs, strict=True):
         if run(case.program, case.blobs, sample) != answer:
             raise Hole(f"seed {seed}: the prover's answer is not the program's")
     try:
-        check_all(case.key, ROOT, inputs, proved.outputs, proved.proof)
+        check_all(case.key, ROOT, inputs, proved.outputs, proved.proof, proved.openings)
     except VerificationError as error:
         raise Hole(f"seed {seed}: an honest proof is refused: {error}") from error
     compared = shape.stack.logsize <= SMALL
@@ -113,7 +113,7 @@ def honest_round(seed: int, widest: int = 12) -> Round:
     damaged = bytearray(proved.proof)
     damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
     try:
-        check_all(case.key, ROOT, inputs, proved.outputs, bytes(damaged))
+        check_all(case.key, ROOT, inputs, proved.outputs, bytes(damaged), proved.openings)
     except VerificationError:
         pass
     else:

@@ -44,7 +44,7 @@ class Anything(int):
 @pytest.fixture
 def leave_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """Make the verifier forget one of its comparisons, named by its message."""
-    own_combine, own_open = check_module.combine, check_module.check_opening
+    own_combine, own_open = check_module.combine, check_module.opening
     marked: list[Sequence[int]] = []
 
     def forms(*arguments: object) -> Sequence[int]:
@@ -62,8 +62,8 @@ def leave_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     def combine(terms: Sequence[int], base: int) -> int:
         return Anything(0) if any(terms is each for each in marked) else own_combine(terms, base)
 
-    def open_(dialogue, rows, point, columns, claim, tau_g2):  # type: ignore[no-untyped-def]
-        own_open(dialogue, rows, point, columns, Anything(claim), tau_g2)
+    def open_(dialogue, rows, point, columns, claim):  # type: ignore[no-untyped-def]
+        return own_open(dialogue, rows, point, columns, Anything(claim))
 
     def leave(message: str) -> None:
         match message:
@@ -75,7 +75,7 @@ def leave_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
                 monkeypatch.setattr(check_module, "_forms", forms)
                 monkeypatch.setattr(check_module, "combine", combine)
             case "the folded rows do not end in the claimed value":
-                monkeypatch.setattr(check_module, "check_opening", open_)
+                monkeypatch.setattr(check_module, "opening", open_)
             case "the folded rows do not end in the last one":
                 monkeypatch.setattr(Dialogue, "scalars", scalars)
                 monkeypatch.setattr(opening, "combine", combine)

@@ -12,6 +12,7 @@ from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from tests.relation.evaluation import Run
 from tests.soundness.adversary import PLANS, Adversary
+from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.edits import dense, inputs_of
 from tests.soundness.forgeries import Forgery, claimed, honest_forgery, wrong_results
@@ -143,11 +144,18 @@ def test_a_proof_of_one_batch_is_none_of_another(one: Honest) -> None:
     def claims(given: Samples, answered: Samples) -> str | None:
         class Other(Adversary):
             def statement(self) -> None:
-                self.inputs, self.outputs = given, answered
+                self.batch = len(given)
                 super().statement()
+                self.batch = 2
 
-        prover = Other(one.case.key, TAU, one.case.run(trace), ROOT, two, outputs)
-        return believed(one.case, prover)
+        prover = Other(one.case.key, TAU, one.case.run(trace), ROOT, given, answered)
+        proof = prover.prove()
+        openings = [*proof.openings, proof.openings[0]][: len(given)]
+        try:
+            check_all(one.case.key, ROOT, given, answered, proof, openings)
+        except VerificationError as error:
+            return error.message
+        return None
 
     assert claims(two, outputs) is None
     assert claims(two[:1], outputs[:1])

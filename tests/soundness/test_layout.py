@@ -7,7 +7,8 @@ import pytest
 
 from avow.verifier.errors import VerificationError
 from avow.verifier.program import operations as op
-from avow.verifier.relation.relation import Value
+from avow.verifier.relation.relation import Kind, Value
+from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.systems.sumcheck.proof import R
 from tests.soundness.adversary import PLANS, Adversary
@@ -30,11 +31,14 @@ class Untidy(Prover):
         rows = super().rows(matrix)
         if matrix == 0:
             return rows
-        width = 2**self.key.logrows
+        width = self.length
         used: set[int] = set()
         for number, offset in self.frame.stack.matrices[matrix].places:
             column = self.helpers[number] if matrix == 2 else self.run.cells[number]
             used.update(range(offset, offset + len(column)))
+        if matrix == 2 and self.batch > 1:
+            # All of a batch's own row is weighed.
+            used.update(range((len(rows) - 1) * width, len(rows) * width))
         rng = Random(matrix)
         self.filled = getattr(self, "filled", 0)
         for at in set(range(len(rows) * width)) - used:
@@ -61,9 +65,18 @@ def test_columns_stand_apart(batch: int, logrows: int) -> None:
     first = len(relation.columns)
     lives = [group.live for group in (*relation.tables, *relation.lookups)]
     sizes |= {at: 2**live.variables for at, live in enumerate(lives, first)}
+    width, key_width = 2**shape.stack.logrows, 2**logrows
+    assert width == key_width * 2 ** bits(batch)
+
+    def in_key(number: int) -> bool:
+        return number < first and relation.columns[number].kind is Kind.KEY
+
     taken: set[int] = set()
     for number, start in shape.starts.items():
         cells = set(range(start, start + sizes[number]))
+        if in_key(number):
+            # A row of the key is the first entries of one of the stack.
+            cells = {at // key_width * width + at % key_width for at in cells}
         assert start % sizes[number] == 0
         assert not cells & taken
         taken |= cells
@@ -71,17 +84,19 @@ def test_columns_stand_apart(batch: int, logrows: int) -> None:
     public = {at for at, column in enumerate(relation.columns) if column.kind.value == "public"}
     assert set(shape.starts) == set(sizes) - public
     # No row holds columns of two matrices.
-    width = 2**logrows
     rows: list[set[int]] = []
     for matrix in shape.stack.matrices:
         own = set(range(matrix.first_row, matrix.first_row + matrix.rows))
         assert not any(own & other for other in rows)
         rows.append(own)
-    assert max(max(own, default=0) for own in rows) < 2 ** (shape.stack.logsize - logrows)
+    assert max(max(own, default=0) for own in rows) < 2 ** (
+        shape.stack.logsize - shape.stack.logrows
+    )
     kinds = {"key": 0, "witness": 1}
     for number, start in shape.starts.items():
         matrix = 2 if number >= first else kinds[relation.columns[number].kind.value]
-        assert {start // width, (start + sizes[number] - 1) // width} <= rows[matrix]
+        length = key_width if in_key(number) else width
+        assert {start // length, (start + sizes[number] - 1) // length} <= rows[matrix]
 
 
 # Outputs that are no operation's result, or two names of one tensor.

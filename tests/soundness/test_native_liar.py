@@ -9,6 +9,7 @@ from avow.prover.errors import Refused
 from avow.prover.systems.sumcheck.prepared import prepare
 from avow.prover.systems.sumcheck.prove import Prover
 from avow.verifier.errors import VerificationError
+from avow.verifier.relation.views import bits
 from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.forgeries import Forgery, lies, of_trace, wrong_results
@@ -36,7 +37,9 @@ def lie(forgery: Forgery, trace: Sequence[Integers]) -> bytes:
     """The real prover's proof of a forged trace."""
     case = forgery.case
     batch = len(forgery.inputs)
-    ready = prepare(case.program, case.blobs, case.key, powers(case.key.logrows), batch)
+    ready = prepare(
+        case.program, case.blobs, case.key, powers(case.key.logrows + bits(batch)), batch
+    )
     kind = type("OneLiar", (Liar,), {"forged": trace})
     proved = kind(ready, ROOT, forgery.inputs).prove()
     assert list(proved.outputs) == list(forgery.outputs)
@@ -69,7 +72,7 @@ def test_the_real_prover_can_lie_and_is_refused(one: Honest, operation: str, bat
     proof = lie(forgery, trace)
     assert proof == forgery.prover(Plain).prove()
     with pytest.raises(VerificationError, match="do not hold"):
-        check_all(one.case.key, ROOT, forgery.inputs, forgery.outputs, proof)
+        check_all(one.case.key, ROOT, forgery.inputs, forgery.outputs, proof, [bytes(64)] * batch)
 
 
 def test_the_real_prover_sees_a_value_that_its_table_lacks(one: Honest) -> None:

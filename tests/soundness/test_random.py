@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from avow.prover.systems.sumcheck.prepared import prepare
 from avow.prover.systems.sumcheck.prove import prove
+from avow.verifier.relation.views import bits
 from tests.soundness.conftest import Honest, honest
 from tests.soundness.rounds import forged_round, honest_round, powers
 from tests.soundness.workbench import ROOT, quicken
@@ -57,7 +58,10 @@ def test_forged_proofs_are_refused(seed: int) -> None:
 def test_both_provers_say_the_same_of_every_operation(batch: int) -> None:
     slow: Honest = honest(batch)
     key = slow.case.key
-    prepared = prepare(slow.case.program, slow.case.blobs, key, powers(key.logrows), batch)
+    prepared = prepare(
+        slow.case.program, slow.case.blobs, key, powers(key.logrows + bits(batch)), batch
+    )
     proved = prove(prepared, ROOT, slow.prover.inputs)
     assert list(proved.outputs) == list(slow.prover.outputs)
+    assert proved.openings == slow.proof.openings
     assert proved.proof == slow.proof

@@ -29,13 +29,16 @@ def refused(
 ) -> bool:
     """Whether the honest proof is refused for a statement that differs in this."""
     prover = honest.prover
+    given = prover.inputs if inputs is None else inputs
+    openings = [*honest.proof.openings, *[bytes(64)] * len(given)][: len(given)]
     try:
         check_all(
             key or honest.case.key,
             root or prover.root,
-            prover.inputs if inputs is None else inputs,
+            given,
             prover.outputs if outputs is None else outputs,
             honest.proof,
+            openings,
         )
     except VerificationError:
         return True
@@ -138,9 +141,6 @@ def other_tensors(samples: Sequence[Sequence[Tensor]]) -> Iterator[Samples]:
                     if other != value:
                         values = (*tensor.values[:at], other, *tensor.values[at + 1 :])
                         yield put(samples, sample, number, replace(tensor, values=values))
-    if len(samples) > 1:
-        yield [tuple(tensors) for tensors in samples][:-1]
-    yield [tuple(tensors) for tensors in (*samples, samples[0])]
     if len(samples) > 1:
         yield [tuple(tensors) for tensors in (*samples[1:], samples[0])]
         yield [tuple(tensors) for tensors in (samples[0], *samples[:-1])]

@@ -17,7 +17,14 @@ def refused(honest: Honest, proof: bytes) -> bool:
     """Whether the verifier refuses, in the one way it may."""
     prover = honest.prover
     try:
-        check_all(honest.case.key, prover.root, prover.inputs, prover.outputs, proof)
+        check_all(
+            honest.case.key,
+            prover.root,
+            prover.inputs,
+            prover.outputs,
+            proof,
+            honest.proof.openings,
+        )
     except VerificationError:
         return True
     return False

@@ -1,5 +1,8 @@
 """Writes sumcheck-proof.json: a small key and proof, and all that the verifier absorbs and draws.
 
+sumcheck-batch.json has the same of three samples, checked together, with what opens the shared
+polynomial for each.
+
 Run `python -m tests.vectors.generate_sumcheck` after a deliberate change of the protocol. Other
 implementations replay it: state = keccak256(state || 0 || label || u32 count || words) for an
 entry with words, keccak256(state || 1 || label) for one with a challenge, its last 31 bytes.
@@ -19,6 +22,7 @@ from tests.verifier.sumcheck.example import ROOT, Case, small_case
 
 LOGROWS = 7  # Long enough for a fold that is committed.
 PATH = Path(__file__).with_name("sumcheck-proof.json")
+BATCH = Path(__file__).with_name("sumcheck-batch.json")
 
 
 def inventory(case: Case) -> list[dict[str, object]]:
@@ -42,15 +46,16 @@ def inventory(case: Case) -> list[dict[str, object]]:
     return entries
 
 
-def vector() -> dict[str, object]:
+def vector(batch: int = 1) -> dict[str, object]:
     """The vector as a JSON value."""
-    case = small_case(logrows=LOGROWS)
+    case = small_case(batch, logrows=LOGROWS)
     return {
         "root": to_hex(ROOT),
         "key": case.key.to_json(),
         "inputs": [[tensor.to_json() for tensor in sample] for sample in case.inputs],
         "outputs": [[tensor.to_json() for tensor in sample] for sample in case.outputs],
         "proof": to_base64(case.proof),
+        "openings": [to_hex(opening) for opening in case.proof.openings],
         "proof_keccak": to_hex(keccak256(case.proof)),
         "transcript": inventory(case),
     }
@@ -58,3 +63,4 @@ def vector() -> dict[str, object]:
 
 if __name__ == "__main__":
     PATH.write_text(json.dumps(vector(), indent=1) + "\n")
+    BATCH.write_text(json.dumps(vector(3), indent=1) + "\n")

@@ -146,14 +146,19 @@ def test_a_proof_is_of_its_statement_inputs_and_outputs() -> None:
     samples = random_samples(case.program, 4, 2)
     proved = prove(ready(case, 2), ROOT, samples)
     outputs = list(proved.outputs)
-    check_all(case.key, ROOT, samples, outputs, proved.proof)
+    check_all(case.key, ROOT, samples, outputs, proved.proof, proved.openings)
     first = outputs[0][0]
     other = Tensor(first.element_type, first.shape, (first.values[0] ^ 1, *first.values[1:]))
     lies: list[Callable[[], None]] = [
-        lambda: check_all(case.key, bytes(32), samples, outputs, proved.proof),
-        lambda: check_all(case.key, ROOT, samples[::-1], outputs, proved.proof),
+        lambda: check_all(case.key, bytes(32), samples, outputs, proved.proof, proved.openings),
+        lambda: check_all(case.key, ROOT, samples[::-1], outputs, proved.proof, proved.openings),
         lambda: check_all(
-            case.key, ROOT, samples, [(other, *outputs[0][1:]), outputs[1]], proved.proof
+            case.key,
+            ROOT,
+            samples,
+            [(other, *outputs[0][1:]), outputs[1]],
+            proved.proof,
+            proved.openings,
         ),
         lambda: check_all(case.key, ROOT, samples[:1], outputs[:1], proved.proof),
     ]

@@ -19,6 +19,7 @@ from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.tensor import ElementType, Tensor
 from tests.programs.builder import Builder, random_inputs
 from tests.relation.evaluation import Run, honest_run
+from tests.soundness.checking import Bytes
 from tests.soundness.reference import Prover
 
 # A secret that everybody knows: only to commit quickly in tests.
@@ -91,7 +92,7 @@ class Case:
     blobs: tuple[Blob, ...]
     inputs: tuple[tuple[Tensor, ...], ...]
     outputs: tuple[tuple[Tensor, ...], ...]
-    proof: bytes
+    proof: Bytes
 
     def prover(self, root: bytes = ROOT) -> Prover:
         """A fresh prover of the same run."""
@@ -116,7 +117,7 @@ def make_case(
     rng = Random(seed)
     inputs = tuple(tuple(random_inputs(program, rng)) for _ in range(batch))
     outputs = tuple(tuple(run(program, blobs, sample)) for sample in inputs)
-    case = Case(make_key(program, blobs, **sizes), tuple(blobs), inputs, outputs, b"")
+    case = Case(make_key(program, blobs, **sizes), tuple(blobs), inputs, outputs, Bytes())
     return replace(case, proof=case.prover().prove())
 
 

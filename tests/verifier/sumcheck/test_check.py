@@ -14,6 +14,7 @@ from avow.verifier.program import operations as op
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Output, Program
 from avow.verifier.systems.sumcheck import values as values_module
+from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.key import KeyLimits
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.transcript import Label
@@ -41,6 +42,7 @@ def check(
     root: bytes = ROOT,
     inputs: Samples | None = None,
     outputs: Samples | None = None,
+    openings: Sequence[bytes] | None = None,
 ) -> None:
     """What the verifier says of a case, parts of it replaced."""
     check_all(
@@ -49,6 +51,7 @@ def check(
         case.inputs if inputs is None else inputs,
         case.outputs if outputs is None else outputs,
         case.proof if proof is None else proof,
+        case.proof.openings if openings is None else openings,
     )
 
 
@@ -137,14 +140,19 @@ def test_tensors_outside_of_the_programs_specifications_are_refused() -> None:
         (case.inputs, [[answered, answered]]),
         ([[given, given]], case.outputs),
         ([[]], case.outputs),
-        (case.inputs, []),
-        ([], []),
-        ([*case.inputs, *case.inputs], case.outputs),
+        (case.inputs, [[]]),
     ]
     for inputs, outputs in wrong:
         with pytest.raises(VerificationError) as caught:
             check(case, inputs=inputs, outputs=outputs)
-        assert caught.value.step in ("tensors", "key")
+        assert caught.value.step == "tensors"
+
+
+@pytest.mark.parametrize("batch", [-1, 0, 1, 2, 3, 5, 2**10 + 1])
+def test_a_batch_has_at_least_one_sample_to_check(batch: int) -> None:
+    case = small_case(3)
+    with pytest.raises(VerificationError):
+        check_proof(case.key, ROOT, batch, [], case.proof)
 
 
 def test_samples_of_a_batch_have_an_order() -> None:
@@ -158,7 +166,7 @@ def test_samples_of_a_batch_have_an_order() -> None:
 def test_another_batch_size_of_the_same_sample_is_refused() -> None:
     case = small_case()
     with pytest.raises(VerificationError):
-        check(case, inputs=case.inputs * 2, outputs=case.outputs * 2)
+        check(case, inputs=case.inputs * 2, outputs=case.outputs * 2, openings=[bytes(64)] * 2)
 
 
 def test_a_proof_under_another_key_is_refused() -> None:

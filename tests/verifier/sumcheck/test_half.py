@@ -224,7 +224,10 @@ def _with(key: str, value: object) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_with("batch", 2), "batch must lie in"),
+        (_with("batch", 2), "an opening belongs to every sample of a batch"),
+        (_with("batch", 1025), "batch must lie in"),
+        (_with("opening", "0x" + "00" * 64), "an opening belongs to every sample of a batch"),
+        (_with("opening", "0x00"), "opening"),
         (_with("batch", 0), "batch must lie in"),
         (_with("format", "avow-sumcheck-proof/2"), "format"),
         (_with("extra", 1), "unknown 'extra'"),

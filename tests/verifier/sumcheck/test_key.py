@@ -167,7 +167,7 @@ def test_rows_beyond_the_limit_are_refused() -> None:
     # A range table of 2^17 rows alone needs more rows of two entries than are checked.
     program, blobs = small_program()
     relation = replace(make_key(program, blobs), width=16).relation(1)
-    with pytest.raises(VerificationError, match="rows are to be checked"):
+    with pytest.raises(VerificationError, match="are too many to check"):
         frame(relation, 1)
 
 

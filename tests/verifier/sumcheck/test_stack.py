@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from avow.verifier.relation.relation import Kind
+from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.systems.sumcheck.stack import helpers, stack
 from tests.programs.builder import random_program
@@ -26,19 +27,27 @@ def test_columns_do_not_overlap_and_are_aligned(seed: int) -> None:
         first = len(relation.columns) if kind is None else 0
         rows = range(matrix.first_row, matrix.first_row + matrix.rows)
         for number, at in matrix.places:
-            start = (matrix.first_row << logrows) + at
+            length = logrows if kind is Kind.KEY else placed.logrows
+            start = (matrix.first_row << length) + at
             cells = range(start, start + 2 ** sizes[first + number])
             assert starts[first + number] == start
             assert start % len(cells) == 0
-            assert cells[0] >> logrows in rows and cells[-1] >> logrows in rows
-            assert not taken & set(cells)
-            taken |= set(cells)
+            assert cells[0] >> length in rows and cells[-1] >> length in rows
+            # The key's entries are the first ones of the stack's rows.
+            found = {(at >> length << placed.logrows) + at % 2**length for at in cells}
+            assert not taken & found
+            taken |= found
             if kind is not None:
                 assert relation.columns[number].kind is kind
     assert len(starts) == len(sizes) - sum(c.kind is Kind.PUBLIC for c in relation.columns)
     assert max(taken) < 2**placed.logsize
     rows_used = sum(matrix.rows for matrix in placed.matrices)
-    assert 2 ** (placed.logsize - logrows) >= rows_used
+    assert 2 ** (placed.logsize - placed.logrows) >= rows_used
+    assert placed.logrows == logrows + bits(relation.batch)
+    # A batch's own row is the last one, where no column is.
+    last = placed.matrices[2].first_row + placed.matrices[2].rows - 1
+    free = all(at >> placed.logrows != last for at in taken)
+    assert free or relation.batch == 1
 
 
 def test_the_key_matrix_does_not_depend_on_the_batch() -> None:

@@ -9,7 +9,7 @@ from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.transcript import Label, Transcript
-from tests.vectors.generate_sumcheck import LOGROWS, PATH, vector
+from tests.vectors.generate_sumcheck import BATCH, LOGROWS, PATH, vector
 from tests.verifier.sumcheck.example import small_case
 
 
@@ -50,20 +50,22 @@ def test_challenges_are_canonical_scalars() -> None:
 
 def test_labels_are_distinct_words_and_draws() -> None:
     assert len({label.value for label in Label}) == len(Label)
-    assert all((label < 32) == (label <= Label.QUOTIENT) for label in Label)
+    assert all((label < 32) == (label <= Label.OPENINGS) for label in Label)
 
 
 def test_the_committed_inventory_is_that_of_the_verifier() -> None:
     committed = json.loads(Path(PATH).read_text())
     assert committed == json.loads(json.dumps(vector()))
+    assert json.loads(BATCH.read_text()) == json.loads(json.dumps(vector(3)))
     assert committed["proof_keccak"] == to_hex(keccak256(small_case(logrows=LOGROWS).proof))
 
 
 def test_the_inventory_uses_every_label_and_replays() -> None:
-    entries = json.loads(Path(PATH).read_text())["transcript"]
-    assert {entry["label"] for entry in entries} == {label.name for label in Label}
+    files = [json.loads(path.read_text())["transcript"] for path in (PATH, BATCH)]
+    found = {entry["label"] for entries in files for entry in entries}
+    assert found == {label.name for label in Label}
     transcript = Transcript()
-    for entry in entries:
+    for entry in files[0]:
         label = Label[entry["label"]]
         if "words" in entry:
             words = bytes.fromhex(entry["words"][2:])

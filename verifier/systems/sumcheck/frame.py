@@ -106,5 +106,5 @@ def frame(relation: Relation, key_logrows: int) -> Frame:
     }
     summed = max((size(bilinear.summed) for bilinear in relation.bilinears), default=0)
     degree = 3 if any(bilinear.shared for bilinear in relation.bilinears) else 2
-    most = max(size(inner(relation, number)) for number in relation.ends)
+    most = max((size(inner(relation, number)) for number in relation.ends), default=0)
     return Frame(relation, placed, relation.variables, summed, degree, most, starts)

@@ -74,12 +74,12 @@ def opening(dialogue: Dialogue, rows: Rows, point: Point, columns: int, claim: i
     (second,) = dialogue.points(Label.QUOTIENT, 1)
     dialogue.end()
     weights = eq_table(point[:split], 1 + max(number for number, _ in rows))
-    left = [
+    sides = [
         *((row, weights[number]) for number, row in rows),
         *((fold, pow(batch, power, R)) for power, fold in enumerate(folds, 1)),
         *((GENERATOR, -interpolated), (quotient, -vanishing), (second, zeta)),
     ]
-    return left, [(second, 1)]
+    return sides, [(second, 1)]
 
 
 def check_pairing(equation: Equation, tau_g2: G2Coordinates) -> None:
