@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from avow.verifier.relation.relation import Kind, Relation
-from avow.verifier.relation.views import size
+from avow.verifier.relation.views import bits, size
 from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.systems.sumcheck.key import LIMITS
 from avow.verifier.systems.sumcheck.stack import Stack, stack
@@ -101,7 +101,7 @@ class Survey:
 
 def survey(relation: Relation, width: int) -> Survey:
     """Count once; `width` is the relation's range table's. Raises `VerificationError`."""
-    shape = frame(relation, LIMITS.logrows)
+    shape = frame(relation, LIMITS.logrows - bits(relation.batch))
     reads, factors = shape.reads(), shape.factors()
     sums = {bilinear.result for bilinear in relation.bilinears}
     witness = [c for c in enumerate(relation.columns) if c[1].kind is Kind.WITNESS]
@@ -145,11 +145,14 @@ def survey(relation: Relation, width: int) -> Survey:
 def predict(
     found: Survey, logrows: int, backend: str = REFERENCE, threads: int = THREADS
 ) -> Cost | None:
-    """What a proof with rows of 2^logrows entries takes; None where the rows are too many."""
+    """What a proof takes under a key of rows of 2^logrows entries; those of a batch are longer.
+
+    None where the rows are too many or too long.
+    """
     placed = stack(found.relation, logrows)
     key, witness, helper = placed.matrices
-    rows, length = key.rows + witness.rows + helper.rows, 2**logrows
-    if rows > LIMITS.rows:
+    rows, length = key.rows + witness.rows + helper.rows, 2**placed.logrows
+    if rows > LIMITS.rows or placed.logrows > LIMITS.logrows:
         return None
     counts = found.counts | {
         "row_length": length,

@@ -54,10 +54,10 @@ def forecast(draft: Draft, target: Target, batch: int, machine: Machine) -> Fore
     if logrows > LIMITS.logrows:
         longer = f"rows of 2^{logrows} entries are longer than the 2^{LIMITS.logrows} of any proof"
         return _without(target, batch, longer)
-    cost = predict(found, logrows, machine.backend, machine.threads)
+    cost = predict(found, plan.logrows, machine.backend, machine.threads)
     if cost is None:
         return _without(target, batch, f"more than {LIMITS.rows} rows are to be checked")
-    gas = predict_gas(found, logrows, tensors, batch)
+    gas = predict_gas(found, plan.logrows, tensors, batch)
     warm = cost.total + _WARM
     over = cost.memory_bytes > machine.memory_bytes
     return Forecast(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from avow.prover.native._core import ProductSum, Transcript, ZeroCheck
+from avow.prover.systems.sumcheck.batch import Shared, make_shared, weigh_shared
 from avow.prover.systems.sumcheck.bilinear import factor_values, fold_factors, product_sum
 from avow.prover.systems.sumcheck.field import R, commit, dot, words
 from avow.prover.systems.sumcheck.identities import zero_check
@@ -25,7 +26,6 @@ from avow.prover.systems.sumcheck.reduction import (
     weighing,
 )
 from avow.prover.systems.sumcheck.rows import Rows, stack_rows
-from avow.prover.systems.sumcheck.shared import Shared, make_shared, weigh_shared
 from avow.prover.systems.sumcheck.wiring import Cells, Indices
 from avow.prover.systems.sumcheck.witness import (
     Integers,

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from avow.prover.native._core import Frs, ProductSum, contract, eq_table, outer_add
+from avow.prover.systems.sumcheck.batch import Shared
 from avow.prover.systems.sumcheck.field import R
 from avow.prover.systems.sumcheck.forms import Form, Weights
 from avow.prover.systems.sumcheck.lookups import Helpers
 from avow.prover.systems.sumcheck.points import Points
 from avow.prover.systems.sumcheck.rows import Rows
-from avow.prover.systems.sumcheck.shared import Shared
 from avow.verifier.systems.sumcheck.stack import Stack
 
 # Some rows of the stack: the first one's number, how many there are, and their entries. The

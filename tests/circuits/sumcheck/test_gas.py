@@ -55,7 +55,7 @@ def test_a_batch_shares_the_proof_and_not_the_tensors() -> None:
     one = draft()
     tensors = Tensors.of(one.tensors())
     alone = predict_gas(survey(one.relation(8, 1), 8), 9, tensors)
-    several = predict_gas(survey(one.relation(8, 16), 8), 13, tensors, 16)
+    several = predict_gas(survey(one.relation(8, 16), 8), 9, tensors, 16)
     assert several.total / 16 < 0.5 * alone.total
     assert several.calldata_bytes > 16 * tensors.octets
     assert several.parts["answers"] > 16 * alone.parts["answers"]

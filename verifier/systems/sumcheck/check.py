@@ -11,12 +11,12 @@ from avow.verifier.relation.publics import publics, summary
 from avow.verifier.relation.relation import Kind
 from avow.verifier.relation.views import Point, View, bits, eq, eq_table, size
 from avow.verifier.srs import srs_digest
+from avow.verifier.systems.sumcheck.batch import openings, spread
 from avow.verifier.systems.sumcheck.equations import bilinear_at, bilinear_claim, identities_at
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
 from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.systems.sumcheck.opening import check_pairing, opening
 from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine
-from avow.verifier.systems.sumcheck.shared import openings, spread
 from avow.verifier.systems.sumcheck.transcript import STATEMENT_TAG, Label
 from avow.verifier.systems.sumcheck.values import Values, Work
 from avow.verifier.tensor import Tensor
@@ -140,7 +140,7 @@ def check_proof(key: Key, root: bytes, batch: int, samples: Sequence[Sample], pr
             (
                 one.index,
                 summary(relation, one.tensors, kappa, inner),
-                read_point(one.opening, "the opening"),
+                read_point(one.opening, "an opening"),
             )
             for one in samples
         ]

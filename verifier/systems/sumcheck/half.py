@@ -1,7 +1,9 @@
 """Checking a `sumcheck/v1` proof: the record against the key, and the key against the proof."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from avow.verifier import canonical
 from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
@@ -30,19 +32,34 @@ class SumcheckSystem:
 
     def verify(self, evidence: Evidence) -> Findings:
         """Establish that the record's program gave these outputs, bound to `evidence.root`."""
+        return self.verify_batch([evidence])
+
+    def verify_batch(self, evidence: Sequence[Evidence]) -> Findings:
+        """Establish it of several samples of one proof, whose bundles differ in nothing else."""
         # 1. Shapes: key and proof are parsed, bounded and canonical.
-        key = parse_key(evidence.material)
-        fields = Fields(evidence.proof, "proof", {"format", "batch", "data"}, {"opening"})
-        fields.one_of("format", (PROOF_FORMAT,))
-        batch = fields.integer("batch", 1, LIMITS.batch)
-        opening = fields.octets("opening", POINT_BYTES) if fields.has("opening") else b""
+        first, samples, shared = evidence[0], [], set()
+        key = parse_key(first.material)
+        for one in evidence:
+            fields = Fields(one.proof, "proof", {"format", "batch", "data"}, {"opening"})
+            fields.one_of("format", (PROOF_FORMAT,))
+            batch = fields.integer("batch", 1, LIMITS.batch)
+            data = fields.blob("data", LIMITS.proof_bytes)
+            opening = fields.octets("opening", POINT_BYTES) if fields.has("opening") else b""
+            if one.inputs is None:
+                raise VerificationError("proof", "the inputs of a sumcheck/v1 proof are public")
+            samples.append(Sample(one.inputs, one.outputs, one.index, opening))
+            shared.add(
+                (one.root, one.model, one.system, canonical.encode(one.material), batch, data)
+            )
+        if len(shared) > 1:
+            raise VerificationError("proof", "these bundles do not share one proof")
 
         # 2. Record: program, key and tensors are the ones that it names.
-        record, specs = evidence.system, output_specs(key.program, key.bounds())
+        record, specs = first.system, output_specs(key.program, key.bounds())
         for holds, otherwise in (
             (key.program.digest() == record.program, "the key's program is not the record's"),
             (key.digest() == record.key, "the key does not hash to the record's key"),
-            (key.program.inputs == evidence.model.inputs, "program and model differ in the inputs"),
+            (key.program.inputs == first.model.inputs, "program and model differ in the inputs"),
             (specs == record.outputs, "program and record differ in the outputs"),
             (not record.measurements, "no measurements belong to a record of sumcheck/v1"),
             (record.evm_codehash is None, "sumcheck/v1 has no EVM verifier of a model's own"),
@@ -51,13 +68,9 @@ class SumcheckSystem:
                 raise VerificationError("proof", otherwise)
         # What calibration showed only serves those who compile the model again.
         Fields(dict(record.details), "system.details", frozenset(), {"bits", "observed"})
-        if evidence.inputs is None:
-            raise VerificationError("proof", "the inputs of a sumcheck/v1 proof are public")
 
         # 3. The proof: of the one possible length, and convincing.
-        data = fields.blob("data", LIMITS.proof_bytes)
-        sample = Sample(evidence.inputs, evidence.outputs, evidence.index, opening)
-        check_proof(key, evidence.root, batch, [sample], data)
+        check_proof(key, first.root, batch, samples, data)
         return Findings(
             assurance=Assurance.PROVEN,
             hides=Hides.NONE,

@@ -44,7 +44,7 @@ def helpers(relation: Relation) -> list[int]:
 def stack(relation: Relation, key_logrows: int) -> Stack:
     """Place all columns, those of a matrix by decreasing size: each at a multiple of its own.
 
-    In a batch the helper matrix has one more row, the last: that of `shared.py`.
+    In a batch the helper matrix has one more row, the last: that of `batch.py`.
     """
     logrows = key_logrows + bits(relation.batch)
     sizes: dict[Kind, list[tuple[int, int]]] = {Kind.KEY: [], Kind.WITNESS: [], Kind.PUBLIC: []}
