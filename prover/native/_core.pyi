@@ -127,6 +127,34 @@ class Frs:
     def dot(self, other: Frs) -> int: ...
     def dot_ints(self, array: _Integers) -> int: ...
 
+class Lazy:
+    """A vector that is not written out."""
+
+    def __len__(self) -> int: ...
+    def written(self) -> Frs:
+        """All elements."""
+
+class Picked(Lazy):
+    """A table's elements: element i is table[index[i]], and where that is -1 table[rest], or zero.
+
+    The index is a contiguous array of int32; ValueError where it is out of the table's range.
+    """
+
+    def __init__(self, table: Frs, index: NDArray[np.int32], rest: int | None = None) -> None: ...
+    def of(self, table: Frs, rest: int | None = None) -> Picked:
+        """The same indices of another table."""
+
+    def dots(self, weights: Frs) -> Frs:
+        """Each run of as many elements as weights, times them, summed; ValueError with a rest."""
+
+    def fold_rows(self, weights: Frs) -> Frs:
+        """As a matrix of as many rows as weights: their sum, weighted; ValueError with a rest."""
+
+class Integers(Lazy):
+    """Integers, taken as scalars where they are read."""
+
+    def __init__(self, array: _Integers) -> None: ...
+
 def eq_table(point: list[int]) -> Frs:
     """Return eq(point, x) for all x, variable 1 the most significant bit of the index."""
 
@@ -182,9 +210,9 @@ class ZeroCheck:
         self,
         variables: int,
         rho: list[int],
-        products: list[tuple[int, Frs, Frs]],
-        linear: list[tuple[int, Frs]],
-        sums: list[tuple[int, Frs]],
+        products: list[tuple[int, Frs | Lazy, Frs | Lazy]],
+        linear: list[tuple[int, Frs | Lazy]],
+        sums: list[tuple[int, Frs | Lazy]],
     ) -> None: ...
     def round(self) -> tuple[int, int, int]:
         """Return the round's polynomial at 0, 2 and 3."""

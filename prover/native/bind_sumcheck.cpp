@@ -1,5 +1,6 @@
 // Bindings of the two sumcheck provers.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/shared_ptr.h>
 
 #include "bind.hpp"
 #include "frs.hpp"
@@ -53,28 +54,35 @@ Vector vector_of_object(nb::handle object, const char* expected) {
   return nb::cast<const Frs&>(object).read();
 }
 
+Factor factor_of_object(nb::handle object, const char* expected) {
+  if (nb::isinstance<Lazy>(object)) {
+    return {Vector(), nb::cast<std::shared_ptr<const Lazy>>(object)};
+  }
+  return {vector_of_object(object, expected), nullptr};
+}
+
 std::vector<LinearTerm> linear_terms(const nb::list& list, const char* expected) {
   std::vector<LinearTerm> out;
   for (nb::handle one : list) {
     const nb::tuple term = term_of(one, 2, 2, expected);
-    out.push_back({scalar_of(term[0], "coefficient"), vector_of_object(term[1], expected)});
+    out.push_back({scalar_of(term[0], "coefficient"), factor_of_object(term[1], expected)});
   }
   return out;
 }
 
 void make_zero_check(PyZeroCheck* self, std::size_t variables, const nb::list& rho,
                      const nb::list& products, const nb::list& linear, const nb::list& sums) {
-  constexpr const char* expected = "ZeroCheck: expected products (int, Frs, Frs)";
+  constexpr const char* expected = "ZeroCheck: expected products (int, vector, vector)";
   std::vector<Fr> point;
   for (nb::handle one : rho) point.push_back(scalar_of(one, "rho"));
   std::vector<PairTerm> pairs;
   for (nb::handle one : products) {
     const nb::tuple term = term_of(one, 3, 3, expected);
-    pairs.push_back({scalar_of(term[0], "coefficient"), vector_of_object(term[1], expected),
-                     vector_of_object(term[2], expected)});
+    pairs.push_back({scalar_of(term[0], "coefficient"), factor_of_object(term[1], expected),
+                     factor_of_object(term[2], expected)});
   }
-  auto lines = linear_terms(linear, "ZeroCheck: expected linear terms (int, Frs)");
-  auto plain = linear_terms(sums, "ZeroCheck: expected sums (int, Frs)");
+  auto lines = linear_terms(linear, "ZeroCheck: expected linear terms (int, vector)");
+  auto plain = linear_terms(sums, "ZeroCheck: expected sums (int, vector)");
   const nb::gil_scoped_release released;
   new (self) PyZeroCheck(variables, std::move(point), std::move(pairs), std::move(lines),
                          std::move(plain));

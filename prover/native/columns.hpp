@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lazy.hpp"
 #include "scalar.hpp"
 #include "vector.hpp"
 
@@ -21,6 +22,8 @@ class Columns {
 
   // A vector of the length that this round has. The same vector, scaled alike, is kept once.
   std::size_t add(const Vector& source, const std::optional<Fr>& scale = std::nullopt);
+  // A long one is read where it is needed, written out at its second fold.
+  std::size_t add(std::shared_ptr<const Lazy> source, const std::optional<Fr>& scale = std::nullopt);
   // Adds a vector of this round's length to a column, after the fold.
   void add_to(std::size_t column, Vector addend);
 
@@ -38,6 +41,14 @@ class Columns {
   // The halves by the round's variable; null for no column.
   const Limb* low(std::optional<std::size_t> column) const;
   const Limb* high(std::optional<std::size_t> column) const;
+  // Whether the column is not written out: `read` gives what low and high do not, blocks
+  // [first, first + blocks) of the first half, then as many of the second one.
+  bool lazy(std::size_t column) const {
+    return columns_[column].lazy && !folding(columns_[column]);
+  }
+  void read(std::size_t column, Limb* out, std::size_t first, std::size_t blocks) const;
+  // Whether a chunk is known to be zero in both halves.
+  bool idle(std::size_t column, std::size_t first, std::size_t blocks) const;
   // What the column is still to be multiplied by when read, or null.
   const Limb* scale(std::size_t column) const;
 
@@ -46,16 +57,27 @@ class Columns {
 
  private:
   struct Column {
+    std::shared_ptr<const Lazy> lazy;     // instead of `now`, before the second fold
+    std::optional<Prepared> first_fold;  // the first challenge, once it is drawn
     Vector now;          // before the fold, and after `finish` the fold
     Vector next;         // where the fold goes, while a round runs
     Vector addend;
     bool own = false;    // `now` may be written
     std::optional<Fr> scale;  // not yet applied
     std::vector<Prepared> by;  // the scale; for a fold, its two factors
+    // Of each chunk whether it may have an element that is not zero; empty where nothing is known.
+    mutable std::vector<std::uint8_t> live, next_live;
   };
 
   bool small() const { return length_ <= kernels_->lanes; }
-  bool folding(const Column& column) const { return column.now.size != length_; }
+  bool folding(const Column& column) const {
+    const std::size_t lazy = column.lazy ? column.lazy->size() >> column.first_fold.has_value() : 0;
+    return (column.lazy ? lazy : column.now.size) != length_;
+  }
+  void read(const Column& column, Limb* out, std::size_t at, std::size_t blocks) const;
+  bool nothing(const Column& column, std::size_t at, std::size_t blocks) const;
+  bool fold_idle(const Column& column, Limb* out, std::size_t at, std::size_t half,
+                 std::size_t blocks) const;
   const Vector& current(const Column& column) const {
     return folding(column) ? column.next : column.now;
   }
@@ -68,7 +90,7 @@ class Columns {
 
   const Kernels* kernels_;
   std::vector<Column> columns_;
-  std::map<std::pair<const Storage*, Limbs>, std::size_t> known_;
+  std::map<std::pair<const void*, Limbs>, std::size_t> known_;
   std::size_t length_ = 0;
   std::optional<Fr> r_;
   std::optional<Prepared> prepared_r_;

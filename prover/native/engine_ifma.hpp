@@ -44,6 +44,26 @@ struct IfmaEngine {
     for (int k = 0; k < 5; ++k) out.l[k] = _mm512_i64gather_epi64(at, base + 8 * k, 8);
     return out;
   }
+  // Elements by index; for a negative one zero, or element `rest` where that is not negative.
+  static AVOW_INLINE Block pick(const Limb* base, const std::int32_t* index, std::int32_t rest,
+                                std::size_t count) {
+    const __mmask8 some = first(count);
+    __m512i i = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(some, index));
+    __mmask8 there = _mm512_mask_cmpge_epi64_mask(some, i, _mm512_setzero_si512());
+    if (rest >= 0) {
+      i = _mm512_mask_mov_epi64(ifma::all64(std::uint64_t(rest)), there, i);
+      there = some;
+    }
+    const __m512i block = _mm512_srli_epi64(i, 3);
+    const __m512i lane = _mm512_and_si512(i, ifma::all64(7));
+    const __m512i at = _mm512_add_epi64(
+        lane, _mm512_add_epi64(_mm512_slli_epi64(block, 5), _mm512_slli_epi64(block, 3)));
+    Block out;
+    for (int k = 0; k < 5; ++k) {
+      out.l[k] = _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), there, at, base + 8 * k, 8);
+    }
+    return out;
+  }
   static __mmask8 first(std::size_t count) { return __mmask8((1U << count) - 1); }
   static AVOW_INLINE Block masked(const Block& a, std::size_t count) {
     return ifma::blend(first(count), zero(), a);

@@ -109,6 +109,11 @@ struct ScalarEngine {
   static Block gather(const Limb* base, const std::size_t* index) {
     return load(base + 4 * index[0]);
   }
+  // For a negative index zero, or element `rest` where that is not negative.
+  static Block pick(const Limb* base, const std::int32_t* index, std::int32_t rest, std::size_t) {
+    const std::int32_t at = *index < 0 ? rest : *index;
+    return at < 0 ? Block() : load(base + 4 * std::size_t(at));
+  }
   static Block masked(const Block& a, std::size_t count) { return count ? a : Block(); }
 
   static Block add(const Block& a, const Block& b) { return a + b; }

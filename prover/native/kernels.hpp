@@ -49,7 +49,7 @@ enum class Points { zero, zero_top, zero_top_one };
 struct ZeroChunk {
   const PairView* pairs;
   std::size_t count;
-  const Limb *linear0, *linear1;  // or null
+  const Limb *linear0, *linear1;  // or null; like the pairs at the chunk's first block
   const Limb* plain0;             // or null: summed without eq
   const Limb* eq_low;             // one chunk's table
   const Limb* eq_high;            // one element for each chunk
@@ -88,8 +88,15 @@ struct Kernels {
   void (*addmul)(Limb* out, const Limb* a, const Limb* by, std::size_t blocks);
   void (*sum)(Limb* out, const Limb* a, std::size_t blocks);
   void (*dot)(Limb* out, const Limb* a, const Limb* b, std::size_t blocks);
-  // a[index[i]], or zero where that is -1; `a` is not empty.
-  void (*gather)(Limb* out, const Limb* a, const std::int32_t* index, std::size_t count);
+  // a[index[i]]; where that is -1 a[rest], or zero if `rest` is -1. `a` is not empty.
+  void (*pick)(Limb* out, const Limb* a, const std::int32_t* index, std::int32_t rest,
+               std::size_t count);
+  // sum of a[index[i]] weights[i], four limbs.
+  void (*dot_picked)(Limb* out, const Limb* a, const std::int32_t* index, const Limb* weights,
+                     std::size_t count);
+  // out[i] = sum over rows of a[index[row columns + i]] times the row's weight.
+  void (*fold_picked)(Limb* out, const Limb* a, const std::int32_t* index, std::size_t rows,
+                      std::size_t columns, const Limb* weights, std::size_t count);
   // high = z low, then low -= high.
   void (*eq_step)(Limb* low, Limb* high, const Limb* z, std::size_t blocks);
   // out[i] = left[i / period] right[i % period] for i in [first, first + count).

@@ -149,22 +149,21 @@ struct SumcheckKernels {
   template <Points points>
   static void zero_chunk_of(const ZeroChunk& chunk) {
     constexpr std::size_t values = std::size_t(points) + 1;
-    const std::size_t at = chunk.chunk * E::chunk_blocks * words;
     Sum totals[values];
     for (auto& total : totals) total = E::no_sum();
     std::size_t b = 0;
     // Some sums at once: their reductions need not wait for each other.
     constexpr std::size_t side = values == 2 ? 2 : 1;
     for (; b + side <= chunk.blocks; b += side) {
-      zero_blocks<values, side>(chunk, at + b * words, chunk.eq_low + b * words, totals);
+      zero_blocks<values, side>(chunk, b * words, chunk.eq_low + b * words, totals);
     }
     for (; b < chunk.blocks; ++b) {
-      zero_blocks<values, 1>(chunk, at + b * words, chunk.eq_low + b * words, totals);
+      zero_blocks<values, 1>(chunk, b * words, chunk.eq_low + b * words, totals);
     }
     if (chunk.plain0) {
       Block plain = E::load(chunk.totals + 3 * words);
       for (std::size_t b = 0; b < chunk.blocks; ++b) {
-        plain = E::add(plain, E::load(chunk.plain0 + at + b * words));
+        plain = E::add(plain, E::load(chunk.plain0 + b * words));
       }
       E::store(chunk.totals + 3 * words, plain);
     }

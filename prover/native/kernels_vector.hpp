@@ -114,22 +114,48 @@ struct VectorKernels {
     E::total(out, total);
   }
 
-  // Elements by index, zero for -1.
-  static void gather(Limb* out, const Limb* a, const std::int32_t* index, std::size_t count) {
+  // Elements by index; `rest` or zero for a negative one.
+  static void pick(Limb* out, const Limb* a, const std::int32_t* index, std::int32_t rest,
+                   std::size_t count) {
     for (std::size_t i = 0; i < count; i += lanes, out += words) {
       const std::size_t some = count - i < lanes ? count - i : lanes;
-      std::size_t at[lanes] = {};
-      bool all = some == lanes;
-      for (std::size_t k = 0; k < some; ++k) {
-        all &= index[i + k] >= 0;
-        at[k] = index[i + k] < 0 ? 0 : std::size_t(index[i + k]);
+      E::store(out, rest < 0 && none(index + i, some) ? E::zero()
+                                                      : E::pick(a, index + i, rest, some));
+    }
+  }
+
+  static void dot_picked(Limb* out, const Limb* a, const std::int32_t* index, const Limb* weights,
+                         std::size_t count) {
+    Block total = E::zero();
+    std::size_t filled = 0;
+    auto products = E::no_sum();
+    for (std::size_t i = 0; i < count; i += lanes, weights += words) {
+      const std::size_t some = count - i < lanes ? count - i : lanes;
+      if (none(index + i, some)) continue;
+      E::add_product(products, E::pick(a, index + i, -1, some), E::load(weights));
+      if (++filled % kLazy) continue;
+      total = E::add(total, E::tidy(E::reduce(products)));
+      products = E::no_sum();
+    }
+    E::total(out, E::add(total, E::tidy(E::reduce(products))));
+  }
+
+  static void fold_picked(Limb* out, const Limb* a, const std::int32_t* index, std::size_t rows,
+                          std::size_t columns, const Limb* weights, std::size_t count) {
+    for (std::size_t i = 0; i < count; i += lanes, out += words) {
+      const std::size_t some = count - i < lanes ? count - i : lanes;
+      Block total = E::zero();
+      std::size_t filled = 0;
+      auto products = E::no_sum();
+      for (std::size_t r = 0; r < rows; ++r) {
+        const std::int32_t* at = index + r * columns + i;
+        if (none(at, some)) continue;
+        E::add_product(products, E::pick(a, at, -1, some), E::element(weights, r));
+        if (++filled % kLazy) continue;
+        total = E::add(total, E::tidy(E::reduce(products)));
+        products = E::no_sum();
       }
-      E::store(out, E::gather(a, at));
-      if (all) continue;
-      for (std::size_t k = 0; k < lanes; ++k) {
-        if (k < some && index[i + k] >= 0) continue;
-        for (std::size_t j = k; j < words; j += lanes) out[j] = 0;
-      }
+      E::store(out, E::add(total, E::tidy(E::reduce(products))));
     }
   }
 
@@ -237,6 +263,11 @@ struct VectorKernels {
   }
 
  private:
+  static bool none(const std::int32_t* index, std::size_t count) {
+    std::int32_t all = -1;
+    for (std::size_t i = 0; i < count; ++i) all &= index[i];
+    return all < 0;
+  }
   static std::size_t first_zero(const Limb* a, std::size_t count) {
     for (std::size_t i = 0; i < count; i += lanes) {
       const std::size_t some = count - i < lanes ? count - i : lanes;

@@ -15,6 +15,7 @@ NB_MODULE(_core, module) {
   avow::native::bind_bases(module);
 #ifdef AVOW_FRS
   avow::native::bind_frs(module);
+  avow::native::bind_lazy(module);
 #endif
 #ifdef AVOW_SUMCHECK
   avow::native::bind_sumcheck(module);

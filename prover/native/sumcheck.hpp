@@ -17,14 +17,28 @@
 
 namespace avow::native {
 
+// A vector, or one that is not written out.
+struct Factor {
+  Vector vector;
+  std::shared_ptr<const Lazy> lazy;
+
+  std::size_t size() const { return lazy ? lazy->size() : vector.size; }
+  // Length and backend alone.
+  Vector shape() const { return {lazy ? &lazy->kernels() : vector.kernels, size(), nullptr}; }
+  void write() {
+    if (lazy) vector = lazy->written();
+    lazy = nullptr;
+  }
+};
+
 struct PairTerm {
   Fr coefficient;
-  Vector a, b;
+  Factor a, b;
 };
 
 struct LinearTerm {
   Fr coefficient;
-  Vector a;
+  Factor a;
 };
 
 struct ProductTerm {
@@ -32,6 +46,8 @@ struct ProductTerm {
   Vector a, b;
   Vector c;  // no kernels where there is none
 };
+
+struct EqTables;
 
 // Of sum_x [eq(rho, x) (sum coef a b + sum coef l) + sum coef 2^-(n-m) s].
 class ZeroCheck {
@@ -58,6 +74,8 @@ class ZeroCheck {
   Fr zero_sum(std::size_t m, const Pending& pending) const;
   void activate(Pending& pending);
   void evaluate();
+  void add_chunk(const EqTables& eq, Points points, std::size_t chunk, std::size_t first,
+                 std::size_t blocks, Limb* totals) const;
 
   const Kernels* kernels_;
   std::size_t variables_, bound_ = 0;

@@ -159,20 +159,31 @@ Vector scaled(const Vector& a, const Fr& by) {
   return out;
 }
 
-Vector gathered(const Vector& a, const std::int32_t* index, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (index[i] < -1 || (index[i] >= 0 && std::size_t(index[i]) >= a.size)) {
-      throw std::invalid_argument("gather: expected indices from -1 to " + text(a.size) +
-                                  " - 1, got " + std::to_string(index[i]) + " at " + text(i));
+void check_indices(std::span<const std::int32_t> index, std::size_t size, const char* name) {
+  std::int32_t least = 0, most = -1;
+  for (const std::int32_t one : index) {
+    least = std::min(least, one);
+    most = std::max(most, one);
+  }
+  if (least >= -1 && (most < 0 || std::size_t(most) < size)) return;
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    if (index[i] < -1 || (index[i] >= 0 && std::size_t(index[i]) >= size)) {
+      throw std::invalid_argument(std::string(name) + ": expected indices from -1 to " +
+                                  text(size) + " - 1, got " + std::to_string(index[i]) + " at " +
+                                  text(i));
     }
   }
+}
+
+Vector gathered(const Vector& a, const std::int32_t* index, std::size_t count) {
+  check_indices({index, count}, a.size, "gather");
   if (a.size == 0) return Vector::zeros(*a.kernels, count);
   const std::size_t lanes = a.kernels->lanes;
   Vector out = Vector::raw(*a.kernels, count);
   over_blocks(*a.kernels, out.blocks(), [&](std::size_t begin, std::size_t end) {
     const std::size_t first = begin * lanes;
-    a.kernels->gather(out.block(begin), a.data(), index + first,
-                      std::min(end * lanes, count) - first);
+    a.kernels->pick(out.block(begin), a.data(), index + first, -1,
+                    std::min(end * lanes, count) - first);
   });
   return out;
 }

@@ -53,6 +53,8 @@ Vector subtracted(const Vector& a, const Vector& b);
 Vector multiplied(const Vector& a, const Vector& b);
 Vector scaled(const Vector& a, const Fr& by);
 Vector gathered(const Vector& a, const std::int32_t* index, std::size_t count);
+// ValueError naming the first that is neither -1 nor below `size`.
+void check_indices(std::span<const std::int32_t> index, std::size_t size, const char* name);
 Vector inverted(const Vector& a);
 // a += by b, where a is its holder's own.
 void add_scaled(Vector& a, const Vector& b, const Fr& by);

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from avow.prover.native._core import Bases, Frs
+from avow.prover.native._core import Bases, Frs, Integers, Lazy
 from avow.prover.systems.sumcheck.wiring import Cells
 from avow.verifier.bn254 import curve_order
 
@@ -16,6 +16,11 @@ def vector(cells: Cells) -> Frs:
     if cells.dtype == object:
         return Frs.of_bytes(b"".join(int(cell % R).to_bytes(32, "little") for cell in cells))
     return Frs.of_ints(cells)
+
+
+def factor(cells: Cells) -> Frs | Lazy:
+    """The cells as a sumcheck takes them: integers stay integers until it has halved them."""
+    return vector(cells) if cells.dtype == object else Integers(cells)
 
 
 def dot(weights: Frs, cells: Cells) -> int:

@@ -2,32 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from avow.prover.native._core import Frs, ZeroCheck
-from avow.prover.systems.sumcheck.field import R, vector
+from avow.prover.native._core import Frs, Lazy, ZeroCheck
+from avow.prover.systems.sumcheck.field import R, factor
 from avow.prover.systems.sumcheck.lookups import Helpers
 from avow.prover.systems.sumcheck.plans import Plan, Terms
 from avow.prover.systems.sumcheck.wiring import Cells
-
-
-class _Linear:
-    """Linear terms, added up for each number of variables."""
-
-    def __init__(self) -> None:
-        self._totals: dict[int, Frs] = {}
-        self._lives: dict[Terms, int] = {}
-
-    def add(self, coefficient: int, variables: int, cells: Cells) -> None:
-        total = self._totals.setdefault(variables, Frs.zeros(2**variables))
-        total.addmul(vector(cells), coefficient % R)
-
-    def add_live(self, coefficient: int, live: Terms) -> None:
-        # Many lookups share their live cells.
-        self._lives[live] = (self._lives.get(live, 0) + coefficient) % R
-
-    def terms(self, read: Callable[[int], Cells]) -> list[tuple[int, Frs]]:
-        for live, coefficient in self._lives.items():
-            self.add(coefficient, live.variables, live.cells(read))
-        return [(1, total) for total in self._totals.values()]
 
 
 def zero_check(
@@ -39,9 +18,11 @@ def zero_check(
     gamma: int,
 ) -> ZeroCheck:
     """The sumcheck of all identities; `counts` are the multiplicities of each table."""
-    linear = _Linear()
-    products: list[tuple[int, Frs, Frs]] = []
-    sums: list[tuple[int, Frs]] = []
+    linear: list[tuple[int, Frs | Lazy]] = []
+    # Many lookups share their live cells.
+    lives: dict[Terms, int] = {}
+    products: list[tuple[int, Frs | Lazy, Frs | Lazy]] = []
+    sums: list[tuple[int, Frs | Lazy]] = []
     powers = [1]
 
     def next_power() -> int:
@@ -52,22 +33,22 @@ def zero_check(
     for number, table in enumerate(plan.tables):
         power = next_power()
         products.append((power, *next(columns)))
-        products.append((R - power, vector(table.live.cells(read)), vector(counts[number])))
+        products.append((R - power, factor(table.live.cells(read)), factor(counts[number])))
     for lookup in plan.lookups:
         power = next_power()
         products.append((power, *next(columns)))
-        linear.add_live(-power, lookup.live)
-    vectors: dict[Terms, Frs] = {}
+        lives[lookup.live] = (lives.get(lookup.live, 0) - power) % R
+    vectors: dict[Terms, Frs | Lazy] = {}
     for product in plan.products:
         power = next_power()
         if product.factors:
-            for factor in product.factors:
-                if factor not in vectors:
-                    vectors[factor] = vector(factor.cells(read))
-            left, right = (vectors[factor] for factor in product.factors)
+            for side in product.factors:
+                if side not in vectors:
+                    vectors[side] = factor(side.cells(read))
+            left, right = (vectors[side] for side in product.factors)
             products.append((power, left, right))
         if product.rest.terms:
-            linear.add(power, product.rest.variables, product.rest.cells(read))
+            linear.append((power, factor(product.rest.cells(read))))
     first = len(plan.tables)
     for number in range(first):
         power = next_power()
@@ -77,4 +58,5 @@ def zero_check(
             for at, lookup in enumerate(plan.lookups)
             if lookup.table == number
         ]
-    return ZeroCheck(len(rho), list(rho), products, linear.terms(read), sums)
+    linear += [(power, factor(live.cells(read))) for live, power in lives.items()]
+    return ZeroCheck(len(rho), list(rho), products, linear, sums)

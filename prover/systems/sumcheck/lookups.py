@@ -5,14 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avow.prover.native._core import Frs, outer_add
+from avow.prover.native._core import Frs, Picked
 from avow.prover.systems.sumcheck.field import R, constant, vector
 from avow.prover.systems.sumcheck.prepared import Prepared
-from avow.prover.systems.sumcheck.rows import sum_pieces
 from avow.prover.systems.sumcheck.wiring import Cells, Indices
 
-# Shorter strips are not worth vectors of their own.
-_SHORT = 10
 # Rows between two moments at which the work can be cancelled.
 _AT_ONCE = 16
 
@@ -21,36 +18,24 @@ _AT_ONCE = 16
 class Helpers:
     """Helper columns and what they are the inverses of, tables first, then lookups.
 
-    `matrix` holds the columns as they are placed, cut in equal pieces, each a strip or a row, and
-    `heads` each row's first entries, as many as a row of the key has, where those are fewer.
-    `rows` are the commitments.
+    `matrix` holds the columns as they are placed, row by row, and `heads` each row's first entries,
+    as many as a row of the key has. `rows` are the commitments.
     """
 
-    columns: tuple[Frs, ...]
-    denominators: tuple[Frs, ...]
-    matrix: tuple[Frs, ...]
-    heads: tuple[Frs, ...]
+    columns: tuple[Frs | Picked, ...]
+    denominators: tuple[Frs | Picked, ...]
+    matrix: Picked
+    heads: Picked
     rows: tuple[bytes, ...]
 
     def fold(self, weights: Frs, target: Frs) -> None:
         """Add sum_i weights[i] row_i to `target`."""
-        for number, piece in enumerate(self.matrix):
-            row, at = divmod(number * len(piece), len(target))
-            outer_add(target, at, weights.at(row), [piece])
+        target.addmul(self.matrix.fold_rows(weights), 1)
 
     def sum_strips(self, weights: Frs, target: Frs, first: int, strips: int) -> None:
         """As `Rows.sum_strips`."""
-        at = first * strips
-        short = self.heads and len(self.heads[0]) == strips * len(weights)
-        pieces = self.heads if short else self.matrix
-        if len(pieces[0]) == len(weights):
-            sums = (piece.dot(weights).to_bytes(32, "little") for piece in pieces)
-            target.set_range(at, Frs.of_bytes(b"".join(sums)))
-            return
-        for piece in pieces:
-            found = sum_pieces(piece, weights)
-            target.set_range(at, found)
-            at += len(found)
+        whole = len(self.matrix) == len(self.rows) * strips * len(weights)
+        target.set_range(first * strips, (self.matrix if whole else self.heads).dots(weights))
 
 
 def fingerprint(components: Sequence[Cells], alpha: int, lam: int) -> Frs:
@@ -85,31 +70,35 @@ def make_helpers(
         np.arange(total + start, total + start + len(column), dtype=np.int32)
         for start, column in zip(prepared.starts, weighted, strict=True)
     ]
-    denominators_of = list(denominators)
+    columns: list[Frs | Picked] = list(weighted)
+    denominators_of: list[Frs | Picked] = list(denominators)
     for lookup, row in zip(prepared.plan.lookups, rows, strict=True):
         start = prepared.starts[lookup.table]
         placed.append(np.where(row < 0, row, row + np.int32(start)))
+        column = Picked(values, placed[-1])
+        columns.append(column)
         # A dead cell's fingerprint is zero, whatever the table's first row holds.
-        denominators_of.append(below.gather(np.where(row < 0, np.int32(total), placed[-1])))
+        denominators_of.append(column.of(below, total))
     stack = prepared.stack
     matrix, logrows = stack.matrices[2], stack.logrows
-    logstrip = prepared.plan.logstrip
-    pieces = logstrip if logstrip > _SHORT else logrows
     count = matrix.rows - (prepared.batch > 1)
     index = np.full(count << logrows, -1, np.int32)
     for number, offset in matrix.places:
         index[offset : offset + len(placed[number])] = placed[number]
     places = index.reshape(count, -1)
-    short = 2**stack.key_logrows if stack.key_logrows < logrows else 0
     committed: list[bytes] = []
     for at in range(0, count, _AT_ONCE):
         committed += prepared.bases.commit_values(places[at : at + _AT_ONCE], values)
         breathe()
+    inside = Picked(values, index)
+    heads = inside
+    if stack.key_logrows < logrows:
+        heads = Picked(values, np.ascontiguousarray(places[:, : 2**stack.key_logrows]).reshape(-1))
     return Helpers(
-        columns=(*weighted, *(values.gather(each) for each in placed[len(weighted) :])),
+        columns=tuple(columns),
         denominators=tuple(denominators_of),
-        matrix=tuple(values.gather(piece) for piece in index.reshape(-1, 2**pieces)),
-        heads=tuple(values.gather(row[:short]) for row in places if short),
+        matrix=inside,
+        heads=heads,
         rows=tuple(committed),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avow.prover.native._core import ProductSum, Transcript, ZeroCheck
+from avow.prover.native._core import Picked, ProductSum, Transcript, ZeroCheck
 from avow.prover.systems.sumcheck.batch import Shared, make_shared, weigh_shared
 from avow.prover.systems.sumcheck.bilinear import factor_values, fold_factors, product_sum
 from avow.prover.systems.sumcheck.field import R, commit, dot, words
@@ -289,10 +289,14 @@ class Prover:
 
     def helper_values(self) -> list[int]:
         """The values of the helper columns there."""
-        return [
-            column.dot(self.points.eq(self.frame.tail(len(column).bit_length() - 1)))
-            for column in self.helpers.columns
-        ]
+        values = []
+        for column in self.helpers.columns:
+            weights = self.points.eq(self.frame.tail(len(column).bit_length() - 1))
+            if isinstance(column, Picked):
+                values.append(column.dots(weights).at(0))
+            else:
+                values.append(column.dot(weights))
+        return values
 
     def linear(self, theta: int) -> None:
         """The sumcheck of the products of matrices."""
