@@ -20,6 +20,7 @@ from avow.prover.native import _core
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program
+from avow.verifier.records import InputVisibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Subject:
 def forecasts(
     subject: Subject, systems: Sequence[str], batches: Sequence[int]
 ) -> tuple[dict[str, object], list[Forecast]]:
-    """Say what was looked at, and predict: sumcheck for both targets and each batch, then ezkl.
+    """Say what was looked at, and predict: sumcheck for both targets and each batch, then
+    ezkl with an input that is shown and with one that is hidden.
 
     Raises `CircuitError` for a program without proofs, `ModelError` for a model without program.
     """
@@ -53,13 +55,13 @@ def forecasts(
             draft = draft_key(program, blobs)
         except VerificationError as error:
             raise CircuitError(f"the program cannot be proven: {error.message}") from error
-        found += [
-            forecast(draft, target, batch, machine)
-            for target in Target
-            for batch in dict.fromkeys(batches)
-        ]
+        for target in Target:
+            found += forecast(draft, target, tuple(dict.fromkeys(batches)), machine)
     if "ezkl" in systems:
-        found.append(ezkl.forecast(subject.stored, machine.memory_bytes))
+        found += [
+            ezkl.forecast(subject.stored, machine.memory_bytes, visibility)
+            for visibility in (InputVisibility.PUBLIC, InputVisibility.HASHED)
+        ]
     return head, found
 
 

@@ -10,9 +10,9 @@ class Forecast:
     `setup` says how keys would be made. Seconds are wall clock: of making keys, of a proof in a
     process made for it, of one in a kept process (None where there is no such thing), of the
     verifier. One proof answers `batch` requests, and `gas` is that of one transaction which has a
-    contract check it for all of them. `missing` says why nothing is predicted,
-    and then everything measured in numbers is None; `beyond` what stands in the way of a
-    prediction's coming true here.
+    contract check it for all of them; `off_chain` says why there is none. `missing` says why
+    nothing is predicted, and then everything measured in numbers is None; `beyond` what stands in
+    the way of a prediction's coming true here.
     """
 
     system: str
@@ -29,6 +29,7 @@ class Forecast:
     key_bytes: int | None = None
     proof_bytes: int | None = None
     gas: int | None = None
+    off_chain: str | None = None
     beyond: str | None = None
     missing: str | None = None
 

@@ -152,7 +152,7 @@ def _prices(one: "Forecast", gwei: float, token: float | None) -> dict[str, obje
 
 
 _TITLES = (
-    "system", "for", "batch", "setup s", "prove s", "fresh s", "verify s", "MB", "proof B",
+    "system", "for", "hides", "batch", "setup s", "prove s", "fresh s", "verify s", "MB", "proof B",
     "gas", "gas/answer", "ether/answer",
 )  # fmt: skip
 
@@ -165,17 +165,19 @@ def _page(
     titles = [*_TITLES, *(["price/answer"] if token is not None else [])]
     lines = [titles, *(_cells(one, gwei, token) for one in found if one.missing is None)]
     out = [f"{head['model']}: predicted on {head['machine']}; gas at {gwei:g} gwei"]
-    out += aligned(lines, 2)
+    out += aligned(lines, 3)
     for one in found:
         name = " ".join([one.system, *([f"for {one.optimize}"] if one.optimize else [])])
         name += f", batch {one.batch}" if one.batch > 1 else ""
+        name += "" if one.hides == "nothing" else f", hidden {one.hides}"
         if one.missing is not None:
             out.append(f"{name}: no prediction: {one.missing}")
             continue
-        out.append(f"{name}: {one.setup}{'' if one.beyond is None else '; ' + one.beyond}")
-    for system in dict.fromkeys(one.system for one in found):
-        first = next(one for one in found if one.system == system)
-        out.append(f"{system} hides {first.hides}; final {first.finality}")
+        notes = [one.setup, *([f"not on chain: {one.off_chain}"] if one.off_chain else [])]
+        out.append(f"{name}: {'; '.join([*notes, *([one.beyond] if one.beyond else [])])}")
+    for finality in dict.fromkeys(one.finality for one in found):
+        systems = dict.fromkeys(one.system for one in found if one.finality == finality)
+        out.append(f"{' and '.join(systems)}: final {finality}")
     return out
 
 
@@ -185,6 +187,7 @@ def _cells(one: "Forecast", gwei: float, token: float | None) -> list[str]:
     cells = [
         one.system,
         one.optimize or "",
+        one.hides,
         str(one.batch),
         _seconds(one.setup_seconds),
         _seconds(one.seconds),

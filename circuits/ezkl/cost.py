@@ -17,20 +17,21 @@ from avow.circuits.ezkl.settings import DECOMPOSITIONS, INNER_COLUMNS, LARGE_LOG
 from avow.circuits.files import read_file, write_file
 from avow.circuits.forecast import Forecast
 from avow.circuits.memory import predicted_proving_bytes
+from avow.circuits.srs import MAX_LOGROWS
 from avow.models.store import StoredModel
 from avow.verifier.records import InputVisibility
 from avow.verifier.systems.ezkl.half import SYSTEM_ID
 from avow.verifier.systems.ezkl.layout import BINDING_LIMBS
 from avow.verifier.systems.ezkl.settings import MAX_SETTINGS_BYTES
 
-# The largest string that was ever made has 2^28 powers; ezkl reads files of at most 2^26.
-MOST_LOGROWS = 26
 # Rows that a column cannot use: blinding, and the last one.
 _RESERVED = 8
 # Bytes of the proving key for each of the 2^logrows rows, and of a proof: with multiplications and
 # range checks alone, and what functions with a table (tanh, exp) and shuffles (max pools) add.
 _KEY_BYTES, _KEY_FUNCTIONS, _KEY_SHUFFLES = 4_229, 1_341, 4_544
 _PROOF_BYTES, _PROOF_FUNCTIONS, _PROOF_SHUFFLES = 3_072, 1_120, 960
+# What hashing a hidden input adds to both.
+_KEY_HASH, _PROOF_HASH = 5_826, 768
 # Seconds, on 2 cores: of setup and of a proof for each byte of the proving key.
 _SETUP_PER_BYTE = 21.1e-9
 _PROVE_ONCE, _PROVE_PER_BYTE = 0.1, 23.4e-9
@@ -42,8 +43,8 @@ _TABLE_LOGROWS = 17
 _MOST_SETTINGS = 2**26
 _COUNTING = Limits(60.0, 8 * 2**30)
 
+HIDES = {False: "nothing", True: "input"}
 _FINALITY = "with the block of the settling transaction; off chain at once"
-_HIDES = "nothing here; input with --input private, weights with --weights hashed, for more rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Count:
     least_logrows: int
     functions: bool
     shuffles: bool
+    hidden: bool = False
     settings_bytes: int = 0
 
     @property
@@ -65,34 +67,39 @@ class Count:
         return max((self.rows + _RESERVED - 1).bit_length(), self.least_logrows)
 
 
-def forecast(stored: StoredModel, most_bytes: int) -> Forecast:
-    """Predict public input and fixed weights; `most_bytes` is the memory that there is.
+def forecast(stored: StoredModel, most_bytes: int, input_visibility: InputVisibility) -> Forecast:
+    """Predict fixed weights, and an input that is shown or hidden, with so much memory.
 
     A model that ezkl refuses, and an installation without ezkl, give a forecast that says so.
     """
+    hidden, record = input_visibility is InputVisibility.HASHED, stored.record
+    hides = HIDES[hidden]
     try:
-        found = count(stored)
+        found = count(stored, input_visibility)
     except CircuitError as error:
-        return Forecast(SYSTEM_ID, None, 1, _HIDES, _FINALITY, missing=str(error))
-    if found.logrows > MOST_LOGROWS:
-        missing = f"{found.rows:,} rows need more than the 2^{MOST_LOGROWS} that ezkl takes"
-        return Forecast(SYSTEM_ID, None, 1, _HIDES, _FINALITY, missing=missing)
-    record = stored.record
-    shapes = [spec.shape for spec in record.inputs] + [one.shape for one in record.outputs]
-    return predict(found, sum(map(math.prod, shapes)) + BINDING_LIMBS, most_bytes)
+        return Forecast(SYSTEM_ID, None, 1, hides, _FINALITY, missing=str(error))
+    if found.logrows > MAX_LOGROWS:
+        missing = f"{found.rows:,} rows need more than the 2^{MAX_LOGROWS} of any string"
+        return Forecast(SYSTEM_ID, None, 1, hides, _FINALITY, missing=missing)
+    shown = [math.prod(one.shape) for one in record.outputs]
+    # A hidden input shows its hash and that of the binding.
+    shown += [1, 1] if found.hidden else [math.prod(one.shape) for one in record.inputs]
+    return predict(found, sum(shown) + BINDING_LIMBS, most_bytes)
 
 
 def predict(found: Count, instances: int, most_bytes: int) -> Forecast:
     """What a circuit of that size takes that shows so many values."""
     a_row = _KEY_BYTES + _KEY_FUNCTIONS * found.functions + _KEY_SHUFFLES * found.shuffles
     proof = _PROOF_BYTES + _PROOF_FUNCTIONS * found.functions + _PROOF_SHUFFLES * found.shuffles
+    if found.hidden:
+        a_row, proof = a_row + _KEY_HASH, proof + _PROOF_HASH
     key = a_row * 2**found.logrows
     memory = predicted_proving_bytes(key)
     return Forecast(
         system=SYSTEM_ID,
         optimize=None,
         batch=1,
-        hides=_HIDES,
+        hides=HIDES[found.hidden],
         finality=_FINALITY,
         setup=f"{found.rows:,} rows, 2^{found.logrows}",
         setup_seconds=_SETUP_PER_BYTE * key,
@@ -118,25 +125,28 @@ def _beyond(found: Count, memory: int, most_bytes: int) -> str | None:
     return None
 
 
-def count(stored: StoredModel) -> Count:
+def count(stored: StoredModel, visibility: InputVisibility = InputVisibility.PUBLIC) -> Count:
     """Let ezkl count the rows; raises `CircuitError` where it refuses the model or is not there."""
     scale = max(SCALES[0], *(spec.scale for spec in stored.record.inputs))
     with tempfile.TemporaryDirectory(prefix="avow-plan-") as name:
         folder = Path(name)
-        graph = graft(stored.model().data, stored.record.inputs, InputVisibility.PUBLIC)
+        graph = graft(stored.model().data, stored.record.inputs, visibility)
         write_file(folder / GRAPH, graph)
         small, large = DECOMPOSITIONS[:2]
-        found = _counted(folder, small, scale)
+        found = _counted(folder, visibility, small, scale)
         if found.logrows < LARGE_LOGROWS:
             return found
-        other = _counted(folder, large, scale)
+        other = _counted(folder, visibility, large, scale)
         return other if other.logrows <= found.logrows else found
 
 
-def _counted(folder: Path, decomposition: tuple[int, int], scale: int) -> Count:
+def _counted(
+    folder: Path, visibility: InputVisibility, decomposition: tuple[int, int], scale: int
+) -> Count:
     base, legs = decomposition
+    hidden = visibility is InputVisibility.HASHED
     run_args = {
-        "input_visibility": "public",
+        "input_visibility": "hashed" if hidden else "public",
         "output_visibility": "public",
         "param_visibility": "fixed",
         "decomp_base": base,
@@ -152,4 +162,5 @@ def _counted(folder: Path, decomposition: tuple[int, int], scale: int) -> Count:
     found = json.loads(data)
     functions = bool(found["required_lookups"])
     least = max((base - 1).bit_length() + 1, _TABLE_LOGROWS if functions else 0)
-    return Count(found["num_rows"], least, functions, bool(found["num_shuffles"]), len(data))
+    shuffles = bool(found["num_shuffles"])
+    return Count(found["num_rows"], least, functions, shuffles, hidden, len(data))

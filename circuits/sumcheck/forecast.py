@@ -1,5 +1,6 @@
 """What `sumcheck/v1` is predicted to take: chosen for time or for gas, alone or in a batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from avow.circuits.errors import CircuitError
@@ -15,7 +16,7 @@ from avow.circuits.sumcheck.cost import (
 )
 from avow.circuits.sumcheck.gas import Tensors, predict_gas
 from avow.circuits.sumcheck.key import Draft
-from avow.circuits.sumcheck.plan import Bounds, Target, choose
+from avow.circuits.sumcheck.plan import Bounds, Plan, Target, choose
 from avow.verifier.errors import VerificationError
 from avow.verifier.systems.sumcheck.key import LIMITS, SYSTEM_ID
 
@@ -38,26 +39,33 @@ class Machine:
     memory_bytes: int = 2**40
 
 
-def forecast(draft: Draft, target: Target, batch: int, machine: Machine) -> Forecast:
-    """Predict the key that `avow compile --optimize` would choose and proofs of `batch` answers."""
+def forecast(
+    draft: Draft, target: Target, batches: Sequence[int], machine: Machine
+) -> list[Forecast]:
+    """Predict the key that `avow compile --optimize` would choose, and proofs of each batch."""
     try:
         tensors = Tensors.of(draft.tensors())
         bounds = Bounds(machine.memory_bytes)
         plan = choose(lambda width: draft.relation(width, 1), tensors, bounds, target)
-        alone = survey(draft.relation(plan.width, 1), plan.width)
-        found = alone if batch == 1 else survey(draft.relation(plan.width, batch), plan.width)
-    except VerificationError as error:
-        return _without(target, batch, error.message)
-    except CircuitError as error:
-        return _without(target, batch, str(error))
+    except (CircuitError, VerificationError) as error:
+        return [_without(target, batch, _said(error)) for batch in batches]
+    return [_forecast(draft, plan, target, batch, machine) for batch in batches]
+
+
+def _forecast(draft: Draft, plan: Plan, target: Target, batch: int, machine: Machine) -> Forecast:
     logrows = plan.logrows + (batch - 1).bit_length()
     if logrows > LIMITS.logrows:
         longer = f"rows of 2^{logrows} entries are longer than the 2^{LIMITS.logrows} of any proof"
         return _without(target, batch, longer)
+    try:
+        alone = survey(draft.relation(plan.width, 1), plan.width)
+        found = alone if batch == 1 else survey(draft.relation(plan.width, batch), plan.width)
+    except VerificationError as error:
+        return _without(target, batch, error.message)
     cost = predict(found, plan.logrows, machine.backend, machine.threads)
     if cost is None:
         return _without(target, batch, f"more than {LIMITS.rows} rows are to be checked")
-    gas = predict_gas(found, plan.logrows, tensors, batch)
+    gas = predict_gas(found, plan.logrows, Tensors.of(draft.tensors()), batch)
     warm = cost.total + _WARM
     over = cost.memory_bytes > machine.memory_bytes
     return Forecast(
@@ -76,6 +84,10 @@ def forecast(draft: Draft, target: Target, batch: int, machine: Machine) -> Fore
         gas=gas.total,
         beyond=_too_much(cost, machine) if over else None,
     )
+
+
+def _said(error: CircuitError | VerificationError) -> str:
+    return error.message if isinstance(error, VerificationError) else str(error)
 
 
 def _weighed(units: dict[str, float], found: Survey) -> float:

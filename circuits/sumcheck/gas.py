@@ -8,22 +8,28 @@ from avow.circuits.sumcheck.cost import Survey, proof_bytes
 from avow.verifier.systems.sumcheck.stack import stack
 from avow.verifier.tensor import TensorSpec
 
-# Gas of one of each count, calldata apart: rounds that carry eq, others by degree; cells of public
-# tensors; evaluations; rows of the stack; folds of the opening. From costs of the parts measured
-# one by one on a development chain (prague rules, via-IR), not yet fitted to whole transactions.
+# Gas of one of each count, calldata apart: cells of public tensors, and the lengths of their axes;
+# rounds of the sumchecks; evaluations; rows of the stack; folds of the opening. Fitted to
+# transactions with 24 keys, but for rounds and rows, which are costs of precompiles and of single
+# parts, and for what only batches have.
 UNITS: dict[str, dict[str, float]] = {
     "adapter": {"once": 60_000},
-    "rounds": {"weighted": 595, "cubic": 460, "square": 289},
-    "answers": {"public_cells": 62, "further_answers": 40_000, "openings": 12_500},
-    "claims": {"claims": 1_400},
-    "rows": {"rows": 6_500},
-    "folds": {"once": 13_000, "folds": 10_000},
+    "statement": {"once": 40_000},
+    "answers": {
+        "public_cells": 155,
+        "public_lines": 97,
+        "further_answers": 40_000,
+        "openings": 12_500,
+    },
+    "rounds": {"rounds": 450},
+    "claims": {"claims": 1_611},
+    "rows": {"rows": 6_550},
+    "folds": {"folds": 35_000},
     "pairing": {"once": 113_000},
 }
 # Every transaction, and a byte of its data (EIP-7623: a token, four of them where it is not zero).
 BASE, PER_TOKEN, FLOOR_PER_TOKEN = 21_000, 4, 10
 _NONZERO = 4
-_CUBIC = 3
 _OPENING_BYTES = 64
 # Selectors, statement, offsets and lengths around tensors and proof; in a batch each answer has a
 # statement, a path and an opening of its own.
@@ -67,31 +73,36 @@ class Tensors:
         return self.octets + (_NONZERO - 1) * self.cells
 
 
+def counts(found: Survey, logrows: int, tensors: Tensors, answers: int = 1) -> dict[str, int]:
+    """How often a contract pays each of the units."""
+    placed = stack(found.relation, logrows)
+    columns, ends, several = found.relation.columns, found.relation.ends, int(answers > 1)
+    return {
+        "once": 1,
+        "rounds": found.variables + found.summed + placed.logsize,
+        "public_cells": answers * tensors.cells,
+        # Weights are made axis by axis, without that of the batch.
+        "public_lines": answers * sum(sum(columns[at].lengths[several:]) for at in ends),
+        "further_answers": answers - 1,
+        "openings": answers * several,
+        "claims": found.reads + found.factors,
+        "rows": sum(matrix.rows for matrix in placed.matrices),
+        "folds": max(placed.logrows - 1, 0) // 3,
+    }
+
+
 def predict_gas(found: Survey, logrows: int, tensors: Tensors, answers: int = 1) -> Gas:
     """Gas of one transaction with one proof of so many answers, rows of 2^logrows entries.
 
     `found` is the survey of the relation for that batch.
     """
-    placed = stack(found.relation, logrows)
-    shared, several = found.degree == _CUBIC, answers > 1
-    counts = {
-        "once": 1,
-        "weighted": found.variables,
-        "cubic": found.summed if shared else 0,
-        "square": placed.logsize + (0 if shared else found.summed),
-        "public_cells": answers * tensors.cells,
-        "further_answers": answers - 1,
-        "openings": answers if several else 0,
-        "claims": found.reads + found.factors,
-        "rows": sum(matrix.rows for matrix in placed.matrices),
-        "folds": max(placed.logrows - 1, 0) // 3,
-    }
+    times = counts(found, logrows, tensors, answers)
     parts = {
-        name: round(sum(unit * counts[count] for count, unit in units.items()))
+        name: round(sum(unit * times[count] for count, unit in units.items()))
         for name, units in UNITS.items()
     }
-    sent = proof_bytes(found, placed)
-    if several:
+    sent = proof_bytes(found, stack(found.relation, logrows))
+    if answers > 1:
         sent += answers * _OPENING_BYTES
     return Gas(
         parts=parts,

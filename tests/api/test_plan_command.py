@@ -17,16 +17,19 @@ ONNX = ROOT / "models" / "zoo" / "digits-mlp" / "model.onnx"
 def test_every_system_has_a_row_or_a_reason(avow: Avow) -> None:
     said = avow("plan", "digits-mlp", "--gas-price", "2", "--token-price", "3000")
     assert said.status == 0, said
-    titles, *rows = said.out.splitlines()[1:7]
-    assert titles.split()[:3] == ["system", "for", "batch"]
-    assert [row.split()[:3] for row in rows[:4]] == [
-        ["sumcheck/v1", "time", "1"],
-        ["sumcheck/v1", "time", "16"],
-        ["sumcheck/v1", "gas", "1"],
-        ["sumcheck/v1", "gas", "16"],
+    titles, *rows = said.out.splitlines()[1:8]
+    assert titles.split()[:4] == ["system", "for", "hides", "batch"]
+    assert [row.split()[:4] for row in rows[:4]] == [
+        ["sumcheck/v1", "time", "nothing", "1"],
+        ["sumcheck/v1", "time", "nothing", "16"],
+        ["sumcheck/v1", "gas", "nothing", "1"],
+        ["sumcheck/v1", "gas", "nothing", "16"],
     ]
-    assert rows[4].split()[:2] == ["ezkl/v1", "1"]
-    assert "sumcheck/v1 hides nothing; final with the block" in said.out
+    assert [row.split()[:3] for row in rows[4:]] == [
+        ["ezkl/v1", "nothing", "1"],
+        ["ezkl/v1", "input", "1"],
+    ]
+    assert "sumcheck/v1 and ezkl/v1: final with the block" in said.out
     assert "gas at 2 gwei" in said.out
 
 

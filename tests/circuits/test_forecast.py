@@ -16,6 +16,7 @@ from avow.models.bench.registry import bench_names
 from avow.models.catalogue import resolve
 from avow.models.compiler.stored import compile_stored
 from avow.models.store import ModelStore, StoredModel
+from avow.verifier.records import InputVisibility
 from tests.circuits.sumcheck.small import HOME
 from tests.conftest import ROOT
 
@@ -76,7 +77,7 @@ def test_sumcheck_takes_what_was_predicted(name: str) -> None:
             continue
         target = Target(row.get("optimize", "time"))
         where = Machine(machine["native"], machine["cores"])
-        found = forecast(draft(name), target, 1, where)
+        (found,) = forecast(draft(name), target, (1,), where)
         same = (machine["native"], machine["cores"]) == (REFERENCE, THREADS)
         compare(found, row, MARK if same else ELSEWHERE)
         checked += 1
@@ -87,15 +88,41 @@ def test_ezkl_takes_what_was_predicted() -> None:
     measured = rows("ezkl/v1")
     assert measured
     for machine, row in measured:
-        found = ezkl.forecast(stored(row["model"]), 2**40)
+        found = ezkl.forecast(stored(row["model"]), 2**40, InputVisibility.PUBLIC)
         assert found.missing is None and found.beyond is None
         compare(found, row, MARK if machine["cores"] == THREADS else ELSEWHERE)
 
 
 def test_the_rows_that_ezkl_took() -> None:
-    # docs/reference/ezkl-system.md: digits and tumour-risk; lenet5 of docs/proving.json.
-    taken = {"tumour-risk": 11, "digits-mlp": 12, "digits-cnn": 13, "lenet5": 19}
+    # As calibration chose them.
+    taken = {
+        "tumour-risk": 11,
+        "digits-mlp": 12,
+        "digits-cnn": 13,
+        "mlp-784-64-10": 15,
+        "lstm-small": 17,
+        "lenet5": 19,
+    }
     assert {name: ezkl.count(stored(name)).logrows for name in taken} == taken
+
+
+def test_the_sizes_that_ezkl_made() -> None:
+    # Lengths of pk.key and of a proof, as made with ezkl 23.0.5.
+    made = {
+        "tumour-risk": (8_662_034, 3_072),
+        "digits-mlp": (17_320_978, 3_072),
+        "mlp-784-64-10": (138_479_371, 3_072),
+        "lstm-small": (730_138_995, 4_192),
+        "lenet5": (4_599_451_402, 4_032),
+    }
+    for name, (key_bytes, proof_bytes) in made.items():
+        found = ezkl.forecast(stored(name), 2**40, InputVisibility.PUBLIC)
+        assert found.key_bytes == pytest.approx(key_bytes, rel=0.01)
+        assert (found.proof_bytes, found.hides) == (proof_bytes, "nothing")
+    # docs/reference/ezkl-system.md, private and fixed.
+    found = ezkl.forecast(stored("tumour-risk"), 2**40, InputVisibility.HASHED)
+    assert found.key_bytes == pytest.approx(41.2e6, rel=0.01)
+    assert (found.proof_bytes, found.hides) == (3_840, "input")
 
 
 def test_what_ezkl_cannot_do_is_said() -> None:
@@ -103,13 +130,12 @@ def test_what_ezkl_cannot_do_is_said() -> None:
     found = ezkl.predict(tall, 90, 2**34)
     assert found.memory_bytes is not None and found.memory_bytes > 2**34
     assert found.beyond is not None and "beyond this machine" in found.beyond
-    wordy = ezkl.predict(ezkl.Count(2**12, 11, False, False, 2**19), 90, 2**34)
+    wordy = ezkl.predict(ezkl.Count(2**12, 11, False, False, settings_bytes=2**19), 90, 2**34)
     assert wordy.beyond is not None and "settings of 524,288 bytes" in wordy.beyond
 
 
 def test_a_batch_is_cheaper_for_each_answer_and_larger_in_all() -> None:
-    machine = Machine()
-    alone, several = (forecast(draft("lenet5"), Target.GAS, n, machine) for n in (1, 4))
+    alone, several = forecast(draft("lenet5"), Target.GAS, (1, 4), Machine())
     assert alone.gas is not None and several.gas is not None
     assert alone.gas < several.gas
     assert several.gas_per_answer is not None and several.gas_per_answer < alone.gas / 2
@@ -119,8 +145,8 @@ def test_a_batch_is_cheaper_for_each_answer_and_larger_in_all() -> None:
 
 
 def test_what_is_too_large_has_a_reason_instead_of_numbers() -> None:
-    found = forecast(draft("lenet5"), Target.TIME, 1024, Machine())
+    (found,) = forecast(draft("lenet5"), Target.TIME, (1024,), Machine())
     assert found.missing is not None
     assert (found.gas, found.seconds, found.proof_bytes, found.gas_per_answer) == (None,) * 4
-    small = forecast(draft("lenet5"), Target.TIME, 1, Machine(memory_bytes=2**20))
+    (small,) = forecast(draft("lenet5"), Target.TIME, (1,), Machine(memory_bytes=2**20))
     assert small.missing is not None and "predicted to need" in small.missing
