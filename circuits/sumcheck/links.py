@@ -1,0 +1,247 @@
+"""Views of a relation as the steps of a key blob: closed forms where a link has one."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from avow.circuits.errors import CircuitError
+from avow.circuits.sumcheck.steps import ONE, Run, Tape
+from avow.verifier.relation.relation import Column, Fixed, Value
+from avow.verifier.relation.views import Lengths, Link, View, bits
+
+# An axis: its first variable's word, its number of variables, its length.
+Axis = tuple[int, int, int]
+
+
+def axes(words: Sequence[int], lengths: Lengths) -> list[Axis]:
+    """The axes of a point that is made of these words, those of one axis in succession."""
+    found, start = [], 0
+    for length in lengths:
+        count = bits(length)
+        part = words[start : start + count]
+        first = part[0] if part else ONE
+        if list(part) != list(range(first, first + count)):
+            raise CircuitError("an axis is evaluated at challenges that do not stand together")
+        found.append((first, count, length))
+        start += count
+    return found
+
+
+def coefficient(tape: Tape, view: View, out_words: Sequence[int], in_words: Sequence[int]) -> int:
+    """`View.coefficient` at two points."""
+    outs, ins = axes(out_words, view.outs), axes(in_words, view.ins)
+    pairs, factors = [], []
+    for link in view.links:
+        if link.pairs is None:
+            (x, count, _), (y, _, _) = outs[link.outs[0]], ins[link.ins[0]]
+            pairs += [(y + k, x + k) for k in range(count)]
+        else:
+            factors.append(_joined(tape, link, [outs[k] for k in link.outs], [ins[k] for k in link.ins]))
+    ordered = [(x, y) for y, x in sorted(pairs)]
+    return tape.product([tape.eq(ordered), *factors])
+
+
+def eq_pairs(view: View, out_words: Sequence[int], in_words: Sequence[int]) -> list[tuple[int, int]]:
+    """The pairs that `coefficient` multiplies: known beforehand, the short ones can be made first."""
+    outs, ins = axes(out_words, view.outs), axes(in_words, view.ins)
+    pairs = []
+    for link in view.links:
+        if link.pairs is None:
+            (x, count, _), (y, _, _) = outs[link.outs[0]], ins[link.ins[0]]
+            pairs += [(y + k, x + k) for k in range(count)]
+    return [(x, y) for y, x in sorted(pairs)]
+
+
+def public(tape: Tape, column: Column, tensors: dict[int, int], view: View, words: Sequence[int]) -> int:
+    """`evaluate` of a view of a public column; `tensors` has the statement's number of each."""
+    outs = axes(words, view.outs)
+    match column.source:
+        case Value(tensor=tensor):
+            return _tensor(tape, tensors[tensor], view, outs)
+        case Fixed(values=values):
+            return _fixed(tape, values, view, outs)
+        case _:
+            raise CircuitError("a public column is neither fixed nor a tensor of the statement")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Cells start, start + step, ... of one axis, 2^`variables` of them or fewer."""
+
+    low: int
+    step: int
+    variables: int
+    high: int
+
+
+def _line(start: int, step: int, count: int, length: int) -> _Line | None:
+    """Such cells as an index of which some bits count and the others stand still."""
+    variables = (count - 1).bit_length()
+    if step < 1 or step & (step - 1):
+        return None
+    shift = step.bit_length() - 1
+    low, rest = start % step, start >> shift
+    if rest % 2**variables or variables + shift > bits(length):
+        return None
+    return _Line(low, shift, variables, rest >> variables)
+
+
+def _fixed_bits(tape: Tape, axis: Axis, line: _Line) -> list[int]:
+    """eq of the variables before and after those that count, and where these stand."""
+    first, count, _ = axis
+    before = count - line.variables - line.step
+    return [
+        tape.corner(first, before, line.high),
+        tape.corner(first + before + line.variables, line.step, line.low),
+    ]
+
+
+def _joined(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> int:
+    """sum over the link's pairs of eq(out, o) eq(in, i)."""
+    pairs = link.pairs or ()
+    if not pairs:
+        return tape.constant(0)
+    run = _progression(pairs)
+    if run == len(pairs) and len(outs) < 2 and len(ins) < 2:
+        (o, i), n = pairs[0], len(pairs)
+        steps = (pairs[1][0] - o, pairs[1][1] - i) if n > 1 else (1, 1)
+        lines = []
+        for axis, start, step in ((outs, o, steps[0]), (ins, i, steps[1])):
+            lines.append(_line(start, step, n, axis[0][2]) if axis else None)
+        if outs and ins and lines[0] and lines[1]:
+            return _same(tape, outs[0], lines[0], ins[0], lines[1], n)
+        for axis, line, other, step in ((outs, lines[0], ins, steps[1]), (ins, lines[1], outs, steps[0])):
+            if axis and line and not other:
+                first = axis[0][0] + axis[0][1] - line.variables - line.step
+                return tape.product(
+                    [*_fixed_bits(tape, axis[0], line), tape.less(first, line.variables, n)]
+                )
+    form, cells = _form(tape, link, outs, ins)
+    sources = _vector(tape, ins)
+    return tape.dot(form, sources, cells)
+
+
+def _same(tape: Tape, out: Axis, at: _Line, source: Axis, of: _Line, n: int) -> int:
+    x = out[0] + out[1] - at.variables - at.step
+    y = source[0] + source[1] - of.variables - of.step
+    factors = [*_fixed_bits(tape, out, at), *_fixed_bits(tape, source, of)]
+    return tape.product([*factors, tape.same(x, y, at.variables, n)])
+
+
+def _progression(pairs: Sequence[tuple[int, int]]) -> int:
+    """How many pairs from the first are an arithmetic progression."""
+    if len(pairs) < 3:
+        return len(pairs)
+    step = (pairs[1][0] - pairs[0][0], pairs[1][1] - pairs[0][1])
+    count = 2
+    while count < len(pairs):
+        found = (pairs[count][0] - pairs[count - 1][0], pairs[count][1] - pairs[count - 1][1])
+        if found != step:
+            break
+        count += 1
+    return count
+
+
+def _runs(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int, int, int, int]]:
+    """Pairs as progressions: (first, second, step of each, count)."""
+    runs = []
+    rest = list(pairs)
+    while rest:
+        count = _progression(rest)
+        if count == 2:
+            count = 1 if len(rest) > 2 else 2
+        (a, b), (c, d) = rest[0], rest[1] if count > 1 else rest[0]
+        runs.append((a, b, c - a, d - b, count))
+        rest = rest[count:]
+    return runs
+
+
+def _vector(tape: Tape, parts: Sequence[Axis]) -> int:
+    """eq(point, cell) for every cell of the axes together, row-major."""
+    if not parts:
+        return ONE
+    *others, (first, count, length) = parts
+    last = tape.table(first, count, length)
+    if not others:
+        return last
+    rest = _vector(tape, others)
+    cells = math.prod(n for _, _, n in others)
+    return tape.form(
+        cells * length, [(rest + k, last, k * length, 1, 1, length) for k in range(cells)]
+    )
+
+
+def _form(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> tuple[int, int]:
+    """The weight of each of the source's cells, as far as any has one, and how many these are."""
+    cells = math.prod(n for _, _, n in ins)
+    if link.pairs is None:
+        return _vector(tape, outs), cells
+    if len(outs) == 1 and len(ins) == 1 and link.pairs == tuple((k, k) for k in range(outs[0][2])):
+        return _vector(tape, outs), outs[0][2]
+    if len(outs) < 2:
+        table = _vector(tape, outs)
+        runs: list[Run] = [
+            (ONE, table + o, i, p, q, n) for o, i, p, q, n in _runs(link.pairs)
+        ]
+        return tape.form(cells, runs), cells
+    # Along the longest axis of the result, for every cell of the others.
+    place = max(range(len(outs)), key=lambda k: outs[k][2])
+    others = [axis for k, axis in enumerate(outs) if k != place]
+    table, factors = _vector(tape, [outs[place]]), _vector(tape, others)
+    after = math.prod(n for _, _, n in outs[place + 1 :])
+    length = outs[place][2]
+    groups: dict[int, list[tuple[int, int]]] = {}
+    for o, i in link.pairs:
+        before, rest = divmod(o, after * length)
+        along, behind = divmod(rest, after)
+        groups.setdefault(before * after + behind, []).append((along, i))
+    runs = [
+        (factors + other, table + o, i, p, q, n)
+        for other, group in sorted(groups.items())
+        for o, i, p, q, n in _runs(group)
+    ]
+    return tape.form(cells, runs), cells
+
+
+def _tensor(tape: Tape, number: int, view: View, outs: Sequence[Axis]) -> int:
+    """sum over the source's cells of weight * element, group of axes by group of axes."""
+    groups = []
+    ordered = True
+    for link in sorted(view.links, key=lambda link: link.ins):
+        ins = [(ONE, bits(view.ins[k]), view.ins[k]) for k in link.ins]
+        weights, cells = _form(tape, link, [outs[k] for k in link.outs], ins)
+        ordered &= list(link.ins) == list(range(link.ins[0], link.ins[0] + len(link.ins))) if link.ins else True
+        stride = math.prod(view.ins[link.ins[-1] + 1 :]) if link.ins else 1
+        groups.append((weights, cells, stride, link))
+    if ordered:
+        return tape.tensor(number, [group[:3] for group in groups])
+    raise CircuitError("a public tensor is read through axes that do not stand together")
+
+
+def _fixed(tape: Tape, values: Sequence[int], view: View, outs: Sequence[Axis]) -> int:
+    """A view of integers that everybody knows."""
+    factors = []
+    for link in view.links:
+        axis = [outs[k] for k in link.outs]
+        if not link.ins:
+            factors.append(_joined(tape, link, axis, []))
+        elif link.pairs is None and tuple(values) == tuple(range(len(values))):
+            factors.append(tape.ramp(*axis[0]))
+        elif link.pairs is None and values in range_columns(len(values)):
+            words = tape.range_table(axis[0][0], axis[0][1])
+            factors.append(words[range_columns(len(values)).index(tuple(values))])
+        else:
+            form, cells = _form(tape, link, axis, [(ONE, bits(n), n) for n in view.ins])
+            numbers = tape.form(
+                cells, [(tape.constant(value), ONE, k, 0, 0, 1) for k, value in enumerate(values[:cells])]
+            )
+            factors.append(tape.dot(form, numbers, cells))
+    if not view.ins:
+        factors.append(tape.constant(values[0]))
+    return tape.product(factors)
+
+
+def range_columns(rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The two columns of a range table of so many rows."""
+    tops = tuple(max(row, 1).bit_length() - 1 for row in range(rows))
+    return tuple(max(row, 1) - 2**top for row, top in zip(range(rows), tops, strict=True)), tops
