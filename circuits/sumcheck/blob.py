@@ -20,6 +20,9 @@ from avow.verifier.systems.sumcheck.proof import HALF, R
 from avow.verifier.tensor import TensorSpec
 
 VERSION = 1
+LAMBDA_WORD = 1
+# Stands for lambda among the constants: the contract writes the challenge there.
+LAMBDA = R
 # EIP-170.
 MOST_BYTES = 24_576
 
@@ -28,7 +31,7 @@ def blob(key: Key, batch: int = 1) -> bytes:
     """The runtime code for a key's proofs of so many runs; `CircuitError` where it cannot be."""
     relation = key.relation(batch)
     places = frame(relation, key.logrows)
-    constants = [1]
+    constants = [1, LAMBDA]
     while True:
         draft = _Draft(key, places, constants)
         code = draft.code()
@@ -79,7 +82,7 @@ class _Draft:
             b"".join(self.key.rows),
             *map(_schema, self._specs()),
             b"".join(bytes(pair) for pair in self.equalities),
-            b"".join(value.to_bytes(32, "big") for value in self.constants),
+            b"".join((value % R).to_bytes(32, "big") for value in self.constants),
             steps_r[1],
             identities,
             *((claim, steps_s[1], at_s) if self.relation.bilinears else ()),
@@ -153,48 +156,65 @@ class _Draft:
         return public(self.tape, column, self.tensors, read.view, self._words(positions))
 
     def _sum(self, expression: Expression | None, positions: Positions, sent: dict[Spot, int]) -> bytes:
-        """u8 terms, each u16 word and u16 coefficient."""
         terms = expression.terms if expression else ()
-        return _number(len(terms), 1) + b"".join(
-            _number(self._word(read, positions, sent), 2) + _number(self.tape.constant(factor), 2)
-            for factor, read in terms
+        return self._terms(
+            [(self._word(read, positions, sent), self.tape.constant(factor)) for factor, read in terms]
         )
+
+    def _terms(self, terms: Sequence[tuple[int, int]]) -> bytes:
+        """u8 plain terms, u8 others; u16 word of each plain one, u16 word and coefficient of others."""
+        plain = [word for word, factor in terms if factor == ONE]
+        others = [pair for pair in terms if pair[1] != ONE]
+        words = [*plain, *(word for pair in others for word in pair)]
+        counts = _number(len(plain), 1) + _number(len(others), 1)
+        return counts + b"".join(_number(word, 2) for word in words)
 
     def _tail(self, expression: Expression) -> bytes:
         return self._sum(expression, self.places.tail(expression.variables), self.at_r)
 
-    def _live(self, live: Expression) -> bytes:
-        """The words of `live` and of 2^-(n - m)."""
+    def _row(self, components: Sequence[Expression]) -> bytes:
+        """sum lambda^i component_i as one sum."""
+        terms = []
+        for power, component in enumerate(components):
+            positions = self.places.tail(component.variables)
+            for factor, read in component.terms:
+                weight = self.tape.product([LAMBDA_WORD] * power + [self.tape.constant(factor)])
+                terms.append((self._word(read, positions, self.at_r), weight))
+        return self._terms(terms)
+
+    def _live(self, live: Expression) -> int:
         ((factor, read),) = live.terms
         if factor != 1:
             raise CircuitError("what tells live cells is not a column as it stands")
-        word = self._word(read, self.places.tail(live.variables), self.at_r)
-        return _number(word, 2)
+        return self._word(read, self.places.tail(live.variables), self.at_r)
 
-    def _share(self, missing: int) -> bytes:
-        return _number(self.tape.constant(pow(HALF, missing, R)), 2)
+    def _share(self, missing: int) -> int:
+        """The word of 2^-missing."""
+        return self.tape.constant(pow(HALF, missing, R))
 
     def _identities(self) -> bytes:
         places, relation = self.places, self.relation
         helpers = iter([self.at_r[spot] for spot in places.helpers()])
-        code = _number(len(relation.tables), 1)
+        code = _number(len(relation.tables) + len(relation.lookups), 2)
+        sums: list[list[tuple[int, int]]] = []
         for table in relation.tables:
-            variables = table.live.variables
+            variables, helper = table.live.variables, next(helpers)
             count = self.at_r[relation.whole(table.multiplicity), places.tail(variables)]
-            code += _number(next(helpers), 2) + self._live(table.live) + _number(count, 2)
-            code += self._share(places.variables - variables) + _number(len(table.components), 1)
-            code += b"".join(map(self._tail, table.components))
-        code += _number(len(relation.lookups), 2)
+            live = self.tape.product([self._live(table.live), count])
+            code += _number(helper, 2) + _number(live, 2) + self._row(table.components)
+            share = -pow(HALF, places.variables - variables, R)
+            sums.append([(helper, self.tape.constant(share))])
         for lookup in relation.lookups:
-            code += _number(lookup.table, 1) + _number(next(helpers), 2) + self._live(lookup.live)
-            code += self._share(places.variables - lookup.live.variables)
-            code += _number(len(lookup.components), 1) + b"".join(map(self._tail, lookup.components))
+            helper, live = next(helpers), self._live(lookup.live)
+            code += _number(helper, 2) + _number(live, 2) + self._row(lookup.components)
+            share = self._share(places.variables - lookup.live.variables)
+            sums[lookup.table].append((helper, share))
         code += _number(len(relation.products), 2)
         for product in relation.products:
             factors = product.factors or ()
             code += _number(len(factors), 1) + b"".join(map(self._tail, factors))
             code += self._tail(product.rest)
-        return code
+        return code + _number(len(sums), 1) + b"".join(map(self._terms, sums))
 
     def _bilinear_claim(self) -> bytes:
         code = _number(len(self.relation.bilinears), 2)
@@ -214,7 +234,7 @@ class _Draft:
                 left = places.axis(bilinear, Axis(True, summed))
                 right = places.axis(bilinear, Axis(False, result))
                 pairs += zip(self._words(left), self._words(right), strict=True)
-            code += self._share(places.summed - size(bilinear.summed))
+            code += _number(self._share(places.summed - size(bilinear.summed)), 2)
             code += _number(self.tape.eq(pairs), 2)
             for factor, positions in places.sides(bilinear):
                 code += self._sum(factor, positions, self.at_s)
@@ -232,9 +252,13 @@ class _Draft:
         rows = max(matrix.first_row + matrix.rows for matrix in stack.matrices)
         tree = tape.tree(self.z, split, max(rows, 1))
         deepest = max(max(columns - size(read.view.ins) for read, _ in spots), 0)
-        half = -(-deepest // 2)
-        upper = tape.tree(self.z + split, half, 2**half)
-        lower = tape.tree(self.z + split + half, deepest - half, 2 ** (deepest - half))
+        # The block of a column inside its row, by up to three parts of it.
+        third = -(-deepest // 3)
+        depths = [third, min(third, deepest - third), max(deepest - 2 * third, 0)]
+        trees, start = [], self.z + split
+        for depth in depths:
+            trees.append(tape.tree(start, depth, 2**depth))
+            start += depth
 
         def points(spot: Spot) -> tuple[list[int], list[int]]:
             read, positions = spot
@@ -249,16 +273,14 @@ class _Draft:
             missing = columns - size(spot[0].view.ins)
             block = self.places.starts[spot[0].column] >> size(spot[0].view.ins)
             if missing <= 0:
-                words = (tree + 2 ** (split + missing) + block, ONE, ONE)
+                words = [tree + 2 ** (split + missing) + block, ONE, ONE, ONE]
             else:
-                row, inside = block >> missing, block % 2**missing
-                first = min(missing, half)
-                high, low = inside >> (missing - first), inside % 2 ** (missing - first)
-                words = (
-                    tree + 2**split + row,
-                    upper + 2**first + high,
-                    lower + 2 ** (missing - first) + low,
-                )
+                words = [tree + 2**split + (block >> missing)]
+                for part, depth in zip(trees, depths, strict=True):
+                    taken = min(missing, depth)
+                    missing -= taken
+                    inside = (block >> missing) % 2**taken
+                    words.append(part + 2**taken + inside if taken else ONE)
             code += b"".join(_number(word, 2) for word in words)
         return code, tree + 2**split
 

@@ -214,7 +214,10 @@ def _tensor(tape: Tape, number: int, view: View, outs: Sequence[Axis]) -> int:
         stride = math.prod(view.ins[link.ins[-1] + 1 :]) if link.ins else 1
         groups.append((weights, cells, stride, link))
     if ordered:
-        return tape.tensor(number, [group[:3] for group in groups])
+        parts = [group[:3] for group in groups]
+        if not parts or parts[-1][2] != 1:
+            parts.append((ONE, 1, 1))
+        return tape.tensor(number, parts)
     raise CircuitError("a public tensor is read through axes that do not stand together")
 
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Field} from "./Field.sol";
+import {EIGHTH, Field, OMEGA, R} from "./Field.sol";
 import {Dialogue, Label, Transcript} from "./Transcript.sol";
 
 /// @notice The stack's value at one point: the fold of its rows, and one opening of all that was sent.
@@ -13,24 +13,37 @@ library Opening {
     error FoldsDoNotEndInTheLast();
     error FoldsDoNotEndInTheClaim();
 
-    /// @notice What the fold leaves to be done with points.
-    /// @param folds memory of f_1, ..., f_(count - 1), then W1, then W2.
+    /// @notice What was sent, and what the fold leaves to be done with points. Lists are addresses of memory.
+    /// @param point the variables inside a row, the first one first.
+    /// @param left how many of them are not folded: 1, 2 or 3.
     /// @param count how many folds of three variables there are.
+    /// @param folds f_1, ..., f_(count - 1), then W1, then W2.
+    /// @param values f_i at beta's multiples, eight for each i.
+    /// @param derived f_i(beta^8), from f_0, which was sent, to the last.
+    /// @param free memory that nobody uses.
+    /// @param end beta^8.
     /// @param batch weighs f_i with batch^i.
+    /// @param zeta where F is opened.
     /// @param interpolated I(zeta).
     /// @param vanishing Z(zeta).
-    /// @param zeta where F is opened.
     struct Opened {
-        uint256 folds;
+        uint256 point;
+        uint256 left;
         uint256 count;
+        uint256 folds;
+        uint256 values;
+        uint256 derived;
+        uint256 free;
+        uint256 beta;
+        uint256 end;
         uint256 batch;
+        uint256 zeta;
         uint256 interpolated;
         uint256 vanishing;
-        uint256 zeta;
     }
 
     /// @notice Reads the folds and checks that they end in `claim`.
-    /// @param point the last `columns` variables of the point, those inside a row, of which the first comes first.
+    /// @param point the last `columns` variables of the point, those inside a row.
     /// @param scratch memory that nobody uses: 8 columns + 64 words.
     function fold(Dialogue memory dialogue, uint256 point, uint256 columns, uint256 claim, uint256 scratch)
         internal
@@ -38,158 +51,197 @@ library Opening {
         returns (Opened memory opened)
     {
         unchecked {
-            uint256 count = (columns - 1) / 3;
-            opened.count = count;
+            opened.point = point;
+            opened.count = (columns - 1) / 3;
+            opened.left = columns - 3 * opened.count;
             opened.folds = scratch;
+            opened.values = scratch + 64 * (opened.count + 1);
+        }
+        _send(opened, dialogue);
+        _derive(opened, claim);
+        _batch(opened, dialogue);
+        _interpolate(opened);
+        unchecked {
+            dialogue.words(Label.QUOTIENT, opened.folds + 64 * opened.count, 2);
+        }
+    }
 
-            // a. The f_i are fixed before the point at which they are compared.
-            dialogue.words(Label.FOLDS, scratch, 2 * (count - 1));
-            uint256 values = scratch + 64 * (count + 1);
-            uint256 last = values + 32 * (8 * count + 1);
-            uint256 ends = 1 << (columns - 3 * count);
-            dialogue.scalars(Label.LAST, last, ends);
+    /// @dev a. The f_i are fixed before the point at which they are compared. The last f is left behind `derived`.
+    function _send(Opened memory opened, Dialogue memory dialogue) private pure {
+        unchecked {
+            uint256 count = opened.count;
+            dialogue.words(Label.FOLDS, opened.folds, 2 * (count - 1));
+            opened.derived = opened.values + 256 * count;
+            opened.free = opened.derived + 32 * (count + 1);
+            dialogue.scalars(Label.LAST, opened.free, 1 << opened.left);
             uint256 beta = dialogue.challenge(Label.BETA);
-            uint256 eighthPower = _eighth(beta);
-            if (eighthPower < 2) revert NodesCoincide();
-            dialogue.scalars(Label.FOLD_VALUES, values, 8 * count + 1);
+            opened.beta = beta;
+            uint256 end = _eighth(beta);
+            if (end < 2) revert NodesCoincide();
+            opened.end = end;
+            // The last value sent, f_0(beta^8), stands where the derived ones begin.
+            dialogue.scalars(Label.FOLD_VALUES, opened.values, 8 * count + 1);
+        }
+    }
 
-            // b. f_(i+1)(beta^8) follows from f_i at beta's multiples; the last one is known in clear.
-            uint256 derived = last + 32 * ends; // The derived values, from that of f_0 on, which was sent.
-            Field.store(derived, Field.load(values + 256 * count));
-            uint256 inverses = derived + 32 * (count + 1);
-            _powers(inverses, Field.inverse(beta));
-            for (uint256 i; i < count; ++i) {
-                uint256 next = _fold(values + 256 * i, inverses, point + 32 * (columns - 3 * i - 3));
-                Field.store(derived + 32 * (i + 1), next);
+    /// @dev b. f_(i+1)(beta^8) follows from f_i at beta's multiples; the last one is known in clear.
+    function _derive(Opened memory opened, uint256 claim) private view {
+        unchecked {
+            uint256 ends = 1 << opened.left;
+            uint256 last = opened.free;
+            uint256 inverses = last + 32 * ends;
+            _inverses(inverses, Field.inverse(opened.beta));
+            uint256 point = opened.point + 32 * (opened.left + 3 * opened.count);
+            uint256 values = opened.values;
+            uint256 derived = opened.derived;
+            for (uint256 stop = derived + 32 * opened.count; derived < stop;) {
+                point -= 96;
+                derived += 32;
+                Field.store(derived, _fold(values, inverses, point));
+                values += 256;
             }
             uint256 total;
-            for (uint256 k = ends; k != 0;) {
-                --k;
-                total = addmod(mulmod(total, eighthPower, Field.R), Field.load(last + 32 * k), Field.R);
+            for (uint256 k = 32 * ends; k != 0;) {
+                k -= 32;
+                total = addmod(mulmod(total, opened.end, R), Field.load(last + k), R);
             }
-            if (Field.load(derived + 32 * count) != total) revert FoldsDoNotEndInTheLast();
-            if (_extension(last, ends, point) != claim) revert FoldsDoNotEndInTheClaim();
-
-            // c. All f_i at once: F = sum q^i f_i equals I at these nine points, W1 is the quotient.
-            uint256 batch = dialogue.challenge(Label.BATCH);
-            dialogue.words(Label.QUOTIENT, scratch + 64 * (count - 1), 2);
-            uint256 zeta = dialogue.challenge(Label.ZETA);
-            opened.batch = batch;
-            opened.zeta = zeta;
-            _interpolate(opened, values, derived, beta, eighthPower);
-            dialogue.words(Label.QUOTIENT, scratch + 64 * count, 2);
+            if (Field.load(derived) != total) revert FoldsDoNotEndInTheLast();
+            if (_extension(last, ends, opened.point) != claim) revert FoldsDoNotEndInTheClaim();
         }
     }
 
-    /// @dev beta^-1 omega^-j for j < 8, omega^-j being omega^(8 - j).
-    function _powers(uint256 inverses, uint256 inverse) private pure {
+    /// @dev c. All f_i at once: F = sum q^i f_i equals I at nine points, W1 is the quotient.
+    function _batch(Opened memory opened, Dialogue memory dialogue) private pure {
         unchecked {
-            for (uint256 j = 8; j != 0;) {
-                --j;
-                inverse = mulmod(inverse, Field.OMEGA, Field.R);
-                Field.store(inverses + 32 * j, inverse);
-            }
-        }
-    }
-
-    /// @dev sum_j value_j (1/8) prod_b ((1 - x_b) + x_b y_j^(-2^b)); `point` has x_2, x_1, x_0.
-    function _fold(uint256 values, uint256 inverses, uint256 point) private pure returns (uint256 total) {
-        unchecked {
-            uint256 x0 = Field.load(point + 64);
-            uint256 x1 = Field.load(point + 32);
-            uint256 x2 = Field.load(point);
-            for (uint256 j; j < 256; j += 32) {
-                uint256 y = Field.load(inverses + j);
-                uint256 weight = mulmod(x0, y, Field.R) + Field.R + 1 - x0;
-                y = mulmod(y, y, Field.R);
-                weight = mulmod(weight, mulmod(x1, y, Field.R) + Field.R + 1 - x1, Field.R);
-                y = mulmod(y, y, Field.R);
-                weight = mulmod(weight, mulmod(x2, y, Field.R) + Field.R + 1 - x2, Field.R);
-                total = addmod(total, mulmod(weight, Field.load(values + j), Field.R), Field.R);
-            }
-            total = mulmod(total, Field.EIGHTH, Field.R);
-        }
-    }
-
-    /// @dev The multilinear extension of 2, 4 or 8 values at a point, which is left folded.
-    function _extension(uint256 values, uint256 count, uint256 point) private pure returns (uint256) {
-        unchecked {
-            while (count != 1) {
-                count /= 2;
-                uint256 x = Field.load(point);
-                for (uint256 k; k < 32 * count; k += 32) {
-                    uint256 low = Field.load(values + k);
-                    uint256 more = mulmod(Field.load(values + 32 * count + k) + Field.R - low, x, Field.R);
-                    Field.store(values + k, addmod(low, more, Field.R));
-                }
-                point += 32;
-            }
-            return Field.load(values);
+            opened.batch = dialogue.challenge(Label.BATCH);
+            dialogue.words(Label.QUOTIENT, opened.folds + 64 * (opened.count - 1), 2);
+            opened.zeta = dialogue.challenge(Label.ZETA);
         }
     }
 
     /// @dev I(zeta) by Lagrange's formula. Z(X) = (X^8 - beta^8)(X - beta^8), whose derivative is
     /// 8 y^7 (y - beta^8) = 8 beta^8 (y - beta^8) / y at y = omega^j beta, and beta^64 - beta^8 at beta^8. The nine
     /// denominators, each times zeta less its node, are inverted together.
-    function _interpolate(Opened memory opened, uint256 values, uint256 derived, uint256 beta, uint256 end)
-        private
-        view
-    {
+    function _interpolate(Opened memory opened) private view {
         unchecked {
-            uint256 zeta = opened.zeta;
-            uint256 nodes = derived + 32 * (opened.count + 1);
-            uint256 bottoms = nodes + 288;
-            uint256 running = bottoms + 288; // Products of the denominators before each.
-            uint256 product = 1;
-            for (uint256 j; j < 288; j += 32) {
-                uint256 node = j < 256 ? beta : end;
-                uint256 bottom = node + Field.R - end;
-                if (j < 256) bottom = mulmod(bottom, mulmod(8, end, Field.R), Field.R);
-                else bottom = _eighth(end) + Field.R - end;
-                bottom = mulmod(bottom, zeta + Field.R - node, Field.R);
-                Field.store(nodes + j, node);
-                Field.store(bottoms + j, bottom);
-                Field.store(running + j, product);
-                product = mulmod(product, bottom, Field.R);
-                beta = mulmod(beta, Field.OMEGA, Field.R);
-            }
+            uint256 end = opened.end;
+            uint256 bottoms = opened.free; // Of each node: the denominator, then the product of those before.
+            uint256 product = _denominators(opened, bottoms);
             uint256 inverse = Field.inverse(product);
-            uint256 total;
-            for (uint256 j = 288; j != 0;) {
-                j -= 32;
-                uint256 share = mulmod(inverse, Field.load(running + j), Field.R);
-                inverse = mulmod(inverse, Field.load(bottoms + j), Field.R);
-                if (j < 256) {
-                    share = mulmod(share, Field.load(nodes + j), Field.R);
-                    share = mulmod(share, _combined(values + j, 256, opened), Field.R);
-                } else {
-                    share = mulmod(share, _combined(derived, 32, opened), Field.R);
-                }
-                total = addmod(total, share, Field.R);
+            uint256 total = mulmod(inverse, Field.load(bottoms + 544), R);
+            inverse = mulmod(inverse, Field.load(bottoms + 512), R);
+            total = mulmod(total, _combined(opened, opened.derived, 32), R);
+            uint256 node = opened.beta;
+            // From the last of the eight to the first: omega^7 is omega^-1, and omega^8 is 1.
+            uint256 back = R - mulmod(OMEGA, mulmod(OMEGA, OMEGA, R), R);
+            for (uint256 j = 8; j != 0;) {
+                --j;
+                node = mulmod(node, back, R);
+                uint256 share = mulmod(inverse, Field.load(bottoms + 64 * j + 32), R);
+                inverse = mulmod(inverse, Field.load(bottoms + 64 * j), R);
+                share = mulmod(share, node, R);
+                total = addmod(total, mulmod(share, _combined(opened, opened.values + 32 * j, 256), R), R);
             }
-            opened.vanishing = mulmod(_eighth(zeta) + Field.R - end, zeta + Field.R - end, Field.R);
-            opened.interpolated = mulmod(total, opened.vanishing, Field.R);
+            uint256 zeta = opened.zeta;
+            uint256 vanishing = mulmod(_eighth(zeta) + R - end, zeta + R - end, R);
+            opened.vanishing = vanishing;
+            opened.interpolated = mulmod(total, vanishing, R);
+        }
+    }
+
+    function _denominators(Opened memory opened, uint256 bottoms) private pure returns (uint256 product) {
+        unchecked {
+            uint256 end = opened.end;
+            uint256 zeta = opened.zeta;
+            uint256 node = opened.beta;
+            uint256 eight = mulmod(8, end, R);
+            product = 1;
+            for (uint256 stop = bottoms + 512; bottoms < stop; bottoms += 64) {
+                uint256 bottom = mulmod(mulmod(node + R - end, eight, R), zeta + R - node, R);
+                Field.store(bottoms, bottom);
+                Field.store(bottoms + 32, product);
+                product = mulmod(product, bottom, R);
+                node = mulmod(node, OMEGA, R);
+            }
+            uint256 last = mulmod(_eighth(end) + R - end, zeta + R - end, R);
+            Field.store(bottoms, last);
+            Field.store(bottoms + 32, product);
+            product = mulmod(product, last, R);
+        }
+    }
+
+    /// @dev beta^-1 omega^-j for j < 4, then their squares for j < 2, then beta^-4.
+    function _inverses(uint256 inverses, uint256 inverse) private pure {
+        unchecked {
+            // omega^-1 is -omega^3.
+            uint256 turn = R - mulmod(OMEGA, mulmod(OMEGA, OMEGA, R), R);
+            uint256 square = mulmod(inverse, inverse, R);
+            Field.store(inverses + 128, square);
+            Field.store(inverses + 160, mulmod(square, mulmod(turn, turn, R), R));
+            Field.store(inverses + 192, mulmod(square, square, R));
+            for (uint256 j; j < 128; j += 32) {
+                Field.store(inverses + j, inverse);
+                inverse = mulmod(inverse, turn, R);
+            }
+        }
+    }
+
+    /// @dev sum_j value_j (1/8) prod_b ((1 - x_b) + x_b y_j^(-2^b)), variable by variable: from values at y and -y
+    /// to twice the value at y^2 of what x_0 folds, and so on. `point` has x_2, x_1, x_0.
+    function _fold(uint256 values, uint256 inverses, uint256 point) private pure returns (uint256 total) {
+        assembly ("memory-safe") {
+            let folded := mload(0x40) // Beyond what is in use; nothing else is made meanwhile.
+            let x := add(point, 64)
+            for { let half := 128 } gt(half, 16) { half := shr(1, half) } {
+                for { let j := 0 } lt(j, half) { j := add(j, 32) } {
+                    let plus := mload(add(values, j))
+                    let minus := mload(add(values, add(j, half)))
+                    let even := add(plus, minus)
+                    let odd := mulmod(add(plus, sub(R, minus)), mload(add(inverses, j)), R)
+                    odd := mulmod(mload(x), sub(add(odd, add(R, R)), even), R)
+                    mstore(add(folded, j), addmod(even, odd, R))
+                }
+                values := folded
+                inverses := add(inverses, half)
+                x := sub(x, 32)
+            }
+            total := mulmod(mload(folded), EIGHTH, R)
+        }
+    }
+
+    /// @dev The multilinear extension of 2, 4 or 8 values at a point, which is left folded.
+    function _extension(uint256 values, uint256 count, uint256 point) private pure returns (uint256) {
+        unchecked {
+            while (true) {
+                if (count == 1) return Field.load(values);
+                count /= 2;
+                uint256 x = Field.load(point);
+                for (uint256 k; k < 32 * count; k += 32) {
+                    uint256 low = Field.load(values + k);
+                    uint256 more = mulmod(Field.load(values + 32 * count + k) + R - low, x, R);
+                    Field.store(values + k, addmod(low, more, R));
+                }
+                point += 32;
+            }
+            return 0;
         }
     }
 
     /// @dev x^8.
     function _eighth(uint256 x) private pure returns (uint256 power) {
-        power = mulmod(x, x, Field.R);
-        power = mulmod(power, power, Field.R);
-        power = mulmod(power, power, Field.R);
+        power = mulmod(x, x, R);
+        power = mulmod(power, power, R);
+        power = mulmod(power, power, R);
     }
 
     /// @dev sum_i batch^i of the values of f_i at one node, which stand `step` bytes apart.
-    function _combined(uint256 values, uint256 step, Opened memory opened)
-        private
-        pure
-        returns (uint256 total)
-    {
-        unchecked {
-            uint256 batch = opened.batch;
-            for (uint256 i = opened.count; i != 0;) {
-                --i;
-                total = addmod(mulmod(total, batch, Field.R), Field.load(values + step * i), Field.R);
+    function _combined(Opened memory opened, uint256 values, uint256 step) private pure returns (uint256 total) {
+        uint256 batch = opened.batch;
+        uint256 count = opened.count;
+        assembly ("memory-safe") {
+            for { let value := add(values, mul(step, count)) } gt(value, values) {} {
+                value := sub(value, step)
+                total := addmod(mulmod(total, batch, R), mload(value), R)
             }
         }
     }

@@ -34,13 +34,18 @@ library Points {
 
     /// @notice sum += the points of a list, each times its scalar of another.
     function addAll(uint256 sum, uint256 points, uint256 scalars, uint256 count) internal view {
-        unchecked {
-            for (; count != 0; --count) {
-                add(sum, points, Field.load(scalars));
-                points += 64;
-                scalars += 32;
+        bool success = true;
+        assembly ("memory-safe") {
+            let product := add(sum, 64)
+            for { let end := add(scalars, shl(5, count)) } lt(scalars, end) { scalars := add(scalars, 32) } {
+                mcopy(product, points, 64)
+                mstore(add(sum, 128), mload(scalars))
+                success := and(success, staticcall(60000, 7, product, 96, product, 64))
+                success := and(success, staticcall(6000, 6, sum, 128, sum, 64))
+                points := add(points, 64)
             }
         }
+        if (!success) revert PointRefused();
     }
 
     /// @notice Whether e(left, G2) = e(right, tau G2); tau G2 as x.c1, x.c0, y.c1, y.c0 in memory.

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ISumcheckVerifier} from "../interfaces/ISumcheckVerifier.sol";
 import {Blob, BlobReader} from "./Blob.sol";
 import {Equations} from "./Equations.sol";
-import {Field} from "./Field.sol";
+import {Field, R} from "./Field.sol";
 import {Opening} from "./Opening.sol";
 import {Points} from "./Points.sol";
 import {Tape, Views} from "./Tape.sol";
@@ -43,7 +43,6 @@ contract SumcheckVerifier is ISumcheckVerifier {
         uint256 first;
         uint256 sent;
         uint256 alpha;
-        uint256 fingerprint;
         uint256 gamma;
         uint256 value;
         uint256 mark;
@@ -121,6 +120,7 @@ contract SumcheckVerifier is ISumcheckVerifier {
         session.sent = session.first + 32 * (blob.variables + blob.summed + blob.stackVariables);
         session.tape.top = session.sent + 32 * (blob.reads + blob.factors);
         session.dialogue.buffer = _reserve(32 * longest + 64);
+        Field.store(session.dialogue.buffer, 0);
         uint256 next;
         assembly ("memory-safe") {
             next := proof.offset
@@ -171,12 +171,12 @@ contract SumcheckVerifier is ISumcheckVerifier {
         tape.code = code + size;
     }
 
-    /// @dev 1. Witness: fixed before the challenges of the lookups.
+    /// @dev 1. Witness: fixed before the challenges of the lookups. The tape's word 1 is lambda.
     function _witness(Session memory session) private pure {
         Dialogue memory dialogue = session.dialogue;
         dialogue.words(Label.WITNESS, session.points, 2 * session.blob.witnessRows);
         session.alpha = dialogue.challenge(Label.ALPHA);
-        session.fingerprint = dialogue.challenge(Label.LAMBDA);
+        Field.store(session.tape.base + 32, dialogue.challenge(Label.LAMBDA));
     }
 
     /// @dev 2. Helper columns: fixed before the identities are weighted. rho is left in the scratch memory.
@@ -201,8 +201,9 @@ contract SumcheckVerifier is ISumcheckVerifier {
         _steps(session, blob.stepsAtR);
         _mark(session);
         uint256 eqRho = Views.eq(session.scratch, session.first, blob.variables);
-        uint256 found = Equations.identities(tape, session.alpha, session.fingerprint, session.gamma, eqRho);
-        if (claim != found) revert IdentitiesDoNotHold();
+        (uint256 zeros, uint256 power) = Equations.identities(tape, session.alpha, session.gamma);
+        uint256 sums = Equations.sums(tape, session.gamma, power);
+        if (claim != addmod(mulmod(eqRho, zeros, R), sums, R)) revert IdentitiesDoNotHold();
     }
 
     /// @dev 4. Bilinear sums: from the results at r to their factors at points of r and s.
@@ -244,7 +245,7 @@ contract SumcheckVerifier is ISumcheckVerifier {
         _steps(session, blob.stepsAtZ);
         _mark(session);
         uint256 forms = Equations.forms(tape, claims, eta);
-        if (claim != mulmod(session.value, forms, Field.R)) revert EvaluationsDiffer();
+        if (claim != mulmod(session.value, forms, R)) revert EvaluationsDiffer();
         BlobReader.requireEnd(blob, tape);
     }
 
@@ -271,14 +272,14 @@ contract SumcheckVerifier is ISumcheckVerifier {
         points = opened.folds;
         uint256 weight = 1;
         for (uint256 i = 1; i < opened.count; ++i) {
-            weight = mulmod(weight, opened.batch, Field.R);
+            weight = mulmod(weight, opened.batch, R);
             Points.add(sum, points, weight);
             points += 64;
         }
         Field.store(generator, 1);
         Field.store(generator + 32, 2);
-        Points.add(sum, generator, Field.R - opened.interpolated);
-        Points.add(sum, points, Field.R - opened.vanishing);
+        Points.add(sum, generator, R - opened.interpolated);
+        Points.add(sum, points, R - opened.vanishing);
         Points.add(sum, points + 64, opened.zeta);
         _mark(session);
         if (!Points.pairingHolds(sum, points + 64, blob.tauG2)) revert OpeningDoesNotFit();
@@ -298,7 +299,7 @@ contract SumcheckVerifier is ISumcheckVerifier {
 
     function _mark(Session memory session) private view {
         uint256 mark = session.mark;
-        session.states[mark] = session.dialogue.state;
+        if (mark != 0) session.states[mark] = session.dialogue.state();
         session.gasLeft[mark] = gasleft();
         session.mark = mark + 1;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Field} from "./Field.sol";
+import {Field, R} from "./Field.sol";
 import {Tape} from "./Tape.sol";
 
 /// @notice A statement's tensors: digests, ranges, and evaluations of views of them.
@@ -64,76 +64,125 @@ library Tensors {
         }
     }
 
-    /// @notice A view of a tensor at a point: u8 operation, u8 tensor, u8 groups of axes, for each u16 vector of
-    /// weights, u16 cells, u32 stride. Appends sum of weight_1[i_1] weight_2[i_2] ... tensor[sum of i_k stride_k].
+    /// @notice A view of a tensor at a point: u8 step, u8 tensor, u8 groups of axes, for each u16 vector of
+    /// weights, u16 cells, u32 stride; the last one's stride is 1. Appends the sum of
+    /// weight_1[i_1] weight_2[i_2] ... tensor[sum of i_k stride_k].
     function evaluate(Tape memory tape, uint256 records) internal pure {
         unchecked {
-            uint256 word = Field.load(tape.code);
-            uint256 record = records + RECORD * ((word >> 240) & 0xff);
-            uint256 groups = (word >> 232) & 0xff;
-            uint256 top = tape.top;
-            Field.store(top, _nested(tape.base, tape.code + 3, groups, record, 0));
-            tape.top = top + 32;
-            tape.code += 3 + 8 * groups;
+            uint256 code = tape.code;
+            uint256 word = Field.load(code);
+            uint256 last = code + 8 * ((word >> 232) & 0xff) - 5;
+            uint256 list;
+            assembly ("memory-safe") {
+                list := mload(0x40) // Beyond what is in use; nothing else is made meanwhile.
+                mstore(list, 1)
+                mstore(add(list, 32), 0)
+            }
+            // Where the last group begins, with what weight: all combinations of the others.
+            uint256 end = list + 64;
+            for (code += 3; code < last; code += 8) {
+                (list, end) = _expand(tape.base, Field.load(code), list, end);
+            }
+            uint256 value = _dots(tape.base, Field.load(code), records + RECORD * ((word >> 240) & 0xff), list, end);
+            tape.code = code + 8;
+            word = tape.top;
+            Field.store(word, value);
+            tape.top = word + 32;
         }
     }
 
-    function _nested(uint256 base, uint256 group, uint256 groups, uint256 record, uint256 element)
+    /// @dev Entries of a list are weight and element; every one times every weight of a group.
+    function _expand(uint256 base, uint256 group, uint256 list, uint256 listEnd)
         private
         pure
-        returns (uint256 value)
+        returns (uint256 next, uint256 end)
     {
-        unchecked {
-            if (groups == 0) return _element(record, element);
-            uint256 word = Field.load(group);
-            uint256 weight = base + 32 * (word >> 240);
-            uint256 end = weight + 32 * ((word >> 224) & 0xffff);
-            uint256 stride = (word >> 192) & 0xffffffff;
-            if (groups == 1 && stride == 1) return _dot(weight, end, record, element);
-            for (; weight < end; weight += 32) {
-                uint256 inner = _nested(base, group + 8, groups - 1, record, element);
-                value = addmod(value, mulmod(Field.load(weight), inner, Field.R), Field.R);
-                element += stride;
+        assembly ("memory-safe") {
+            next := listEnd
+            end := next
+            let first := add(base, shl(5, shr(240, group)))
+            let last := add(first, shl(5, and(shr(224, group), 0xffff)))
+            let stride := and(shr(192, group), 0xffffffff)
+            for {} lt(list, next) { list := add(list, 64) } {
+                let weight := mload(list)
+                let element := mload(add(list, 32))
+                for { let cell := first } lt(cell, last) { cell := add(cell, 32) } {
+                    mstore(end, mulmod(weight, mload(cell), R))
+                    mstore(add(end, 32), element)
+                    element := add(element, stride)
+                    end := add(end, 64)
+                }
             }
         }
     }
 
-    /// @dev Weights times successive elements, word by word; a word of zeros adds nothing.
+    /// @dev Every weight of the list times the last group's weights with successive elements.
+    function _dots(uint256 base, uint256 group, uint256 record, uint256 list, uint256 end)
+        private
+        pure
+        returns (uint256 value)
+    {
+        uint256 first = base + 32 * (group >> 240);
+        uint256 size = 32 * uint256(uint16(group >> 224));
+        // Most inputs are of 16 bits and not negative.
+        if (Field.load(record + 64) == 2 && Field.load(record + 96) >> 63 == 0) {
+            return _short(first, size, Field.load(record), list, end);
+        }
+        unchecked {
+            for (; list < end; list += 64) {
+                uint256 inner = _dot(first, first + size, record, Field.load(list + 32));
+                value = addmod(value, mulmod(Field.load(list), inner, R), R);
+            }
+        }
+    }
+
+    /// @dev The same for elements of two bytes that are not negative, four at a time; four zeros add nothing.
+    function _short(uint256 first, uint256 size, uint256 data, uint256 list, uint256 end)
+        private
+        pure
+        returns (uint256 value)
+    {
+        assembly ("memory-safe") {
+            for {} lt(list, end) { list := add(list, 64) } {
+                let source := add(data, shl(1, mload(add(list, 32))))
+                let inner := 0
+                let weight := first
+                for { let last_ := add(first, and(size, not(127))) } lt(weight, last_) { weight := add(weight, 128) } {
+                    let word := shr(192, mload(source))
+                    if word {
+                        // Products are below r, and five of them fit a word.
+                        inner := add(inner, mulmod(mload(weight), shr(48, word), R))
+                        inner := add(inner, mulmod(mload(add(weight, 32)), and(shr(32, word), 0xffff), R))
+                        inner := add(inner, mulmod(mload(add(weight, 64)), and(shr(16, word), 0xffff), R))
+                        inner := addmod(inner, mulmod(mload(add(weight, 96)), and(word, 0xffff), R), R)
+                    }
+                    source := add(source, 8)
+                }
+                for { let last_ := add(first, size) } lt(weight, last_) { weight := add(weight, 32) } {
+                    inner := addmod(inner, mulmod(mload(weight), shr(240, mload(source)), R), R)
+                    source := add(source, 2)
+                }
+                value := addmod(value, mulmod(mload(list), inner, R), R)
+            }
+        }
+    }
+
+    /// @dev Weights times successive elements of either sign.
     function _dot(uint256 weight, uint256 end, uint256 record, uint256 element)
         private
         pure
         returns (uint256 value)
     {
-        unchecked {
-            uint256 bits = 8 * Field.load(record + 64);
-            uint256 data = Field.load(record) + element * (bits >> 3);
-            uint256 order = Field.R;
-            uint256 whole = 32 * (256 / bits);
-            // Only where an element may be negative is a sign to be looked at.
-            uint256 sign = Field.load(record + 96) >> 63 == 0 ? 0 : order;
-            for (; weight < end; weight += whole) {
-                uint256 word = Field.load(data);
-                data += 32;
-                if (word == 0) continue;
-                uint256 next = weight + whole < end ? weight + whole : end;
-                assembly ("memory-safe") {
-                    let rest := sub(256, bits)
-                    switch sign
-                    case 0 {
-                        for { let cell := weight } lt(cell, next) { cell := add(cell, 32) } {
-                            value := addmod(value, mulmod(mload(cell), shr(rest, word), order), order)
-                            word := shl(bits, word)
-                        }
-                    }
-                    default {
-                        for { let cell := weight } lt(cell, next) { cell := add(cell, 32) } {
-                            let x := sar(rest, word)
-                            x := add(x, and(sar(255, x), order))
-                            value := addmod(value, mulmod(mload(cell), x, order), order)
-                            word := shl(bits, word)
-                        }
-                    }
-                }
+        uint256 width = Field.load(record + 64);
+        uint256 data = Field.load(record);
+        assembly ("memory-safe") {
+            data := add(data, mul(width, element))
+            let rest := sub(256, shl(3, width))
+            for {} lt(weight, end) { weight := add(weight, 32) } {
+                let x := sar(rest, mload(data))
+                x := add(x, and(sar(255, x), R))
+                value := addmod(value, mulmod(mload(weight), x, R), R)
+                data := add(data, width)
             }
         }
     }
@@ -143,10 +192,9 @@ library Tensors {
         unchecked {
             uint256 width = Field.load(record + 64);
             uint256 word = Field.load(Field.load(record) + number * width);
-            uint256 order = Field.R;
             assembly ("memory-safe") {
                 value := sar(sub(256, shl(3, width)), word)
-                value := add(value, and(sar(255, value), order))
+                value := add(value, and(sar(255, value), R))
             }
         }
     }
@@ -199,27 +247,46 @@ library Tensors {
             uint256 unit = type(uint256).max / ((1 << (2 * bits)) - 1);
             uint256 half = 1 << (bits - 1);
             uint256 mask = (1 << bits) - 1;
-            uint256 least = unit * (((schema >> 160) + half) & mask);
-            uint256 largest = unit * (((schema >> 96) + half) & mask);
             uint256 carry = unit << bits;
-            uint256 lanes = unit * mask;
-            uint256 shift = (unit | (unit << bits)) * half;
-            uint256 fill = least | (least << bits);
-            holds = true;
-            for (uint256 left = size; left != 0; data += 32) {
-                uint256 word = Field.load(data) ^ shift;
-                if (left < 32) {
-                    uint256 beyond = type(uint256).max >> (8 * left);
-                    word = (word & ~beyond) | (fill & beyond);
-                    left = 32;
-                }
-                left -= 32;
-                uint256 odd = word & lanes;
-                uint256 even = (word >> bits) & lanes;
-                uint256 signs = (odd + carry - least) & (largest + carry - odd);
-                signs &= (even + carry - least) & (largest + carry - even);
-                if (signs & carry != carry) return false;
+            uint256 least = unit * (((schema >> 160) + half) & mask);
+            uint256 below = carry - least;
+            uint256 above = carry + unit * (((schema >> 96) + half) & mask);
+            uint256 shift = (unit | carry) * half;
+            uint256 last = size & 31;
+            if (last != 0) {
+                // What is behind the last element, zero so far, becomes the least value, and zero again.
+                uint256 beyond = ((least | (least << bits)) ^ shift) & (type(uint256).max >> (8 * last));
+                uint256 end = data + size - last;
+                uint256 word = Field.load(end);
+                Field.store(end, word | beyond);
+                holds = _lanes(data, end + 32, unit * mask, bits, below, above, shift);
+                Field.store(end, word);
+            } else {
+                holds = _lanes(data, data + size, unit * mask, bits, below, above, shift);
             }
+        }
+    }
+
+    function _lanes(
+        uint256 data,
+        uint256 end,
+        uint256 lanes,
+        uint256 bits,
+        uint256 below,
+        uint256 above,
+        uint256 shift
+    ) private pure returns (bool holds) {
+        assembly ("memory-safe") {
+            let all := not(0)
+            for {} lt(data, end) { data := add(data, 32) } {
+                let word := xor(mload(data), shift)
+                let odd := and(word, lanes)
+                let even := and(shr(bits, word), lanes)
+                all := and(all, and(and(add(odd, below), sub(above, odd)), and(add(even, below), sub(above, even))))
+            }
+            // The bit above every lane's element.
+            let carry := shl(bits, div(not(0), sub(shl(shl(1, bits), 1), 1)))
+            holds := eq(and(all, carry), carry)
         }
     }
 }

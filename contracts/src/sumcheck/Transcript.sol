@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Field} from "./Field.sol";
+import {Field, HALF, R, SIXTH} from "./Field.sol";
 
-/// @notice What was said so far, and the proof's bytes that are still to be read.
-/// @param state 32 bytes, zero at the start.
+/// @notice The proof's bytes that are still to be read, and what was said so far.
 /// @param next where the proof's next byte is in the call data.
-/// @param buffer memory for the longest message, 38 bytes before it included.
+/// @param buffer memory whose first word is the transcript's state, 32 bytes that are zero at the start; behind
+/// it there is room for the head of a message and the longest message.
 struct Dialogue {
-    bytes32 state;
     uint256 next;
     uint256 buffer;
 }
@@ -46,41 +45,43 @@ library Label {
 library Transcript {
     error ScalarNotCanonical(uint256 label);
 
+    /// @notice The state.
+    function state(Dialogue memory dialogue) internal pure returns (bytes32) {
+        return bytes32(Field.load(dialogue.buffer));
+    }
+
     /// @notice state = keccak256(state || 0x00 || u8 label || u32 count || words), the words being in memory.
     function absorb(Dialogue memory dialogue, uint256 label, uint256 source, uint256 count) internal pure {
-        uint256 buffer = _head(dialogue, label, count);
-        bytes32 state;
+        uint256 buffer = dialogue.buffer;
         assembly ("memory-safe") {
+            mstore(add(buffer, 32), or(shl(240, label), shl(208, count)))
             mcopy(add(buffer, 38), source, shl(5, count))
-            state := keccak256(buffer, add(38, shl(5, count)))
+            mstore(buffer, keccak256(buffer, add(38, shl(5, count))))
         }
-        dialogue.state = state;
     }
 
     /// @notice Reads and absorbs words of the proof, and leaves them at `target`.
     function words(Dialogue memory dialogue, uint256 label, uint256 target, uint256 count) internal pure {
-        uint256 buffer = _head(dialogue, label, count);
+        uint256 buffer = dialogue.buffer;
         uint256 next = dialogue.next;
-        bytes32 state;
         assembly ("memory-safe") {
             let size := shl(5, count)
+            mstore(add(buffer, 32), or(shl(240, label), shl(208, count)))
             calldatacopy(add(buffer, 38), next, size)
-            state := keccak256(buffer, add(38, size))
             mcopy(target, add(buffer, 38), size)
+            mstore(buffer, keccak256(buffer, add(38, size)))
             next := add(next, size)
         }
-        dialogue.state = state;
         dialogue.next = next;
     }
 
     /// @notice Reads and absorbs scalars, each below the group's order.
     function scalars(Dialogue memory dialogue, uint256 label, uint256 target, uint256 count) internal pure {
         words(dialogue, label, target, count);
-        uint256 order = Field.R;
         bool canonical = true;
         assembly ("memory-safe") {
             for { let end := add(target, shl(5, count)) } lt(target, end) { target := add(target, 32) } {
-                canonical := and(canonical, lt(mload(target), order))
+                canonical := and(canonical, lt(mload(target), R))
             }
         }
         if (!canonical) revert ScalarNotCanonical(label);
@@ -88,19 +89,19 @@ library Transcript {
 
     /// @notice state = keccak256(state || 0x01 || u8 label); its last 31 bytes, so always below r.
     function challenge(Dialogue memory dialogue, uint256 label) internal pure returns (uint256 drawn) {
-        bytes32 state = dialogue.state;
+        uint256 buffer = dialogue.buffer;
         assembly ("memory-safe") {
-            mstore(0, state)
-            mstore(32, or(shl(248, 1), shl(240, label)))
-            state := keccak256(0, 34)
+            mstore(add(buffer, 32), or(shl(248, 1), shl(240, label)))
+            drawn := keccak256(buffer, 34)
+            mstore(buffer, drawn)
+            drawn := shr(8, shl(8, drawn))
         }
-        dialogue.state = state;
-        drawn = uint256(state) & (type(uint256).max >> 8);
     }
 
     /// @notice Reduces a claimed sum over a cube to a claimed value at a drawn point, which is left at `point`.
-    /// @dev A round sends g(0), g(2), ..., g(degree); g(1) is what the claim leaves for it. The polynomial of
-    /// degree 2 or 3 through them is evaluated by Newton's differences.
+    /// @dev A round sends g(0), g(2) and for degree 3 g(3); g(1) is what the claim leaves for it. The polynomial
+    /// is evaluated by Newton's differences: at x it is
+    /// g(0) + x (slope + (x - 1) (bend + (x - 2) twist)), bend being half and twist a sixth of a difference.
     function rounds(
         Dialogue memory dialogue,
         uint256 label,
@@ -108,62 +109,45 @@ library Transcript {
         uint256 count,
         uint256 degree,
         uint256 point
-    ) internal pure returns (uint256) {
-        unchecked {
-            uint256 sent = dialogue.buffer + 38;
-            for (uint256 end = point + 32 * count; point < end; point += 32) {
-                _message(dialogue, label, degree);
-                uint256 first = Field.load(sent);
-                uint256 third = Field.load(sent + 32);
-                if (first >= Field.R || third >= Field.R) revert ScalarNotCanonical(label);
-                uint256 last = degree == 3 ? Field.load(sent + 64) : 0;
-                uint256 x = challenge(dialogue, Label.ROUND);
-                Field.store(point, x);
-                uint256 second = claim + Field.R - first; // Each below 2r, so that sums of two fit a word.
-                uint256 slope = second + Field.R - first;
-                // The second difference, halved: (g(2) - g(1) - (g(1) - g(0))) / 2.
-                uint256 bend = addmod(third, 5 * Field.R - second - slope, Field.R);
-                bend = mulmod(bend, Field.HALF, Field.R);
-                if (degree == 3) {
-                    if (last >= Field.R) revert ScalarNotCanonical(label);
-                    // g(3) less what the differences so far foretell, which is six times the third one's share.
-                    uint256 foretold = addmod(first, mulmod(3, slope, Field.R), Field.R);
-                    foretold = addmod(foretold, mulmod(6, bend, Field.R), Field.R);
-                    uint256 twist = mulmod(last + Field.R - foretold, Field.SIXTH, Field.R);
-                    bend = addmod(bend, mulmod(twist, x + Field.R - 2, Field.R), Field.R);
-                }
-                slope = addmod(slope, mulmod(bend, x + Field.R - 1, Field.R), Field.R);
-                claim = addmod(first, mulmod(slope, x, Field.R), Field.R);
-            }
-            return claim;
-        }
-    }
-
-    /// @dev Absorbs the proof's next words without moving them out of the buffer.
-    function _message(Dialogue memory dialogue, uint256 label, uint256 count) private pure {
-        uint256 buffer = _head(dialogue, label, count);
+    ) internal pure returns (uint256 result) {
+        uint256 buffer = dialogue.buffer;
         uint256 next = dialogue.next;
-        bytes32 state;
+        bool canonical = true;
         assembly ("memory-safe") {
-            calldatacopy(add(buffer, 38), next, shl(5, count))
-            state := keccak256(buffer, add(38, shl(5, count)))
+            let head := or(shl(240, label), shl(208, degree))
+            let size := shl(5, degree)
+            result := claim
+            for { let end := add(point, shl(5, count)) } lt(point, end) { point := add(point, 32) } {
+                mstore(add(buffer, 32), head)
+                calldatacopy(add(buffer, 38), next, size)
+                mstore(buffer, keccak256(buffer, add(38, size)))
+                next := add(next, size)
+                let first := mload(add(buffer, 38))
+                let third := mload(add(buffer, 70))
+                canonical := and(canonical, and(lt(first, R), lt(third, R)))
+                // Draws, label 36, before the buffer's first words are used again.
+                mstore(add(buffer, 32), shl(240, 0x0124))
+                let x := keccak256(buffer, 34)
+                mstore(buffer, x)
+                x := shr(8, shl(8, x))
+                mstore(point, x)
+                // Sums and differences are kept from being negative, and below 5 r, which fits a word.
+                let second := addmod(result, sub(R, first), R)
+                let bend := sub(add(add(third, first), add(R, R)), shl(1, second))
+                bend := mulmod(bend, HALF, R)
+                if gt(size, 64) {
+                    let fourth := mload(add(buffer, 102))
+                    canonical := and(canonical, lt(fourth, R))
+                    let twist := mulmod(3, add(second, sub(R, third)), R)
+                    twist := mulmod(add(add(twist, fourth), sub(R, first)), SIXTH, R)
+                    bend := add(bend, mulmod(twist, add(x, sub(R, 2)), R))
+                }
+                let slope := add(second, sub(R, first))
+                slope := add(slope, mulmod(bend, add(x, sub(R, 1)), R))
+                result := addmod(first, mulmod(slope, x, R), R)
+            }
         }
-        dialogue.state = state;
-        unchecked {
-            dialogue.next = next + 32 * count;
-        }
-    }
-
-    function _head(Dialogue memory dialogue, uint256 label, uint256 count)
-        private
-        pure
-        returns (uint256 buffer)
-    {
-        buffer = dialogue.buffer;
-        bytes32 state = dialogue.state;
-        assembly ("memory-safe") {
-            mstore(buffer, state)
-            mstore(add(buffer, 32), or(shl(240, label), shl(208, count)))
-        }
+        dialogue.next = next;
+        if (!canonical) revert ScalarNotCanonical(label);
     }
 }
