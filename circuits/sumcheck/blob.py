@@ -1,4 +1,4 @@
-"""Key blobs: what the verifier contract needs for one key and batch size, as the code of an account.
+"""Key blobs: what the verifier contract needs for a key and batch size, as an account's code.
 
 The contract knows the protocol; a blob says what a frame says, and how views are evaluated. It is
 made from the key alone, so that anybody can make it again. docs/reference/sumcheck-evm.md has the
@@ -150,19 +150,26 @@ class _Draft:
         return [self.first + at for at in positions]
 
     def _word(self, read: Read, positions: Positions, sent: dict[Spot, int]) -> int:
-        column = self.relation.columns[read.column] if read.column < len(self.relation.columns) else None
+        column = (
+            self.relation.columns[read.column] if read.column < len(self.relation.columns) else None
+        )
         if column is None or column.kind is not Kind.PUBLIC:
             return sent[read, positions]
         return public(self.tape, column, self.tensors, read.view, self._words(positions))
 
-    def _sum(self, expression: Expression | None, positions: Positions, sent: dict[Spot, int]) -> bytes:
+    def _sum(
+        self, expression: Expression | None, positions: Positions, sent: dict[Spot, int]
+    ) -> bytes:
         terms = expression.terms if expression else ()
         return self._terms(
-            [(self._word(read, positions, sent), self.tape.constant(factor)) for factor, read in terms]
+            [
+                (self._word(read, positions, sent), self.tape.constant(factor))
+                for factor, read in terms
+            ]
         )
 
     def _terms(self, terms: Sequence[tuple[int, int]]) -> bytes:
-        """u8 plain terms, u8 others; u16 word of each plain one, u16 word and coefficient of others."""
+        """u8 plain terms, u8 others; u16 word of plain ones, u16 word and coefficient of others."""
         plain = [word for word, factor in terms if factor == ONE]
         others = [pair for pair in terms if pair[1] != ONE]
         words = [*plain, *(word for pair in others for word in pair)]
@@ -292,12 +299,7 @@ def _schema(spec: TensorSpec) -> bytes:
         count *= dimension
     ends = b"".join(end.to_bytes(8, "big", signed=True) for end in (spec.minimum, spec.maximum))
     dimensions = b"".join(_number(dimension, 4) for dimension in spec.shape)
-    return (
-        _number(count, 4)
-        + ends
-        + bytes([spec.element_type.code, len(spec.shape)])
-        + dimensions
-    )
+    return _number(count, 4) + ends + bytes([spec.element_type.code, len(spec.shape)]) + dimensions
 
 
 def _number(value: int, octets: int) -> bytes:

@@ -36,13 +36,17 @@ def coefficient(tape: Tape, view: View, out_words: Sequence[int], in_words: Sequ
             (x, count, _), (y, _, _) = outs[link.outs[0]], ins[link.ins[0]]
             pairs += [(y + k, x + k) for k in range(count)]
         else:
-            factors.append(_joined(tape, link, [outs[k] for k in link.outs], [ins[k] for k in link.ins]))
+            factors.append(
+                _joined(tape, link, [outs[k] for k in link.outs], [ins[k] for k in link.ins])
+            )
     ordered = [(x, y) for y, x in sorted(pairs)]
     return tape.product([tape.eq(ordered), *factors])
 
 
-def eq_pairs(view: View, out_words: Sequence[int], in_words: Sequence[int]) -> list[tuple[int, int]]:
-    """The pairs that `coefficient` multiplies: known beforehand, the short ones can be made first."""
+def eq_pairs(
+    view: View, out_words: Sequence[int], in_words: Sequence[int]
+) -> list[tuple[int, int]]:
+    """The pairs that `coefficient` multiplies: known early, the short ones can be made first."""
     outs, ins = axes(out_words, view.outs), axes(in_words, view.ins)
     pairs = []
     for link in view.links:
@@ -52,7 +56,9 @@ def eq_pairs(view: View, out_words: Sequence[int], in_words: Sequence[int]) -> l
     return [(x, y) for y, x in sorted(pairs)]
 
 
-def public(tape: Tape, column: Column, tensors: dict[int, int], view: View, words: Sequence[int]) -> int:
+def public(
+    tape: Tape, column: Column, tensors: dict[int, int], view: View, words: Sequence[int]
+) -> int:
     """`evaluate` of a view of a public column; `tensors` has the statement's number of each."""
     outs = axes(words, view.outs)
     match column.source:
@@ -110,7 +116,7 @@ def _joined(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -
             lines.append(_line(start, step, n, axis[0][2]) if axis else None)
         if outs and ins and lines[0] and lines[1]:
             return _same(tape, outs[0], lines[0], ins[0], lines[1], n)
-        for axis, line, other, step in ((outs, lines[0], ins, steps[1]), (ins, lines[1], outs, steps[0])):
+        for axis, line, other in ((outs, lines[0], ins), (ins, lines[1], outs)):
             if axis and line and not other:
                 first = axis[0][0] + axis[0][1] - line.variables - line.step
                 return tape.product(
@@ -180,9 +186,7 @@ def _form(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> 
         return _vector(tape, outs), outs[0][2]
     if len(outs) < 2:
         table = _vector(tape, outs)
-        runs: list[Run] = [
-            (ONE, table + o, i, p, q, n) for o, i, p, q, n in _runs(link.pairs)
-        ]
+        runs: list[Run] = [(ONE, table + o, i, p, q, n) for o, i, p, q, n in _runs(link.pairs)]
         return tape.form(cells, runs), cells
     # Along the longest axis of the result, for every cell of the others.
     place = max(range(len(outs)), key=lambda k: outs[k][2])
@@ -210,7 +214,11 @@ def _tensor(tape: Tape, number: int, view: View, outs: Sequence[Axis]) -> int:
     for link in sorted(view.links, key=lambda link: link.ins):
         ins = [(ONE, bits(view.ins[k]), view.ins[k]) for k in link.ins]
         weights, cells = _form(tape, link, [outs[k] for k in link.outs], ins)
-        ordered &= list(link.ins) == list(range(link.ins[0], link.ins[0] + len(link.ins))) if link.ins else True
+        ordered &= (
+            list(link.ins) == list(range(link.ins[0], link.ins[0] + len(link.ins)))
+            if link.ins
+            else True
+        )
         stride = math.prod(view.ins[link.ins[-1] + 1 :]) if link.ins else 1
         groups.append((weights, cells, stride, link))
     if ordered:
@@ -236,7 +244,8 @@ def _fixed(tape: Tape, values: Sequence[int], view: View, outs: Sequence[Axis]) 
         else:
             form, cells = _form(tape, link, axis, [(ONE, bits(n), n) for n in view.ins])
             numbers = tape.form(
-                cells, [(tape.constant(value), ONE, k, 0, 0, 1) for k, value in enumerate(values[:cells])]
+                cells,
+                [(tape.constant(value), ONE, k, 0, 0, 1) for k, value in enumerate(values[:cells])],
             )
             factors.append(tape.dot(form, numbers, cells))
     if not view.ins:

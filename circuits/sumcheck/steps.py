@@ -41,7 +41,9 @@ class Tape:
     """
 
     def __init__(self, constants: Sequence[int], known: int) -> None:
-        self._constants = {value: number for number, value in enumerate(constants)}  # r stands for no constant
+        self._constants = {
+            value: number for number, value in enumerate(constants)
+        }  # r stands for no constant
         self.missing: dict[int, None] = {}
         self.top = len(constants) + known
         self.code = b""

@@ -4,6 +4,8 @@ export const DEPLOYABLE = {
   ModelRegistry: "ModelRegistry.sol",
   ProofRouter: "ProofRouter.sol",
   EzklAdapter: "EzklAdapter.sol",
+  SumcheckVerifier: "SumcheckVerifier.sol",
+  SumcheckAdapter: "SumcheckAdapter.sol",
   ValidatorSet: "ValidatorSet.sol",
   Market: "Market.sol",
   Timelock: "Timelock.sol",

@@ -5,6 +5,7 @@ import {
     IModelRegistry,
     ModelRegistration,
     ModelVersion,
+    SystemBinding,
     SystemRegistration,
     SystemVersion
 } from "./interfaces/IModelRegistry.sol";
@@ -93,8 +94,7 @@ contract ModelRegistry is IModelRegistry {
 
     /// @inheritdoc IModelRegistry
     function deprecateSystem(bytes32 modelKey, bytes4 selector) external onlyModelOwner(modelKey) {
-        SystemVersion storage version = _systems[modelKey][selector];
-        if (version.verifier == address(0)) revert SystemUnknown(modelKey, selector);
+        SystemVersion storage version = _existingSystem(modelKey, selector);
         if (version.deprecated) revert SystemAlreadyDeprecated(modelKey, selector);
         version.deprecated = true;
         emit SystemDeprecated(modelKey, selector);
@@ -107,9 +107,25 @@ contract ModelRegistry is IModelRegistry {
 
     /// @inheritdoc IModelRegistry
     function systemOf(bytes32 modelKey, bytes4 selector) external view returns (SystemVersion memory) {
-        SystemVersion storage version = _systems[modelKey][selector];
-        if (version.verifier == address(0)) revert SystemUnknown(modelKey, selector);
-        return version;
+        return _existingSystem(modelKey, selector);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function bindingOf(bytes32 modelKey, bytes4 selector) external view returns (SystemBinding memory) {
+        SystemVersion storage version = _existingSystem(modelKey, selector);
+        return SystemBinding({
+            model: _models[modelKey].digest,
+            program: version.program,
+            key: version.key,
+            verifier: version.verifier,
+            verifierCodehash: version.verifierCodehash,
+            inputScheme: version.inputScheme
+        });
+    }
+
+    /// @inheritdoc IModelRegistry
+    function layoutOf(bytes32 modelKey, bytes4 selector) external view returns (bytes memory) {
+        return _existingSystem(modelKey, selector).proofLayout;
     }
 
     /// @inheritdoc IModelRegistry
@@ -131,6 +147,15 @@ contract ModelRegistry is IModelRegistry {
     function _existing(bytes32 modelKey) private view returns (ModelVersion storage version) {
         version = _models[modelKey];
         if (version.owner == address(0)) revert ModelUnknown(modelKey);
+    }
+
+    function _existingSystem(bytes32 modelKey, bytes4 selector)
+        private
+        view
+        returns (SystemVersion storage version)
+    {
+        version = _systems[modelKey][selector];
+        if (version.verifier == address(0)) revert SystemUnknown(modelKey, selector);
     }
 
     function _checkRegistration(SystemRegistration calldata registration) private view {

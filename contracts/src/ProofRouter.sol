@@ -80,8 +80,8 @@ contract ProofRouter is IProofRouter, Ownable2Step {
         view
         returns (bool accepted, bytes memory reason)
     {
-        RouterEntry memory chosen = _chosen(seal);
         _checkSelector(seal, statement);
+        RouterEntry memory chosen = _chosen(seal);
         bytes memory data = abi.encodeCall(IProofAdapter.verify, (modelKey, statement, root, seal[4:]));
         return _ask(chosen.implementation, chosen.gasCap, data);
     }
@@ -92,11 +92,11 @@ contract ProofRouter is IProofRouter, Ownable2Step {
         view
         returns (bool accepted, bytes memory reason)
     {
-        RouterEntry memory chosen = _chosen(seal);
         if (claims.length == 0) revert NoClaims();
         for (uint256 i; i < claims.length; ++i) {
             _checkSelector(seal, claims[i].statement);
         }
+        RouterEntry memory chosen = _chosen(seal);
         uint256 amount = chosen.gasCap * claims.length;
         if (amount > MAXIMUM_GAS_CAP) amount = MAXIMUM_GAS_CAP;
         bytes memory data = abi.encodeCall(IBatchProofAdapter.verifyBatch, (modelKey, claims, root, seal[4:]));
@@ -153,7 +153,6 @@ contract ProofRouter is IProofRouter, Ownable2Step {
     /// @dev The entry that the seal asks for, in use and with the code that was pinned.
     function _chosen(bytes calldata seal) private view returns (RouterEntry memory chosen) {
         if (paused) revert VerificationIsPaused();
-        if (seal.length < 4) revert SealTooShort(seal.length);
         bytes4 selector = bytes4(seal);
         chosen = _entries[selector];
         if (chosen.state == RouterEntryState.None) revert EntryUnknown(selector);
@@ -165,6 +164,7 @@ contract ProofRouter is IProofRouter, Ownable2Step {
     }
 
     function _checkSelector(bytes calldata seal, Statement calldata statement) private pure {
+        if (seal.length < 4) revert SealTooShort(seal.length);
         bytes4 claimed = bytes4(keccak256(bytes(statement.system)));
         if (bytes4(seal) != claimed) revert SelectorMismatch(bytes4(seal), claimed);
     }

@@ -6,6 +6,7 @@ import {
     IModelRegistry,
     ModelRegistration,
     ModelVersion,
+    SystemBinding,
     SystemRegistration,
     SystemVersion
 } from "../src/interfaces/IModelRegistry.sol";
@@ -40,6 +41,24 @@ contract ModelRegistryTest is MarketWorld {
         assertEq(abi.encode(system.outputs), abi.encode(said.outputs), "outputs");
         assertEq(system.proofLayout, said.proofLayout, "layout");
         assertEq(bytes(system.uri), bytes(said.uri), "uri");
+    }
+
+    function test_whatAVerificationNeedsIsReadByItself() public {
+        SystemVersion memory system = registry.systemOf(modelKey, EZKL);
+        SystemBinding memory binding = registry.bindingOf(modelKey, EZKL);
+        assertEq(binding.model, registry.modelOf(modelKey).digest, "model");
+        assertEq(binding.program, system.program, "program");
+        assertEq(binding.key, system.key, "key");
+        assertEq(binding.verifier, system.verifier, "verifier");
+        assertEq(binding.verifierCodehash, system.verifierCodehash, "code");
+        assertEq(binding.inputScheme, system.inputScheme, "scheme");
+        assertEq(registry.layoutOf(modelKey, EZKL), system.proofLayout, "layout");
+        bytes4 other = bytes4(keccak256("none/v1"));
+        bytes memory unknown = abi.encodeWithSelector(IModelRegistry.SystemUnknown.selector, modelKey, other);
+        vm.expectRevert(unknown);
+        registry.bindingOf(modelKey, other);
+        vm.expectRevert(unknown);
+        registry.layoutOf(modelKey, other);
     }
 
     function test_whoCopiesADigestGetsAnotherKeyAndTakesNothing() public {

@@ -67,6 +67,18 @@ struct SystemVersion {
     string uri;
 }
 
+/// @notice What one verification needs of a registration: few words of storage.
+/// @param model the model digest.
+/// @param verifier the contract or the data that this key's proofs are checked against.
+struct SystemBinding {
+    bytes32 model;
+    bytes32 program;
+    bytes32 key;
+    address verifier;
+    bytes32 verifierCodehash;
+    uint16 inputScheme;
+}
+
 /// @title Immutable model versions and their proof systems
 /// @notice A version is keyed by keccak256(abi.encode(owner, model digest)). Whoever registers a digest
 /// does so under its own address, so that nobody can occupy another's model: a copy of the digest is
@@ -130,4 +142,10 @@ interface IModelRegistry {
 
     /// @notice A registered system of a version; reverts with `SystemUnknown`.
     function systemOf(bytes32 modelKey, bytes4 selector) external view returns (SystemVersion memory);
+
+    /// @notice What a verification needs of a registered system; reverts with `SystemUnknown`.
+    function bindingOf(bytes32 modelKey, bytes4 selector) external view returns (SystemBinding memory);
+
+    /// @notice The `proofLayout` of a registered system; reverts with `SystemUnknown`.
+    function layoutOf(bytes32 modelKey, bytes4 selector) external view returns (bytes memory);
 }

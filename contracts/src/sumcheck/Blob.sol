@@ -102,8 +102,8 @@ library BlobReader {
         unchecked {
             uint256 folds = (blob.columns - 1) / 3;
             uint256 points = blob.witnessRows + blob.helperRows + folds + 1;
-            uint256 scalars = 3 * blob.variables + blob.reads + blob.degree * blob.summed + blob.factors
-                + 2 * blob.stackVariables + 2 + (1 << (blob.columns - 3 * folds)) + 8 * folds;
+            uint256 scalars = 3 * blob.variables + blob.reads + blob.degree * blob.summed + blob.factors + 2
+                * blob.stackVariables + 2 + (1 << (blob.columns - 3 * folds)) + 8 * folds;
             return 64 * points + 32 * scalars;
         }
     }

@@ -136,9 +136,12 @@ library Equations {
             for { let claim := add(code, mul(10, count)) } gt(claim, code) {} {
                 claim := sub(claim, 10)
                 let word := mload(claim)
-                let form := mulmod(
-                    mload(add(base, shl(5, shr(240, word)))), mload(add(base, and(shr(219, word), 0x1fffe0))), R
-                )
+                let form :=
+                    mulmod(
+                        mload(add(base, shl(5, shr(240, word)))),
+                        mload(add(base, and(shr(219, word), 0x1fffe0))),
+                        R
+                    )
                 form := mulmod(form, mload(add(base, and(shr(203, word), 0x1fffe0))), R)
                 // Word 0 is 1: a column of at least 2^4 or 2^8 blocks has fewer parts.
                 word := and(shr(176, word), 0xffffffff)

@@ -235,7 +235,11 @@ library Opening {
     }
 
     /// @dev sum_i batch^i of the values of f_i at one node, which stand `step` bytes apart.
-    function _combined(Opened memory opened, uint256 values, uint256 step) private pure returns (uint256 total) {
+    function _combined(Opened memory opened, uint256 values, uint256 step)
+        private
+        pure
+        returns (uint256 total)
+    {
         uint256 batch = opened.batch;
         uint256 count = opened.count;
         assembly ("memory-safe") {

@@ -55,7 +55,8 @@ library Views {
                     (top, code) = _form(base, top, code);
                     continue;
                 } else if (step == TABLE) {
-                    top = _table(_word(base, word, 232), (word >> 224) & 0xff, (word >> 192) & 0xffffffff, top);
+                    top =
+                        _table(_word(base, word, 232), (word >> 224) & 0xff, (word >> 192) & 0xffffffff, top);
                     code += 8;
                     continue;
                 } else if (step == SAME) {
@@ -308,7 +309,9 @@ library Views {
                 let count := and(shr(160, word), 0xffff)
                 // Both in steps of one word, the usual case, four at a time.
                 if and(eq(sourceStep, 32), eq(cellStep, 32)) {
-                    for { let last_ := add(cell, shl(7, shr(2, count))) } lt(cell, last_) { cell := add(cell, 128) } {
+                    for { let last_ := add(cell, shl(7, shr(2, count))) } lt(cell, last_) {
+                        cell := add(cell, 128)
+                    } {
                         mstore(cell, addmod(mload(cell), mulmod(factor, mload(source), R), R))
                         let next_ := add(cell, 32)
                         mstore(next_, addmod(mload(next_), mulmod(factor, mload(add(source, 32)), R), R))

@@ -83,7 +83,8 @@ library Tensors {
             for (code += 3; code < last; code += 8) {
                 (list, end) = _expand(tape.base, Field.load(code), list, end);
             }
-            uint256 value = _dots(tape.base, Field.load(code), records + RECORD * ((word >> 240) & 0xff), list, end);
+            uint256 value =
+                _dots(tape.base, Field.load(code), records + RECORD * ((word >> 240) & 0xff), list, end);
             tape.code = code + 8;
             word = tape.top;
             Field.store(word, value);
@@ -147,7 +148,9 @@ library Tensors {
                 let source := add(data, shl(1, mload(add(list, 32))))
                 let inner := 0
                 let weight := first
-                for { let last_ := add(first, and(size, not(127))) } lt(weight, last_) { weight := add(weight, 128) } {
+                for { let last_ := add(first, and(size, not(127))) } lt(weight, last_) {
+                    weight := add(weight, 128)
+                } {
                     let word := shr(192, mload(source))
                     if word {
                         // Products are below r, and five of them fit a word.
@@ -282,7 +285,10 @@ library Tensors {
                 let word := xor(mload(data), shift)
                 let odd := and(word, lanes)
                 let even := and(shr(bits, word), lanes)
-                all := and(all, and(and(add(odd, below), sub(above, odd)), and(add(even, below), sub(above, even))))
+                all := and(
+                    all,
+                    and(and(add(odd, below), sub(above, odd)), and(add(even, below), sub(above, even)))
+                )
             }
             // The bit above every lane's element.
             let carry := shl(bits, div(not(0), sub(shl(shl(1, bits), 1), 1)))

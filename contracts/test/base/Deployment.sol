@@ -7,11 +7,13 @@ import {PaymentToken} from "../../src/PaymentToken.sol";
 import {ProofRouter} from "../../src/ProofRouter.sol";
 import {ValidatorSet} from "../../src/ValidatorSet.sol";
 import {EzklAdapter} from "../../src/adapters/EzklAdapter.sol";
+import {SumcheckAdapter} from "../../src/adapters/SumcheckAdapter.sol";
 import {DigitReader} from "../../src/examples/DigitReader.sol";
 import {RiskAwareLendingPool} from "../../src/examples/RiskAwareLendingPool.sol";
 import {Timelock} from "../../src/governance/Timelock.sol";
 import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
+import {ISumcheckVerifier} from "../../src/interfaces/ISumcheckVerifier.sol";
 import {RouterEntryConfig} from "../../src/interfaces/IProofRouter.sol";
 import {MarketParameters} from "../../src/market/MarketParameters.sol";
 import {TestBase} from "./TestBase.sol";
@@ -30,6 +32,13 @@ abstract contract Deployment is TestBase {
 
     function newAdapter(IModelRegistry registry) internal returns (EzklAdapter) {
         return EzklAdapter(_deploy("EzklAdapter", abi.encode(registry)));
+    }
+
+    function newSumcheckAdapter(IModelRegistry registry, ISumcheckVerifier verifier)
+        internal
+        returns (SumcheckAdapter)
+    {
+        return SumcheckAdapter(_deploy("SumcheckAdapter", abi.encode(registry, verifier)));
     }
 
     function newRouter(address owner, address guardian, RouterEntryConfig[] memory entries)
