@@ -142,8 +142,8 @@ class Fidelity:
 class SystemRecord:
     """One way to prove one model. Digests have 32 bytes.
 
-    `evm_codehash` is the keccak256 of the runtime code of the model's own EVM verifier, where
-    the system has one. `details` holds what only the system's own half reads.
+    `evm_codehash` is the keccak256 of the runtime code of the key's own contract (a verifier, or
+    what one reads), where there is one. `details` holds what only the system's own half reads.
     """
 
     model: bytes

@@ -90,7 +90,14 @@ def deploy_command(
     type=click.Path(path_type=Path, file_okay=False),
     help="Artifact folder (default: the only one compiled for MODEL and --system).",
 )
-@click.option("--system", default="ezkl/v1", show_default=True, help="Proof system.")
+@click.option("--system", default="sumcheck", show_default=True, help="Proof system.")
+@click.option(
+    "--batch-size",
+    "batch_sizes",
+    type=click.IntRange(1),
+    multiple=True,
+    help="sumcheck: settle proofs of so many orders too; 1 for none (default: 4, 16, 64).",
+)
 @click.option("--royalty-bps", type=click.IntRange(0, 10_000), default=0, show_default=True)
 @click.option("--royalty-receiver", metavar="ADDRESS", help="Default: the registering account.")
 @click.option("--model-uri", default="", help="Where the model record can be obtained.")
@@ -101,6 +108,7 @@ def register_command(
     model: str,
     artifact: Path | None,
     system: str,
+    batch_sizes: tuple[int, ...],
     royalty_bps: int,
     royalty_receiver: str | None,
     model_uri: str,
@@ -110,16 +118,18 @@ def register_command(
     keystore: Path | None,
     password_file: Path | None,
 ) -> None:
-    """Register MODEL (a name or digest) as compiled, with its verifier contract.
+    """Register MODEL (a name or digest) as compiled, with its verifier contracts.
 
     What is registered can never be changed. Run again, it adds what is missing and prints the
     model's key, which orders name.
     """
     from avow.models.catalogue import resolve
     from avow.models.store import ModelStore
-    from avow.prover.catalogue import FolderCatalogue
+    from avow.prover.catalogue import FolderCatalogue, system_id
     from avow.prover.config import from_environment
-    from avow.verifier.chain.registration import Royalty, read_artifact
+    from avow.prover.nodes.contracts import to_register
+    from avow.verifier.chain.orders import selector_of
+    from avow.verifier.chain.registration import Royalty
     from avow.verifier.fields import to_hex
 
     config = from_environment()
@@ -129,8 +139,9 @@ def register_command(
     if artifact is None:
         digest = to_hex(resolve(ModelStore.at(config.home), model).digest)
         catalogue = FolderCatalogue(config.artifacts, config.models)
-        artifact = catalogue.find(digest, system, None).folder
-    compiled = read_artifact(artifact)
+        artifact = catalogue.find(digest, system_id(system), None).folder
+    gas_cap = market.gas_cap(selector_of(system_id(system)))
+    compiled = to_register(artifact, batch_sizes, gas_cap)
     record = compiled.model
     names = (record.name, f"{record.name}@{record.version}", to_hex(record.digest()))
     if artifact_given and model not in names:

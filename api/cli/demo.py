@@ -24,7 +24,14 @@ import click
 @click.option(
     "--row", type=click.IntRange(0), default=0, show_default=True, help="Held-out image to ask."
 )
-def demo(folder: Path, report: Path, row: int) -> int:
+@click.option(
+    "--system",
+    type=click.Choice(["sumcheck", "ezkl"]),
+    default="sumcheck",
+    show_default=True,
+    help="Proof system; ezkl takes longer.",
+)
+def demo(folder: Path, report: Path, row: int, system: str) -> int:
     """Run the whole line once: ask, answer, prove, settle, pay, verify, refuse forgeries.
 
     Everything is real but the chain (anvil, on this machine), its worthless tokens and its
@@ -37,7 +44,7 @@ def demo(folder: Path, report: Path, row: int) -> int:
     from avow.prover.config import from_environment
 
     raise_on_termination()
-    run = Demo(folder, from_environment().contracts, report, row)
+    run = Demo(folder, from_environment().contracts, report, row, system)
     try:
         found = run.run()
     except DemoError as error:

@@ -18,9 +18,16 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--model", "models", multiple=True, help="Model of the zoo; may be repeated. [digits-mlp]"
 )
+@click.option(
+    "--system",
+    type=click.Choice(["sumcheck", "ezkl"]),
+    default="sumcheck",
+    show_default=True,
+    help="Proof system that the models are compiled and registered for.",
+)
 @click.option("--rpc-port", type=_PORT, default=8545, show_default=True, help="0: a free one.")
 @click.option("--port", type=_PORT, default=8000, show_default=True, help="API's; 0: a free one.")
-def serve(folder: Path, models: tuple[str, ...], rpc_port: int, port: int) -> None:
+def serve(folder: Path, models: tuple[str, ...], system: str, rpc_port: int, port: int) -> None:
     """Run chain, contracts, worker, provider, validator and API until Ctrl-C.
 
     For development: the chain is anvil, its keys are publicly known, its tokens are worthless,
@@ -33,4 +40,5 @@ def serve(folder: Path, models: tuple[str, ...], rpc_port: int, port: int) -> No
 
     raise_on_termination()
     contracts = from_environment().contracts
-    Server(Served(folder, contracts, models or ("digits-mlp",), rpc_port, port)).run()
+    served = Served(folder, contracts, models or ("digits-mlp",), rpc_port, port, system)
+    Server(served).run()

@@ -15,13 +15,14 @@ from avow.api.demo.requester import DigitReader, deploy_reader
 from avow.api.demo.tamper import tampered
 from avow.api.errors import DemoError, describe
 from avow.api.local.folder import require_writable, scratch
-from avow.api.local.network import Folders, Network, base_environment, wait_ready
+from avow.api.local.network import SYSTEM, Folders, Network, base_environment, wait_ready
 from avow.api.local.people import development_people
 from avow.api.local.steps import Steps
 from avow.api.local.supervisor import Supervisor
 from avow.api.local.tokens import STAKE, UNIT, endow, shown
 from avow.models.catalogue import resolve
 from avow.models.store import ModelStore
+from avow.prover.catalogue import system_id
 from avow.prover.config import from_environment
 from avow.prover.queue import open_queue
 from avow.verifier.chain.client import checksum
@@ -30,7 +31,6 @@ from avow.verifier.chain.market import Market
 from avow.verifier.fields import to_hex
 
 MODEL = "digits-mlp"
-SYSTEM = "ezkl/v1"
 PRICE = 10 * UNIT
 BOND = 2 * UNIT
 ROYALTY_BPS = 500
@@ -45,6 +45,7 @@ class Demo:
     contracts: Path
     report_file: Path
     row: int
+    system: str = SYSTEM
     steps: Steps = field(default_factory=Steps)
     report: Report = field(default_factory=Report)
 
@@ -104,10 +105,10 @@ class Demo:
             self.steps.say(*network.add_model(MODEL).splitlines())
             stored = resolve(ModelStore.at(network.folders.home), MODEL)
             digit = held_out_digit(stored, self.row)
-        title = f"avow compile {MODEL} --system ezkl --unsafe-srs"
+        title = f"avow compile {MODEL} --system {self.system} --unsafe-srs"
         with self.steps.step("compile", title):
             self.steps.say("UNSAFE SRS: made on this machine, fit for a demo and nothing else")
-            printed = network.compile(MODEL, self.steps.progress)
+            printed = network.compile(MODEL, self.system, self.steps.progress)
             self.steps.say(*printed.splitlines())
         self.report.model = to_hex(stored.digest)
         self.report.held_out_row = digit.row
@@ -115,9 +116,9 @@ class Demo:
         return digit
 
     def _register(self, network: Network, market: Market) -> bytes:
-        with self.steps.step("register", "Register the model and its verifier contract"):
+        with self.steps.step("register", "Register the model and its verifier contracts"):
             before = market.chain.head().number
-            model_key, text = network.register(MODEL, ROYALTY_BPS)
+            model_key, text = network.register(MODEL, self.system, ROYALTY_BPS)
             self.steps.say(*text.splitlines())
             self.report.gas["register"] = _gas_since(market, before)
         return model_key
@@ -127,7 +128,9 @@ class Demo:
     ) -> tuple[Market, bytes, bytes, bytes]:
         step, gas, people = self.steps.step, self.report.gas, network.people
         with step("request", "A contract asks: which digit is this?"):
-            reader, deployed = deploy_reader(market, people.requester, model_key, SYSTEM)
+            reader, deployed = deploy_reader(
+                market, people.requester, model_key, system_id(self.system)
+            )
             reader.fund(people.deployer, PRICE)
             self.steps.say(*draw(digit.pixels, digit.width))
             self.steps.say(
@@ -163,7 +166,7 @@ class Demo:
             locked = follower.event(OrderLocked)
             gas["lock"] = _gas_of(market, locked.place.transaction)
             self.steps.say(f"bond {shown(locked.bond)}, validator {checksum(locked.validator)}")
-        with step("answer", "A worker answers with the circuit's own output"):
+        with step("answer", "A worker answers with the output of the program that is proven"):
             job = follower.job(lambda item: item.answer is not None, "the answer")
             if job.answer is None:
                 raise DemoError("the job lost its answer")

@@ -17,6 +17,8 @@ from avow.verifier.chain.client import checksum
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.signer import Signer
 
+# What orders on a local chain are proven by unless another system is asked for.
+SYSTEM = "sumcheck"
 _READY_SECONDS = 120.0
 _BLOCK_SECONDS = 1
 # Sockets are made in temporary folders, and their paths have 107 bytes at most.
@@ -143,14 +145,15 @@ class Network:
         owner = checksum(self.people.owner.address)
         return self.run("model", ["model", "add", name, "--owner", owner], 120)
 
-    def compile(self, name: str, on_line: Callable[[str], None]) -> str:
+    def compile(self, name: str, system: str, on_line: Callable[[str], None]) -> str:
         """Compile a model with an SRS made here, which is unsafe; each step goes to `on_line`."""
-        command = ["compile", name, "--system", "ezkl", "--unsafe-srs"]
+        command = ["compile", name, "--system", system, "--unsafe-srs"]
         return self.run("compile", command, 600, on_line=on_line)
 
-    def register(self, name: str, royalty_bps: int) -> tuple[bytes, str]:
-        """Register a compiled model and its verifier contract; the model key, what was printed."""
-        arguments = ["contracts", "register", name, "--royalty-bps", str(royalty_bps)]
+    def register(self, name: str, system: str, royalty_bps: int) -> tuple[bytes, str]:
+        """Register a compiled model and its verifier contracts; its key, what was printed."""
+        arguments = ["contracts", "register", name, "--system", system]
+        arguments += ["--royalty-bps", str(royalty_bps)]
         text = self.run("register", [*arguments, *self._chain()], 120, self.people.owner)
         found = _MODEL_KEY.search(text)
         if found is None:

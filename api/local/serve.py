@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avow.api.local.folder import held
-from avow.api.local.network import Folders, Network, base_environment, wait_ready
+from avow.api.local.network import SYSTEM, Folders, Network, base_environment, wait_ready
 from avow.api.local.people import development_people
 from avow.api.local.steps import Steps
 from avow.api.local.supervisor import Supervisor
@@ -25,6 +25,7 @@ class Served:
     models: tuple[str, ...]
     rpc_port: int
     api_port: int
+    system: str = SYSTEM
 
 
 @dataclass(slots=True)
@@ -57,8 +58,8 @@ class Server:
         for name in self.served.models:
             with step(name, f"Model {name}, compiled with an UNSAFE SRS made here"):
                 network.add_model(name)
-                network.compile(name, self.steps.progress)
-                keys[name], _ = network.register(name, ROYALTY_BPS)
+                network.compile(name, self.served.system, self.steps.progress)
+                keys[name], _ = network.register(name, self.served.system, ROYALTY_BPS)
         with step("nodes", "API, provider, validator"):
             endow(market, network.people)
             _, api = network.start_api(self.served.api_port)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from avow.circuits.comparison import Comparison, compare_model
 from avow.circuits.curve import Curve
 from avow.circuits.sumcheck.key import commit_rows, draft_key
-from avow.circuits.sumcheck.record import observed
+from avow.circuits.sumcheck.record import contract_hash, observed
 from avow.models.compiler.compile import compile_again
 from avow.models.errors import ModelError
 from avow.models.load import Model
@@ -64,6 +64,10 @@ def recheck(
     rows = commit_rows(relation, built.blobs, subject.powers, key.logrows, curve)
     again = draft.key(key.width, key.logrows, rows, subject.tau_g2)
     found.append(Comparison("key", to_hex(record.key), to_hex(again.digest())))
+    if record.evm_codehash is not None:
+        code = contract_hash(again)
+        shown = "none: no contract can hold it" if code is None else to_hex(code)
+        found.append(Comparison("contract's codehash", to_hex(record.evm_codehash), shown))
     specs = output_specs(program, again.bounds())
     found.append(Comparison("answers", _specs(record.outputs), _specs(specs)))
     return tuple(found)

@@ -4,8 +4,10 @@ import math
 from typing import Any
 
 from avow.circuits.errors import CircuitError
+from avow.circuits.sumcheck.blob import blob
 from avow.models.fidelity import NO_CLASSES, recorded
 from avow.verifier.errors import VerificationError
+from avow.verifier.keccak import keccak256
 from avow.verifier.limits import LIMITS
 from avow.verifier.program.program import output_specs
 from avow.verifier.records import (
@@ -28,7 +30,10 @@ OBSERVED = "observed"
 def build_record(
     model: ModelRecord, key: Key, report: dict[str, Any], safe: bool, memory_bytes: int
 ) -> SystemRecord:
-    """The record; `report` is that of the program's compilation. Raises `CircuitError`."""
+    """The record; `report` is that of the program's compilation. Raises `CircuitError`.
+
+    It names the contract that checks a proof of the key, where there can be one.
+    """
     program = key.program
     try:
         record = SystemRecord(
@@ -43,13 +48,22 @@ def build_record(
             fidelity=fidelity(report),
             constraints=equations(key.relation(1)),
             proving_memory_bytes=memory_bytes,
-            evm_codehash=None,
+            evm_codehash=contract_hash(key),
             measurements=(),
             details=_details(report),
         )
         return parse_system_record(record.to_json())
     except VerificationError as error:
         raise CircuitError(f"no valid system record: {error.message}") from error
+
+
+def contract_hash(key: Key) -> bytes | None:
+    """keccak256 of the code of the key's contract for one statement; None where it has none."""
+    try:
+        return keccak256(blob(key))
+    except CircuitError:
+        # Too large for a contract, or of an argument that no contract checks.
+        return None
 
 
 def equations(relation: Relation) -> int:

@@ -12,6 +12,7 @@ from avow.prover.database import Database
 from avow.prover.errors import IllegalTransition
 from avow.prover.job import Job
 from avow.prover.nodes.claims import check_claim, expected_statement
+from avow.prover.nodes.contracts import KeyContracts, of_artifact
 from avow.prover.nodes.node import Node, View, Wall
 from avow.prover.nodes.offers import Declined, Plan, Pricing, check_price, check_time, plan
 from avow.prover.nodes.pace import Pace
@@ -60,6 +61,7 @@ class Provider(Node):
         self._pace = pace
         self._address = address
         self._allow_unsafe_srs = allow_unsafe_srs
+        self._contracts: dict[str, KeyContracts | None] = {}
 
     def concerns(self, view: View) -> str | None:
         """An order that another provider has locked is that provider's."""
@@ -127,6 +129,8 @@ class Provider(Node):
             difference = self.registry.differs(
                 terms.model_key, leg.selector, compiled.model, compiled.record
             )
+            if difference is None:
+                difference = self._contracts_differ(terms, leg.selector, compiled)
             if difference is not None:
                 raise Declined(f"it could not be settled: {difference}")
         check_time(terms, self._pace.needed(planned.legs), view.now)
@@ -134,6 +138,22 @@ class Provider(Node):
         if affordable < terms.bond:
             raise Declined(f"its bond is {terms.bond}, {affordable} are there", final=False)
         return planned
+
+    def _contracts_differ(
+        self, terms: OrderTerms, selector: bytes, compiled: Compiled
+    ) -> str | None:
+        """Why a proof by this artifact's key would not be accepted on chain, or None."""
+        digest = compiled.record_digest
+        if digest not in self._contracts:
+            self._contracts[digest] = of_artifact(compiled)
+        contracts = self._contracts[digest]
+        found = self.registry.system(terms.model_key, selector)
+        if contracts is None or found is None:
+            return None
+        gas, cap = contracts.gas(), self.market.gas_cap(selector)
+        if not contracts.fits(cap):
+            return f"a proof takes about {gas} gas to check, the router gives {cap}"
+        return contracts.differs(found)
 
     def _artifacts(self, terms: OrderTerms) -> Plan:
         digest = self.registry.model_digest(terms.model_key)

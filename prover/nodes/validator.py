@@ -6,6 +6,7 @@ import time
 
 from avow.prover.database import Database
 from avow.prover.nodes.claims import ClaimRefused, check_claim, expected_statement, policy_for
+from avow.prover.nodes.contracts import registered_differs
 from avow.prover.nodes.fetch import BundleUnavailable, FetchRules, fetch
 from avow.prover.nodes.node import LOG, Node, View, Wall
 from avow.prover.nodes.verdicts import SharedProofs
@@ -126,6 +127,10 @@ class Validator(Node):
             return None
         bundle = parse_bundle(data)
         check_claim(bundle, expected, record)
+        found = self.registry.system(view.order.model_key, leg.selector)
+        differs = None if found is None else registered_differs(bundle, found)
+        if differs is not None:
+            raise ClaimRefused(differs)
         srs = "" if verdict.srs_safe is not False else " under an unsafe SRS"
         self.say(delivery.order_id, f"leg {index} is {verdict.assurance.value}{srs}")
         return bundle

@@ -63,7 +63,7 @@ def test_deploy_status_stake_and_withdraw(
     sign = ["--keystore", "key.json", "--password-file", "password"]
     assert main(["contracts", "deploy", *sign, "--timelock-delay", "60"]) == 0
     out = capsys.readouterr().out
-    assert len(re.findall(r"gas \d+", out)) == 7
+    assert len(re.findall(r"gas \d+", out)) == 9
     path = tmp_path / "deployments" / "31337.json"
     assert str(path.relative_to(tmp_path)) in out
     assert read_deployment(path).market

@@ -60,6 +60,7 @@ class Settings:
     minimum_stake: int = 100 * 10**18
     unbonding_delay: int = 86_400
     ezkl_gas_cap: int = 5_000_000
+    sumcheck_gas_cap: int = 3_000_000
     token_supply: int = 10**9 * 10**18
     terms: MarketTerms = field(default_factory=MarketTerms)
 
@@ -166,18 +167,18 @@ def _constructor(
             return "ModelRegistry", ()
         case "ezkl_adapter":
             return "EzklAdapter", (address("registry"),)
+        case "sumcheck_verifier":
+            return "SumcheckVerifier", ()
+        case "sumcheck_adapter":
+            return "SumcheckAdapter", (address("registry"), address("sumcheck_verifier"))
         case "timelock":
             return "Timelock", (settings.timelock_delay, [deployer], [deployer])
         case "router":
-            adapter = begun.placed("ezkl_adapter")
-            entry = (
-                "ezkl/v1",
-                checksum(adapter.address),
-                adapter.code_hash,
-                keccak256(SPECIFICATIONS["ezkl/v1"].encode("ascii")),
-                settings.ezkl_gas_cap,
-            )
-            return "ProofRouter", (address("timelock"), guardian, [entry])
+            entries = [
+                _entry("sumcheck/v1", begun.placed("sumcheck_adapter"), settings.sumcheck_gas_cap),
+                _entry("ezkl/v1", begun.placed("ezkl_adapter"), settings.ezkl_gas_cap),
+            ]
+            return "ProofRouter", (address("timelock"), guardian, entries)
         case "validators":
             token, owner = address("token"), address("timelock")
             delays = (settings.minimum_stake, settings.unbonding_delay)
@@ -186,6 +187,12 @@ def _constructor(
             parts = [address(of) for of in ("token", "registry", "router", "validators")]
             config = (*parts, address("timelock"), guardian, treasury)
             return "Market", (config, settings.terms.encode())
+
+
+def _entry(system: str, adapter: Placed, gas_cap: int) -> tuple[Any, ...]:
+    """A system's entry in the router."""
+    specification = keccak256(SPECIFICATIONS[system].encode("ascii"))
+    return (system, checksum(adapter.address), adapter.code_hash, specification, gas_cap)
 
 
 def _plain(item: object) -> Json:

@@ -11,9 +11,19 @@ from avow.verifier.chain.errors import DeploymentRefused, WrongChain
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields, to_hex
 
-FORMAT = "avow-deployment/1"
+FORMAT = "avow-deployment/2"
 # In the order in which they are deployed: each needs only earlier ones.
-CONTRACTS = ("token", "registry", "ezkl_adapter", "timelock", "router", "validators", "market")
+CONTRACTS = (
+    "token",
+    "registry",
+    "ezkl_adapter",
+    "sumcheck_verifier",
+    "sumcheck_adapter",
+    "timelock",
+    "router",
+    "validators",
+    "market",
+)
 _FILE_BYTES = 64 * 1024
 
 

@@ -144,6 +144,11 @@ class Market:
         """Pays the signer's credit out to it."""
         return self._send(signer, "withdraw")
 
+    def gas_cap(self, selector: bytes) -> int:
+        """The gas that the router gives a system's adapter for each statement."""
+        router = Contract(self.chain, "ProofRouter", self.deployment.router)
+        return int(router.read("entryOf", selector).gasCap)
+
     def join_validators(self, signer: Signer, stake: int) -> Receipt:
         """Stakes and joins the rotation of validators."""
         self._allow_exactly(signer, stake, self.validators.address)

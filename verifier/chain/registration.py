@@ -2,11 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
-
-from eth_abi.abi import encode
 
 from avow.verifier import canonical
 from avow.verifier.chain.client import Chain, checksum, unchecksum
@@ -14,6 +11,12 @@ from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deploy import place
 from avow.verifier.chain.deployment import Deployment
 from avow.verifier.chain.errors import ArtifactRefused, DeploymentRefused, Reverted
+from avow.verifier.chain.layouts import (
+    BatchKey,
+    encode_layout,
+    never_settles,
+    parse_batch_keys,
+)
 from avow.verifier.chain.orders import NOBODY, selector_of
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.transactions import PATIENT, Patience, send
@@ -28,31 +31,31 @@ from avow.verifier.records import (
     parse_model_record,
     parse_system_record,
 )
-from avow.verifier.systems.ezkl.layout import Kind, Layout, instance_layout
-from avow.verifier.systems.ezkl.material import parse_details
 from avow.verifier.tensor import TensorSpec
 
-# EzklSeal.MAXIMUM_INSTANCES of the contracts.
-MAXIMUM_INSTANCES = 4_096
 _VERIFIER_FILE_BYTES = 16 * 2**20
-# The contracts' EzklSegmentKind: 1 binding, 2 input, 3 output, 4 constant, 5 derived.
-_SEGMENT_KINDS = {
-    Kind.BINDING: 1,
-    Kind.INPUT: 2,
-    Kind.INPUT_COMMITMENT: 2,
-    Kind.OUTPUT: 3,
-    Kind.WEIGHTS_HASH: 4,
-    Kind.BINDING_HASH: 5,
-}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchVerifier:
+    """A contract for proofs of `batch` statements; `code_hash` is of its runtime code."""
+
+    batch: int
+    creation_code: bytes
+    code_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What registration needs of an artifact folder. `evm_verifier` is creation code."""
+    """What registration needs of an artifact. `evm_verifier` is creation code.
+
+    `batches` are further contracts of the same key, by ascending batch size.
+    """
 
     model: ModelRecord
     record: SystemRecord
     evm_verifier: bytes
+    batches: tuple[BatchVerifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,15 @@ class Registry:
             verifier_code_hash=bytes(raw.verifierCodehash),
             input_scheme=int(raw.inputScheme),
             deprecated=bool(raw.deprecated),
+            layout=bytes(raw.proofLayout),
         )
+
+    def batch_sizes(self, model_key: bytes, selector: bytes) -> tuple[int, ...]:
+        """How many statements a proof may speak of to be settled, ascending from 1."""
+        found = self.system(model_key, selector)
+        if found is None:
+            return (1,)
+        return (1, *(one.batch for one in parse_batch_keys(found.system, found.layout)))
 
     def register(
         self,
@@ -149,10 +160,15 @@ class Registry:
         return Registered(key, selector, known.verifier)
 
     def differs(
-        self, model_key: bytes, selector: bytes, model: ModelRecord, record: SystemRecord
+        self,
+        model_key: bytes,
+        selector: bytes,
+        model: ModelRecord,
+        record: SystemRecord,
     ) -> str | None:
         """What the registry holds otherwise than these records say; None when it is all the same.
 
+        The contracts of a registration for batches are no record's: they are the key's.
         Anybody may register a digest under an account of its own, with a verifier contract that
         refuses everything: only what is equal in every field can be proven and settled.
         """
@@ -163,7 +179,9 @@ class Registry:
         never = never_settles(record, model)
         if never is not None:
             return never
-        wanted = _system(record, model, unchecksum(system.verifier), str(system.uri))
+        keys = parse_batch_keys(record.system, bytes(system.proofLayout))
+        verifier, uri = unchecksum(system.verifier), str(system.uri)
+        wanted = _system(record, model, verifier, encode_layout(record, model, keys), uri)
         pairs = {
             "model digest": (bytes(found.digest), model.digest()),
             "input schema": (_plain_schemas(found.inputs), _schemas(model.inputs)),
@@ -200,7 +218,8 @@ class Registry:
                 f"names {to_hex(record.evm_codehash or b'')}"
             )
         say(f"verifier {checksum(placed.address)}  gas {receipt.gas_used}")
-        registration = _system(record, compiled.model, placed.address, uri)
+        layout = encode_layout(record, compiled.model, self._place_batches(signer, compiled, say))
+        registration = _system(record, compiled.model, placed.address, layout, uri)
         call = self.contract.call("addSystem", key, registration)
         receipt = send(self.chain, signer, call, self._patience)
         say(f"system {record.system}: {to_hex(record.digest())}  gas {receipt.gas_used}")
@@ -208,6 +227,19 @@ class Registry:
         if known is None:
             raise DeploymentRefused(f"registry: {record.system} is missing after its registration")
         return known
+
+    def _place_batches(
+        self, signer: Signer, compiled: Compiled, say: Callable[[str], None]
+    ) -> list[BatchKey]:
+        keys = []
+        for one in compiled.batches:
+            what = f"the verifier of batches of {one.batch}"
+            placed, receipt = place(self.chain, signer, what, one.creation_code, self._patience)
+            if placed.code_hash != one.code_hash:
+                raise ArtifactRefused(f"{what}: its code is not the key's")
+            say(f"{what} {checksum(placed.address)}  gas {receipt.gas_used}")
+            keys.append(BatchKey(one.batch, placed.address, placed.code_hash))
+        return keys
 
     def _find(self, function: str, unknown: str, *arguments: bytes) -> Any:
         try:
@@ -230,6 +262,7 @@ class RegisteredSystem:
     verifier_code_hash: bytes
     input_scheme: int
     deprecated: bool
+    layout: bytes
 
 
 def read_artifact(folder: Path) -> Compiled:
@@ -267,17 +300,6 @@ def _creation_code(path: Path) -> bytes:
     return code
 
 
-def never_settles(record: SystemRecord, model: ModelRecord) -> str | None:
-    """Why no proof of this system could ever be settled, so that a bond would be lost; or None."""
-    count = sum(segment.count for segment in _layout(record, model))
-    if count <= MAXIMUM_INSTANCES:
-        return None
-    return (
-        f"its proofs publish {count} values, the market's adapter reads at most "
-        f"{MAXIMUM_INSTANCES} (compile with --input private)"
-    )
-
-
 def _schemas(specs: tuple[TensorSpec, ...]) -> list[tuple[int, list[int]]]:
     return [(spec.element_type.code, list(spec.shape)) for spec in specs]
 
@@ -291,7 +313,9 @@ def _version(model: ModelRecord, royalty: Royalty, uri: str) -> tuple[Any, ...]:
     return (model.digest(), receiver, royalty.bps, _schemas(model.inputs), uri)
 
 
-def _system(record: SystemRecord, model: ModelRecord, verifier: bytes, uri: str) -> tuple[Any, ...]:
+def _system(
+    record: SystemRecord, model: ModelRecord, verifier: bytes, layout: bytes, uri: str
+) -> tuple[Any, ...]:
     public = record.input_visibility is InputVisibility.PUBLIC
     return (
         record.system,
@@ -302,26 +326,6 @@ def _system(record: SystemRecord, model: ModelRecord, verifier: bytes, uri: str)
         record.evm_codehash,
         int(Scheme.PUBLIC if public else Scheme.EZKL_POSEIDON),
         _schemas(record.outputs),
-        _ezkl_layout(record, model),
+        layout,
         uri,
     )
-
-
-def _layout(record: SystemRecord, model: ModelRecord) -> Layout:
-    return instance_layout(
-        record.input_visibility,
-        record.weight_visibility,
-        sum(prod(spec.shape) for spec in model.inputs),
-        sum(prod(spec.shape) for spec in record.outputs),
-    )
-
-
-def _ezkl_layout(record: SystemRecord, model: ModelRecord) -> bytes:
-    """What each public instance is, in the form that the contracts' adapter reads."""
-    segments = []
-    for segment in _layout(record, model):
-        values: list[int] = []
-        if segment.kind is Kind.WEIGHTS_HASH:
-            values = [int.from_bytes(parse_details(record).weights_hash, "big")]
-        segments.append((_SEGMENT_KINDS[segment.kind], segment.count, values))
-    return encode(["(uint8,uint32,uint256[])[]"], [segments])

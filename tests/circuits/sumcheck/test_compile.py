@@ -9,9 +9,11 @@ from avow.circuits.errors import CircuitError
 from avow.circuits.srs import inspect
 from avow.circuits.srs_choice import PinnedSrs
 from avow.circuits.sumcheck.artifact import load
+from avow.circuits.sumcheck.blob import blob
 from avow.circuits.sumcheck.compile import compile_model
 from avow.circuits.sumcheck.record import build_record, equations, observed
 from avow.models.programs import kept_program
+from avow.verifier.keccak import keccak256
 from avow.verifier.policy import Policy
 from avow.verifier.program.program import output_specs
 from avow.verifier.records import InputVisibility, WeightVisibility
@@ -44,7 +46,7 @@ def test_a_record_says_what_was_made() -> None:
     )
     assert record.srs is not None
     assert not record.srs.safe
-    assert record.evm_codehash is None
+    assert record.evm_codehash == keccak256(blob(loaded.key))
     assert record.proving_memory_bytes == made.plan.cost.memory_bytes
     kept = kept_program(HOME, stored().digest)
     assert kept is not None

@@ -105,9 +105,21 @@ def test_a_record_without_details_says_that_it_cannot_be_checked() -> None:
 def test_a_key_of_other_parameters_or_another_string_differs() -> None:
     loaded = load(compiled().artifact)
     key = dataclasses.replace(loaded.key, width=loaded.key.width + 1)
-    assert differing(recheck(subject(key=key), CURVE, lambda line: None)) == {"key"}
+    other = {"key", "contract's codehash"}
+    assert differing(recheck(subject(key=key), CURVE, lambda line: None)) == other
     half = loaded.powers[64:] + loaded.powers[:64]
-    assert differing(recheck(subject(powers=half), CURVE, lambda line: None)) == {"key"}
+    assert differing(recheck(subject(powers=half), CURVE, lambda line: None)) == other
     x0, x1, y0, y1 = loaded.key.tau_g2
     found = recheck(subject(tau_g2=(x0, x1, y0, y1 ^ 1)), CURVE, lambda line: None)
-    assert differing(found) == {"SRS digest", "key"}
+    assert differing(found) == {"SRS digest"} | other
+
+
+def test_a_record_that_names_another_contract_is_found() -> None:
+    record = dataclasses.replace(compiled().artifact.record, evm_codehash=bytes(32))
+    found = recheck(subject(record=record), CURVE, lambda line: None)
+    assert differing(found) == {"contract's codehash"}
+
+
+def test_a_record_without_a_contract_is_confirmed() -> None:
+    record = dataclasses.replace(compiled().artifact.record, evm_codehash=None)
+    assert differing(recheck(subject(record=record), CURVE, lambda line: None)) == set()

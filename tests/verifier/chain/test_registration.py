@@ -1,12 +1,20 @@
 """What is refused before it is registered, because it could never be paid."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from avow.verifier.chain.registration import MAXIMUM_INSTANCES, never_settles
+from avow.verifier.chain.errors import RpcRefused
+from avow.verifier.chain.layouts import (
+    MAXIMUM_INSTANCES,
+    BatchKey,
+    encode_layout,
+    never_settles,
+    parse_batch_keys,
+)
 from avow.verifier.records import InputVisibility, OutputShape
 from tests.vectors.generate import model_record, system_record
 
@@ -40,6 +48,46 @@ def test_a_proof_with_too_many_values_is_refused(inputs: int, fits: bool) -> Non
     assert (said is None) is fits
     if said is not None:
         assert "publish 4097 values" in said
+
+
+KEYS = (BatchKey(4, b"\x01" * 20, b"\x02" * 32), BatchKey(16, b"\x03" * 20, b"\x04" * 32))
+SUMCHECK = replace(system_record(), system="sumcheck/v1")
+
+
+def test_the_contracts_for_batches_are_read_as_they_were_written() -> None:
+    for keys in ((), KEYS[:1], KEYS):
+        layout = encode_layout(SUMCHECK, model_record(), keys)
+        assert parse_batch_keys("sumcheck/v1", layout) == keys
+    assert parse_batch_keys("ezkl/v1", b"anything") == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (KEYS[::-1], "not ascending"),
+        ((KEYS[0], KEYS[0]), "not ascending"),
+        ((replace(KEYS[0], batch=1),), "not ascending"),
+        ((replace(KEYS[0], batch=0),), "not ascending"),
+    ],
+)
+def test_contracts_for_batches_in_no_order_are_refused(
+    keys: tuple[BatchKey, ...], said: str
+) -> None:
+    with pytest.raises(RpcRefused, match=said):
+        parse_batch_keys("sumcheck/v1", encode_layout(SUMCHECK, model_record(), keys))
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + bytes(32)])
+def test_a_layout_with_bytes_too_few_or_too_many_is_refused(
+    change: Callable[[bytes], bytes],
+) -> None:
+    layout = encode_layout(SUMCHECK, model_record(), KEYS)
+    with pytest.raises(RpcRefused, match=r"malformed|not canonical"):
+        parse_batch_keys("sumcheck/v1", change(layout))
+
+
+def test_a_proof_of_sumcheck_is_not_refused_for_its_number_of_values() -> None:
+    assert never_settles(SUMCHECK, model_record()) is None
 
 
 def test_a_hidden_input_publishes_no_values() -> None:

@@ -159,7 +159,6 @@ SPECS = system_record().outputs
         ({"outputs": (replace(SPECS[0], maximum=2**15 - 1),)}, "differ in the outputs"),
         ({"outputs": (replace(SPECS[0], scale=SPECS[0].scale + 1),)}, "differ in the outputs"),
         ({"measurements": (bytes(48),)}, "no measurements"),
-        ({"evm_codehash": bytes(32)}, "no EVM verifier"),
         ({"details": (("secret", "x"),)}, "unknown 'secret'"),
         ({"srs": None}, "another SRS than recorded"),
         ({"srs": SrsClaim(bytes(32), True)}, "another SRS than recorded"),
@@ -170,6 +169,11 @@ SPECS = system_record().outputs
 def test_a_record_that_says_otherwise_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(VerificationError, match=message):
         decide(bundle(replace(system_record(), **change)))
+
+
+def test_a_record_may_name_the_contract_that_checks_its_proofs() -> None:
+    # Whether it is the key's contract is for those to say who can make it again.
+    decide(bundle(replace(system_record(), evm_codehash=bytes(32))))
 
 
 def test_a_model_with_other_inputs_is_refused() -> None:

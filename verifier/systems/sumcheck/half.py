@@ -62,7 +62,6 @@ class SumcheckSystem:
             (key.program.inputs == first.model.inputs, "program and model differ in the inputs"),
             (specs == record.outputs, "program and record differ in the outputs"),
             (not record.measurements, "no measurements belong to a record of sumcheck/v1"),
-            (record.evm_codehash is None, "sumcheck/v1 has no EVM verifier of a model's own"),
         ):
             if not holds:
                 raise VerificationError("proof", otherwise)

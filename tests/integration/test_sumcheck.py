@@ -1,0 +1,216 @@
+"""Real proofs of `sumcheck/v1` through the contracts: paid, and every lie refused."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+from eth_abi.abi import decode, encode
+
+from avow.circuits.artifact import load_artifact
+from avow.circuits.sumcheck.artifact import load
+from avow.prover.attempt import attempt
+from avow.prover.bench import Bench, open_bench
+from avow.prover.config import Config
+from avow.prover.inference import infer
+from avow.prover.nodes.contracts import KeyContracts, to_register
+from avow.prover.nodes.provider import Provider
+from avow.prover.nodes.start import (
+    ProviderOptions,
+    ValidatorOptions,
+    open_provider,
+    open_validator,
+)
+from avow.prover.nodes.validator import Validator
+from avow.prover.outbox import Task
+from avow.prover.proving import prove
+from avow.prover.queue import open_queue
+from avow.verifier.bundle import Bundle, parse_bundle
+from avow.verifier.chain.errors import ArtifactRefused, Reverted
+from avow.verifier.chain.orders import LegTerms, OrderTerms, selector_of
+from avow.verifier.chain.registration import Registered, Registry, Royalty
+from avow.verifier.chain.seals import seal
+from avow.verifier.commitment import commit_public
+from avow.verifier.lifecycle import JobState, LegState
+from avow.verifier.merkle import Path as TreePath
+from tests.circuits.sumcheck.small import compiled, inputs, stored
+from tests.integration.town import (
+    BOND,
+    OWNER,
+    PRICE,
+    PROVIDER,
+    QUICK,
+    REQUESTER,
+    VALIDATOR,
+    Town,
+    refusing,
+)
+
+SYSTEM = "sumcheck/v1"
+SELECTOR = selector_of(SYSTEM)
+BODY = ["bytes", "bytes", "bytes"]
+
+
+@dataclass
+class Works:
+    """A town where the small model is compiled and registered; both nodes run."""
+
+    town: Town
+    config: Config
+    registered: Registered
+    bench: Bench
+    provider: Provider
+    validator: Validator
+
+    def order(self, row: int) -> bytes:
+        """An order for a held-out row."""
+        values = inputs(row=row)
+        now = self.town.chain.head().timestamp
+        terms = OrderTerms(
+            model_key=self.registered.model_key,
+            input=commit_public(values),
+            input_data=b"".join(tensor.data() for tensor in values),
+            input_uri="",
+            legs=(LegTerms(SELECTOR, now + 1_200, 10_000),),
+            price=PRICE,
+            bond=BOND,
+            lock_deadline=now + 600,
+        )
+        order_id, _ = self.town.market().request(REQUESTER, terms)
+        return order_id
+
+    def deliver(self, *orders: bytes) -> list[Bundle]:
+        """Lets the provider serve these orders; the bundles that it delivered."""
+        self.provider.step()
+        queue = open_queue(self.config)
+        try:
+            jobs = {bytes.fromhex(job.order[2:]): job for job in queue.jobs([JobState.QUEUED])}
+            for job in jobs.values():
+                attempt(self.bench, job.id, 0, Task.INFER, infer)
+            for job in jobs.values():
+                attempt(self.bench, job.id, 0, Task.PROVE, prove)
+            self.provider.step()
+            assert {self.town.state(order) for order in orders} == {LegState.DELIVERED}
+            return [parse_bundle(queue.bundle(jobs[order].id)) for order in orders]
+        finally:
+            queue.close()
+
+    def settle(self, order_id: bytes, bundle: Bundle, made: bytes) -> bytes:
+        """What the market would say to the validator's settlement with this seal."""
+        output = b"".join(tensor.data() for tensor in bundle.outputs)
+        stands = (bundle.path.index, list(bundle.path.siblings))
+        return self.town.market().contract.simulate(
+            "settle", order_id, 0, output, stands, made, sender=VALIDATOR.address
+        )
+
+
+@pytest.fixture
+def works(bare_town: Town) -> Iterator[Works]:
+    """Compiles once per test run, registers on a chain that is put back afterwards."""
+    town = bare_town
+    # One core and little time: proofs of one order each, unless a test says otherwise.
+    config = replace(town.config, allow_unsafe_srs=True)
+    folder = compiled().artifact.folder
+    shutil.copytree(folder, config.artifacts / folder.name)
+    model = config.models / stored().digest.hex()
+    model.mkdir(parents=True)
+    (model / "model.onnx").write_bytes(stored().model().data)
+
+    market = town.market()
+    registry = Registry(town.chain, town.deployment, QUICK)
+    artifact = to_register(folder, (4,), market.gas_cap(SELECTOR))
+    registered = registry.register(OWNER, artifact, Royalty(OWNER.address, 300))
+    assert registry.register(OWNER, artifact, Royalty(OWNER.address, 300)) == registered
+    assert registry.batch_sizes(registered.model_key, SELECTOR) == (1, 4)
+    offers = ProviderOptions(1, {}, 0, 60.0, None)
+    duties = ValidatorOptions(0, True, 10.0, config.bundles)
+    provider = open_provider(config, market, PROVIDER, offers)
+    validator = open_validator(config, market, VALIDATOR, duties)
+    open_bench.cache_clear()
+    bench = open_bench(config, "test")
+    yield Works(town, config, registered, bench, provider, validator)
+    provider.close()
+    validator.close()
+    bench.database.close()
+    open_bench.cache_clear()
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    """One bit changed."""
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def forgeries(mine: Bundle, foreign: Bundle) -> Iterator[tuple[str, bytes]]:
+    """Name and seal of each lie about `mine`."""
+    inputs_, outputs, proof = decode(BODY, seal(mine)[4:])
+
+    def made(*parts: bytes) -> bytes:
+        return SELECTOR + encode(BODY, parts)
+
+    for at in range(0, len(proof), len(proof) // 24):
+        yield f"proof byte {at} flipped", made(inputs_, outputs, flipped(proof, at))
+    for at in range(0, len(inputs_), 31):
+        yield f"input byte {at} flipped", made(flipped(inputs_, at), outputs, proof)
+    for at in range(0, len(outputs), 7):
+        yield f"output byte {at} flipped", made(inputs_, flipped(outputs, at), proof)
+    yield "an input byte missing", made(inputs_[:-1], outputs, proof)
+    yield "an output byte too many", made(inputs_, outputs + b"\0", proof)
+    yield "proof cut short", made(inputs_, outputs, proof[:-32])
+    yield "proof with more behind it", made(inputs_, outputs, proof + bytes(32))
+    yield "another order's proof", seal(foreign)
+    yield "seal cut short", seal(mine)[:-32]
+    yield "seal of another system", selector_of("ezkl/v1") + seal(mine)[4:]
+    yield "nothing but a selector", SELECTOR
+
+
+@pytest.mark.timeout(180)
+def test_a_real_proof_is_paid_and_every_forgery_refused(works: Works) -> None:
+    first, second = works.order(10), works.order(11)
+    mine, foreign = works.deliver(first, second)
+
+    accepted = []
+    for name, forged in forgeries(mine, foreign):
+        try:
+            works.settle(first, mine, forged)
+        except Reverted:
+            continue
+        accepted.append(name)
+    assert accepted == []
+    with refusing(Reverted, "OutputDiffers"):
+        works.settle(first, foreign, seal(foreign))
+    with refusing(Reverted, "ProofRefused"):
+        works.settle(first, replace(mine, path=TreePath(0, (bytes(32),))), seal(mine))
+    works.settle(first, mine, seal(mine))
+
+    works.validator.step()
+    assert works.town.state(first) is works.town.state(second) is LegState.SETTLED
+    with refusing(Reverted, "WrongLegState"):
+        works.settle(first, mine, seal(mine))
+    for _ in range(2):
+        works.provider.step()
+    queue = open_queue(works.config)
+    assert {job.state for job in queue.jobs()} == {JobState.SETTLED}
+    queue.close()
+
+
+@pytest.mark.timeout(180)
+def test_contracts_of_another_key_are_neither_served_nor_settled(bare_town: Town) -> None:
+    """An owner's record names what it likes; nodes make the contracts again from the key."""
+    town, folder = bare_town, compiled().artifact.folder
+    market, registry = town.market(), Registry(town.chain, town.deployment, QUICK)
+    honest = to_register(folder, (4, 16), market.gas_cap(SELECTOR))
+    _, sixteen = honest.batches
+    lying = replace(honest, batches=(replace(sixteen, batch=4),))
+    registered = registry.register(OWNER, lying, Royalty())
+    artifact = load_artifact(folder)
+    found = registry.system(registered.model_key, SELECTOR)
+    assert found is not None
+    assert registry.differs(registered.model_key, SELECTOR, artifact.model, artifact.record) is None
+    contracts = KeyContracts(load(artifact).key)
+    assert contracts.differs(found) is not None
+    assert "batches of 4" in str(contracts.differs(found))
+
+
+def test_what_takes_too_much_gas_is_not_registered() -> None:
+    with refusing(ArtifactRefused, "the router gives 50000"):
+        to_register(compiled().artifact.folder, (), 50_000)
