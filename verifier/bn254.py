@@ -14,3 +14,8 @@ G2_COORDINATES = (
     8495653923123431417604973247489272438418190587263600148770280649306958101930,
     4082367875863433681332203403145435568316851327593401208105741076214120093531,
 )
+
+
+def root_of_unity(variables: int) -> int:
+    """A scalar of order 2^variables, at most 2^28; 5 generates the field's multiplicative group."""
+    return pow(5, (curve_order - 1) >> variables, curve_order)

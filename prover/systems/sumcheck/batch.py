@@ -10,8 +10,8 @@ from avow.prover.systems.sumcheck.field import R, constant, dot, vector
 from avow.prover.systems.sumcheck.forms import Weights
 from avow.prover.systems.sumcheck.rows import place_sums, sum_pieces
 from avow.prover.systems.sumcheck.wiring import Cells
+from avow.verifier.bn254 import root_of_unity
 from avow.verifier.relation.views import Point
-from avow.verifier.systems.sumcheck.batch import root_of_unity
 
 
 @dataclass(frozen=True, slots=True)

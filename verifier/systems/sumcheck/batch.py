@@ -7,16 +7,12 @@ opening of E at one omega^b shows that they are the holder's. Nobody needs the t
 
 from collections.abc import Sequence
 
+from avow.verifier.bn254 import root_of_unity
 from avow.verifier.curves import Point1
 from avow.verifier.relation.views import Point, eq_table
 from avow.verifier.systems.sumcheck.opening import GENERATOR, Equation
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.transcript import Label, Transcript
-
-
-def root_of_unity(variables: int) -> int:
-    """omega of order 2^variables; 5 generates the field's multiplicative group."""
-    return pow(5, (R - 1) >> variables, R)
 
 
 def spread(head: Point, z: Point) -> int:

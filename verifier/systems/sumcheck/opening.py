@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from avow.verifier.bn254 import root_of_unity
 from avow.verifier.curves import FQ2, G2, Point1, combination, pairing
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.views import Point, eq_table
@@ -11,7 +12,7 @@ from avow.verifier.systems.sumcheck.transcript import Label
 
 Rows = Sequence[tuple[int, Point1]]
 GENERATOR = (1, 2)
-_OMEGA = pow(5, (R - 1) // 8, R)  # Of order 8: 5 generates the field's multiplicative group.
+_OMEGA = root_of_unity(3)
 
 # Points and their scalars, summed; an equation says that the left sum is tau times the right one.
 Terms = list[tuple[Point1, int]]
