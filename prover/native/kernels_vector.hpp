@@ -117,10 +117,11 @@ struct VectorKernels {
   // Elements by index; `rest` or zero for a negative one.
   static void pick(Limb* out, const Limb* a, const std::int32_t* index, std::int32_t rest,
                    std::size_t count) {
+    const Block nothing = rest < 0 ? E::zero() : E::element(a, std::size_t(rest));
     for (std::size_t i = 0; i < count; i += lanes, out += words) {
       const std::size_t some = count - i < lanes ? count - i : lanes;
-      E::store(out, rest < 0 && none(index + i, some) ? E::zero()
-                                                      : E::pick(a, index + i, rest, some));
+      E::store(out, some == lanes && none(index + i, lanes) ? nothing
+                                                            : E::pick(a, index + i, rest, some));
     }
   }
 

@@ -34,14 +34,6 @@ Limbs offset(const Cut& cut) {
   return out;
 }
 
-// Bits [at, at + width) of a value, beyond its end zero; width is at most 32.
-Limb bits(const Limbs& value, unsigned at, unsigned width) {
-  if (at >= 256) return 0;
-  Limb out = value[at / 64] >> (at % 64);
-  if (at % 64 && at / 64 < 3) out |= value[at / 64 + 1] << (64 - at % 64);
-  return out & ((Limb(1) << width) - 1);
-}
-
 template <class Integer>
 class IntegerRow : public ScalarRow {
  public:
@@ -108,11 +100,23 @@ class FieldRow : public ScalarRow {
 
   void digits(unsigned window, std::int32_t* out) const override {
     const bool last = window + 1 == cut.windows;
-    const auto middle = last ? 0 : std::int32_t(1) << (cut.width - 1);
-    const unsigned width = last ? 32 : cut.width;
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto digit = std::int32_t(bits(shifted_[i], window * cut.width, width)) - middle;
-      out[i] = negative_[i] ? -digit : digit;
+    const std::int32_t middle = last ? 0 : std::int32_t(1) << (cut.width - 1);
+    const Limb mask = (Limb(1) << (last ? 32 : cut.width)) - 1;
+    // Bits from `at` on; beyond the end of a value they are zero.
+    const unsigned at = window * cut.width, word = at / 64, shift = at % 64;
+    const auto fill = [&](const auto& bits) {
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto digit = std::int32_t(bits(shifted_[i]) & mask) - middle;
+        const std::int32_t sign = -std::int32_t(negative_[i]);
+        out[i] = (digit ^ sign) - sign;
+      }
+    };
+    if (word > 3) {
+      fill([](const Limbs&) { return Limb(0); });
+    } else if (shift == 0 || word == 3) {
+      fill([&](const Limbs& value) { return value[word] >> shift; });
+    } else {
+      fill([&](const Limbs& value) { return value[word] >> shift | value[word + 1] << (64 - shift); });
     }
   }
 

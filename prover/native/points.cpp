@@ -35,6 +35,13 @@ struct Few {
       if (refs[i] & kNegated) y.v[i] = -y.v[i];
     }
   }
+  static Element load_x(const Limb* from, const std::uint32_t* refs) {
+    Element x;
+    for (std::size_t i = 0; i < kWidth; ++i) {
+      std::memcpy(x.v[i].v.data(), from + kPointWords * (refs[i] & ~kNegated), 32);
+    }
+    return x;
+  }
   static void store(Limb* to, const Pair* pairs, std::size_t count, const Element& x,
                     const Element& y) {
     for (std::size_t i = 0; i < count; ++i) {

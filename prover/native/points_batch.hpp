@@ -1,7 +1,7 @@
 // Batch-affine addition, written once for every width of a vector.
 //
 // `L` gives the arithmetic of L::kWidth field elements at once: Element, Mask (an unsigned
-// integer, one bit a lane), load, store, add, sub, factor (a difference that is only multiplied),
+// integer, one bit a lane), load, load_x, store, add, sub, factor (a difference that is only multiplied),
 // mul, squared, zeros, blend, zero, one, inverse. All of it is a template on a type of the file
 // that includes it, so no two files share code that was compiled with different instructions.
 #pragma once
@@ -17,6 +17,7 @@ struct BatchAddition {
 
   // Independent products, so that one need not wait for the other.
   static constexpr std::size_t kChains = L::kChains;
+  static constexpr std::size_t kAhead = 4;
   static constexpr std::size_t kVectors = 2048 / L::kWidth;
 
   struct Scratch {
@@ -43,6 +44,18 @@ struct BatchAddition {
     }
     L::load(from, a, o.x1, o.y1);
     L::load(from, b, o.x2, o.y2);
+  }
+
+  // Without y, which denominators do not need unless something is special.
+  static void load_x(const Limb* from, const Pair* pairs, std::size_t left, Operands& o) {
+    std::uint32_t a[L::kWidth], b[L::kWidth];
+    for (std::size_t i = 0; i < L::kWidth; ++i) {
+      const Pair& pair = pairs[i < left ? i : left - 1];
+      a[i] = pair.a;
+      b[i] = pair.b;
+    }
+    o.x1 = L::load_x(from, a);
+    o.x2 = L::load_x(from, b);
   }
 
   static Cases cases(const Operands& o) {
@@ -105,8 +118,16 @@ struct BatchAddition {
     E running[kChains];
     for (auto& chain : running) chain = L::one();
     for (std::size_t i = 0; i < vectors; ++i) {
+      // The points lie anywhere, so they are asked for ahead of time.
+      for (std::size_t k = 0; k < L::kWidth; ++k) {
+        const std::size_t at = (i + kAhead) * L::kWidth + k;
+        if (at >= count) break;
+        __builtin_prefetch(from + kPointWords * (pairs[at].a & ~kNegated));
+        __builtin_prefetch(from + kPointWords * (pairs[at].b & ~kNegated));
+      }
       Operands o;
-      load(from, pairs + i * L::kWidth, count - i * L::kWidth, o);
+      if constexpr (careful) load(from, pairs + i * L::kWidth, count - i * L::kWidth, o);
+      else load_x(from, pairs + i * L::kWidth, count - i * L::kWidth, o);
       const E own = denominator<careful>(o);
       E& chain = running[i % kChains];
       scratch.denominator[i] = own;

@@ -43,6 +43,25 @@ struct Eight {
     y = Element::of_words(rows + 4);
     if (negated) y = blend(negated, y, ifma::sub(Element::zero(), y));
   }
+  static inline Element load_x(const Limb* from, const std::uint32_t* refs) {
+    const auto half = [&](int i) {
+      return _mm256_load_si256(
+          reinterpret_cast<const __m256i*>(from + kPointWords * (refs[i] & ~kNegated)));
+    };
+    // Rows i and i + 2 side by side, so that the last step leaves all eight in order.
+    const auto rows = [&](int i) {
+      return _mm512_inserti64x4(_mm512_castsi256_si512(half(i)), half(i + 2), 1);
+    };
+    const __m512i r[4] = {rows(0), rows(1), rows(4), rows(5)};
+    __m512i words[4];
+    for (int odd = 0; odd < 2; ++odd) {
+      const __m512i low = odd ? _mm512_unpackhi_epi64(r[0], r[1]) : _mm512_unpacklo_epi64(r[0], r[1]);
+      const __m512i high = odd ? _mm512_unpackhi_epi64(r[2], r[3]) : _mm512_unpacklo_epi64(r[2], r[3]);
+      words[odd] = _mm512_shuffle_i64x2(low, high, 0x88);
+      words[odd + 2] = _mm512_shuffle_i64x2(low, high, 0xdd);
+    }
+    return Element::of_words(words);
+  }
   static inline void store(Limb* to, const Pair* pairs, std::size_t count, const Element& x,
                            const Element& y) {
     __m512i rows[8];
