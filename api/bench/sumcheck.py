@@ -113,7 +113,7 @@ def measure_once(
         prover.close()
         say("prove")
         began = time.monotonic()
-        made = prover.make(compiled, inputs, root, bounds, _nothing)
+        made = prover.make(compiled, [inputs], root, bounds, _nothing)
         prove_seconds = time.monotonic() - began
         warm = [_warm(prover, compiled, inputs, root, bounds) for _ in range(WARM_PROOFS)]
         # The stages of the proof in the middle, so that they add up to no more than it took.
@@ -128,7 +128,7 @@ def measure_once(
         signature=None,
         inputs=inputs,
         salt=None,
-        outputs=made.outputs,
+        outputs=made.outputs[0],
         proof=proof_json(made.proof),
         material=key_json(compiled),
     )
@@ -193,7 +193,7 @@ def _warm(
     bounds: ProofLimits,
 ) -> tuple[float, Made]:
     began = time.monotonic()
-    made = prover.make(compiled, inputs, root, bounds, _nothing)
+    made = prover.make(compiled, [inputs], root, bounds, _nothing)
     return time.monotonic() - began, made
 
 

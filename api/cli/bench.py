@@ -24,6 +24,11 @@ _RUNS, _ROUNDS = 3, 15
     help="Measure the exact executor beside onnxruntime float32 instead: no proofs, no chain.",
 )
 @click.option(
+    "--batches",
+    is_flag=True,
+    help="Measure sumcheck proofs of 1, 4, 16 and 64 answers instead, settled together on a chain.",
+)
+@click.option(
     "--profile",
     "profiled",
     is_flag=True,
@@ -54,6 +59,7 @@ _RUNS, _ROUNDS = 3, 15
 def bench(
     models: str | None,
     executors: bool,
+    batches: bool,
     profiled: bool,
     systems: str | None,
     runs: int | None,
@@ -81,6 +87,9 @@ def bench(
     raise_on_termination()
     if executors:
         _bench_executors(_names(models or ""), runs or _ROUNDS, report, plot)
+        return
+    if batches:
+        _bench_batches(_names(models or ""), runs, report, plot, folder)
         return
     chosen = (_PROFILED if profiled else _ZOO) if models is None else models
     wanted = ("sumcheck" if profiled else "ezkl,sumcheck") if systems is None else systems
@@ -133,6 +142,40 @@ def _bench_executors(
     machine = found["machine"]
     click.echo(f"{machine['cores']} x {machine['cpu']}, one thread, one sample, {rounds} rounds")
     for line in table(found["rows"]):
+        click.echo(line)
+
+
+def _bench_batches(
+    models: tuple[str, ...],
+    proofs: int | None,
+    report: Path | None,
+    plot: Path | None,
+    folder: Path,
+) -> None:
+    from avow.api.bench.batches import MODEL, PROOFS, TITLES, cells, draw, measure
+    from avow.api.bench.rows import aligned
+    from avow.api.figures import figure_of_matplotlib
+    from avow.api.local.folder import require_writable
+    from avow.api.local.steps import Steps
+    from avow.prover.config import from_environment
+
+    if len(models) > 1:
+        raise click.UsageError("--batches measures one model at a time")
+    for path in (report, plot):
+        if path is not None:
+            require_writable(path)
+    if plot is not None:
+        # Before minutes of measuring, not after.
+        figure_of_matplotlib(plot)
+    model, steps = (models or (MODEL,))[0], Steps()
+    with steps.step("bench", "Measuring batches; medians follow"):
+        contracts = from_environment().contracts
+        found = measure(folder, contracts, steps.progress, model, proofs=proofs or PROOFS)
+    if report is not None:
+        report.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    if plot is not None:
+        draw(found, plot)
+    for line in aligned([TITLES, *map(cells, found["rows"])], 0):
         click.echo(line)
 
 

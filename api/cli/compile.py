@@ -59,6 +59,13 @@ _SECONDS = 6 * 3600
     "checks cheaply; by default time.",
 )
 @click.option(
+    "--batch",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="sumcheck: the most answers that one proof can hold, rounded up to a power of two; by "
+    "default 16, or less where that asks for more than 2^18 powers.",
+)
+@click.option(
     "--target",
     type=click.Choice(["resources", "accuracy"]),
     help="ezkl: what calibration prefers; by default resources.",
@@ -94,6 +101,7 @@ def compile_command(
     unsafe_srs: bool,
     bits: str | None,
     optimize: str | None,
+    batch: int | None,
     target: str | None,
     scale: int | None,
     no_evm: bool,
@@ -129,7 +137,7 @@ def compile_command(
     if chosen == SUMCHECK and hiding:
         raise CircuitError("sumcheck hides nothing yet: take --system ezkl to hide something")
     foreign = (
-        {"--bits": bits, "--optimize": optimize}
+        {"--bits": bits, "--optimize": optimize, "--batch": batch}
         if chosen == EZKL
         else {
             "--target": target,
@@ -158,7 +166,8 @@ def compile_command(
     limit = memory * 2**20 if memory else None
     if chosen == SUMCHECK:
         wanted = None if bits is None else int(bits)
-        compile_sumcheck(stored, srs, wanted, optimize or "time", limit, force, as_json)
+        aim = optimize or "time"
+        compile_sumcheck(stored, srs, wanted, aim, limit, force, as_json, batch)
         return
     wishes = (input_visibility, weights, target or "resources", scale)
     artifact = _compile_ezkl(stored, srs, wishes, no_evm, limit, seconds or _SECONDS, force)

@@ -25,6 +25,7 @@ def compile_sumcheck(
     memory: int | None,
     force: bool,
     as_json: bool,
+    batch: int | None = None,
 ) -> None:
     """Make the artifact and print its record and the predicted cost of a proof."""
     from avow.circuits.sumcheck.compile import Options, compile_model
@@ -34,7 +35,9 @@ def compile_sumcheck(
 
     config = from_environment()
     curve, aim = NativeCurve(), Target(target)
-    options = Options(srs, curve, bits=bits, memory_bytes=memory, force=force, target=aim)
+    options = Options(
+        srs, curve, bits=bits, memory_bytes=memory, force=force, target=aim, batch=batch
+    )
     report = reporter()
     made = compile_model(stored, config.home, options, config.artifacts, report)
     if made.fresh:
@@ -50,6 +53,7 @@ def compile_sumcheck(
         f"  plan         range tables of {plan.width} bits, {cost.rows} rows of "
         f"2^{plan.logrows} entries"
     )
+    click.echo(f"  batches      up to {made.batch} answers in one proof")
     click.echo(f"  equations    {record.constraints:,}")
     click.echo(
         f"  predicted    {1000 * cost.total:.0f} ms for a proof of {cost.proof_bytes:,} bytes, "
@@ -79,8 +83,8 @@ def _first_proof(made: "Made", stored: "StoredModel", report: Callable[[str, str
     prover = SumcheckProver()
     try:
         limits = Limits(_SECONDS, max(2 * made.plan.cost.memory_bytes, _LEAST_BYTES))
-        proof = prover.make(compiled, inputs, root, limits, lambda stage, percent: None)
-        check_proof(load(artifact).key, root, 1, [Sample(inputs, proof.outputs)], proof.proof)
+        proof = prover.make(compiled, [inputs], root, limits, lambda stage, percent: None)
+        check_proof(load(artifact).key, root, 1, [Sample(inputs, proof.outputs[0])], proof.proof)
     except VerificationError as error:
         shutil.rmtree(artifact.folder)
         raise CircuitError(f"the first proof was refused: {error.message}") from error
@@ -95,6 +99,7 @@ def _cost(made: "Made") -> dict[str, object]:
     return {
         "width": plan.width,
         "logrows": plan.logrows,
+        "batch": made.batch,
         "predicted": {
             "proof_bytes": plan.cost.proof_bytes,
             "gas": plan.gas.total,

@@ -17,18 +17,37 @@ from avow.verifier.limits import LIMITS
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program
+from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.key import LIMITS as KEY_LIMITS
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID, Key, gathered
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What proofs are made from. `powers` are 2^key.logrows points of 64 bytes each."""
+    """What proofs are made from.
+
+    `string` holds the powers of tau, 64 bytes each: as many as the largest batch needs.
+    """
 
     program: Program
     blobs: list[Blob]
     key: Key
-    powers: bytes
+    string: bytes
+
+    @property
+    def powers(self) -> bytes:
+        """The 2^key.logrows powers that the key and a proof of one sample are made with."""
+        return self.powers_for(1)
+
+    @property
+    def largest_batch(self) -> int:
+        """The most samples of one proof for which there are powers."""
+        points = len(self.string) // POINT_BYTES
+        return points >> self.key.logrows
+
+    def powers_for(self, batch: int) -> bytes:
+        """The powers that proofs of `batch` samples are made with."""
+        return self.string[: POINT_BYTES << self.key.logrows + bits(batch)]
 
 
 def load(artifact: Artifact) -> Loaded:
@@ -48,11 +67,12 @@ def load(artifact: Artifact) -> Loaded:
         raise CircuitError(f"artifact {folder.name} is damaged: {error}") from error
     if key.digest() != record.key:
         raise CircuitError(f"artifact {folder.name} is damaged: its key is not the record's")
-    size = 2**key.logrows * POINT_BYTES
-    powers = read_file(folder / POWERS, size)
-    if len(powers) != size:
+    powers = read_file(folder / POWERS, POINT_BYTES << KEY_LIMITS.logrows)
+    found = Loaded(program, blobs, key, powers)
+    whole = POINT_BYTES << key.logrows
+    if len(powers) < whole or len(powers) != whole * found.largest_batch:
         raise CircuitError(f"artifact {folder.name} is damaged: it holds too few powers of tau")
-    return Loaded(program, blobs, key, powers)
+    return found
 
 
 def _key(value: Json, program: Program, blobs: list[Blob]) -> Key:

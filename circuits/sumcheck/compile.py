@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avow.circuits.artifact import MODEL, RECORD, Artifact, load_artifact, place
-from avow.circuits.curve import Curve
+from avow.circuits.curve import POINT_BYTES, Curve
 from avow.circuits.errors import CircuitError
 from avow.circuits.files import make_folder, write_file
 from avow.circuits.lock import LOCK, exclusive
 from avow.circuits.memory import machine_bytes
 from avow.circuits.srs_choice import Srs, most_powers, obtain_powers
+from avow.circuits.sumcheck.cost import predict, survey
 from avow.circuits.sumcheck.files import KEY, POWERS
 from avow.circuits.sumcheck.gas import Tensors
 from avow.circuits.sumcheck.key import Draft, commit_rows, draft_key
@@ -27,9 +28,14 @@ from avow.verifier import canonical
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program
-from avow.verifier.systems.sumcheck.key import SYSTEM_ID
+from avow.verifier.relation.views import bits
+from avow.verifier.systems.sumcheck.key import LIMITS, SYSTEM_ID
 
 Report = Callable[[str, str], None]
+# How many samples a proof can hold unless told otherwise, and how long a string that may ask for:
+# 2^18 powers are 16 MiB.
+BATCH = 16
+_STRING = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,8 @@ class Options:
 
     `bits` None takes the program that the model has, or the cheapest that keeps fidelity;
     `width` and `logrows` None are chosen for `target` by predicted cost. `memory_bytes` None is
-    nine tenths of this machine's. `force` compiles the program again, too.
+    nine tenths of this machine's. `force` compiles the program again, too. `batch` is how many
+    samples one proof shall hold at most; None for `BATCH` of them, where that is cheap.
     """
 
     srs: Srs
@@ -49,15 +56,20 @@ class Options:
     memory_bytes: int | None = None
     force: bool = False
     target: Target = Target.TIME
+    batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished artifact, the plan that it was made by, and whether it was made just now."""
+    """A finished artifact, the plan that it was made by, and whether it was made just now.
+
+    `batch` is how many samples one proof can hold at most.
+    """
 
     artifact: Artifact
     plan: Plan
     fresh: bool
+    batch: int
 
 
 def compile_model(
@@ -92,12 +104,17 @@ def _make(
     program, blobs = kept.load()
     draft = _draft(program, blobs)
     memory = options.memory_bytes or machine_bytes() * 9 // 10
-    bounds = Bounds(memory, most_powers(options.srs), options.width, options.logrows)
+    most = most_powers(options.srs)
+    bounds = Bounds(memory, most, options.width, options.logrows)
     tensors = Tensors.of(draft.tensors())
     plan = choose(lambda width: draft.relation(width, 1), tensors, bounds, options.target)
     report("plan", f"tables of {plan.width} bits, rows of 2^{plan.logrows} entries")
-    found = obtain_powers(options.srs, plan.logrows, options.curve)
-    report("srs", f"2^{plan.logrows} powers")
+    doublings = _doublings(draft, plan, options.batch, most, memory)
+    batch = 2**doublings
+    report("batches", f"up to {batch} answers in one proof")
+    powers = plan.logrows + doublings
+    found = obtain_powers(options.srs, powers, options.curve)
+    report("srs", f"2^{powers} powers")
     points = found.powers.first(plan.logrows)
     relation = draft.relation(plan.width, 1)
     rows = commit_rows(relation, blobs, points, plan.logrows, options.curve)
@@ -109,17 +126,51 @@ def _make(
     target = artifacts / record.digest().hex()
     if not options.force:
         earlier = _earlier(target)
-        if earlier is not None:
+        if earlier is not None and (earlier.path(POWERS)).stat().st_size >= POINT_BYTES << powers:
             report("artifact", "kept")
-            return Made(earlier, plan, False)
+            return Made(earlier, plan, False, batch)
     write_program(build, program, blobs)
     write_file(build / KEY, canonical.encode(key.to_json()))
-    write_file(build / POWERS, points)
+    write_file(build / POWERS, found.powers.first(powers))
     write_file(build / RECORD, canonical.encode(record.to_json()))
     write_file(build / MODEL, canonical.encode(stored.record.to_json()))
     artifact = load_artifact(place(build, target, SYSTEM_ID))
     report("artifact", "done")
-    return Made(artifact, plan, True)
+    return Made(artifact, plan, True, batch)
+
+
+def _doublings(draft: Draft, plan: Plan, batch: int | None, most: int | None, memory: int) -> int:
+    """How often the samples of a proof may double; raises `CircuitError` for a batch asked for."""
+    room = LIMITS.logrows if most is None else min(most, LIMITS.logrows)
+    if batch is not None:
+        wanted = bits(batch)
+        why = _too_large(draft, plan, wanted, room, memory)
+        if why is not None:
+            raise CircuitError(f"batches of {batch}: {why}")
+        return wanted
+    wanted = max(0, min(bits(BATCH), _STRING - plan.logrows))
+    return next(
+        (at for at in range(wanted, 0, -1) if not _too_large(draft, plan, at, room, memory)), 0
+    )
+
+
+def _too_large(draft: Draft, plan: Plan, doublings: int, room: int, memory: int) -> str | None:
+    powers = plan.logrows + doublings
+    if powers > room:
+        return f"that needs 2^{powers} powers, at most 2^{room} can be used"
+    try:
+        found = survey(draft.relation(plan.width, 2**doublings), plan.width)
+    except VerificationError as error:
+        return error.message
+    cost = predict(found, plan.logrows)
+    if cost is None:
+        return "a proof would have too many rows to be checked"
+    if cost.memory_bytes > memory:
+        return (
+            f"a proof is predicted to need {cost.memory_bytes // 2**20} MiB of memory, "
+            f"{memory // 2**20} MiB may be used"
+        )
+    return None
 
 
 def _program(stored: StoredModel, home: Path, options: Options, report: Report) -> KeptProgram:

@@ -225,6 +225,7 @@ class Provider(Node):
                     leg=index,
                     deadline=leg.deadline,
                     share_bps=leg.share_bps,
+                    batches=self.registry.batch_sizes(terms.model_key, leg.selector),
                 ),
                 client_key=self._client_key(seen, index),
                 record=compiled.record_digest,

@@ -1,11 +1,12 @@
 """The pages of measured proofs: made from committed reports, nobody typed a number in them."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from avow.api.bench import proving, scaling
+from avow.api.bench import batches, proving, scaling
 from avow.api.bench.scaling_point import FAMILIES, SIZES, measure_point, net_of
 from avow.models.bench.registry import bench_names
 from tests.conftest import ROOT
@@ -100,3 +101,33 @@ def test_the_mark_is_the_promise() -> None:
 
 def test_sizes_grow_evenly() -> None:
     assert [net_of("mlp", size).shape[0] for size in SIZES] == sorted(s.width for s in SIZES)
+
+
+def test_the_committed_page_of_batches_is_that_of_its_report() -> None:
+    found = committed("batches")
+    assert (DOCS / "batches.md").read_text(encoding="utf-8") == batches.page(found)
+    assert [row["batch"] for row in found["rows"]] == list(batches.SIZES)
+    assert (DOCS / "batches.svg").exists()
+    # What a bundle gains grows with the logarithm: some hundred bytes for each doubling.
+    sizes = [row["bundle_bytes"] for row in found["rows"]]
+    assert sizes == sorted(sizes) and sizes[-1] < sizes[0] + 6 * 1024
+
+
+def test_batches_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    found = batches.measure(
+        tmp_path / "scratch", None, said.append, "digits-mlp", sizes=(1, 4), proofs=1
+    )
+    assert said[0] == "compile" and "batch 4: verify" in said
+    assert [row["batch"] for row in found["rows"]] == [1, 4]
+    one, four = found["rows"]
+    assert one["gas"] is four["gas"] is None
+    assert four["proof_bytes"] < 2 * one["proof_bytes"]
+    assert four["peak_rss_bytes"] > 10**7
+    text = batches.page(found)
+    assert "| 4 |" in text and "gas per answer" in text
+    for row in found["rows"]:
+        row |= {"gas": 700_000, "calldata_bytes": 9_000}
+    batches.draw(found, tmp_path / "batches.svg")
+    assert (tmp_path / "batches.svg").read_text(encoding="utf-8").startswith("<?xml")
+    assert "an order costs 175,000 gas, alone 700,000." in batches.page(found)

@@ -21,6 +21,7 @@ from avow.prover.attempt import Outcome, attempt
 from avow.prover.bench import Bench, open_bench
 from avow.prover.catalogue import Compiled
 from avow.prover.config import Config
+from avow.prover.errors import Refused
 from avow.prover.inference import infer
 from avow.prover.native.curve import NativeCurve
 from avow.prover.outbox import Task
@@ -99,7 +100,8 @@ class Place:
 
 def place_of(name: str, config: Config) -> Iterator[Place]:
     shared = compiled(name)
-    config = replace(config, allow_unsafe_srs=True)
+    # However slow this machine is just now, batches are not kept small for that.
+    config = replace(config, allow_unsafe_srs=True, batch_seconds=3600)
     for part in ("artifacts", "models"):
         shutil.copytree(shared.home / part, config.home / part)
     prover = SumcheckProver()
@@ -270,3 +272,129 @@ def test_cancelling_ends_the_process_within_a_second(large: Place, when: str) ->
     assert cancelled, "the proof came to its end before it could be cancelled"
     assert outcome is Outcome.LOST and ended - cancelled[0] < 1
     assert large.queue.status(job.id).state is JobState.CANCELLED
+
+
+def answered(place: Place, count: int) -> list[str]:
+    """Jobs whose answers are published; the first proof of the artifact is made before them."""
+    first = place.queue.submit(place.ask())
+    assert place.work(first.id) == (Outcome.DONE, Outcome.DONE)
+    jobs = [place.queue.submit(place.ask(row)).id for row in range(1, count + 1)]
+    for job_id in jobs:
+        assert attempt(place.bench, job_id, 0, Task.INFER, infer) is Outcome.DONE
+    return jobs
+
+
+def test_answers_that_wait_share_a_proof(place: Place) -> None:
+    jobs = answered(place, 3)
+    assert attempt(place.bench, jobs[0], 0, Task.PROVE, prove) is Outcome.DONE
+    found = [place.queue.bundle(job_id) for job_id in jobs]
+    bundles = [parse_bundle(data) for data in found]
+    proofs = [bundle.proof for bundle in bundles]
+    assert all(isinstance(proof, dict) and proof["batch"] == 4 for proof in proofs)
+    assert len({str(proof["data"]) for proof in proofs if isinstance(proof, dict)}) == 1
+    assert len({str(proof["opening"]) for proof in proofs if isinstance(proof, dict)}) == 3
+    # Each is verified by itself, as anybody else would do it.
+    for job_id, data in zip(jobs, found, strict=True):
+        job = place.queue.status(job_id)
+        assert job.state is JobState.PROVEN and job.answer is not None
+        assert verify(data, replace(UNSAFE, outputs=job.answer.tensors)).assurance.value == "PROVEN"
+    # Nobody's tensors, statement or opening is in another one's bundle.
+    for one in bundles:
+        others = [other for other in bundles if other is not one]
+        data = one.encode()
+        for other in others:
+            assert isinstance(other.proof, dict) and other.inputs is not None
+            for secret in (
+                str(other.statement.nonce).encode(),
+                other.statement.digest().hex().encode(),
+                other.statement.input.value.hex().encode(),
+                str(other.proof["opening"]).encode(),
+                str(other.inputs[0].to_json()["data"]).encode(),
+            ):
+                assert secret not in data
+    # An opening serves its own bundle only.
+    swapped = replace(bundles[0], proof=bundles[1].proof)
+    with pytest.raises(VerificationError, match="proof"):
+        verify(swapped.encode(), UNSAFE)
+    assert len(children()) == 1
+
+
+def test_sizes_and_memory_of_a_batch_are_known_before(place: Place) -> None:
+    shared = place.shared
+    compiled = Compiled(
+        shared.artifact.folder, shared.stored.folder, shared.artifact.model, shared.artifact.record
+    )
+    sizes = place.prover.batch_sizes(compiled)
+    assert sizes == (1, 2, 4, 8, 16)
+    memory = [place.prover.batch_memory(compiled, size) for size in sizes]
+    assert memory == sorted(memory)
+    assert memory[0] == shared.artifact.record.proving_memory_bytes
+
+
+def test_a_batch_of_other_tensors_is_refused_and_made_alone(place: Place) -> None:
+    class Muddled(SumcheckProver):
+        def prove_batch(
+            self,
+            compiled: Compiled,
+            inputs: Sequence[Sequence[Tensor]],
+            root: bytes,
+            limits: Limits,
+            tick: Tick,
+        ) -> list[Proof]:
+            found = super().prove_batch(compiled, inputs, root, limits, tick)
+            return [found[1], found[0], *found[2:]] if len(found) > 1 else found
+
+    jobs = answered(place, 3)
+    muddled = Muddled()
+    bench = replace(place.bench, systems={"sumcheck/v1": muddled})
+    assert attempt(bench, jobs[0], 0, Task.PROVE, prove) is Outcome.DONE
+    muddled.close()
+    bundles = [parse_bundle(place.queue.bundle(job_id)) for job_id in jobs]
+    batches = [bundle.proof["batch"] for bundle in bundles if isinstance(bundle.proof, dict)]
+    # Two would have got each other's; nobody saw that.
+    assert batches == [1, 1, 4]
+    for bundle in bundles:
+        assert verify(bundle.encode(), UNSAFE).assurance is Assurance.PROVEN
+
+
+def test_a_member_is_cancelled_while_the_batch_is_proven(place: Place) -> None:
+    jobs = answered(place, 3)
+    cancelled: list[float] = []
+
+    class Interrupted(SumcheckProver):
+        def prove_batch(
+            self,
+            compiled: Compiled,
+            inputs: Sequence[Sequence[Tensor]],
+            root: bytes,
+            limits: Limits,
+            tick: Tick,
+        ) -> list[Proof]:
+            if not cancelled:
+                place.queue.cancel(jobs[1])
+                cancelled.append(time.monotonic())
+                while time.monotonic() < cancelled[0] + 0.5:
+                    tick("witness", None)
+                    time.sleep(0.05)
+            return super().prove_batch(compiled, inputs, root, limits, tick)
+
+    prover = Interrupted()
+    bench = replace(place.bench, systems={"sumcheck/v1": prover})
+    assert attempt(bench, jobs[0], 0, Task.PROVE, prove) is Outcome.DONE
+    prover.close()
+    states = [place.queue.status(job_id).state for job_id in jobs]
+    assert states == [JobState.PROVEN, JobState.CANCELLED, JobState.PROVEN]
+    assert len(list(place.config.bundles.glob("[0-9a-f]*"))) == 3
+
+
+def test_an_artifact_says_how_many_it_holds(place: Place) -> None:
+    shared = place.shared
+    compiled = Compiled(
+        shared.artifact.folder, shared.stored.folder, shared.artifact.model, shared.artifact.record
+    )
+    inputs = [place.ask().inputs] * 32
+    tensors = [[item for item in sample if isinstance(item, Tensor)] for sample in inputs]
+    with pytest.raises(Refused, match="holds up to 16 answers in one proof"):
+        place.prover.prove_batch(
+            compiled, tensors, bytes(32), Limits(60, 2**31), lambda stage, percent: None
+        )

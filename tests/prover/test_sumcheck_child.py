@@ -38,7 +38,7 @@ def children() -> list[psutil.Process]:
 
 def missing(folder: Path) -> dict[str, object]:
     """A request about an artifact that is not there."""
-    return {"do": "prove", "folder": str(folder / "none"), "inputs": [], "root": "00" * 32}
+    return {"do": "prove", "folder": str(folder / "none"), "samples": [[]], "root": "00" * 32}
 
 
 def test_a_refusal_keeps_the_child(workshop: Workshop, tmp_path: Path) -> None:

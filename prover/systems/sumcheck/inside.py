@@ -1,7 +1,8 @@
 """Runs in the child process: answers and proves one request after the other.
 
 Usage: `python -m avow.prover.systems.sumcheck.inside PARENT_PID`. A request is a line of JSON on
-stdin: {do, folder, inputs, root, memory}; `do` is `answer` or `prove`. Lines of JSON on stdout:
+stdin: {do, folder, samples, root, memory}; `do` is `answer` or `prove`, `samples` has the inputs
+of each. Lines of JSON on stdout:
 {stage} while it works, then the reply, {refused} or {failed}.
 """
 
@@ -22,76 +23,96 @@ from avow.prover.children import die_with_parent
 from avow.prover.errors import Refused
 
 if TYPE_CHECKING:
+    from avow.circuits.sumcheck.artifact import Loaded
     from avow.prover.systems.sumcheck.prepared import Prepared
 
-# Artifacts that stay ready; each holds its key's integers and the powers of tau.
-_KEPT = 2
+# What stays ready: sizes of batch of artifacts, each with the powers of tau that it needs, and
+# artifacts as they were read.
+_KEPT, _KEPT_ARTIFACTS = 4, 2
 _IDLE_SECONDS = 300
 
 Say = Callable[[dict[str, Any]], None]
 
 
 class Desk:
-    """The artifacts that this process has made ready, the last used ones."""
+    """The artifacts that this process has made ready, the last used ones, by size of batch."""
 
     def __init__(self) -> None:
-        self._ready: OrderedDict[str, Prepared] = OrderedDict()
+        self._loaded: OrderedDict[str, Loaded] = OrderedDict()
+        self._ready: OrderedDict[tuple[str, int], Prepared] = OrderedDict()
 
     def answer(self, request: dict[str, Any], say: Say) -> dict[str, Any]:
-        """The program's own output."""
+        """The program's own output for one sample."""
         import numpy as np
 
         from avow.verifier.tensor import Tensor, parse_tensor
 
-        prepared, seconds = self._prepared(request["folder"], say)
+        prepared, seconds = self._prepared(request["folder"], 1, say)
         say({"stage": "running"})
-        inputs = [parse_tensor(item) for item in request["inputs"]]
+        (sample,) = request["samples"]
+        inputs = [parse_tensor(item) for item in sample]
         arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in inputs]
         trace = prepared.runner.trace(arrays)
         outputs = [
             Tensor(spec.element_type, spec.shape, tuple(trace[output.tensor].reshape(-1).tolist()))
             for spec, output in zip(prepared.outputs, prepared.program.outputs, strict=True)
         ]
-        return {"outputs": [tensor.to_json() for tensor in outputs], "load_seconds": seconds}
+        return {"outputs": [[tensor.to_json() for tensor in outputs]], "load_seconds": seconds}
 
     def prove(self, request: dict[str, Any], say: Say) -> dict[str, Any]:
-        """The output, the proof, how long each stage took, and the peak of resident memory."""
+        """The outputs, the proof, what opens it for each sample, how long each stage took, and
+        the peak of resident memory."""
         forget_peak()
-        prepared, seconds = self._prepared(request["folder"], say)
+        samples = request["samples"]
+        prepared, seconds = self._prepared(request["folder"], len(samples), say)
 
         from avow.prover.systems.sumcheck.prove import prove
         from avow.verifier.tensor import parse_tensor
 
-        inputs = [parse_tensor(item) for item in request["inputs"]]
+        inputs = [[parse_tensor(item) for item in sample] for sample in samples]
         root = bytes.fromhex(request["root"])
-        proved = prove(prepared, root, [inputs], lambda stage, _: say({"stage": stage}))
-        (outputs,) = proved.outputs
+        proved = prove(prepared, root, inputs, lambda stage, _: say({"stage": stage}))
         return {
-            "outputs": [tensor.to_json() for tensor in outputs],
+            "outputs": [[tensor.to_json() for tensor in sample] for sample in proved.outputs],
             "proof": b64encode(proved.proof).decode("ascii"),
+            "openings": [opening.hex() for opening in proved.openings],
             "load_seconds": seconds,
             "stage_seconds": proved.seconds,
             "peak_rss_bytes": peak_rss(),
         }
 
-    def _prepared(self, folder: str, say: Say) -> "tuple[Prepared, float]":
-        from avow.circuits.artifact import load_artifact
-
+    def _prepared(self, folder: str, batch: int, say: Say) -> "tuple[Prepared, float]":
         began = time.perf_counter()
-        found = self._ready.pop(folder, None)
+        found = self._ready.pop((folder, batch), None)
         if found is None:
             say({"stage": "loading"})
-            while len(self._ready) >= _KEPT:
-                self._ready.popitem(last=False)
-            artifact = load_artifact(Path(folder))
+            loaded = self._load(folder)
 
-            from avow.circuits.sumcheck.artifact import load
             from avow.prover.systems.sumcheck.prepared import prepare
 
-            loaded = load(artifact)
-            found = prepare(loaded.program, loaded.blobs, loaded.key, loaded.powers)
-        self._ready[folder] = found
+            if batch > loaded.largest_batch:
+                raise Refused(
+                    f"the artifact holds up to {loaded.largest_batch} answers in one proof; "
+                    f"avow compile --batch {batch} makes one that holds {batch}"
+                )
+            while len(self._ready) >= _KEPT:
+                self._ready.popitem(last=False)
+            powers = loaded.powers_for(batch)
+            found = prepare(loaded.program, loaded.blobs, loaded.key, powers, batch)
+        self._ready[folder, batch] = found
         return found, time.perf_counter() - began
+
+    def _load(self, folder: str) -> "Loaded":
+        from avow.circuits.artifact import load_artifact
+        from avow.circuits.sumcheck.artifact import load
+
+        found = self._loaded.pop(folder, None)
+        if found is None:
+            while len(self._loaded) >= _KEPT_ARTIFACTS:
+                self._loaded.popitem(last=False)
+            found = load(load_artifact(Path(folder)))
+        self._loaded[folder] = found
+        return found
 
 
 def main() -> None:

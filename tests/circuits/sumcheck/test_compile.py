@@ -6,11 +6,11 @@ import pytest
 
 from avow.circuits.artifact import load_artifact
 from avow.circuits.errors import CircuitError
-from avow.circuits.srs import inspect
+from avow.circuits.srs import generate, inspect
 from avow.circuits.srs_choice import PinnedSrs
 from avow.circuits.sumcheck.artifact import load
 from avow.circuits.sumcheck.blob import blob
-from avow.circuits.sumcheck.compile import compile_model
+from avow.circuits.sumcheck.compile import BATCH, compile_model
 from avow.circuits.sumcheck.record import build_record, equations, observed
 from avow.models.programs import kept_program
 from avow.verifier.keccak import keccak256
@@ -148,3 +148,45 @@ def test_the_artifact_is_found_by_its_digest() -> None:
     assert folder.name == compiled().artifact.record.digest().hex()
     assert load_artifact(folder) == compiled().artifact
     assert CURVE.multiples(b"") == b""
+
+
+def test_powers_last_for_the_batch_that_was_asked_for(tmp_path: Path) -> None:
+    usual = load(compiled().artifact)
+    assert compiled().batch == usual.largest_batch == BATCH
+    assert len(usual.string) == BATCH * len(usual.powers)
+    assert usual.powers_for(3) == usual.powers_for(4) == usual.string[: 4 * len(usual.powers)]
+    for asked, holds in ((1, 1), (5, 8), (64, 64)):
+        made = compile_model(stored(), HOME, options(batch=asked), tmp_path / str(asked), silent)
+        assert made.batch == load(made.artifact).largest_batch == holds
+        # The plan does not depend on it.
+        assert made.plan == compiled().plan
+
+
+def test_a_larger_batch_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "given.srs"
+    generate(path, compiled().plan.logrows + 3, CURVE)
+    srs = PinnedSrs(path, inspect(path).sha256)
+    folder = tmp_path / "artifacts"
+    first = compile_model(stored(), HOME, options(srs=srs, batch=2), folder, silent)
+    assert first.fresh and first.batch == 2
+    # The same key and record; only the powers are more.
+    second = compile_model(stored(), HOME, options(srs=srs, batch=8), folder, silent)
+    assert second.fresh and load(second.artifact).largest_batch == 8
+    assert second.artifact.record == first.artifact.record
+    third = compile_model(stored(), HOME, options(srs=srs, batch=2), folder, silent)
+    assert not third.fresh and load(third.artifact).largest_batch == 8
+    # What a string has no room for is left out, unless it was asked for.
+    usual = compile_model(stored(), HOME, options(srs=srs), folder, silent)
+    assert usual.batch == 8
+    with pytest.raises(CircuitError, match="batches of 9: that needs 2"):
+        compile_model(stored(), HOME, options(srs=srs, batch=9), folder, silent)
+
+
+def test_a_batch_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    for changes, message in (
+        ({"batch": 2**10, "logrows": 12}, "that needs 2^22 powers, at most 2^20 can be used"),
+        ({"batch": 64, "memory_bytes": compiled().plan.cost.memory_bytes}, "MiB may be used"),
+    ):
+        with pytest.raises(CircuitError) as caught:
+            compile_model(stored(), HOME, options(**changes), tmp_path / "none", silent)
+        assert message in str(caught.value)
