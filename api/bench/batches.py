@@ -33,9 +33,12 @@ from avow.models.store import ModelStore, StoredModel
 from avow.prover.catalogue import Compiled
 from avow.prover.config import from_environment
 from avow.prover.native.curve import NativeCurve
+from avow.prover.nodes.contracts import to_register
 from avow.prover.systems.sumcheck.system import SumcheckProver
 from avow.prover.systems.system import Limits
-from avow.verifier.chain.registration import Registry, Royalty, read_artifact
+from avow.verifier.chain.orders import selector_of
+from avow.verifier.chain.registration import Registry, Royalty
+from avow.verifier.systems.sumcheck.key import SYSTEM_ID
 
 NAME = "batches"
 MODEL = "lenet5"
@@ -66,14 +69,18 @@ def measure(
         if missing:
             raise BenchError(f"the artifact does not hold batches of {sorted(missing)}")
 
-        def rows(desk: Desk | None) -> list[dict[str, Any]]:
+        def rows(desk: Desk | None, settled: Sequence[int]) -> list[dict[str, Any]]:
             limits = Limits(_PROOF_SECONDS, machine_bytes() * 9 // 10)
-            station = Station(stored, compiled, prover, limits, desk)
-            return [measure_batch(station, size, proofs, say) for size in sizes]
+            found = []
+            for size in sizes:
+                where = desk if size in settled else None
+                station = Station(stored, compiled, prover, limits, where)
+                found.append(measure_batch(station, size, proofs, say))
+            return found
 
         try:
             if contracts is None:
-                found = rows(None)
+                found = rows(None, ())
             else:
                 found = _settled(Folders(root, contracts), artifact.folder, sum(sizes), rows)
         finally:
@@ -102,9 +109,12 @@ def _settled(
     folders: Folders,
     artifact: Path,
     orders: int,
-    rows: Callable[[Desk | None], list[dict[str, Any]]],
+    rows: Callable[[Desk | None, Sequence[int]], list[dict[str, Any]]],
 ) -> list[dict[str, Any]]:
-    """The rows of orders on a development chain that runs for them."""
+    """The rows of orders on a development chain that runs for them.
+
+    Those sizes are settled for which contracts are registered by default.
+    """
     with Supervisor(folders.logs, base_environment(folders)) as supervisor:
         network = Network(supervisor, folders, development_people())
         network.start_chain(0, keep=False)
@@ -114,9 +124,11 @@ def _settled(
         market.join_validators(people.validator, STAKE)
         transfer(market, people.deployer, people.requester.address, orders * UNIT)
         registry = Registry(market.chain, market.deployment)
-        found = read_artifact(artifact)
+        selector = selector_of(SYSTEM_ID)
+        found = to_register(artifact, (), market.gas_cap(selector))
         registered = registry.register(people.owner, found, Royalty())
-        return rows(Desk(market, people, registered.model_key, found.record))
+        desk = Desk(market, people, registered.model_key, found.record)
+        return rows(desk, registry.batch_sizes(registered.model_key, selector))
 
 
 TITLES = (
@@ -222,7 +234,7 @@ def page(found: dict[str, Any]) -> str:
         "bundle takes,",
         f"`bundle B` the largest bundle: of {last['batch']} answers it has "
         f"{last['bundle_bytes'] - first['bundle_bytes']:,} bytes more than of one.",
-        *_gas_text(first, last),
+        *_gas_text([row for row in rows if row["gas"] is not None]),
         "",
         f"This page is written by `python -m avow.api.bench.{NAME} docs` from `{NAME}.json`, which",
         f"`python -m avow.api.bench.{NAME} docs measure` measures in some minutes.",
@@ -230,17 +242,23 @@ def page(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _gas_text(first: dict[str, Any], last: dict[str, Any]) -> list[str]:
-    if first["gas"] is None or last["gas"] is None:
+def _gas_text(settled: Sequence[dict[str, Any]]) -> list[str]:
+    if not settled:
         return []
-    return [
+    first, last = settled[0], settled[-1]
+    lines = [
         "",
         "`gas` is that of the one transaction on a development chain that settles all orders of a "
         "proof: the proof's",
         "check, and for each order its inputs and output in calldata, its statement and its "
-        f"payments. Of {last['batch']} together",
-        f"an order costs {gas_per_answer(last):,.0f} gas, alone {gas_per_answer(first):,.0f}.",
+        "payments.",
     ]
+    if first["batch"] < last["batch"]:
+        lines.append(
+            f"One of {last['batch']} orders costs {gas_per_answer(last):,.0f} gas, alone "
+            f"{gas_per_answer(first):,.0f}."
+        )
+    return lines
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -130,4 +130,4 @@ def test_batches_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         row |= {"gas": 700_000, "calldata_bytes": 9_000}
     batches.draw(found, tmp_path / "batches.svg")
     assert (tmp_path / "batches.svg").read_text(encoding="utf-8").startswith("<?xml")
-    assert "an order costs 175,000 gas, alone 700,000." in batches.page(found)
+    assert "One of 4 orders costs 175,000 gas, alone 700,000." in batches.page(found)
