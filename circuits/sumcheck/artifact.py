@@ -1,6 +1,7 @@
 """An artifact of `sumcheck/v1`: program, constants, key and powers of tau, enough to prove."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from avow.circuits.artifact import Artifact
 from avow.circuits.curve import POINT_BYTES
@@ -26,13 +27,15 @@ from avow.verifier.systems.sumcheck.key import SYSTEM_ID, Key, gathered
 class Loaded:
     """What proofs are made from.
 
-    `string` holds the powers of tau, 64 bytes each: as many as the largest batch needs.
+    `points` powers of tau, 64 bytes each, lie in the file `string`: as many as the largest batch
+    needs. They are read when they are asked for, since most proofs need few of them.
     """
 
     program: Program
     blobs: list[Blob]
     key: Key
-    string: bytes
+    points: int
+    string: Path = field(compare=False)
 
     @property
     def powers(self) -> bytes:
@@ -42,12 +45,19 @@ class Loaded:
     @property
     def largest_batch(self) -> int:
         """The most samples of one proof for which there are powers."""
-        points = len(self.string) // POINT_BYTES
-        return points >> self.key.logrows
+        return self.points >> self.key.logrows
 
     def powers_for(self, batch: int) -> bytes:
         """The powers that proofs of `batch` samples are made with."""
-        return self.string[: POINT_BYTES << self.key.logrows + bits(batch)]
+        size = POINT_BYTES << self.key.logrows + bits(batch)
+        try:
+            with self.string.open("rb") as stream:
+                powers = stream.read(size)
+        except OSError as error:
+            raise CircuitError(f"cannot read {self.string}: {error.strerror}") from error
+        if len(powers) != size:
+            raise CircuitError(f"{self.string} holds too few powers of tau")
+        return powers
 
 
 def load(artifact: Artifact) -> Loaded:
@@ -67,10 +77,10 @@ def load(artifact: Artifact) -> Loaded:
         raise CircuitError(f"artifact {folder.name} is damaged: {error}") from error
     if key.digest() != record.key:
         raise CircuitError(f"artifact {folder.name} is damaged: its key is not the record's")
-    powers = read_file(folder / POWERS, POINT_BYTES << KEY_LIMITS.logrows)
-    found = Loaded(program, blobs, key, powers)
-    whole = POINT_BYTES << key.logrows
-    if len(powers) < whole or len(powers) != whole * found.largest_batch:
+    string = folder / POWERS
+    points, rest = divmod(string.stat().st_size, POINT_BYTES)
+    found = Loaded(program, blobs, key, points, string)
+    if rest or not found.largest_batch or points != found.largest_batch << key.logrows:
         raise CircuitError(f"artifact {folder.name} is damaged: it holds too few powers of tau")
     return found
 

@@ -153,8 +153,9 @@ def test_the_artifact_is_found_by_its_digest() -> None:
 def test_powers_last_for_the_batch_that_was_asked_for(tmp_path: Path) -> None:
     usual = load(compiled().artifact)
     assert compiled().batch == usual.largest_batch == BATCH
-    assert len(usual.string) == BATCH * len(usual.powers)
-    assert usual.powers_for(3) == usual.powers_for(4) == usual.string[: 4 * len(usual.powers)]
+    assert 64 * usual.points == BATCH * len(usual.powers)
+    assert usual.powers_for(3) == usual.powers_for(4)
+    assert usual.powers_for(4)[: len(usual.powers)] == usual.powers
     for asked, holds in ((1, 1), (5, 8), (64, 64)):
         made = compile_model(stored(), HOME, options(batch=asked), tmp_path / str(asked), silent)
         assert made.batch == load(made.artifact).largest_batch == holds

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avow.circuits.errors import CircuitError
-from avow.circuits.powers import read_powers
+from avow.circuits.powers import Powers, read_powers
 from avow.circuits.sumcheck.artifact import load
 from avow.circuits.sumcheck.key import commit_rows, draft_key
 from avow.circuits.sumcheck.matrix import key_blocks, padded
@@ -15,10 +15,17 @@ from tests.circuits.plain_curve import PlainCurve
 from tests.circuits.sumcheck.small import CURVE, HOME, compiled
 
 
+def string() -> Powers:
+    """The string that the artifact was made with."""
+    made = compiled()
+    powers = made.plan.logrows + (made.batch - 1).bit_length()
+    return read_powers(HOME / "srs" / f"unsafe-{powers}.srs")
+
+
 def powers_of(logrows: int) -> bytes:
     """The powers that the artifact was made with, cut off."""
     compiled()
-    return read_powers(HOME / "srs" / f"unsafe-{compiled().plan.logrows}.srs").first(logrows)
+    return string().first(logrows)
 
 
 @pytest.mark.parametrize("logrows", [4, 6, 8])
@@ -65,7 +72,7 @@ def test_both_curves_make_the_same_key() -> None:
 
 def test_every_constant_changes_the_key() -> None:
     loaded = load(compiled().artifact)
-    powers = read_powers(HOME / "srs" / f"unsafe-{loaded.key.logrows}.srs")
+    powers = string()
     width, logrows = loaded.key.width, loaded.key.logrows
     draft = draft_key(loaded.program, loaded.blobs)
     relation = draft.relation(width, 1)
