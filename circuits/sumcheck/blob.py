@@ -6,13 +6,14 @@ format byte by byte.
 """
 
 from collections.abc import Sequence
+from math import prod
 
 from avow.circuits.errors import CircuitError
-from avow.circuits.sumcheck.links import coefficient, eq_pairs, public
+from avow.circuits.sumcheck.links import axes, coefficient, eq_pairs, public
 from avow.circuits.sumcheck.steps import ONE, Tape
 from avow.verifier.program.program import output_specs
 from avow.verifier.relation.relation import Axis, Expression, Kind, Read
-from avow.verifier.relation.views import size
+from avow.verifier.relation.views import bits, size
 from avow.verifier.srs import srs_digest, tau_g2_octets
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
 from avow.verifier.systems.sumcheck.key import Key
@@ -57,7 +58,10 @@ class _Draft:
         self.constants = tuple(constants)
         self.reads, self.factors = places.reads(), places.factors()
         self.first = len(constants)
-        self.z = self.first + places.variables + places.summed
+        self.batch = bits(places.relation.batch)
+        self.inner = places.inner if self.batch else 0
+        self.ends = places.ends() if self.batch else []
+        self.z = self.first + places.variables + places.summed + self.batch + self.inner
         sent = self.z + places.stack.logsize
         self.at_r = {spot: sent + number for number, spot in enumerate(self.reads)}
         sent += len(self.reads)
@@ -76,6 +80,7 @@ class _Draft:
         steps_s = tape.part()
         claims, weights = self._claims()
         steps_z = tape.part()
+        sample = self._sample()
         # What only the claim of the bilinears reads was known before, too.
         steps_r = (steps_r[0] + more_r[0], steps_r[1] + more_r[1])
         body = [
@@ -88,6 +93,7 @@ class _Draft:
             *((claim, steps_s[1], at_s) if self.relation.bilinears else ()),
             steps_z[1],
             claims,
+            sample,
         ]
         # Room for one entry that a table writes beyond its end, and for the sums of all tables.
         words = tape.top + 1 + len(self.relation.tables)
@@ -102,7 +108,7 @@ class _Draft:
             (places.stack.logsize, 1),
             (places.stack.logrows, 1),
             (key.width, 1),
-            (key.logrows, 1),
+            (self.batch, 1),
             (self.relation.batch, 4),
             (len(key.rows), 2),
             (witness.first_row, 2),
@@ -120,7 +126,9 @@ class _Draft:
             (steps_z[0], 2),
             (weights, 2),
             (words, 4),
-            (0, 4),
+            (self.inner, 1),
+            (len(self.ends), 1),
+            (0, 2),
         )
         head = b"".join(_number(value, octets) for value, octets in numbers)
         digests = (program.digest(), key.digest(), srs_digest(key.tau_g2))
@@ -150,10 +158,8 @@ class _Draft:
         return [self.first + at for at in positions]
 
     def _word(self, read: Read, positions: Positions, sent: dict[Spot, int]) -> int:
-        column = (
-            self.relation.columns[read.column] if read.column < len(self.relation.columns) else None
-        )
-        if column is None or column.kind is not Kind.PUBLIC:
+        column = self.relation.columns[read.column]
+        if column.kind is not Kind.PUBLIC:
             return sent[read, positions]
         return public(self.tape, column, self.tensors, read.view, self._words(positions))
 
@@ -169,7 +175,7 @@ class _Draft:
         )
 
     def _terms(self, terms: Sequence[tuple[int, int]]) -> bytes:
-        """u8 plain terms, u8 others; u16 word of plain ones, u16 word and coefficient of others."""
+        """u8 plain terms, u8 others; the words of the first, word and coefficient of the others."""
         plain = [word for word, factor in terms if factor == ONE]
         others = [pair for pair in terms if pair[1] != ONE]
         words = [*plain, *(word for pair in others for word in pair)]
@@ -250,46 +256,98 @@ class _Draft:
     # Claims.
 
     def _claims(self) -> tuple[bytes, int]:
-        """Every claim's coefficient and three parts of its column's place; the word of row 0."""
+        """Every claim's coefficient and four parts of its column's place; the word of row 0.
+
+        Those of a batch's inputs and outputs follow. The key's rows are the first entries of the
+        stack's: its columns have their places at the other variables of z, the others being 0.
+        """
         stack, tape = self.places.stack, self.tape
-        variables, columns = stack.logsize, stack.logrows
-        z = [self.z + k for k in range(variables)]
-        spots = [*self.reads, *self.factors]
-        split = variables - columns
+        split, columns = stack.logsize - stack.logrows, stack.logrows
+        spots = [*self.reads, *self.factors, *self.ends]
         rows = max(matrix.first_row + matrix.rows for matrix in stack.matrices)
         tree = tape.tree(self.z, split, max(rows, 1))
-        deepest = max(max(columns - size(read.view.ins) for read, _ in spots), 0)
-        # The block of a column inside its row, by up to three parts of it.
-        third = -(-deepest // 3)
-        depths = [third, min(third, deepest - third), max(deepest - 2 * third, 0)]
-        trees, start = [], self.z + split
-        for depth in depths:
-            trees.append(tape.tree(start, depth, 2**depth))
-            start += depth
-
-        def points(spot: Spot) -> tuple[list[int], list[int]]:
-            read, positions = spot
-            return self._words(positions), z[variables - size(read.view.ins) :]
-
+        keys = [size(spot[0].view.ins) for spot in spots if self._in_key(spot)]
+        others = [size(spot[0].view.ins) for spot in spots if not self._in_key(spot)]
+        first = tape.corner(self.z + split, self.batch, 0)
+        if self.batch:
+            trees = self._trees(self.z + split, columns - min(others))
+            deepest = stack.key_logrows - min(keys, default=stack.key_logrows)
+            key_trees = self._trees(self.z + split + self.batch, deepest)
+        else:
+            trees = key_trees = self._trees(self.z + split, columns - min(others + keys))
+        points = [self._points(spot) for spot in spots]
         # The short products first: they are the tails of the long ones.
-        for pairs in sorted((eq_pairs(spot[0].view, *points(spot)) for spot in spots), key=len):
-            tape.eq(pairs)
+        pairs = [eq_pairs(spot[0].view, *point) for spot, point in zip(spots, points, strict=True)]
+        for short in sorted(pairs, key=len):
+            tape.eq(short)
         code = b""
-        for spot in spots:
-            code += _number(coefficient(tape, spot[0].view, *points(spot)), 2)
-            missing = columns - size(spot[0].view.ins)
-            block = self.places.starts[spot[0].column] >> size(spot[0].view.ins)
-            if missing <= 0:
-                words = [tree + 2 ** (split + missing) + block, ONE, ONE, ONE]
-            else:
-                words = [tree + 2**split + (block >> missing)]
-                for part, depth in zip(trees, depths, strict=True):
-                    taken = min(missing, depth)
-                    missing -= taken
-                    inside = (block >> missing) % 2**taken
-                    words.append(part + 2**taken + inside if taken else ONE)
+        for spot, point in zip(spots, points, strict=True):
+            view, in_key = spot[0].view, self._in_key(spot)
+            factors = [coefficient(tape, view, *point), first if in_key else ONE]
+            words = [tape.product(factors)]
+            block = self.places.starts[spot[0].column] >> size(view.ins)
+            missing = (stack.key_logrows if in_key else columns) - size(view.ins)
+            words.append(tree + 2 ** (split + min(missing, 0)) + (block >> max(missing, 0)))
+            for part, depth in key_trees if in_key else trees:
+                taken = max(min(missing, depth), 0)
+                missing -= taken
+                inside = (block >> max(missing, 0)) % 2**taken
+                words.append(part + 2**taken + inside if taken else ONE)
             code += b"".join(_number(word, 2) for word in words)
         return code, tree + 2**split
+
+    def _in_key(self, spot: Spot) -> bool:
+        number, columns = spot[0].column, self.relation.columns
+        return number < len(columns) and columns[number].kind is Kind.KEY
+
+    def _trees(self, start: int, deepest: int) -> list[tuple[int, int]]:
+        """The block of a column inside its row, by three parts of it: tree and depth of each."""
+        deepest = max(deepest, 0)
+        third = -(-deepest // 3)
+        trees = []
+        for depth in (third, min(third, deepest - third), max(deepest - 2 * third, 0)):
+            trees.append((self.tape.tree(start, depth, 2**depth), depth))
+            start += depth
+        return trees
+
+    def _points(self, spot: Spot) -> tuple[list[int], list[int]]:
+        """The words of a claim's point and of the last variables of z that its column has."""
+        read, positions = spot
+        stack, variables = self.places.stack, size(read.view.ins)
+        z = list(range(self.z, self.z + stack.logsize))
+        if self.batch and self._in_key(spot) and variables > stack.key_logrows:
+            split = stack.logsize - stack.logrows
+            copied = self.tape.copy(self.z, split)
+            self.tape.copy(self.z + split + self.batch, stack.key_logrows)
+            z = list(range(copied, copied + split + stack.key_logrows))
+        return self._words(positions), z[len(z) - variables :]
+
+    # A batch's samples.
+
+    def _sample(self) -> bytes:
+        """The tables of inner points; then, for every tensor of a sample, its value there."""
+        if not self.batch:
+            return b""
+        tables = []
+        for number, (read, positions) in enumerate(self.ends):
+            lengths = read.view.outs[1:]
+            words = self._words(positions)[self.batch :]
+            tables.append((number, lengths, words))
+        weights = [
+            [self.tape.table(first, count, n) for first, count, n in axes(words, lengths)]
+            for _, lengths, words in tables
+        ]
+        shared = self.tape.part()
+        for (number, lengths, _), vectors in zip(tables, weights, strict=True):
+            groups = [
+                (vector, n, prod(lengths[at + 1 :]))
+                for at, (vector, n) in enumerate(zip(vectors, lengths, strict=True))
+            ]
+            self.tape.tensor(number, groups or [(ONE, 1, 1)])
+        count, steps = self.tape.part()
+        if count != len(self.ends):
+            raise CircuitError("two tensors of the statement are one")
+        return _number(shared[0], 2) + shared[1] + steps
 
 
 def _schema(spec: TensorSpec) -> bytes:

@@ -30,23 +30,17 @@ def axes(words: Sequence[int], lengths: Lengths) -> list[Axis]:
 def coefficient(tape: Tape, view: View, out_words: Sequence[int], in_words: Sequence[int]) -> int:
     """`View.coefficient` at two points."""
     outs, ins = axes(out_words, view.outs), axes(in_words, view.ins)
-    pairs, factors = [], []
+    factors = [tape.eq(eq_pairs(view, out_words, in_words))]
     for link in view.links:
-        if link.pairs is None:
-            (x, count, _), (y, _, _) = outs[link.outs[0]], ins[link.ins[0]]
-            pairs += [(y + k, x + k) for k in range(count)]
-        else:
-            factors.append(
-                _joined(tape, link, [outs[k] for k in link.outs], [ins[k] for k in link.ins])
-            )
-    ordered = [(x, y) for y, x in sorted(pairs)]
-    return tape.product([tape.eq(ordered), *factors])
+        if link.pairs is not None:
+            factors += _joined(tape, link, [outs[k] for k in link.outs], [ins[k] for k in link.ins])
+    return tape.product(factors)
 
 
 def eq_pairs(
     view: View, out_words: Sequence[int], in_words: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """The pairs that `coefficient` multiplies: known early, the short ones can be made first."""
+    """The pairs that `coefficient` multiplies, so that short products can be made first."""
     outs, ins = axes(out_words, view.outs), axes(in_words, view.ins)
     pairs = []
     for link in view.links:
@@ -102,11 +96,11 @@ def _fixed_bits(tape: Tape, axis: Axis, line: _Line) -> list[int]:
     ]
 
 
-def _joined(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> int:
-    """sum over the link's pairs of eq(out, o) eq(in, i)."""
+def _joined(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> list[int]:
+    """sum over the link's pairs of eq(out, o) eq(in, i), as the words of its factors."""
     pairs = link.pairs or ()
     if not pairs:
-        return tape.constant(0)
+        return [tape.constant(0)]
     run = _progression(pairs)
     if run == len(pairs) and len(outs) < 2 and len(ins) < 2:
         (o, i), n = pairs[0], len(pairs)
@@ -119,19 +113,17 @@ def _joined(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -
         for axis, line, other in ((outs, lines[0], ins), (ins, lines[1], outs)):
             if axis and line and not other:
                 first = axis[0][0] + axis[0][1] - line.variables - line.step
-                return tape.product(
-                    [*_fixed_bits(tape, axis[0], line), tape.less(first, line.variables, n)]
-                )
+                return [*_fixed_bits(tape, axis[0], line), tape.less(first, line.variables, n)]
     form, cells = _form(tape, link, outs, ins)
     sources = _vector(tape, ins)
-    return tape.dot(form, sources, cells)
+    return [tape.dot(form, sources, cells)]
 
 
-def _same(tape: Tape, out: Axis, at: _Line, source: Axis, of: _Line, n: int) -> int:
+def _same(tape: Tape, out: Axis, at: _Line, source: Axis, of: _Line, n: int) -> list[int]:
     x = out[0] + out[1] - at.variables - at.step
     y = source[0] + source[1] - of.variables - of.step
     factors = [*_fixed_bits(tape, out, at), *_fixed_bits(tape, source, of)]
-    return tape.product([*factors, tape.same(x, y, at.variables, n)])
+    return [*factors, tape.same(x, y, at.variables, n)]
 
 
 def _progression(pairs: Sequence[tuple[int, int]]) -> int:
@@ -210,23 +202,17 @@ def _form(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> 
 def _tensor(tape: Tape, number: int, view: View, outs: Sequence[Axis]) -> int:
     """sum over the source's cells of weight * element, group of axes by group of axes."""
     groups = []
-    ordered = True
     for link in sorted(view.links, key=lambda link: link.ins):
+        if link.ins and list(link.ins) != list(range(link.ins[0], link.ins[-1] + 1)):
+            raise CircuitError("a public tensor is read through axes that do not stand together")
         ins = [(ONE, bits(view.ins[k]), view.ins[k]) for k in link.ins]
         weights, cells = _form(tape, link, [outs[k] for k in link.outs], ins)
-        ordered &= (
-            list(link.ins) == list(range(link.ins[0], link.ins[0] + len(link.ins)))
-            if link.ins
-            else True
-        )
         stride = math.prod(view.ins[link.ins[-1] + 1 :]) if link.ins else 1
-        groups.append((weights, cells, stride, link))
-    if ordered:
-        parts = [group[:3] for group in groups]
-        if not parts or parts[-1][2] != 1:
-            parts.append((ONE, 1, 1))
-        return tape.tensor(number, parts)
-    raise CircuitError("a public tensor is read through axes that do not stand together")
+        groups.append((weights, cells, stride))
+    # The contract goes through the last group element by element.
+    if not groups or groups[-1][2] != 1:
+        groups.append((ONE, 1, 1))
+    return tape.tensor(number, groups)
 
 
 def _fixed(tape: Tape, values: Sequence[int], view: View, outs: Sequence[Axis]) -> int:
@@ -235,7 +221,7 @@ def _fixed(tape: Tape, values: Sequence[int], view: View, outs: Sequence[Axis]) 
     for link in view.links:
         axis = [outs[k] for k in link.outs]
         if not link.ins:
-            factors.append(_joined(tape, link, axis, []))
+            factors += _joined(tape, link, axis, [])
         elif link.pairs is None and tuple(values) == tuple(range(len(values))):
             factors.append(tape.ramp(*axis[0]))
         elif link.pairs is None and values in range_columns(len(values)):

@@ -32,6 +32,7 @@ class Step(IntEnum):
     FORM = 10
     DOT = 11
     TENSOR = 12
+    COPY = 13
 
 
 class Tape:
@@ -41,9 +42,7 @@ class Tape:
     """
 
     def __init__(self, constants: Sequence[int], known: int) -> None:
-        self._constants = {
-            value: number for number, value in enumerate(constants)
-        }  # r stands for no constant
+        self._constants = {value: number for number, value in enumerate(constants)}
         self.missing: dict[int, None] = {}
         self.top = len(constants) + known
         self.code = b""
@@ -97,6 +96,9 @@ class Tape:
 
     def less(self, x: int, variables: int, n: int) -> int:
         """sum over k < n of eq(x, k)."""
+        while variables and n % 2 == 0:
+            # The last variable is free.
+            variables, n = variables - 1, n // 2
         if n == 2**variables:
             return ONE
         return self._step(Step.LESS, _u16(x) + bytes([variables]) + _u32(n))
@@ -134,6 +136,10 @@ class Tape:
             for factor, source, cell, step, cell_step, count in runs
         )
         return self._step(Step.FORM, _u16(cells, len(runs)) + code, cells)
+
+    def copy(self, x: int, n: int) -> int:
+        """Words once more, where they stand next to others."""
+        return self._step(Step.COPY, _u16(x) + bytes([n]), n)
 
     def dot(self, left: int, right: int, n: int) -> int:
         """sum of the products of two vectors."""

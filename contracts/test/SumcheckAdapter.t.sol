@@ -32,6 +32,14 @@ contract MockSumcheckVerifier is ISumcheckVerifier {
         }
         return _established;
     }
+
+    function verifyBatch(address, bytes32, Sample[] calldata, bytes calldata)
+        external
+        pure
+        returns (Established[] memory)
+    {
+        revert OtherQuestion();
+    }
 }
 
 /// @notice The adapter of sumcheck/v1 compares everything that a statement says, and reads one form of seal only.

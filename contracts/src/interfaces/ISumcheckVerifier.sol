@@ -17,6 +17,18 @@ interface ISumcheckVerifier {
         bytes32 output;
     }
 
+    /// @notice One run of a batch.
+    /// @param index its number among the runs of the proof.
+    /// @param inputs the data of its input tensors, one after the other, as in their digests.
+    /// @param outputs the data of its output tensors.
+    /// @param opening 64 bytes, x || y: what opens the proof's shared polynomial at this run.
+    struct Sample {
+        uint256 index;
+        bytes inputs;
+        bytes outputs;
+        bytes opening;
+    }
+
     /// @notice Checks that the blob's program gives the outputs for the inputs, in a proof bound to `root`.
     /// @dev Reverts with a typed error when the proof does not establish it. The blob is believed: whoever asks
     /// must know by its code hash that it belongs to the key.
@@ -32,4 +44,14 @@ interface ISumcheckVerifier {
         bytes calldata outputs,
         bytes calldata proof
     ) external view returns (Established memory);
+
+    /// @notice Checks some runs of a proof of many: that the program gives each one's outputs for its inputs.
+    /// @dev Nothing is established of the others, and `root` must bind the tensors: a prover who could choose
+    /// them after the proof could choose what it opens.
+    /// @param blob the account whose code is the blob of the key for the proof's number of runs.
+    /// @param samples at least one.
+    function verifyBatch(address blob, bytes32 root, Sample[] calldata samples, bytes calldata proof)
+        external
+        view
+        returns (Established[] memory);
 }

@@ -13,7 +13,7 @@ struct Blob {
     uint256 stackVariables;
     uint256 columns;
     uint256 width;
-    uint256 keyColumns;
+    uint256 batchVariables;
     uint256 batch;
     uint256 keyRows;
     uint256 firstWitnessRow;
@@ -28,6 +28,8 @@ struct Blob {
     uint256 stepsAtZ;
     uint256 firstWeight;
     uint256 tapeWords;
+    uint256 inner;
+    uint256 ends;
     uint256 inputs;
     uint256 outputs;
     uint256 equalities;
@@ -67,7 +69,7 @@ library BlobReader {
             blob.stackVariables = (word >> 208) & 0xff;
             blob.columns = (word >> 200) & 0xff;
             blob.width = (word >> 192) & 0xff;
-            blob.keyColumns = (word >> 184) & 0xff;
+            blob.batchVariables = (word >> 184) & 0xff;
             blob.batch = (word >> 152) & 0xffffffff;
             blob.keyRows = (word >> 136) & 0xffff;
             blob.firstWitnessRow = (word >> 120) & 0xffff;
@@ -86,6 +88,8 @@ library BlobReader {
             blob.stepsAtZ = (word >> 208) & 0xffff;
             blob.firstWeight = (word >> 192) & 0xffff;
             blob.tapeWords = (word >> 160) & 0xffffffff;
+            blob.inner = (word >> 152) & 0xff;
+            blob.ends = (word >> 144) & 0xff;
             if (blob.columns < 4 || blob.columns > blob.stackVariables) revert BlobMalformed();
             blob.program = bytes32(Field.load(start + 48));
             blob.key = bytes32(Field.load(start + 80));

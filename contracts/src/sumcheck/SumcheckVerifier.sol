@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ISumcheckVerifier} from "../interfaces/ISumcheckVerifier.sol";
+import {Batches} from "./Batches.sol";
 import {Blob, BlobReader} from "./Blob.sol";
 import {Equations} from "./Equations.sol";
 import {Field, R} from "./Field.sol";
@@ -27,6 +28,8 @@ contract SumcheckVerifier is ISumcheckVerifier {
     error BilinearsDoNotHold();
     error EvaluationsDiffer();
     error OpeningDoesNotFit();
+    error BatchDiffers(uint256 batch, uint256 samples);
+    error SampleMalformed(uint256 sample);
 
     /// @dev What the parts share. `records` and `digests` are of the tensors, inputs first; `points` holds the
     /// rows that the proof commits to; `scratch` is what no part keeps; `first` and `sent` are where the tape has
@@ -41,7 +44,12 @@ contract SumcheckVerifier is ISumcheckVerifier {
         uint256 points;
         uint256 scratch;
         uint256 first;
+        uint256 z;
         uint256 sent;
+        uint256 left;
+        uint256 right;
+        uint256 generator;
+        uint256 kappa;
         uint256 alpha;
         uint256 gamma;
         uint256 value;
@@ -58,7 +66,7 @@ contract SumcheckVerifier is ISumcheckVerifier {
         bytes calldata outputs,
         bytes calldata proof
     ) external view returns (Established memory) {
-        return _check(blob, root, inputs, outputs, proof).found;
+        return _single(blob, root, inputs, outputs, proof).found;
     }
 
     /// @notice As `verify`, for those who compare implementations or count: the transcript's state and the gas
@@ -70,11 +78,31 @@ contract SumcheckVerifier is ISumcheckVerifier {
         bytes calldata outputs,
         bytes calldata proof
     ) external view returns (bytes32[MARKS] memory states, uint256[MARKS] memory gasLeft) {
-        Session memory session = _check(blob, root, inputs, outputs, proof);
+        Session memory session = _single(blob, root, inputs, outputs, proof);
         return (session.states, session.gasLeft);
     }
 
-    function _check(
+    /// @inheritdoc ISumcheckVerifier
+    function verifyBatch(address account, bytes32 root, Sample[] calldata samples, bytes calldata proof)
+        external
+        view
+        returns (Established[] memory found)
+    {
+        Session memory session;
+        _begin(session, account, proof);
+        Blob memory blob = session.blob;
+        if (blob.batch < 2 || samples.length == 0 || samples.length > blob.batch) {
+            revert BatchDiffers(blob.batch, samples.length);
+        }
+        _names(session, root);
+        Tensors.skip(session.tape, blob.inputs + blob.outputs);
+        session.tape.code += 2 * blob.equalities;
+        _constants(session);
+        _argument(session);
+        return _samples(session, samples);
+    }
+
+    function _single(
         address account,
         bytes32 root,
         bytes calldata inputs,
@@ -83,9 +111,22 @@ contract SumcheckVerifier is ISumcheckVerifier {
     ) private view returns (Session memory session) {
         _mark(session);
         _begin(session, account, proof);
+        Blob memory blob = session.blob;
+        if (blob.batch != 1) revert BatchDiffers(blob.batch, 1);
         _mark(session);
-        _statement(session, root, inputs, outputs);
+        _names(session, root);
+        _tensors(session, inputs, outputs);
+        session.dialogue.absorb(Label.PUBLIC, session.digests, blob.inputs + blob.outputs);
+        _constants(session);
         _mark(session);
+        _argument(session);
+        BlobReader.requireEnd(blob, session.tape);
+        if (!Points.pairingHolds(session.left, session.right, blob.tauG2)) revert OpeningDoesNotFit();
+        _mark(session);
+    }
+
+    /// @dev Everything between the statement and the pairing, whose two sides are left.
+    function _argument(Session memory session) private view {
         _witness(session);
         _mark(session);
         _helpers(session);
@@ -117,7 +158,8 @@ contract SumcheckVerifier is ISumcheckVerifier {
         uint256 base = _reserve(32 * blob.tapeWords);
         session.tape.base = base;
         session.first = base + 32 * blob.constants;
-        session.sent = session.first + 32 * (blob.variables + blob.summed + blob.stackVariables);
+        session.z = session.first + 32 * (blob.variables + blob.summed + blob.batchVariables + blob.inner);
+        session.sent = session.z + 32 * blob.stackVariables;
         session.tape.top = session.sent + 32 * (blob.reads + blob.factors);
         session.dialogue.buffer = _reserve(32 * longest + 64);
         Field.store(session.dialogue.buffer, 0);
@@ -129,17 +171,9 @@ contract SumcheckVerifier is ISumcheckVerifier {
         session.tape.code = blob.body;
     }
 
-    /// @dev 0. Statement: tensors within their specifications, and everything that the proof is about.
-    function _statement(Session memory session, bytes32 root, bytes calldata inputs, bytes calldata outputs)
-        private
-        pure
-    {
+    /// @dev 0. Statement: everything that the proof is about, tensors within their specifications.
+    function _names(Session memory session, bytes32 root) private pure {
         Blob memory blob = session.blob;
-        Dialogue memory dialogue = session.dialogue;
-        Tape memory tape = session.tape;
-        Established memory found = session.found;
-        found.program = blob.program;
-        found.key = blob.key;
         uint256 scratch = session.scratch;
         Field.store(scratch, uint256(STATEMENT_TAG));
         Field.store(scratch + 32, uint256(root));
@@ -147,10 +181,17 @@ contract SumcheckVerifier is ISumcheckVerifier {
         Field.store(scratch + 96, uint256(blob.key));
         Field.store(scratch + 128, uint256(blob.srs));
         Field.store(scratch + 160, blob.batch);
-        Field.store(scratch + 192, blob.keyColumns);
+        Field.store(scratch + 192, blob.columns);
         Field.store(scratch + 224, blob.width);
-        dialogue.absorb(Label.STATEMENT, scratch, 8);
+        session.dialogue.absorb(Label.STATEMENT, scratch, 8);
+    }
 
+    function _tensors(Session memory session, bytes calldata inputs, bytes calldata outputs) private pure {
+        Blob memory blob = session.blob;
+        Tape memory tape = session.tape;
+        Established memory found = session.found;
+        found.program = blob.program;
+        found.key = blob.key;
         uint256 records = session.records;
         uint256 digests = session.digests;
         found.input = Tensors.read(tape, inputs, blob.inputs, records, digests);
@@ -161,14 +202,16 @@ contract SumcheckVerifier is ISumcheckVerifier {
             tape.code += 2;
             Tensors.requireSame(session.records, pair >> 8, pair & 0xff);
         }
-        dialogue.absorb(Label.PUBLIC, digests, blob.inputs + blob.outputs);
-        uint256 base = tape.base;
-        uint256 code = tape.code;
-        uint256 size = 32 * blob.constants;
+    }
+
+    function _constants(Session memory session) private pure {
+        uint256 base = session.tape.base;
+        uint256 code = session.tape.code;
+        uint256 size = 32 * session.blob.constants;
         assembly ("memory-safe") {
             mcopy(base, code, size)
         }
-        tape.code = code + size;
+        session.tape.code = code + size;
     }
 
     /// @dev 1. Witness: fixed before the challenges of the lookups. The tape's word 1 is lambda.
@@ -179,13 +222,23 @@ contract SumcheckVerifier is ISumcheckVerifier {
         Field.store(session.tape.base + 32, dialogue.challenge(Label.LAMBDA));
     }
 
-    /// @dev 2. Helper columns: fixed before the identities are weighted. rho is left in the scratch memory.
+    /// @dev 2. Helper columns, a batch's E behind them: fixed before the identities are weighted. rho is left in
+    /// the scratch memory; tau, its first part, and u are known words of a batch.
     function _helpers(Session memory session) private pure {
         Blob memory blob = session.blob;
         Dialogue memory dialogue = session.dialogue;
+        uint256 tau = session.first + 32 * (blob.variables + blob.summed);
+        if (blob.batch > 1) {
+            session.kappa = dialogue.challenge(Label.KAPPA);
+            for (uint256 i; i < blob.inner; ++i) {
+                Field.store(tau + 32 * (blob.batchVariables + i), dialogue.challenge(Label.INNER));
+            }
+        }
         dialogue.words(Label.HELPERS, session.points + 64 * blob.witnessRows, 2 * blob.helperRows);
         for (uint256 i; i < blob.variables; ++i) {
-            Field.store(session.scratch + 32 * i, dialogue.challenge(Label.RHO));
+            uint256 rho = dialogue.challenge(Label.RHO);
+            Field.store(session.scratch + 32 * i, rho);
+            if (i < blob.batchVariables) Field.store(tau + 32 * i, rho);
         }
         session.gamma = dialogue.challenge(Label.GAMMA);
     }
@@ -237,7 +290,7 @@ contract SumcheckVerifier is ISumcheckVerifier {
         uint256 claims = blob.reads + blob.factors;
         uint256 eta = dialogue.challenge(Label.ETA);
         uint256 claim = Equations.claimed(session.sent, claims, eta);
-        uint256 z = session.first + 32 * (blob.variables + blob.summed);
+        uint256 z = session.z;
         claim = dialogue.rounds(Label.REDUCTION, claim, blob.stackVariables, 2, z);
         dialogue.scalars(Label.STACK, session.scratch, 1);
         session.value = Field.load(session.scratch);
@@ -245,17 +298,38 @@ contract SumcheckVerifier is ISumcheckVerifier {
         _steps(session, blob.stepsAtZ);
         _mark(session);
         uint256 forms = Equations.forms(tape, claims, eta);
+        if (blob.batch > 1) forms = addmod(forms, mulmod(_power(eta, claims), _ends(session), R), R);
         if (claim != mulmod(session.value, forms, R)) revert EvaluationsDiffer();
-        BlobReader.requireEnd(blob, tape);
+    }
+
+    /// @dev One more claim of a batch, of value 0: E's values are the tensors' own.
+    function _ends(Session memory session) private pure returns (uint256) {
+        Blob memory blob = session.blob;
+        uint256 variables = blob.batchVariables;
+        uint256 tensors = Equations.forms(session.tape, blob.ends, session.kappa);
+        uint256 tau = session.first + 32 * (blob.variables + blob.summed);
+        uint256 z = session.z + 32 * (blob.stackVariables - variables);
+        // E is the last row of the helpers.
+        uint256 row = blob.firstWeight + blob.firstHelperRow + blob.helperRows - 1;
+        uint256 spread = Batches.spread(tau, z, variables, _reserve(32 << variables));
+        spread = mulmod(spread, Field.load(session.tape.base + 32 * row), R);
+        return addmod(tensors, R - spread, R);
+    }
+
+    function _power(uint256 base, uint256 exponent) private pure returns (uint256 power) {
+        power = 1;
+        for (; exponent != 0; exponent >>= 1) {
+            if (exponent & 1 == 1) power = mulmod(power, base, R);
+            base = mulmod(base, base, R);
+        }
     }
 
     /// @dev 7. Opening: the committed rows, the key's among them, have that value.
     function _opening(Session memory session) private view {
         Blob memory blob = session.blob;
-        uint256 z = session.first + 32 * (blob.variables + blob.summed);
         Opening.Opened memory opened = Opening.fold(
             session.dialogue,
-            z + 32 * (blob.stackVariables - blob.columns),
+            session.z + 32 * (blob.stackVariables - blob.columns),
             blob.columns,
             session.value,
             session.scratch
@@ -263,6 +337,7 @@ contract SumcheckVerifier is ISumcheckVerifier {
         _mark(session);
         uint256 sum = Points.begin();
         uint256 generator = Points.begin();
+        session.generator = generator;
         uint256 points = session.points;
         uint256 weights = session.tape.base + 32 * blob.firstWeight;
         Points.addAll(sum, blob.rows, weights, blob.keyRows);
@@ -281,8 +356,80 @@ contract SumcheckVerifier is ISumcheckVerifier {
         Points.add(sum, generator, R - opened.interpolated);
         Points.add(sum, points, R - opened.vanishing);
         Points.add(sum, points + 64, opened.zeta);
-        _mark(session);
-        if (!Points.pairingHolds(sum, points + 64, blob.tauG2)) revert OpeningDoesNotFit();
+        session.left = sum;
+        session.right = points + 64;
+    }
+
+    /// @dev What a batch's proof establishes of samples, whose openings join its own equation: E(omega^index)
+    /// must be the value that the holder's tensors have. The weights are drawn after all of it.
+    function _samples(Session memory session, Sample[] calldata samples)
+        private
+        view
+        returns (Established[] memory found)
+    {
+        Blob memory blob = session.blob;
+        Tape memory tape = session.tape;
+        uint256 count = samples.length;
+        found = new Established[](count);
+        // Index, value, x and y of each opening, as they are absorbed.
+        uint256 claims = _reserve(128 * count + 64);
+        uint256 steps = Field.load(tape.code) >> 240;
+        tape.code += 2;
+        _steps(session, steps);
+        uint256 code = tape.code;
+        uint256 top = tape.top;
+        for (uint256 i; i < count; ++i) {
+            Sample calldata sample = samples[i];
+            if (sample.index >= blob.batch || sample.opening.length != 64) revert SampleMalformed(i);
+            tape.code = blob.body;
+            // Made before what is given back below: nothing may be written over it.
+            Established memory one = Established(blob.program, blob.key, 0, 0);
+            found[i] = one;
+            uint256 free = _reserve(0);
+            _tensors(session, sample.inputs, sample.outputs);
+            one.input = session.found.input;
+            one.output = session.found.output;
+            tape.code = code;
+            tape.top = top;
+            _steps(session, blob.ends);
+            uint256 claim = claims + 128 * i;
+            Field.store(claim, sample.index);
+            Field.store(claim + 32, Equations.claimed(top, blob.ends, session.kappa));
+            bytes calldata opening = sample.opening;
+            assembly ("memory-safe") {
+                calldatacopy(add(claim, 64), opening.offset, 64)
+                mstore(0x40, free) // The tensors were read, and are not needed again.
+            }
+        }
+        BlobReader.requireEnd(blob, tape);
+        _join(session, claims, count);
+    }
+
+    function _join(Session memory session, uint256 claims, uint256 count) private view {
+        Blob memory blob = session.blob;
+        bytes32 state = session.dialogue.state();
+        session.dialogue.buffer = _reserve(128 * count + 64);
+        Field.store(session.dialogue.buffer, uint256(state));
+        session.dialogue.absorb(Label.OPENINGS, claims, 4 * count);
+        uint256 delta = session.dialogue.challenge(Label.DELTA);
+        uint256 right = Points.begin();
+        Points.add(right, session.right, 1);
+        uint256 weight = 1;
+        uint256 shared;
+        uint256 values;
+        for (uint256 i; i < count; ++i) {
+            uint256 claim = claims + 128 * i;
+            weight = mulmod(weight, delta, R);
+            shared = addmod(shared, weight, R);
+            values = addmod(values, mulmod(weight, Field.load(claim + 32), R), R);
+            Points.add(right, claim + 64, weight);
+            uint256 omega = Batches.power(blob.batchVariables, Field.load(claim));
+            Points.add(session.left, claim + 64, mulmod(weight, omega, R));
+        }
+        uint256 last = session.points + 64 * (blob.witnessRows + blob.helperRows - 1);
+        Points.add(session.left, last, shared);
+        Points.add(session.left, session.generator, R - values);
+        if (!Points.pairingHolds(session.left, right, blob.tauG2)) revert OpeningDoesNotFit();
     }
 
     /// @dev The blob's next steps: evaluations of views, of public tensors among them.

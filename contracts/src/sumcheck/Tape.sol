@@ -31,6 +31,7 @@ library Views {
     uint256 private constant TABLE = 9;
     uint256 private constant FORM = 10;
     uint256 private constant DOT = 11;
+    uint256 private constant COPY = 13;
 
     error StepUnknown(uint256 operation);
 
@@ -85,6 +86,9 @@ library Views {
                 } else if (step == RAMP) {
                     value = _ramp(_word(base, word, 232), word);
                     code += 8;
+                } else if (step == COPY) {
+                    (top, code) = (_copy(_word(base, word, 232), (word >> 224) & 0xff, top), code + 4);
+                    continue;
                 } else {
                     other = word;
                     break;
@@ -339,6 +343,14 @@ library Views {
             for { let end := add(first, shl(5, n)) } lt(first, end) { first := add(first, 32) } {
                 value := addmod(value, mulmod(mload(first), mload(add(first, distance)), R), R)
             }
+        }
+    }
+
+    /// @dev COPY: words once more, where they stand next to others: u16 x, u8 variables.
+    function _copy(uint256 x, uint256 variables, uint256 top) private pure returns (uint256 end) {
+        assembly ("memory-safe") {
+            mcopy(top, x, shl(5, variables))
+            end := add(top, shl(5, variables))
         }
     }
 }

@@ -52,6 +52,15 @@ library Tensors {
         }
     }
 
+    /// @notice Passes over the schemas of `count` tensors.
+    function skip(Tape memory tape, uint256 count) internal pure {
+        unchecked {
+            for (; count != 0; --count) {
+                tape.code += 22 + 4 * ((Field.load(tape.code) >> 80) & 0xff);
+            }
+        }
+    }
+
     /// @notice Two tensors of the statement that are one of the program hold the same integers.
     function requireSame(uint256 records, uint256 first, uint256 second) internal pure {
         unchecked {

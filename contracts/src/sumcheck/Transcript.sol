@@ -28,6 +28,7 @@ library Label {
     uint256 internal constant LAST = 12;
     uint256 internal constant FOLD_VALUES = 13;
     uint256 internal constant QUOTIENT = 14;
+    uint256 internal constant OPENINGS = 15;
     uint256 internal constant ALPHA = 32;
     uint256 internal constant LAMBDA = 33;
     uint256 internal constant RHO = 34;
@@ -38,6 +39,9 @@ library Label {
     uint256 internal constant BETA = 39;
     uint256 internal constant BATCH = 40;
     uint256 internal constant ZETA = 41;
+    uint256 internal constant KAPPA = 42;
+    uint256 internal constant INNER = 43;
+    uint256 internal constant DELTA = 44;
 }
 
 /// @notice Fiat-Shamir: whatever is read is absorbed, so that no challenge can be drawn before it.
