@@ -26,8 +26,10 @@ from avow.circuits.sumcheck.plan import Target
 from avow.models.catalogue import add_zoo_model, built_in_names
 from avow.models.store import ModelStore, StoredModel
 from avow.prover.catalogue import system_id
+from avow.prover.nodes.contracts import to_register
 from avow.verifier.chain.market import Market
-from avow.verifier.chain.registration import Registry, Royalty, read_artifact
+from avow.verifier.chain.orders import selector_of
+from avow.verifier.chain.registration import Registry, Royalty
 from avow.verifier.records import SystemRecord
 
 SYSTEMS = (ezkl.SYSTEM, sumcheck.SYSTEM)
@@ -183,8 +185,10 @@ def _network(plan: Plan, folders: Folders) -> Iterator[Market]:
 
 
 def _registered(market: Market, artifact: Artifact | EzklArtifact) -> Desk:
-    people = development_people()
+    people, record = development_people(), artifact.record
+    gas_cap = market.gas_cap(selector_of(record.system))
+    # Orders here are settled one by one.
+    found = to_register(artifact.folder, (1,), gas_cap)
     registry = Registry(market.chain, market.deployment)
-    found = read_artifact(artifact.folder)
     registered = registry.register(people.owner, found, Royalty())
-    return Desk(market, people, registered.model_key, artifact.record)
+    return Desk(market, people, registered.model_key, record)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from avow.circuits.errors import CircuitError
 from avow.circuits.forecast import Forecast
+from avow.circuits.sumcheck.blob import blob
 from avow.circuits.sumcheck.cost import (
     MARGIN,
     REFERENCE,
@@ -17,8 +18,10 @@ from avow.circuits.sumcheck.cost import (
 from avow.circuits.sumcheck.gas import Tensors, predict_gas
 from avow.circuits.sumcheck.key import Draft
 from avow.circuits.sumcheck.plan import Bounds, Plan, Target, choose
+from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.errors import VerificationError
 from avow.verifier.systems.sumcheck.key import LIMITS, SYSTEM_ID
+from avow.verifier.systems.sumcheck.stack import stack
 
 # Seconds beside the stages of a proof, fitted to `docs/proving.json`: what a kept process's caller
 # waits for; what a process made for the proof takes before it proves; the making of a key.
@@ -65,7 +68,7 @@ def _forecast(draft: Draft, plan: Plan, target: Target, batch: int, machine: Mac
     cost = predict(found, plan.logrows, machine.backend, machine.threads)
     if cost is None:
         return _without(target, batch, f"more than {LIMITS.rows} rows are to be checked")
-    gas = predict_gas(found, plan.logrows, Tensors.of(draft.tensors()), batch)
+    off_chain, tensors = _off_chain(draft, plan, batch), Tensors.of(draft.tensors())
     warm = cost.total + _WARM
     over = cost.memory_bytes > machine.memory_bytes
     return Forecast(
@@ -81,13 +84,26 @@ def _forecast(draft: Draft, plan: Plan, target: Target, batch: int, machine: Mac
         verify_seconds=cost.verify_seconds,
         memory_bytes=round(cost.memory_bytes / MARGIN),
         proof_bytes=cost.proof_bytes,
-        gas=gas.total,
+        gas=None if off_chain else predict_gas(found, plan.logrows, tensors, batch).total,
+        off_chain=off_chain,
         beyond=_too_much(cost, machine) if over else None,
     )
 
 
 def _said(error: CircuitError | VerificationError) -> str:
     return error.message if isinstance(error, VerificationError) else str(error)
+
+
+def _off_chain(draft: Draft, plan: Plan, batch: int) -> str | None:
+    """Why no contract can check such proofs; None where one can."""
+    key, _, _ = stack(draft.relation(plan.width, 1), plan.logrows).matrices
+    # Which points the rows are does not change the length of a blob.
+    rows = (bytes(POINT_BYTES),) * key.rows
+    try:
+        blob(draft.key(plan.width, plan.logrows, rows, (0, 0, 0, 0)), batch)
+    except CircuitError as error:
+        return str(error)
+    return None
 
 
 def _weighed(units: dict[str, float], found: Survey) -> float:

@@ -10,21 +10,21 @@ from avow.verifier.tensor import TensorSpec
 
 # Gas of one of each count, calldata apart: cells of public tensors, and the lengths of their axes;
 # rounds of the sumchecks; evaluations; rows of the stack; folds of the opening. Fitted to
-# transactions with 24 keys, but for rounds and rows, which are costs of precompiles and of single
-# parts, and for what only batches have.
+# `docs/gas.json`, but for rounds and rows, which are costs of precompiles and of single parts, and
+# for what only batches have.
 UNITS: dict[str, dict[str, float]] = {
-    "adapter": {"once": 60_000},
-    "statement": {"once": 40_000},
+    "adapter": {"once": 40_000},
+    "statement": {"once": 48_000},
     "answers": {
-        "public_cells": 155,
+        "public_cells": 152,
         "public_lines": 97,
         "further_answers": 40_000,
         "openings": 12_500,
     },
     "rounds": {"rounds": 450},
-    "claims": {"claims": 1_611},
+    "claims": {"claims": 1_618},
     "rows": {"rows": 6_550},
-    "folds": {"folds": 35_000},
+    "folds": {"folds": 31_300},
     "pairing": {"once": 113_000},
 }
 # Every transaction, and a byte of its data (EIP-7623: a token, four of them where it is not zero).

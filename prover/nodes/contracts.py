@@ -55,8 +55,8 @@ class KeyContracts:
         relation = self._key.relation(batch)
         program = self._key.program
         tensors = Tensors.of((*program.inputs, *output_specs(program, self._key.bounds())))
-        logrows = self._key.logrows + (batch - 1).bit_length()
-        found = predict_gas(survey(relation, self._key.width), logrows, tensors, batch)
+        asked = survey(relation, self._key.width)
+        found = predict_gas(asked, self._key.logrows, tensors, batch)
         return sum(found.parts.values())
 
     def fits(self, gas_cap: int, batch: int = 1) -> bool:

@@ -136,6 +136,8 @@ def test_one_model_is_really_measured(tmp_path: Path) -> None:
     assert ezkl["gas"] > ezkl["verify_gas"] > 500_000
     assert ezkl["proof_bytes"] < ezkl["calldata_bytes"] < ezkl["bundle_bytes"]
     assert not {"gas", "calldata_bytes"} & set(sumcheck)
+    assert cheap["gas"] > cheap["verify_gas"] and cheap["verify_gas"] < ezkl["verify_gas"]
+    assert cheap["proof_bytes"] < cheap["calldata_bytes"] and "unsettled" not in cheap
     assert set(sumcheck["stages"]) == set(sumcheck["predicted_stages"])
     assert sum(sumcheck["stages"].values()) <= sumcheck["prove_warm_s"] < sumcheck["prove_s"]
     assert sumcheck["prove_warm_s"] < ezkl["prove_s"]

@@ -150,3 +150,9 @@ def test_what_is_too_large_has_a_reason_instead_of_numbers() -> None:
     assert (found.gas, found.seconds, found.proof_bytes, found.gas_per_answer) == (None,) * 4
     (small,) = forecast(draft("lenet5"), Target.TIME, (1,), Machine(memory_bytes=2**20))
     assert small.missing is not None and "predicted to need" in small.missing
+
+
+def test_a_key_whose_blob_fits_no_contract_has_no_gas() -> None:
+    (found,) = forecast(draft("transformer-4"), Target.GAS, (1,), Machine())
+    assert found.gas is None and found.proof_bytes is not None
+    assert found.off_chain is not None and "blob" in found.off_chain
