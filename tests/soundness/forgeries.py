@@ -64,7 +64,9 @@ class Forgery:
             values = np.array([tensor.values for tensor in tensors], object)
             claimed = pad(values, run.relation.columns[number].lengths)
             different = (run.cells[number] - claimed) % R != 0
-            wrong.update(np.flatnonzero(different.reshape(2 ** bits(len(tensors)), -1).any(axis=1)))
+            # Places beyond the batch are nobody's.
+            places = different.reshape(2 ** bits(len(tensors)), -1)[: len(tensors)]
+            wrong.update(np.flatnonzero(places.any(axis=1)))
         return replace(broken(run), samples=frozenset(wrong))
 
     def prover(self, kind: type[Prover], relation: Relation | None = None) -> Prover:

@@ -1,11 +1,15 @@
 """Bundles of one proof: each holds one sample, and convinces alone or with others."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
+from avow.verifier import canonical
 from avow.verifier.bundle import Bundle
 from avow.verifier.commitment import commit_public
 from avow.verifier.errors import VerificationError
@@ -131,3 +135,53 @@ def test_fewer_statements_than_samples() -> None:
             "opening": to_hex(proof.openings[index]),
         }
         verify(replace(one, path=paths[index], proof=changed).encode(), POLICY)
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place of an object, of lists the first two items."""
+    if path:
+        yield path
+    if isinstance(value, list):
+        value = dict(enumerate(value[:2]))
+    for name, part in value.items() if isinstance(value, dict) else ():
+        yield from places(part, (*path, name))
+
+
+JUNK: list[Any] = [
+    None,
+    True,
+    0,
+    1,
+    -1,
+    4,
+    1024,
+    1025,
+    2**63,
+    -(2**63),
+    "",
+    "0x",
+    "AAAA",
+    [],
+    {},
+    [[]],
+]
+
+
+@pytest.mark.parametrize("part", ["statement", "path", "proof", "material", "inputs", "outputs"])
+def test_junk_anywhere_in_a_bundle_is_refused_in_the_one_way(part: str) -> None:
+    """Never another exception, and never a verdict."""
+    honest = json.loads(bundles()[1].encode())
+    tried = 0
+    for path in places(honest[part], (part,)):
+        for junk in (*JUNK, "0x" + "00" * 64, "0x" + "ff" * 64):
+            changed = deepcopy(honest)
+            holder = changed
+            for name in path[:-1]:
+                holder = holder[name]
+            if type(holder[path[-1]]) is type(junk) and holder[path[-1]] == junk:
+                continue
+            holder[path[-1]] = junk
+            with pytest.raises(VerificationError):
+                verify(canonical.encode(changed), POLICY)
+            tried += 1
+    assert tried > 30
