@@ -105,7 +105,7 @@ class Demo:
             self.steps.say(*network.add_model(MODEL).splitlines())
             stored = resolve(ModelStore.at(network.folders.home), MODEL)
             digit = held_out_digit(stored, self.row)
-        title = f"avow compile {MODEL} --system {self.system} --unsafe-srs"
+        title = f"avow compile {MODEL} --system {self.system}"
         with self.steps.step("compile", title):
             self.steps.say("UNSAFE SRS: made on this machine, fit for a demo and nothing else")
             printed = network.compile(MODEL, self.system, self.steps.progress)

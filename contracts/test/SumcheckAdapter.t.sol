@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {SumcheckAdapter} from "../src/adapters/SumcheckAdapter.sol";
+import {SumcheckAdapter, SumcheckBatchKey} from "../src/adapters/SumcheckAdapter.sol";
 import {SumcheckSeal} from "../src/adapters/SumcheckSeal.sol";
 import {IModelRegistry, SystemRegistration} from "../src/interfaces/IModelRegistry.sol";
 import {ISumcheckVerifier} from "../src/interfaces/ISumcheckVerifier.sol";
 import {Commitment, CommitmentScheme} from "../src/types/Commitment.sol";
-import {Statement} from "../src/types/Statement.sol";
+import {BatchClaim, Statement} from "../src/types/Statement.sol";
 import {MarketWorld} from "./base/MarketWorld.sol";
 
 /// @notice Establishes what it was told to, when it is asked about the right data, root and byte strings.
@@ -15,9 +15,14 @@ contract MockSumcheckVerifier is ISumcheckVerifier {
 
     Established private _established;
     bytes32 private _question;
+    uint256 public missing;
 
     function expect(Established calldata established, bytes32 question) external {
         (_established, _question) = (established, question);
+    }
+
+    function setMissing(uint256 missing_) external {
+        missing = missing_;
     }
 
     function verify(
@@ -33,12 +38,18 @@ contract MockSumcheckVerifier is ISumcheckVerifier {
         return _established;
     }
 
-    function verifyBatch(address, bytes32, Sample[] calldata, bytes calldata)
+    function verifyBatch(address blob, bytes32 root, Sample[] calldata samples, bytes calldata proof)
         external
-        pure
-        returns (Established[] memory)
+        view
+        returns (Established[] memory found)
     {
-        revert OtherQuestion();
+        if (keccak256(abi.encode(blob, root, samples, proof)) != _question) revert OtherQuestion();
+        found = new Established[](samples.length - missing);
+        for (uint256 i; i < found.length; ++i) {
+            found[i] = _established;
+            // The second sample has an output of its own.
+            if (i == 1) found[i].output = ~_established.output;
+        }
     }
 }
 
@@ -51,6 +62,8 @@ contract SumcheckAdapterTest is MarketWorld {
     MockSumcheckVerifier private _verifier;
     SumcheckAdapter private _adapter;
     address private _blob = address(0xB10B);
+    address private _four = address(0xB104);
+    address private _sixteen = address(0xB116);
 
     function setUp() public {
         setUpWorld();
@@ -60,7 +73,7 @@ contract SumcheckAdapterTest is MarketWorld {
         SystemRegistration memory registration = systemRegistration("sumcheck/v1");
         registration.verifier = _blob;
         registration.verifierCodehash = _blob.codehash;
-        registration.proofLayout = "";
+        registration.proofLayout = _layout();
         vm.prank(OWNER);
         registry.addSystem(modelKey, registration);
         _expect(ISumcheckVerifier.Established(registration.program, registration.key, INPUT, OUTPUT));
@@ -167,6 +180,86 @@ contract SumcheckAdapterTest is MarketWorld {
         }
     }
 
+    function test_aBatchThatTheVerifierEstablishesIsAccepted() public {
+        _expectBatch();
+        assertTrue(_adapter.verifyBatch(modelKey, _claims(), ROOT, _batchBody()), "accepted");
+    }
+
+    function test_everyStatementOfABatchIsCompared() public {
+        _expectBatch();
+        for (uint256 i; i < 2; ++i) {
+            BatchClaim[] memory claims = _claims();
+            claims[i].statement.output.value ^= bytes32(uint256(1));
+            vm.expectRevert(abi.encodeWithSelector(SumcheckAdapter.StatementDiffers.selector, "output"));
+            _adapter.verifyBatch(modelKey, claims, ROOT, _batchBody());
+            claims = _claims();
+            claims[i].statement.key = ~claims[i].statement.key;
+            vm.expectRevert(abi.encodeWithSelector(SumcheckAdapter.StatementDiffers.selector, "key"));
+            _adapter.verifyBatch(modelKey, claims, ROOT, _batchBody());
+        }
+        // Two honest statements in each other's place.
+        BatchClaim[] memory swapped = _claims();
+        (swapped[0].statement, swapped[1].statement) = (swapped[1].statement, swapped[0].statement);
+        vm.expectRevert(abi.encodeWithSelector(SumcheckAdapter.StatementDiffers.selector, "output"));
+        _adapter.verifyBatch(modelKey, swapped, ROOT, _batchBody());
+    }
+
+    function test_anotherPlaceOrPartIsAnotherQuestion() public {
+        _expectBatch();
+        BatchClaim[] memory claims = _claims();
+        claims[1].index = 2;
+        vm.expectRevert(MockSumcheckVerifier.OtherQuestion.selector);
+        _adapter.verifyBatch(modelKey, claims, ROOT, _batchBody());
+        claims = _claims();
+        claims[1].part = claims[0].part;
+        vm.expectRevert(MockSumcheckVerifier.OtherQuestion.selector);
+        _adapter.verifyBatch(modelKey, claims, ROOT, _batchBody());
+        claims[1].part = bytes.concat(claims[0].part, hex"00");
+        vm.expectRevert(SumcheckSeal.SealMalformed.selector);
+        _adapter.verifyBatch(modelKey, claims, ROOT, _batchBody());
+    }
+
+    function test_aBatchIsCheckedAgainstTheDataOfItsSize() public {
+        _expectBatch();
+        for (uint32 size; size < 20; ++size) {
+            if (size == 4 || size == 16) continue;
+            bytes memory body = abi.encode(size, bytes("proof"));
+            vm.expectRevert(abi.encodeWithSelector(SumcheckAdapter.BatchNotRegistered.selector, size));
+            _adapter.verifyBatch(modelKey, _claims(), ROOT, body);
+        }
+        vm.expectRevert(MockSumcheckVerifier.OtherQuestion.selector);
+        _adapter.verifyBatch(modelKey, _claims(), ROOT, abi.encode(uint32(16), bytes("proof")));
+        vm.expectRevert(SumcheckSeal.SealMalformed.selector);
+        _adapter.verifyBatch(modelKey, _claims(), ROOT, abi.encode(uint256(4) << 32 | 4, bytes("proof")));
+        vm.etch(_four, hex"00c0ffef");
+        vm.expectPartialRevert(SumcheckAdapter.VerifierCodeDiffers.selector);
+        _adapter.verifyBatch(modelKey, _claims(), ROOT, _batchBody());
+    }
+
+    function test_aVerifierThatAnswersForFewerIsRefused() public {
+        _expectBatch();
+        _verifier.setMissing(1);
+        vm.expectRevert(abi.encodeWithSelector(SumcheckAdapter.AnswersMissing.selector, 2, 1));
+        _adapter.verifyBatch(modelKey, _claims(), ROOT, _batchBody());
+        _verifier.setMissing(0);
+        _verifier.expect(
+            ISumcheckVerifier.Established(0, 0, 0, 0),
+            keccak256(abi.encode(_four, ROOT, new ISumcheckVerifier.Sample[](0), bytes("proof")))
+        );
+        vm.expectRevert(abi.encodeWithSelector(SumcheckAdapter.AnswersMissing.selector, 0, 0));
+        _adapter.verifyBatch(modelKey, new BatchClaim[](0), ROOT, _batchBody());
+    }
+
+    function testFuzz_onlyTheCanonicalBodyOfABatchIsRead(uint256 position, uint8 change) public {
+        _expectBatch();
+        bytes memory body = _batchBody();
+        position = bound(position, 0, body.length - 1);
+        if (change == 0) change = 1;
+        body[position] ^= bytes1(change);
+        vm.expectRevert();
+        _adapter.verifyBatch(modelKey, _claims(), ROOT, body);
+    }
+
     function test_aRegistrationThatHidesItsInputIsOfNoUse() public {
         SystemRegistration memory registration = systemRegistration("sumcheck/v1");
         registration.verifier = _blob;
@@ -186,6 +279,38 @@ contract SumcheckAdapterTest is MarketWorld {
             established,
             keccak256(abi.encode(_blob, ROOT, bytes("input_7"), bytes("outputs"), bytes("proof")))
         );
+    }
+
+    function _expectBatch() private {
+        ISumcheckVerifier.Sample[] memory samples = new ISumcheckVerifier.Sample[](2);
+        samples[0] = ISumcheckVerifier.Sample(3, "input_7", "outputs", "opening");
+        samples[1] = ISumcheckVerifier.Sample(1, "other", "outputs", "opened");
+        SystemRegistration memory registration = systemRegistration("sumcheck/v1");
+        _verifier.expect(
+            ISumcheckVerifier.Established(registration.program, registration.key, INPUT, OUTPUT),
+            keccak256(abi.encode(_four, ROOT, samples, bytes("proof")))
+        );
+    }
+
+    function _claims() private view returns (BatchClaim[] memory claims) {
+        claims = new BatchClaim[](2);
+        claims[0] =
+            BatchClaim(_statement(), 3, abi.encode(bytes("input_7"), bytes("outputs"), bytes("opening")));
+        claims[1] = BatchClaim(_statement(), 1, abi.encode(bytes("other"), bytes("outputs"), bytes("opened")));
+        claims[1].statement.output.value = ~OUTPUT;
+    }
+
+    function _batchBody() private pure returns (bytes memory) {
+        return abi.encode(uint32(4), bytes("proof"));
+    }
+
+    function _layout() private returns (bytes memory) {
+        vm.etch(_four, hex"0004");
+        vm.etch(_sixteen, hex"0010");
+        SumcheckBatchKey[] memory keys = new SumcheckBatchKey[](2);
+        keys[0] = SumcheckBatchKey(4, _four, _four.codehash);
+        keys[1] = SumcheckBatchKey(16, _sixteen, _sixteen.codehash);
+        return abi.encode(keys);
     }
 
     function _statement() private view returns (Statement memory statement) {

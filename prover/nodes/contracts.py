@@ -25,7 +25,7 @@ from avow.verifier.systems.sumcheck.key import Key, parse_key
 
 # What is registered beside proofs of one statement, where the artifact can: the gas of an answer
 # hardly falls further, and each is a contract to pay for.
-BATCH_SIZES: tuple[int, ...] = ()
+BATCH_SIZES = (4, 16, 64)
 # The router's own bound, whatever an entry allows (`MAXIMUM_GAS_CAP`).
 MOST_GAS = 10_000_000
 

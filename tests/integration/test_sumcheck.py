@@ -1,7 +1,7 @@
 """Real proofs of `sumcheck/v1` through the contracts: paid, and every lie refused."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -13,6 +13,7 @@ from avow.prover.attempt import attempt
 from avow.prover.bench import Bench, open_bench
 from avow.prover.config import Config
 from avow.prover.inference import infer
+from avow.prover.nodes.claims import expected_statement
 from avow.prover.nodes.contracts import KeyContracts, to_register
 from avow.prover.nodes.provider import Provider
 from avow.prover.nodes.start import (
@@ -25,14 +26,21 @@ from avow.prover.nodes.validator import Validator
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
 from avow.prover.queue import open_queue
+from avow.prover.systems.sumcheck.prepared import prepare
+from avow.prover.systems.sumcheck.prove import prove as prove_samples
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.chain.errors import ArtifactRefused, Reverted
-from avow.verifier.chain.orders import LegTerms, OrderTerms, selector_of
+from avow.verifier.chain.events import LegSettled
+from avow.verifier.chain.orders import BatchItem, LegTerms, OrderTerms, selector_of
 from avow.verifier.chain.registration import Registered, Registry, Royalty
-from avow.verifier.chain.seals import seal
+from avow.verifier.chain.seals import batch_seal, seal
 from avow.verifier.commitment import commit_public
+from avow.verifier.fields import to_base64, to_hex
+from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import JobState, LegState
 from avow.verifier.merkle import Path as TreePath
+from avow.verifier.merkle import build
+from avow.verifier.systems.sumcheck.key import PROOF_FORMAT
 from tests.circuits.sumcheck.small import compiled, inputs, stored
 from tests.integration.town import (
     BOND,
@@ -191,6 +199,164 @@ def test_a_real_proof_is_paid_and_every_forgery_refused(works: Works) -> None:
     queue = open_queue(works.config)
     assert {job.state for job in queue.jobs()} == {JobState.SETTLED}
     queue.close()
+
+
+@dataclass
+class Batch:
+    """Four orders that one proof speaks of, delivered; the bundles lie where they were said to."""
+
+    orders: list[bytes]
+    bundles: list[Bundle]
+
+    @property
+    def root(self) -> bytes:
+        """What the proof binds."""
+        return self.bundles[0].path.root(self.bundles[0].statement.digest())
+
+    def items(self) -> list[BatchItem]:
+        """Each order's part."""
+        return [
+            BatchItem(
+                order_id=order,
+                leg=0,
+                output=b"".join(tensor.data() for tensor in bundle.outputs),
+                path=bundle.path,
+                part=batch_seal(bundle).part,
+                callback_gas=0,
+            )
+            for order, bundle in zip(self.orders, self.bundles, strict=True)
+        ]
+
+
+def proven_together(works: Works, rows: Sequence[int] = range(4)) -> Batch:
+    """Orders for these rows, locked, proven by one proof of four samples, delivered."""
+    town, market = works.town, works.town.market()
+    registry = Registry(town.chain, town.deployment, QUICK)
+    loaded = load(compiled().artifact)
+    prepared = prepare(loaded.program, loaded.blobs, loaded.key, loaded.powers_for(4), 4)
+    samples = [inputs(row=row) for row in rows]
+    orders = [works.order(row) for row in rows]
+    answers = prove_samples(prepared, bytes(32), samples).outputs
+    statements = []
+    for order_id, outputs in zip(orders, answers, strict=True):
+        order = market.order(order_id)
+        assert order is not None
+        market.lock(PROVIDER, order)
+        order = replace(order, provider=PROVIDER.address)
+        statement, _ = expected_statement(market, registry, order, SELECTOR, commit_public(outputs))
+        statements.append(statement)
+    root, paths = build([statement.digest() for statement in statements])
+    proved = prove_samples(prepared, root, samples)
+    bundles = []
+    works.config.bundles.mkdir(parents=True, exist_ok=True)
+    for at, statement in enumerate(statements):
+        bundle = Bundle(
+            statement=statement,
+            path=paths[at],
+            model=compiled().artifact.model,
+            system=compiled().artifact.record,
+            signature=None,
+            inputs=samples[at],
+            salt=None,
+            outputs=proved.outputs[at],
+            proof={
+                "format": PROOF_FORMAT,
+                "batch": 4,
+                "data": to_base64(proved.proof),
+                "opening": to_hex(proved.openings[at]),
+            },
+            material=loaded.key.to_json(),
+        )
+        data = bundle.encode()
+        place = works.config.bundles / f"{statement.digest().hex()}.avow.json"
+        place.write_bytes(data)
+        digest, output = keccak256(data), statement.output
+        market.deliver(PROVIDER, orders[at], 0, output, digest, place.absolute().as_uri())
+        bundles.append(bundle)
+    return Batch(orders, bundles)
+
+
+def refused_together(works: Works, batch: Batch, items: list[BatchItem], made: bytes) -> bool:
+    """Whether the market refuses the whole of it."""
+    encoded = [item.encode() for item in items]
+    try:
+        works.town.market().contract.simulate(
+            "settleBatch",
+            works.registered.model_key,
+            batch.root,
+            encoded,
+            made,
+            sender=VALIDATOR.address,
+        )
+    except Reverted as error:
+        assert "ProofRefused" in str(error), error
+        return True
+    return False
+
+
+@pytest.mark.timeout(240)
+def test_orders_of_one_proof_are_settled_by_one_transaction(works: Works) -> None:
+    batch = proven_together(works)
+    for _ in range(3):
+        works.validator.step()
+    assert {works.town.state(order) for order in batch.orders} == {LegState.SETTLED}
+    settled = [event for event in works.town.events(LegSettled) if isinstance(event, LegSettled)]
+    mine = [event for event in settled if event.order_id in batch.orders]
+    assert len({event.place.transaction for event in mine}) == 1
+    assert {event.settler for event in mine} == {VALIDATOR.address}
+    assert {event.output for event in mine} == {item.output for item in batch.items()}
+
+
+@pytest.mark.timeout(240)
+def test_a_bad_item_holds_up_nobody_and_a_wrong_proof_everybody(works: Works) -> None:
+    batch = proven_together(works)
+    items, made = batch.items(), batch_seal(batch.bundles[0]).shared
+    assert not refused_together(works, batch, items, made)
+
+    _, proof = decode(["uint32", "bytes"], made[4:])
+    for at in range(0, len(proof), len(proof) // 12):
+        wrong = made[:4] + encode(["uint32", "bytes"], [4, flipped(proof, at)])
+        assert refused_together(works, batch, items, wrong), f"proof byte {at}"
+    for size in (1, 2, 5, 16):
+        wrong = made[:4] + encode(["uint32", "bytes"], [size, proof])
+        assert refused_together(works, batch, items, wrong), f"batch of {size}"
+    x, y, opening = decode(BODY, items[1].part)
+    parts = {
+        "input": [flipped(x, 3), y, opening],
+        "output": [x, flipped(y, 3), opening],
+        "opening": [x, y, flipped(opening, 40)],
+        "another's opening": [x, y, decode(BODY, items[2].part)[2]],
+        "no opening": [x, y, b""],
+    }
+    for name, part in parts.items():
+        lie = [items[0], replace(items[1], part=encode(BODY, part)), *items[2:]]
+        assert refused_together(works, batch, lie, made), name
+    swapped = [replace(items[0], part=items[1].part), replace(items[1], part=items[0].part)]
+    assert refused_together(works, batch, swapped, made)
+
+    bad = [
+        items[0],
+        replace(items[1], output=flipped(items[1].output, 3)),
+        replace(items[2], path=items[3].path),
+        replace(items[0]),
+    ]
+    key = works.registered.model_key
+    done = works.town.market().settle_batch(VALIDATOR, key, batch.root, bad, made)
+    reasons = {item.order_id: item.reason for item in done.skipped}
+    assert reasons == {
+        batch.orders[0]: "WrongLegState",
+        batch.orders[1]: "OutputDiffers",
+        batch.orders[2]: "StatementNotUnderRoot",
+    }
+    states = [works.town.state(order) for order in batch.orders]
+    assert states == [LegState.SETTLED, *[LegState.DELIVERED] * 3]
+    # One after the other, in any company.
+    last = works.town.market().settle_batch(VALIDATOR, key, batch.root, items[3:], made)
+    assert last.skipped == ()
+    rest = works.town.market().settle_batch(VALIDATOR, key, batch.root, items, made)
+    assert [item.reason for item in rest.skipped] == ["WrongLegState"] * 2
+    with refusing(Reverted, "NothingToSettle", "WrongLegState"):
+        works.town.market().settle_batch(VALIDATOR, key, batch.root, items, made)
 
 
 @pytest.mark.timeout(180)

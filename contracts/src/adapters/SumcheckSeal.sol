@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-/// @notice The body of a sumcheck seal: abi.encode(bytes inputs, bytes outputs, bytes proof), in its one canonical
-/// form: fixed offsets, zero padding, nothing after the end. The part of a statement in a batch has the same form.
+/// @notice The bodies of sumcheck seals, each in its one canonical form: fixed offsets, zero padding, nothing after
+/// the end. Of one statement: abi.encode(bytes inputs, bytes outputs, bytes proof). Of a batch:
+/// abi.encode(uint32 batch, bytes proof), and abi.encode(bytes inputs, bytes outputs, bytes opening) as the part of
+/// each statement.
 library SumcheckSeal {
     error SealMalformed();
 
@@ -17,6 +19,15 @@ library SumcheckSeal {
         (outputs, end) = _next(body, 32, end);
         (last, end) = _next(body, 64, end);
         if (end != body.length) revert SealMalformed();
+    }
+
+    /// @notice Batch size and proof of a canonical body of a batch.
+    function parseShared(bytes calldata body) internal pure returns (uint256 batch, bytes calldata proof) {
+        uint256 end;
+        (proof, end) = _next(body, 32, 64);
+        if (end != body.length) revert SealMalformed();
+        batch = uint256(bytes32(body[:32]));
+        if (batch > type(uint32).max) revert SealMalformed();
     }
 
     /// @dev The string whose offset stands at `head` and must be `start`; where its padding ends.
