@@ -9,17 +9,19 @@ from avow.verifier.systems.sumcheck.stack import stack
 from avow.verifier.tensor import TensorSpec
 
 # Gas of one of each count, calldata apart: cells of public tensors, and the lengths of their axes;
-# rounds of the sumchecks; evaluations; rows of the stack; folds of the opening. Fitted to
-# `docs/gas.json`, but for rounds and rows, which are costs of precompiles and of single parts, and
-# for what only batches have.
+# openings of a batch; rounds of the sumchecks; evaluations; rows; folds of the opening. Fitted to
+# `docs/gas.json`, but for rounds and rows, which are costs of precompiles and of single parts; what
+# batches alone have is from 4 and 16 answers of two models, and `further_answers`, what router and
+# adapter take for each, is a guess.
 UNITS: dict[str, dict[str, float]] = {
     "adapter": {"once": 40_000},
     "statement": {"once": 41_500},
     "answers": {
         "public_cells": 128,
         "public_lines": 95,
-        "further_answers": 40_000,
-        "openings": 12_500,
+        "batched_cells": 84,
+        "openings": 24_500,
+        "further_answers": 15_000,
     },
     "rounds": {"rounds": 450},
     "claims": {"claims": 1_422},
@@ -80,9 +82,10 @@ def counts(found: Survey, logrows: int, tensors: Tensors, answers: int = 1) -> d
     return {
         "once": 1,
         "rounds": found.variables + found.summed + placed.logsize,
-        "public_cells": answers * tensors.cells,
-        # Weights are made axis by axis, without that of the batch.
-        "public_lines": answers * sum(sum(columns[at].lengths[several:]) for at in ends),
+        "public_cells": 0 if several else tensors.cells,
+        "batched_cells": answers * tensors.cells * several,
+        # Weights are made axis by axis, without that of the batch, and once for all answers.
+        "public_lines": sum(sum(columns[at].lengths[several:]) for at in ends),
         "further_answers": answers - 1,
         "openings": answers * several,
         "claims": found.reads + found.factors,
