@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {ISumcheckVerifier} from "../src/interfaces/ISumcheckVerifier.sol";
 import {MarketWorld} from "./base/MarketWorld.sol";
 
 /// @notice Bytecode sizes as they are deployed; the limit of EIP-170 is 24,576 bytes.
@@ -15,6 +16,9 @@ contract SizesTest is MarketWorld {
         _record("code of the proof router, bytes", address(router));
         _record("code of the ezkl adapter, bytes", address(adapter));
         _record("code of the validator set, bytes", address(validators));
+        ISumcheckVerifier sumcheck = newSumcheckVerifier();
+        _record("code of the sumcheck verifier, bytes", address(sumcheck));
+        _record("code of the sumcheck adapter, bytes", address(newSumcheckAdapter(registry, sumcheck)));
     }
 
     function _record(string memory sentence, address deployed) private {

@@ -41,6 +41,10 @@ abstract contract Deployment is TestBase {
         return SumcheckAdapter(_deploy("SumcheckAdapter", abi.encode(registry, verifier)));
     }
 
+    function newSumcheckVerifier() internal returns (ISumcheckVerifier) {
+        return ISumcheckVerifier(_deploy("SumcheckVerifier", ""));
+    }
+
     function newRouter(address owner, address guardian, RouterEntryConfig[] memory entries)
         internal
         returns (ProofRouter)
