@@ -232,3 +232,29 @@ class ProductSum:
 
     def values(self) -> list[tuple[int, int, int | None]]:
         """Return every term's factors at the challenges, after the last round."""
+
+class FractionTree:
+    """Prover of a sum of fractions p / q, added up two by two, layer by layer, up to the root.
+
+    The leaves, at least two, are followed by 0 / 1 up to 2^depth. Layer k has a sumcheck of
+    sum_x eq(t, x) (p0 q1 + p1 q0 + mu q0 q1)(x) over k variables, the last one bound first, where
+    p0 / q0 and p1 / q1 are the children 2x and 2x + 1.
+    """
+
+    def __init__(self, p: Frs, q: Frs) -> None: ...
+    @property
+    def depth(self) -> int: ...
+    def nodes(self) -> tuple[int, int, int, int]:
+        """Return p0, p1, q0, q1 where the layer's sumcheck ended; at first, of the root."""
+
+    def descend(self, u: int, mu: int) -> None:
+        """Go on to the next layer, at the point that ended and u."""
+
+    def round(self) -> tuple[int, int]:
+        """Return q(1) - q(0) and the leading coefficient of the round's polynomial q.
+
+        That is without the eq of what is bound and of this variable.
+        """
+
+    def bind(self, x: int) -> None:
+        """Set this round's variable to the challenge."""

@@ -1,8 +1,9 @@
-// Bindings of the two sumcheck provers.
+// Bindings of the sumcheck provers.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/shared_ptr.h>
 
 #include "bind.hpp"
+#include "fractions.hpp"
 #include "frs.hpp"
 #include "python_int.hpp"
 #include "sumcheck.hpp"
@@ -41,6 +42,7 @@ class Exclusive {
 
 using PyZeroCheck = Exclusive<ZeroCheck>;
 using PyProductSum = Exclusive<ProductSum>;
+using PyFractionTree = Exclusive<FractionTree>;
 
 nb::tuple term_of(nb::handle object, std::size_t least, std::size_t most, const char* expected) {
   if (!PyTuple_Check(object.ptr()) || nb::len(object) < least || nb::len(object) > most) {
@@ -134,6 +136,20 @@ nb::list values(PyProductSum& self) {
   return out;
 }
 
+void make_fraction_tree(PyFractionTree* self, const Frs& p, const Frs& q) {
+  const Vector tops = p.read(), bottoms = q.read();
+  const nb::gil_scoped_release released;
+  new (self) PyFractionTree(tops, bottoms);
+}
+
+void descend(PyFractionTree& self, nb::handle u, nb::handle mu) {
+  const Fr last = scalar_of(u, "u"), mix = scalar_of(mu, "mu");
+  self.run([&](FractionTree& tree) {
+    tree.descend(last, mix);
+    return 0;
+  });
+}
+
 }  // namespace
 
 void bind_sumcheck(nb::module_& module) {
@@ -147,6 +163,19 @@ void bind_sumcheck(nb::module_& module) {
       .def("round", &round<ProductSum>)
       .def("bind", &bind<ProductSum>, nb::arg("r"))
       .def("values", &values);
+  nb::class_<PyFractionTree>(module, "FractionTree")
+      .def("__init__", &make_fraction_tree, nb::arg("p"), nb::arg("q"))
+      .def_prop_ro("depth",
+                   [](PyFractionTree& self) {
+                     return self.run([](FractionTree& tree) { return tree.depth(); });
+                   })
+      .def("nodes",
+           [](PyFractionTree& self) {
+             return tuple_of(self.run([](FractionTree& tree) { return tree.nodes(); }));
+           })
+      .def("descend", &descend, nb::arg("u"), nb::arg("mu"))
+      .def("round", &round<FractionTree>)
+      .def("bind", &bind<FractionTree>, nb::arg("x"));
 }
 
 }  // namespace avow::native

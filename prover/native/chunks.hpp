@@ -3,12 +3,44 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "parts.hpp"
 #include "vector.hpp"
 
 namespace avow::native {
+
+// A table of eq over the last `variables` of a point: one of a chunk, and one element a chunk.
+struct EqTables {
+  Vector low, high;
+  EqTables(const Kernels& kernels, std::span<const Fr> point, std::size_t variables) {
+    const std::size_t inside = std::min<std::size_t>(variables, 7);
+    const auto last = point.last(variables);
+    low = eq_table(kernels, last.last(inside));
+    high = eq_table(kernels, last.first(variables - inside));
+  }
+};
+
+// Of each, and zero of zero, with one inversion.
+inline std::vector<Fr> inverses(const std::vector<Fr>& values) {
+  std::vector<Fr> out;
+  Fr product = Fr::one();
+  for (const Fr& one : values) {
+    out.push_back(product);
+    if (!one.is_zero()) product *= one;
+  }
+  Fr rest = product.inverse();
+  for (std::size_t i = values.size(); i-- > 0;) {
+    if (values[i].is_zero()) {
+      out[i] = Fr();
+      continue;
+    }
+    out[i] *= rest;
+    rest *= values[i];
+  }
+  return out;
+}
 
 // Calls body(chunk, first, blocks, totals) for every chunk of `blocks` blocks in all, where a
 // thread's totals are as many blocks as asked for, zero at first; returns what each sums to.

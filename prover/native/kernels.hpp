@@ -69,6 +69,22 @@ struct ProductChunk {
   Limb* totals;
 };
 
+// One round over a layer of fractions: at every point of it p0 + mu q0, p1, q0, q1, the numbers of
+// two children. `open` makes them of the layer below, its p and q in from[0] and from[1], by mu;
+// otherwise the last challenge folds twice as many points. Both in `by`, prepared.
+struct FractionChunk {
+  const Limb* from[4];
+  Limb* to[4];
+  const Limb* by;
+  bool open;
+  const Limb* eq_low;   // one chunk's table
+  const Limb* eq_high;  // one element for each chunk
+  std::size_t chunk;    // which
+  std::size_t blocks;   // of pairs of points in this chunk, at most `chunk_blocks`
+  bool all;             // whether the value at 1 is wanted too
+  Limb* totals;         // blocks: at 0, leading coefficient, at 1; added to
+};
+
 struct Kernels {
   Backend backend;
   std::size_t lanes, words, limbs;
@@ -139,6 +155,11 @@ struct Kernels {
                   std::size_t blocks);
   void (*zero_chunk)(const ZeroChunk& chunk);
   void (*product_chunk)(const ProductChunk& chunk);
+
+  // Parents from two blocks of children for each of theirs: p0 q1 + p1 q0 over q0 q1.
+  void (*add_fractions)(Limb* p, Limb* q, const Limb* below_p, const Limb* below_q,
+                        std::size_t blocks);
+  void (*fraction_chunk)(const FractionChunk& chunk);
 };
 
 const Kernels& kernels_of(Backend backend);

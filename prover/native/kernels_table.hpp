@@ -1,6 +1,7 @@
 // Gathers an engine's kernels in one table.
 #pragma once
 
+#include "kernels_fractions.hpp"
 #include "kernels_integer.hpp"
 #include "kernels_sumcheck.hpp"
 #include "kernels_vector.hpp"
@@ -12,6 +13,7 @@ constexpr Kernels kernels_with(Backend backend) {
   using Vector = VectorKernels<E>;
   using Integer = IntegerKernels<E>;
   using Sumcheck = SumcheckKernels<E>;
+  using Fractions = FractionKernels<E>;
   static_assert(E::chunk_blocks * E::lanes == 128);
   return {.backend = backend,
           .lanes = E::lanes,
@@ -48,7 +50,9 @@ constexpr Kernels kernels_with(Backend backend) {
           .fold = Sumcheck::fold,
           .combine = Sumcheck::combine,
           .zero_chunk = Sumcheck::zero_chunk,
-          .product_chunk = Sumcheck::product_chunk};
+          .product_chunk = Sumcheck::product_chunk,
+          .add_fractions = Fractions::add_fractions,
+          .fraction_chunk = Fractions::fraction_chunk};
 }
 
 }  // namespace avow::native

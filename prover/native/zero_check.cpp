@@ -12,41 +12,10 @@
 
 namespace avow::native {
 
-// A table of eq over the last `variables` of rho: one of a chunk, and one element a chunk.
-struct EqTables {
-  Vector low, high;
-  EqTables(const Kernels& kernels, std::span<const Fr> rho, std::size_t variables) {
-    const std::size_t inside = std::min<std::size_t>(variables, 7);
-    const auto last = rho.last(variables);
-    low = eq_table(kernels, last.last(inside));
-    high = eq_table(kernels, last.first(variables - inside));
-  }
-};
-
 namespace {
 
 // Pairs that are read together: what they hold at one chunk should stay in cache.
 constexpr std::size_t kLazyPairs = 16;
-
-// Of each, and zero of zero, with one inversion.
-std::vector<Fr> inverses(const std::vector<Fr>& values) {
-  std::vector<Fr> out;
-  Fr product = Fr::one();
-  for (const Fr& one : values) {
-    out.push_back(product);
-    if (!one.is_zero()) product *= one;
-  }
-  Fr rest = product.inverse();
-  for (std::size_t i = values.size(); i-- > 0;) {
-    if (values[i].is_zero()) {
-      out[i] = Fr();
-      continue;
-    }
-    out[i] *= rest;
-    rest *= values[i];
-  }
-  return out;
-}
 
 const Fr kHalf = Fr::of_int(2).inverse();
 
