@@ -85,7 +85,7 @@ def measure_point(family: str, size: Size, proofs: int, home: Path) -> dict[str,
     began = time.perf_counter()
     relation = draft.relation(plan.width, 1)
     rows = commit_rows(relation, blobs, points, plan.logrows, curve)
-    key = draft.key(plan.width, plan.logrows, rows, powers.tau_g2)
+    key = draft.key(plan.width, plan.logrows, rows, powers.tau_g2, plan.lookups)
     setup_seconds = time.perf_counter() - began
     prepared = prepare(program, blobs, key, points)
     made = prove(prepared, _ROOT, [sample])
@@ -114,6 +114,7 @@ def measure_point(family: str, size: Size, proofs: int, home: Path) -> dict[str,
         "weights": sum(blob.ref().count for blob in blobs),
         "width": key.width,
         "logrows": key.logrows,
+        "lookups": key.lookups,
         "setup_s": round(setup_seconds, 6),
         "prove_s": round(median(seconds), 6),
         "stages": {name: round(median(one[name] for one in stages), 6) for name in stages[0]},

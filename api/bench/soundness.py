@@ -6,8 +6,9 @@ error; docs/sumcheck.md says why. Challenges are uniform below 2^248.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from math import log2
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,7 @@ from avow.verifier.program.program import Program
 from avow.verifier.relation.lower import lower
 from avow.verifier.relation.relation import Relation
 from avow.verifier.systems.sumcheck.frame import frame
+from avow.verifier.systems.sumcheck.key import LAYERED
 
 CHALLENGES = 2**248
 # The largest public ceremony has this many powers of tau; nobody can commit to a higher degree.
@@ -52,16 +54,27 @@ def soundness_terms(relation: Relation, logrows: int, powers: int = POWERS) -> t
         (len(table.components) - 1) * 2**table.live.variables for table in relation.tables
     )
     tables, lookups = len(relation.tables), len(relation.lookups)
-    identities = tables + lookups + len(relation.products) + tables
     n, bilinears = relation.variables, relation.bilinears
-    terms = [
-        Term("lambda", "rows of the tables, times components less one", collisions),
-        Term("alpha", "zeros and poles: 2 (cells + rows)", 2 * (cells + rows)),
+    if relation.layered:
+        identities, depth = len(relation.products), shape.layers
+        widest = max(len(group.components) for group in relation.groups)
+        terms = [
+            Term("lambda", "rows of the tables, times components", widest * rows),
+            Term("alpha", "zeros: cells + rows", cells + rows),
+            Term("mu, t", "L² + L - 1: two a round, one a fold", depth * (depth + 1) - 1),
+        ]
+    else:
+        identities = tables + lookups + len(relation.products) + tables
+        terms = [
+            Term("lambda", "rows of the tables, times components less one", collisions),
+            Term("alpha", "zeros and poles: 2 (cells + rows)", 2 * (cells + rows)),
+        ]
+    terms += [
         Term("rho", "n", n),
-        Term("gamma", "identities less one", identities - 1),
+        Term("gamma", "identities less one", max(identities - 1, 1)),
         Term("r", "3 n, and n for the bilinear equations", 4 * n),
     ]
-    claims = len(shape.reads())
+    claims = len(shape.leaves()) + len(shape.reads())
     if bilinears:
         claims += len(shape.factors())
         terms += [
@@ -97,6 +110,7 @@ def gathered(program: Program, blobs: Sequence[Blob]) -> dict[int, tuple[int, ..
     }
 
 
+@cache
 def relation_of(name: str, width: int) -> Relation:
     """The relation of one run of a model that comes with Avow."""
     with TemporaryDirectory(prefix="avow-soundness-") as home:
@@ -106,18 +120,19 @@ def relation_of(name: str, width: int) -> Relation:
     return lower(program, check(program, blobs), gathered(program, blobs), width, 1)
 
 
-def block(name: str, width: int, logrows: int) -> str:
-    """The part of docs/sumcheck.md with a model's own numbers."""
-    relation = relation_of(name, width)
+def block(name: str, width: int, logrows: int, lookups: str) -> str:
+    """A part of docs/sumcheck.md with a model's own numbers."""
+    relation = replace(relation_of(name, width), layered=lookups == LAYERED)
     terms = soundness_terms(relation, logrows)
     once = bits(total(terms))
-    variables = frame(relation, logrows).stack.logsize
+    shape = frame(relation, logrows)
+    layers = f"L = {shape.layers}, " if relation.layered else ""
     lines = [
-        f"{BEGIN}{name} {width} {logrows} -->",
-        f"`{name}` with w = {width}, c = {logrows}: n = {relation.variables}, "
-        f"N = {variables}, {len(relation.lookups)} lookups, {len(relation.products)} products,",
-        f"{len(relation.bilinears)} bilinear equations; D = 2^{POWERS.bit_length() - 1}, the "
-        "largest public ceremony.",
+        f"{BEGIN}{name} {width} {logrows} {lookups} -->",
+        f"`{name}` with w = {width}, c = {logrows}, {lookups} lookups: n = {relation.variables}, "
+        f"N = {shape.stack.logsize}, {layers}{len(relation.lookups)} lookups,",
+        f"{len(relation.products)} products, {len(relation.bilinears)} bilinear equations; "
+        f"D = 2^{POWERS.bit_length() - 1}, the largest public ceremony.",
         "",
         "| challenge | hides an error for at most | count | bits |",
         "|---|---|---|---|",
@@ -132,13 +147,14 @@ def block(name: str, width: int, logrows: int) -> str:
 
 
 def refreshed(page: str) -> str:
-    """The page with its block made anew from the model and shape that the block itself names."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
+    """The page with its blocks made anew from the model and shape that each block itself names."""
+    before, *blocks = page.split(BEGIN)
+    if not blocks or any(END not in each for each in blocks):
         raise ValueError(f"expected {BEGIN} and {END} in the page")
-    name, width, logrows = rest.partition(" -->")[0].split()
-    return before + block(name, int(width), int(logrows)) + after
+    for rest in blocks:
+        name, width, logrows, lookups = rest.partition(" -->")[0].split()
+        before += block(name, int(width), int(logrows), lookups) + rest.partition(END)[2]
+    return before
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -66,6 +66,12 @@ _SECONDS = 6 * 3600
     "default 16, or less where that asks for more than 2^18 powers.",
 )
 @click.option(
+    "--lookups",
+    type=click.Choice(["committed", "layered"]),
+    help="sumcheck: how tables are looked up, by columns that a contract can check or by layers "
+    "of a sum, faster for large models; by default what is predicted to cost less.",
+)
+@click.option(
     "--target",
     type=click.Choice(["resources", "accuracy"]),
     help="ezkl: what calibration prefers; by default resources.",
@@ -102,6 +108,7 @@ def compile_command(
     bits: str | None,
     optimize: str | None,
     batch: int | None,
+    lookups: str | None,
     target: str | None,
     scale: int | None,
     no_evm: bool,
@@ -137,7 +144,7 @@ def compile_command(
     if chosen == SUMCHECK and hiding:
         raise CircuitError("sumcheck hides nothing yet: take --system ezkl to hide something")
     foreign = (
-        {"--bits": bits, "--optimize": optimize, "--batch": batch}
+        {"--bits": bits, "--optimize": optimize, "--batch": batch, "--lookups": lookups}
         if chosen == EZKL
         else {
             "--target": target,
@@ -167,7 +174,7 @@ def compile_command(
     if chosen == SUMCHECK:
         wanted = None if bits is None else int(bits)
         aim = optimize or "time"
-        compile_sumcheck(stored, srs, wanted, aim, limit, force, as_json, batch)
+        compile_sumcheck(stored, srs, wanted, aim, limit, force, as_json, batch, lookups)
         return
     wishes = (input_visibility, weights, target or "resources", scale)
     artifact = _compile_ezkl(stored, srs, wishes, no_evm, limit, seconds or _SECONDS, force)

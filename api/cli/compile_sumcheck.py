@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from avow.api.cli.compile import description, print_record, reporter
+from avow.verifier.systems.sumcheck.key import COMMITTED
 
 if TYPE_CHECKING:
     from avow.circuits.srs_choice import Srs
@@ -26,6 +27,7 @@ def compile_sumcheck(
     force: bool,
     as_json: bool,
     batch: int | None = None,
+    lookups: str | None = None,
 ) -> None:
     """Make the artifact and print its record and the predicted cost of a proof."""
     from avow.circuits.sumcheck.compile import Options, compile_model
@@ -36,7 +38,14 @@ def compile_sumcheck(
     config = from_environment()
     curve, aim = NativeCurve(), Target(target)
     options = Options(
-        srs, curve, bits=bits, memory_bytes=memory, force=force, target=aim, batch=batch
+        srs,
+        curve,
+        bits=bits,
+        memory_bytes=memory,
+        force=force,
+        target=aim,
+        batch=batch,
+        lookups=lookups,
     )
     report = reporter()
     made = compile_model(stored, config.home, options, config.artifacts, report)
@@ -51,7 +60,7 @@ def compile_sumcheck(
     click.echo(f"  bits         {record.detail('bits')} in the integer program")
     click.echo(
         f"  plan         range tables of {plan.width} bits, {cost.rows} rows of "
-        f"2^{plan.logrows} entries"
+        f"2^{plan.logrows} entries, {plan.lookups} lookups"
     )
     click.echo(f"  batches      up to {made.batch} answers in one proof")
     click.echo(f"  equations    {record.constraints:,}")
@@ -59,7 +68,8 @@ def compile_sumcheck(
         f"  predicted    {1000 * cost.total:.0f} ms for a proof of {cost.proof_bytes:,} bytes, "
         f"{cost.memory_bytes // 10**6} MB, {cost.verify_seconds:.1f} s to verify in plain Python"
     )
-    click.echo(f"  on chain     {plan.gas.total:,} gas for a contract that checks it")
+    if plan.lookups == COMMITTED:
+        click.echo(f"  on chain     {plan.gas.total:,} gas for a contract that checks it")
 
 
 def _first_proof(made: "Made", stored: "StoredModel", report: Callable[[str, str], None]) -> None:
@@ -100,9 +110,10 @@ def _cost(made: "Made") -> dict[str, object]:
         "width": plan.width,
         "logrows": plan.logrows,
         "batch": made.batch,
+        "lookups": plan.lookups,
         "predicted": {
             "proof_bytes": plan.cost.proof_bytes,
-            "gas": plan.gas.total,
+            "gas": plan.gas.total if plan.lookups == COMMITTED else None,
             "memory_bytes": plan.cost.memory_bytes,
             "verify_seconds": round(plan.cost.verify_seconds, 3),
             "seconds": {stage: round(value, 6) for stage, value in plan.cost.seconds.items()},

@@ -19,8 +19,8 @@ from avow.verifier.program.blob import Blob
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program
 from avow.verifier.relation.views import bits
+from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED, SYSTEM_ID, Key, gathered
 from avow.verifier.systems.sumcheck.key import LIMITS as KEY_LIMITS
-from avow.verifier.systems.sumcheck.key import SYSTEM_ID, Key, gathered
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ def _key(value: Json, program: Program, blobs: list[Blob]) -> Key:
 
     Its points are not checked: that takes as long as a proof, and every verifier does it.
     """
-    names = {"format", "program", "intervals", "gathers", "width", "logrows", "rows", "tau_g2"}
-    fields = Fields(value, "key", names)
+    names = {"format", "program", "intervals", "gathers", "width", "logrows", "lookups", "rows"}
+    fields = Fields(value, "key", names | {"tau_g2"})
     tau_g2 = fields.octets("tau_g2", 2 * POINT_BYTES)
     x1, x0, y1, y0 = (int.from_bytes(tau_g2[at : at + 32], "big") for at in range(0, 128, 32))
     return Key(
@@ -105,6 +105,7 @@ def _key(value: Json, program: Program, blobs: list[Blob]) -> Key:
             for row in fields.items("rows", 0, KEY_LIMITS.rows)
         ),
         tau_g2=(x0, x1, y0, y1),
+        lookups=fields.one_of("lookups", (COMMITTED, LAYERED)),
     )
 
 

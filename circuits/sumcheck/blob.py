@@ -16,7 +16,7 @@ from avow.verifier.relation.relation import Axis, Expression, Kind, Read
 from avow.verifier.relation.views import bits, size
 from avow.verifier.srs import srs_digest, tau_g2_octets
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
-from avow.verifier.systems.sumcheck.key import Key
+from avow.verifier.systems.sumcheck.key import COMMITTED, Key
 from avow.verifier.systems.sumcheck.proof import HALF, R
 from avow.verifier.tensor import TensorSpec
 
@@ -30,6 +30,8 @@ MOST_BYTES = 24_576
 
 def blob(key: Key, batch: int = 1) -> bytes:
     """The runtime code for a key's proofs of so many runs; `CircuitError` where it cannot be."""
+    if key.lookups != COMMITTED:
+        raise CircuitError("no contract checks layered lookups: compile with --lookups committed")
     relation = key.relation(batch)
     places = frame(relation, key.logrows)
     constants = [1, LAMBDA]

@@ -43,9 +43,9 @@ class Options:
     """How to compile.
 
     `bits` None takes the program that the model has, or the cheapest that keeps fidelity;
-    `width` and `logrows` None are chosen for `target` by predicted cost. `memory_bytes` None is
-    nine tenths of this machine's. `force` compiles the program again, too. `batch` is how many
-    samples one proof shall hold at most; None for `BATCH` of them, where that is cheap.
+    `width`, `logrows` and `lookups` None are chosen for `target` by predicted cost. `memory_bytes`
+    None is nine tenths of this machine's. `force` compiles the program again, too. `batch` is how
+    many samples one proof shall hold at most; None for `BATCH` of them, where that is cheap.
     """
 
     srs: Srs
@@ -57,6 +57,7 @@ class Options:
     force: bool = False
     target: Target = Target.TIME
     batch: int | None = None
+    lookups: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,13 @@ def _make(
     draft = _draft(program, blobs)
     memory = options.memory_bytes or machine_bytes() * 9 // 10
     most = most_powers(options.srs)
-    bounds = Bounds(memory, most, options.width, options.logrows)
+    bounds = Bounds(memory, most, options.width, options.logrows, options.lookups)
     tensors = Tensors.of(draft.tensors())
     plan = choose(lambda width: draft.relation(width, 1), tensors, bounds, options.target)
-    report("plan", f"tables of {plan.width} bits, rows of 2^{plan.logrows} entries")
+    report(
+        "plan",
+        f"tables of {plan.width} bits, rows of 2^{plan.logrows} entries, {plan.lookups} lookups",
+    )
     doublings = _doublings(draft, plan, options.batch, most, memory)
     batch = 2**doublings
     report("batches", f"up to {batch} answers in one proof")
@@ -118,7 +122,7 @@ def _make(
     points = found.powers.first(plan.logrows)
     relation = draft.relation(plan.width, 1)
     rows = commit_rows(relation, blobs, points, plan.logrows, options.curve)
-    key = draft.key(plan.width, plan.logrows, rows, found.powers.tau_g2)
+    key = draft.key(plan.width, plan.logrows, rows, found.powers.tau_g2, plan.lookups)
     report("keys", f"{len(rows)} rows committed")
     record = build_record(stored.record, key, kept.report, found.safe, plan.cost.memory_bytes)
     if not any(name == OBSERVED for name, _ in record.details):
@@ -159,7 +163,8 @@ def _too_large(draft: Draft, plan: Plan, doublings: int, room: int, memory: int)
     if powers > room:
         return f"that needs 2^{powers} powers, at most 2^{room} can be used"
     try:
-        found = survey(draft.relation(plan.width, 2**doublings), plan.width)
+        relation = draft.relation(plan.width, 2**doublings, plan.lookups)
+        found = survey(relation, plan.width)
     except VerificationError as error:
         return error.message
     cost = predict(found, plan.logrows)

@@ -29,7 +29,8 @@ UNITS: dict[str, dict[str, float]] = {
         "table_rows": 34,
         "lookups": 17.8e3,
     },
-    "identities": {"once": 165e3, "read_cells": 16.6, "vectors": 3.6e3, "table_rows": 27},
+    "layers": {"once": 400e3, "leaves": 60, "leaf_cells": 2, "layer_rounds": 10e3},
+    "identities": {"once": 165e3, "read_cells": 16.6, "vectors": 3.6e3, "helped_rows": 27},
     "linear": {"once": 94e3, "factor_cells": 1.9, "bilinears": 19.5e3, "key_cells": 0.3},
     "reduction": {
         "row_length": 274,
@@ -42,12 +43,12 @@ UNITS: dict[str, dict[str, float]] = {
 }
 # How much slower a stage is elsewhere, in the order of `UNITS`.
 SLOWER: dict[str, tuple[float, ...]] = {
-    "ifma": (1, 1, 1, 1, 1, 1, 1),
-    "mulx": (1, 2.5, 4.2, 5, 1.5, 3.6, 4.6),
-    "portable": (1, 5, 8, 8.5, 2, 6.5, 9),
+    "ifma": (1, 1, 1, 1, 1, 1, 1, 1),
+    "mulx": (1, 2.5, 4.2, 4.2, 5, 1.5, 3.6, 4.6),
+    "portable": (1, 5, 8, 8, 8.5, 2, 6.5, 9),
 }
 # The share of a stage that more threads shorten.
-_PARALLEL = (0, 0.6, 0.7, 0.5, 0, 0.5, 0.8)
+_PARALLEL = (0, 0.6, 0.7, 0.7, 0.5, 0, 0.5, 0.8)
 # The machine by which parameters are chosen, whatever this one is, so that keys are the same.
 REFERENCE, THREADS = "ifma", 2
 
@@ -96,6 +97,8 @@ class Survey:
     variables: int
     summed: int
     degree: int
+    layers: int
+    leaves: int
     reads: int
     factors: int
     counts: dict[str, float]
@@ -104,7 +107,7 @@ class Survey:
 def survey(relation: Relation, width: int) -> Survey:
     """Count once; `width` is the relation's range table's. Raises `VerificationError`."""
     shape = frame(relation, LIMITS.logrows - bits(relation.batch))
-    reads, factors = shape.reads(), shape.factors()
+    leaves, reads, factors = shape.leaves(), shape.reads(), shape.factors()
     sums = {bilinear.result for bilinear in relation.bilinears}
     witness = [c for c in enumerate(relation.columns) if c[1].kind is Kind.WITNESS]
     padded = dict.fromkeys(Kind, 0)
@@ -113,6 +116,7 @@ def survey(relation: Relation, width: int) -> Survey:
     live = [lookup.live for lookup in relation.lookups]
     rows = [table.live for table in relation.tables]
     looked_up = sum(2**one.variables for one in (*live, *rows))
+    helped = 0 if relation.layered else looked_up
     sum_cells = sum(math.prod(column.lengths) for at, column in witness if at in sums)
     witness_cells = sum(math.prod(column.lengths) for _, column in witness)
     counts: dict[str, float] = {
@@ -120,17 +124,21 @@ def survey(relation: Relation, width: int) -> Survey:
         "lookups": len(relation.lookups),
         "columns": len(relation.columns),
         "bilinears": len(relation.bilinears),
-        "claims": len(reads) + len(factors),
-        "vectors": len(reads) + len(relation.lookups),
+        "claims": len(leaves) + len(reads) + len(factors),
+        "vectors": len(reads) + (0 if relation.layered else len(relation.lookups)),
         "witness_cells": witness_cells,
         "small_cells": witness_cells - sum_cells,
         "sum_cells": sum_cells,
         "looked_up": sum(math.prod(one.lengths) for one in (*live, *rows)),
         "table_rows": sum(2**one.variables for one in rows),
-        "read_cells": sum(2 ** size(one.view.outs) for one, _ in reads) + looked_up,
+        "helped_rows": 0 if relation.layered else sum(2**one.variables for one in rows),
+        "leaves": looked_up,
+        "leaf_cells": sum(2 ** size(one.view.outs) for one, _ in leaves),
+        "layer_rounds": shape.layers * (shape.layers - 1) / 2,
+        "read_cells": sum(2 ** size(one.view.outs) for one, _ in reads) + helped,
         "factor_cells": sum(2 ** size(one.view.ins) for one, _ in factors),
         "key_cells": padded[Kind.KEY],
-        "committed_cells": padded[Kind.WITNESS] + looked_up,
+        "committed_cells": padded[Kind.WITNESS] + helped,
     }
     return Survey(
         relation=relation,
@@ -138,6 +146,8 @@ def survey(relation: Relation, width: int) -> Survey:
         variables=shape.variables,
         summed=shape.summed,
         degree=shape.degree,
+        layers=shape.layers,
+        leaves=len(leaves),
         reads=len(reads),
         factors=len(factors),
         counts=counts,
@@ -165,7 +175,10 @@ def predict(
     }
     seconds = {}
     factors = zip(SLOWER[backend], _PARALLEL, strict=True)
+    left_out = "helpers" if found.relation.layered else "layers"
     for (stage, units), (slower, share) in zip(UNITS.items(), factors, strict=True):
+        if stage == left_out:
+            continue
         nanoseconds = sum(unit * counts[name] for name, unit in units.items())
         seconds[stage] = 1e-9 * nanoseconds * slower * (1 - share + share / threads)
     return Cost(
@@ -183,7 +196,9 @@ def proof_bytes(found: Survey, placed: Stack) -> int:
     folds = (placed.logrows - 1) // 3
     points = witness.rows + helper.rows + (folds - 1) + 2
     scalars = (
-        3 * found.variables
+        found.layers * (found.layers + 3)
+        + found.leaves
+        + 3 * found.variables
         + found.reads
         + found.summed * found.degree
         + found.factors

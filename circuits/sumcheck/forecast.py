@@ -61,8 +61,10 @@ def _forecast(draft: Draft, plan: Plan, target: Target, batch: int, machine: Mac
         longer = f"rows of 2^{logrows} entries are longer than the 2^{LIMITS.logrows} of any proof"
         return _without(target, batch, longer)
     try:
-        alone = survey(draft.relation(plan.width, 1), plan.width)
-        found = alone if batch == 1 else survey(draft.relation(plan.width, batch), plan.width)
+        alone, found = (
+            survey(draft.relation(plan.width, size, plan.lookups), plan.width)
+            for size in (1, batch)
+        )
     except VerificationError as error:
         return _without(target, batch, error.message)
     cost = predict(found, plan.logrows, machine.backend, machine.threads)
@@ -77,7 +79,8 @@ def _forecast(draft: Draft, plan: Plan, target: Target, batch: int, machine: Mac
         batch=batch,
         hides=_HIDES,
         finality=_FINALITY,
-        setup=f"tables of {plan.width} bits, {cost.rows} rows of 2^{logrows}",
+        setup=f"tables of {plan.width} bits, {cost.rows} rows of 2^{logrows}, "
+        f"{plan.lookups} lookups",
         setup_seconds=_weighed(_SETUP, alone),
         fresh_seconds=warm + _weighed(_FRESH, found),
         warm_seconds=warm,
@@ -100,7 +103,7 @@ def _off_chain(draft: Draft, plan: Plan, batch: int) -> str | None:
     # Which points the rows are does not change the length of a blob.
     rows = (bytes(POINT_BYTES),) * key.rows
     try:
-        blob(draft.key(plan.width, plan.logrows, rows, (0, 0, 0, 0)), batch)
+        blob(draft.key(plan.width, plan.logrows, rows, (0, 0, 0, 0), plan.lookups), batch)
     except CircuitError as error:
         return str(error)
     return None

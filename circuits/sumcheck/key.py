@@ -12,7 +12,7 @@ from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program, output_specs
 from avow.verifier.relation.relation import Relation
 from avow.verifier.srs import G2Coordinates
-from avow.verifier.systems.sumcheck.key import Key, gathered, stated
+from avow.verifier.systems.sumcheck.key import COMMITTED, Key, gathered, stated
 from avow.verifier.systems.sumcheck.stack import stack
 from avow.verifier.tensor import TensorSpec
 
@@ -25,13 +25,29 @@ class Draft:
     intervals: tuple[Interval, ...]
     gathers: tuple[Blob, ...]
 
-    def key(self, width: int, logrows: int, rows: Sequence[bytes], tau_g2: G2Coordinates) -> Key:
+    def key(
+        self,
+        width: int,
+        logrows: int,
+        rows: Sequence[bytes],
+        tau_g2: G2Coordinates,
+        lookups: str = COMMITTED,
+    ) -> Key:
         """The key with these rows."""
-        return Key(self.program, self.intervals, self.gathers, width, logrows, tuple(rows), tau_g2)
+        return Key(
+            program=self.program,
+            intervals=self.intervals,
+            gathers=self.gathers,
+            width=width,
+            logrows=logrows,
+            rows=tuple(rows),
+            tau_g2=tau_g2,
+            lookups=lookups,
+        )
 
-    def relation(self, width: int, batch: int) -> Relation:
+    def relation(self, width: int, batch: int, lookups: str = COMMITTED) -> Relation:
         """What proofs establish with a range table of that width."""
-        return self.key(width, 1, (), (0, 0, 0, 0)).relation(batch)
+        return self.key(width, 1, (), (0, 0, 0, 0), lookups).relation(batch)
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """The schemas of inputs and outputs, in that order."""

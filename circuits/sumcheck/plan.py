@@ -1,7 +1,7 @@
-"""Choosing the width of the range table and the length of a row, by predicted cost."""
+"""Choosing range table, length of a row and lookup argument by predicted cost."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from avow.circuits.errors import CircuitError
@@ -9,7 +9,7 @@ from avow.circuits.sumcheck.cost import Cost, predict, survey
 from avow.circuits.sumcheck.gas import Gas, Tensors, predict_gas
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.relation import Relation
-from avow.verifier.systems.sumcheck.key import LIMITS
+from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED, LIMITS
 
 WIDTHS = range(8, 17)
 LOGROWS = range(LIMITS.least_logrows, LIMITS.logrows + 1)
@@ -45,6 +45,7 @@ class Plan:
     logrows: int
     cost: Cost
     gas: Gas
+    lookups: str = COMMITTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Bounds:
     logrows: int | None = None
     width_given: int | None = None
     logrows_given: int | None = None
+    lookups_given: str | None = None
 
 
 def choose(
@@ -78,20 +80,28 @@ def choose(
         )
     if lengths[0] not in LOGROWS:
         raise CircuitError(f"rows have 2^{LOGROWS[0]} to 2^{LOGROWS[-1]} entries")
+    # No contract checks layers.
+    arguments = (COMMITTED,) if target is Target.GAS else (COMMITTED, LAYERED)
+    if bounds.lookups_given is not None:
+        arguments = (bounds.lookups_given,)
     plans: list[Plan] = []
     refused = ""
     for width in widths:
         try:
-            found = survey(relation(width), width)
+            derived = relation(width)
+            surveys = [
+                (lookups, survey(replace(derived, layered=lookups == LAYERED), width))
+                for lookups in arguments
+            ]
         except VerificationError as error:
             refused = error.message
             continue
         for logrows in lengths:
-            if logrows <= most:
+            for lookups, found in surveys if logrows <= most else ():
                 cost = predict(found, logrows)
                 if cost is not None:
                     gas = predict_gas(found, logrows, tensors)
-                    plans.append(Plan(width, logrows, cost, gas))
+                    plans.append(Plan(width, logrows, cost, gas, lookups))
     if refused and not plans:
         raise CircuitError(f"this program cannot be proven by sumcheck/v1: {refused}")
     short = [plan for plan in plans if plan.cost.rows <= MOST_ROWS]

@@ -62,7 +62,7 @@ def recheck(
     found.append(Comparison("program", to_hex(record.program), to_hex(program.digest())))
     report("committing to the weights again")
     rows = commit_rows(relation, built.blobs, subject.powers, key.logrows, curve)
-    again = draft.key(key.width, key.logrows, rows, subject.tau_g2)
+    again = draft.key(key.width, key.logrows, rows, subject.tau_g2, key.lookups)
     found.append(Comparison("key", to_hex(record.key), to_hex(again.digest())))
     if record.evm_codehash is not None:
         code = contract_hash(again)

@@ -1,6 +1,6 @@
 """The soundness sum: counted from a relation, and what the page says is what is counted."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from fractions import Fraction
 
 import pytest
@@ -36,6 +36,20 @@ def test_terms_by_hand(relation: Relation) -> None:
     assert terms["gamma"] == 1 + 4 + len(relation.products) + 1 - 1
     assert terms["theta"] == 1 and terms["s"] == 2 * 6
     assert terms["beta"] == 8 * 2**20 and terms["zeta"] == 2**20 + 9
+
+
+def test_terms_of_layers_by_hand(relation: Relation) -> None:
+    """Four lookups of 64, 64, 32 and 32 padded cells or so, and a table of 512 rows."""
+    layered = replace(relation, layered=True)
+    terms = {term.step: term.count for term in soundness_terms(layered, 10, 2**20)}
+    cells = sum(2**lookup.live.variables for lookup in relation.lookups)
+    depth = (cells + 512 - 1).bit_length()
+    assert terms["alpha"] == cells + 512
+    assert terms["lambda"] == 512 * 2
+    # Rounds of layers 1 to L - 1, each 2; L times u and L - 1 times mu.
+    assert terms["mu, t"] == 2 * sum(range(depth)) + depth + depth - 1
+    assert terms["gamma"] == max(len(relation.products) - 1, 1)
+    assert terms["beta"] == 8 * 2**20
 
 
 def test_the_sum_is_what_fiat_shamir_multiplies(relation: Relation) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from avow.verifier.relation.publics import publics
 from avow.verifier.relation.relation import Lookup, Table
 from avow.verifier.relation.views import eq
 from avow.verifier.systems.sumcheck.equations import bilinear_at, identities_at
+from avow.verifier.systems.sumcheck.layers import leaves_at
 from avow.verifier.systems.sumcheck.proof import HALF, R
 from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.systems.sumcheck.values import Values, Work
@@ -34,7 +36,9 @@ class Plan:
     `value`, `last` and `fold` say the same of the stack's value, of the last fold's coefficients
     and of the values of the other folds.
     `helpers` names the cells where sums of helper columns are made to match: "lookup", "table",
-    "dead lookup", "dead table", or "".
+    "dead lookup", "dead table", or ""; with layers the numerators there, or "padding" behind them.
+    `node` is the place among a layer's four numbers, `leaf` among the leaves' reads, from which on
+    values are sought that pass the check at once.
     """
 
     name: str
@@ -45,6 +49,8 @@ class Plan:
     last: int | None = None
     fold: int | None = None
     helpers: str = ""
+    node: int | None = None
+    leaf: int | None = None
 
 
 PLANS = (
@@ -52,17 +58,20 @@ PLANS = (
     Plan("first rounds bent", rounds="first"),
     Plan("last rounds bent", rounds="last"),
     Plan("all rounds bent", rounds="each"),
-    Plan("first read, to the end", "first", 0, 0, True, 0, 0),
-    Plan("middle read, to the end", "last", 35, 1, True, 1, 3),
-    Plan("last read, to the end", "each", -1, -1, True, -1, -2),
+    Plan("first read, to the end", "first", 0, 0, True, 0, 0, "", 0, 0),
+    Plan("middle read, to the end", "last", 35, 1, True, 1, 3, "", 1, 15),
+    Plan("last read, to the end", "each", -1, -1, True, -1, -2, "", 3, -1),
     Plan("read alone", read=20),
     Plan("value alone", value=True),
     Plan("last fold alone", value=True, last=2),
     Plan("fold alone", fold=1),
-    Plan("lookups' helpers fitted", "first", 10, 0, True, 0, 5, "lookup"),
-    Plan("tables' helpers fitted", "first", 50, 0, True, 1, 6, "table"),
-    Plan("dead helpers of lookups fitted", "each", 60, 1, True, 2, 7, "dead lookup"),
-    Plan("dead helpers of tables fitted", "last", 45, 2, True, 3, 2, "dead table"),
+    Plan("lookups' helpers fitted", "first", 10, 0, True, 0, 5, "lookup", 0, 3),
+    Plan("tables' helpers fitted", "first", 50, 0, True, 1, 6, "table", 1, 0),
+    Plan("dead helpers of lookups fitted", "each", 60, 1, True, 2, 7, "dead lookup", 2, 7),
+    Plan("dead helpers of tables fitted", "last", 45, 2, True, 3, 2, "dead table", 3, 1),
+    Plan("padding fitted", "first", 5, 0, True, 1, 4, "padding", 2, 20),
+    Plan("nodes alone", node=2),
+    Plan("leaves alone", leaf=4),
 )
 
 
@@ -91,6 +100,14 @@ class Adversary(Prover):
     def say(self, label: Label, values: list[int]) -> list[int]:
         """Seek one value that passes the check that comes next."""
         match label:
+            case Label.NODES if self.plan.node is not None:
+                return self.fit(values, self.plan.node, self.nodes_error)
+            case Label.LEAVES if self.plan.leaf is not None:
+                # Multiplicities are in p alone, all others in q alone.
+                for number in range(2):
+                    error = partial(self.leaves_error, number)
+                    values = self.fit(values, self.plan.leaf, error)
+                return values
             case Label.READS if self.plan.read is not None:
                 return self.fit(values, self.plan.read, self.identities_error)
             case Label.FACTORS if self.plan.factor is not None:
@@ -121,10 +138,22 @@ class Adversary(Prover):
         """What the verifier will take the public columns to be."""
         return dict(publics(self.relation, (*self.inputs[0], *self.outputs[0])))
 
+    def nodes_error(self, values: Sequence[int]) -> int:
+        """By how much a layer's last check fails."""
+        return (
+            self.node_sum(np.ones(1, object), [np.array([v], object) for v in values]) - self.claim
+        )
+
+    def leaves_error(self, number: int, values: Sequence[int]) -> int:
+        """By how much p (0) or q (1) of the leaves fails."""
+        sent = dict(zip(self.frame.leaves(), values, strict=True))
+        at_t = Values(self.known(), sent, self.t, Work())
+        return leaves_at(self.frame, at_t, self.alpha, self.lam)[number] - self.claims[number]
+
     def identities_error(self, values: Sequence[int]) -> int:
         """By how much the identities' last check fails."""
         sent = dict(zip(self.spots, values, strict=True))
-        at_r = Values(self.known(), sent, self.r, Work())
+        at_r = Values(self.known(), sent, self.point, Work())
         weight = eq(tuple(self.rho), self.r)
         found = identities_at(self.frame, at_r, self.alpha, self.lam, self.gamma, weight)
         return found - self.claim
@@ -150,7 +179,7 @@ class Adversary(Prover):
 
     def make_helpers(self) -> None:
         """With sums that match, if that is the plan."""
-        self.fitting = bool(self.plan.helpers)
+        self.fitting = bool(self.plan.helpers) and not self.relation.layered
         super().make_helpers()
 
     def commit(self, vectors: Sequence[Sequence[int]]) -> list[int]:
@@ -162,6 +191,27 @@ class Adversary(Prover):
         return super().commit(vectors)
 
     fitting = False
+
+    def make_leaves(self) -> tuple[Field, Field]:
+        """With numerators whose sum is zero, if that is the plan."""
+        p, q = super().make_leaves()
+        if not self.plan.helpers or (q == 0).any():
+            return p, q
+        total = sum(int(a) * pow(int(b), -1, R) for a, b in zip(p, q, strict=True) if a) % R
+        cells = self.places()
+        if total and len(cells):
+            p[cells[0]] = (p[cells[0]] - total * q[cells[0]]) % R
+        return p, q
+
+    def places(self) -> Field:
+        """The leaves that the plan names."""
+        dead, where = self.plan.helpers.startswith("dead"), self.plan.helpers.split()[-1]
+        named = np.full(2**self.frame.layers, where == "padding")
+        for group, start in zip(self.relation.groups, self.frame.blocks, strict=True):
+            live = self.cells(group.live) != 0
+            own = isinstance(group, Table) is (where == "table") and where != "padding"
+            named[start : start + len(live)] = own & (live != dead)
+        return np.flatnonzero(named).astype(object)
 
     def fit_helpers(self) -> None:
         """Change one cell for each table whose sum is not zero."""

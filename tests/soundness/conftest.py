@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED
 from tests.soundness.checking import Bytes
 from tests.soundness.programs import every_operation, samples
 from tests.soundness.reference import Prover
@@ -21,30 +22,39 @@ class Honest:
     names: dict[str, int]
 
 
-def honest(batch: int, logrows: int = 7) -> Honest:
+ARGUMENTS = (COMMITTED, LAYERED)
+
+
+def honest(batch: int, logrows: int = 7, lookups: str = COMMITTED) -> Honest:
     """An honest proof of a batch."""
     program, blobs, names = every_operation()
-    case = make_case(program, blobs, 3, logrows)
+    case = make_case(program, blobs, 3, logrows, lookups)
     prover = case.prover(samples(program, 1, batch))
     return Honest(case, prover, prover.prove(), names)
 
 
+@pytest.fixture(scope="session", params=ARGUMENTS)
+def argument(request: pytest.FixtureRequest) -> str:
+    """How lookups are proven: whatever asks for it, or for a proof, runs under both."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def one() -> Honest:
+def one(argument: str) -> Honest:
     """An honest proof of one sample."""
-    return honest(1)
+    return honest(1, lookups=argument)
 
 
 @pytest.fixture(scope="session")
-def three() -> Honest:
+def three(argument: str) -> Honest:
     """An honest proof of three samples."""
-    return honest(3)
+    return honest(3, lookups=argument)
 
 
 @pytest.fixture(scope="session")
-def short() -> Honest:
+def short(argument: str) -> Honest:
     """An honest proof of one sample, in the shortest rows there are."""
-    return honest(1, 4)
+    return honest(1, 4, argument)
 
 
 @pytest.fixture

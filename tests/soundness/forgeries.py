@@ -45,6 +45,10 @@ class Forgery:
     cells: list[Cells]
     touch: Callable[[Run], None] = field(default=lambda run: None)
 
+    def under(self, lookups: str) -> "Forgery":
+        """The same with lookups proven in that way."""
+        return replace(self, case=self.case.under(lookups))
+
     def run(self, relation: Relation | None = None) -> Run:
         """The columns, with the multiplicities that fit best."""
         relation = relation or self.case.relation(len(self.inputs))
@@ -114,6 +118,7 @@ def without(relation: Relation, wrong: Broken) -> Relation:
         kept(relation.products, wrong.products),
         kept(relation.bilinears, wrong.bilinears),
         relation.ends,
+        relation.layered,
     )
 
 

@@ -31,6 +31,9 @@ class Element:
 SECTIONS = (
     "witness",
     "helpers",
+    "layers",
+    "nodes",
+    "leaves",
     "identities",
     "reads",
     "bilinear",
@@ -42,6 +45,14 @@ SECTIONS = (
     "fold values",
     "quotients",
 )
+
+
+def sections(frame: Frame) -> list[str]:
+    """Those that a proof has."""
+    absent = set() if frame.relation.layered else {"layers", "nodes", "leaves"}
+    if not frame.stack.matrices[2].rows:
+        absent = {"helpers"}
+    return [section for section in SECTIONS if section not in absent]
 
 
 def manifest(frame: Frame) -> list[Element]:
@@ -56,6 +67,14 @@ def manifest(frame: Frame) -> list[Element]:
         add("witness", f"row {row}", 64)
     for row in range(frame.stack.matrices[2].rows):
         add("helpers", f"row {row}", 64)
+    for layer in range(frame.layers):
+        for number in reversed(range(layer)):
+            add("layers", f"{layer}, variable {number}, slope")
+            add("layers", f"{layer}, variable {number}, leading coefficient")
+        for name in ("p0", "p1", "q0", "q1"):
+            add("nodes", f"{layer}, {name}")
+    for place, (read, _) in enumerate(frame.leaves()):
+        add("leaves", f"{place}, {_named(frame.relation, read)}")
     for number in range(frame.variables):
         for x in (0, 2, 3):
             add("identities", f"round {number} g({x})")

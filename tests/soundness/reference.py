@@ -173,6 +173,8 @@ class Prover:
             self.shared_values = self.summaries()
             self.shared_row = interpolated(self.shared_values)
         self.make_helpers()
+        if self.relation.layered:
+            self.fold_layers()
         self.rho = [self.draw(Label.RHO) for _ in range(self.frame.variables)]
         self.gamma = self.draw(Label.GAMMA)
         self.identities()
@@ -280,12 +282,9 @@ class Prover:
 
     def make_helpers(self) -> None:
         """The helper columns, and their rows."""
-        groups: list[Table | Lookup] = [*self.relation.tables, *self.relation.lookups]
         self.divisors, self.helpers = [], []
-        for group in groups:
-            row = np.full(2**group.live.variables, self.alpha, object)
-            for power, component in enumerate(group.components):
-                row = (row + pow(self.lam, power, R) * self.cells(component)) % R
+        for group in () if self.relation.layered else self.relation.groups:
+            row = self.divisor(group.components, group.live.variables, 0)
             live = self.cells(group.live)
             count: Field = np.ones(len(row), object)
             if isinstance(group, Table):
@@ -293,6 +292,71 @@ class Prover:
             self.divisors.append(row)
             self.helpers.append(self.helper(group, row, live, count))
         self.send(Label.HELPERS, self.commit(self.rows(2)))
+
+    def divisor(self, components: Sequence[Expression], variables: int, first: int) -> Field:
+        """alpha + the fingerprint of every row; `first` is the power of lambda it begins with."""
+        row = np.full(2**variables, self.alpha, object)
+        for power, component in enumerate(components, first):
+            row = (row + pow(self.lam, power, R) * self.cells(component)) % R
+        return row
+
+    def make_leaves(self) -> tuple[Field, Field]:
+        """Numerators and denominators of all fractions."""
+        relation = self.relation
+        p, q = np.zeros(2**self.frame.layers, object), np.ones(2**self.frame.layers, object)
+        for number, group in enumerate(relation.groups):
+            count, table = np.ones(1, object), number
+            if isinstance(group, Table):
+                count = -self.run.cells[group.multiplicity]
+            else:
+                table = group.table
+            row = self.divisor(group.components, group.live.variables, 1)
+            cells = slice(self.frame.blocks[number], self.frame.blocks[number] + len(row))
+            p[cells], q[cells] = self.cells(group.live) * count % R, (row + table) % R
+        return p, q
+
+    def fold_layers(self) -> None:
+        """All layers from the root on, and what is evaluated at their end."""
+        tree = [self.make_leaves()]
+        while len(tree[0][0]) > 2:
+            p, q = tree[0]
+            up = (p[::2] * q[1::2] + p[1::2] * q[::2]) % R, q[::2] * q[1::2] % R
+            tree.insert(0, up)
+        self.t: Point = ()
+        self.claim = self.mu = 0
+        for layer, (p, q) in enumerate(tree):
+            four = [p[::2], p[1::2], q[::2], q[1::2]]
+            if layer:
+                self.mu = self.draw(Label.MU)
+                self.claim = (self.claims[0] + self.mu * self.claims[1]) % R
+            drawn: Point = ()
+            for number in reversed(range(layer)):
+                weights = eq_table(self.t[:number])
+                zero, one = [v[::2] for v in four], [v[1::2] for v in four]
+                lines = [(b - a) % R for a, b in zip(zero, one, strict=True)]
+                at_zero, at_one = (self.node_sum(weights, v) for v in (zero, one))
+                top = self.node_sum(weights, lines)
+                slope, top = self.send(Label.LAYERS, [at_one - at_zero, top])
+                x = self.draw(Label.ROUND)
+                start = self.claim - self.t[number] * slope
+                self.claim = (start + x * (slope - top + x * top)) % R
+                drawn = (x, *drawn)
+                four = [(a + x * line) % R for a, line in zip(zero, lines, strict=True)]
+            p0, p1, q0, q1 = self.send(Label.NODES, [int(v[0]) for v in four])
+            u = self.draw(Label.ROUND)
+            self.claims = ((p0 + u * (p1 - p0)) % R, (q0 + u * (q1 - q0)) % R)
+            self.t = (*drawn, u)
+        self.point: Point = self.t
+        leaves = [value_at(self.spoken(read), self.at(at)) for read, at in self.frame.leaves()]
+        self.leaf_values = self.send(Label.LEAVES, leaves)
+
+    def node_sum(self, weights: Field, four: Sequence[Field]) -> int:
+        """sum of weight * (p0 q1 + p1 q0 + mu q0 q1)."""
+        p0, p1, q0, q1 = four
+        return int((weights * ((p0 + self.mu * q0) * q1 + p1 * q0)).sum() % R)
+
+    t: Point = ()
+    leaf_values: Sequence[int] = ()
 
     def identities(self) -> None:
         """The identities' sumcheck, and what is evaluated at its end."""
@@ -305,7 +369,7 @@ class Prover:
         def wide(cells: Field) -> Field:
             return np.tile(cells, 2**n // len(cells))
 
-        groups: list[Table | Lookup] = [*relation.tables, *relation.lookups]
+        groups = [] if relation.layered else relation.groups
         for group, row, helper in zip(groups, self.divisors, self.helpers, strict=True):
             pairs.append([wide(power * helper % R), wide(row)])
             live = wide(-power * self.cells(group.live) % R)
@@ -321,7 +385,7 @@ class Prover:
                 pairs.append([wide(power * left % R), wide(right)])
             linear = (linear + power * wide(self.cells(product.rest))) % R
             power = power * self.gamma % R
-        for number, table in enumerate(relation.tables):
+        for number, table in enumerate([] if relation.layered else relation.tables):
             share = pow(2, table.live.variables - n, R)
             sums = (sums - power * share * wide(self.helpers[number])) % R
             for at, lookup in enumerate(relation.lookups, len(relation.tables)):
@@ -332,7 +396,7 @@ class Prover:
                 power = power * self.gamma % R
         terms = [[eq, linear], [sums], *([eq, *pair] for pair in pairs)]
         self.r = self.sumcheck(Label.IDENTITIES, 0, Polynomial(n, terms), n, 3)
-        self.point: Point = self.r
+        self.point = (*self.t, *self.r)
         reads = [value_at(self.spoken(read), self.at(positions)) for read, positions in self.spots]
         self.read_values = self.send(Label.READS, reads)
 
@@ -372,7 +436,7 @@ class Prover:
         degree = 3 if any(bilinear.shared for bilinear in self.relation.bilinears) else 2
         what = Polynomial(summed, terms)
         self.s = self.sumcheck(Label.BILINEAR, claim % R, what, summed, degree)
-        self.point = (*self.r, *self.s)
+        self.point = (*self.t, *self.r, *self.s)
         factors = [
             value_at(self.spoken(read), self.at(positions))
             for read, positions in self.frame.factors()
@@ -414,8 +478,8 @@ class Prover:
             for at, row in enumerate(self.rows(number), matrix.first_row):
                 self.entries[at * width : at * width + len(row)] = row
         power, claim = 1, 0
-        values = list(self.read_values)
-        spots = self.spots
+        values = [*self.leaf_values, *self.read_values]
+        spots = [*self.frame.leaves(), *self.spots]
         if self.relation.bilinears:
             spots, values = [*spots, *self.frame.factors()], [*values, *self.factor_values]
         for (read, positions), value in zip(spots, values, strict=True):

@@ -15,6 +15,7 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import run
 from avow.verifier.relation.relation import Kind, Multiplicity
 from avow.verifier.systems.sumcheck.frame import frame
+from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED
 from avow.verifier.systems.sumcheck.proof import R
 from tests.programs.builder import random_inputs, random_program
 from tests.relation.evaluation import is_live
@@ -58,8 +59,9 @@ def random_case(rng: Random, seed: int, batch: int, widest: int) -> Case:
     program, blobs = random_program(seed, rng.choice((1, 3, 6, 12)))
     width = rng.randint(1, widest)
     logrows = rng.randint(4, max(6, width))
+    lookups = LAYERED if seed % 2 else COMMITTED
     while True:
-        case = make_case(program, blobs, width, logrows)
+        case = make_case(program, blobs, width, logrows, lookups)
         try:
             frame(case.relation(batch), logrows)
         except VerificationError:
@@ -78,7 +80,9 @@ def random_plan(rng: Random) -> Plan:
         rng.random() < 0.7,
         rng.choice((None, rng.randrange(4))),
         rng.choice((None, rng.randrange(1000))),
-        rng.choice(("", "", "lookup", "table", "dead lookup", "dead table")),
+        rng.choice(("", "", "lookup", "table", "dead lookup", "dead table", "padding")),
+        rng.choice((None, rng.randrange(4))),
+        rng.choice((None, rng.randrange(1000))),
     )
 
 
@@ -134,7 +138,7 @@ def forged_round(seed: int) -> Round:
     batch = rng.choice(BATCHES[:4])
     case = random_case(rng, seed, batch, 4)
     if frame(case.relation(batch), case.key.logrows).stack.logsize > SMALL:
-        case, batch = make_case(case.program, case.blobs, 3, 5), 1
+        case, batch = make_case(case.program, case.blobs, 3, 5, case.key.lookups), 1
     forgery = random_forgery(case, rng, seed, batch)
     wrong = forgery.broken()
     plan = random_plan(rng)

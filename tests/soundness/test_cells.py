@@ -8,17 +8,26 @@ import pytest
 
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.lookups import repeated
-from avow.verifier.relation.relation import Expression, Product, Read, Relation, Table, Value
+from avow.verifier.relation.relation import (
+    Expression,
+    Lookup,
+    Product,
+    Read,
+    Relation,
+    Table,
+    Value,
+)
 from avow.verifier.relation.sheet import Sheet
 from avow.verifier.relation.views import Link, View
-from avow.verifier.systems.sumcheck import equations
-from avow.verifier.systems.sumcheck.key import Key
+from avow.verifier.systems.sumcheck import equations, layers
+from avow.verifier.systems.sumcheck.key import LAYERED, Key
 from avow.verifier.systems.sumcheck.proof import R
 from tests.relation.evaluation import Run
 from tests.soundness.adversary import PLANS, Adversary
 from tests.soundness.checking import check_all
 from tests.soundness.edits import cell_forgeries, contracted, dense, edit, inputs_of
 from tests.soundness.forgeries import Forgery, honest_forgery
+from tests.soundness.reference import Field
 from tests.soundness.test_forgeries import forgotten, refusal
 from tests.soundness.workbench import Case, key_rows, relation_of
 
@@ -28,8 +37,10 @@ FORGERIES = {forgery.name: forgery for forgery in cell_forgeries()}
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_no_wrong_cell_can_be_proven(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    forgery = FORGERIES[name]
+def test_no_wrong_cell_can_be_proven(
+    name: str, argument: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgery = FORGERIES[name].under(argument)
     honest = honest_forgery(forgery.case, forgery.inputs)
     assert forgery.outputs != honest.outputs
     assert not honest.broken()
@@ -98,6 +109,67 @@ def test_a_table_without_live_rows_would_have_those_of_its_padding(
     )
     assert not believed(forgery, relation, monkeypatch)
     assert believed(forgery, replace(relation, tables=tables), monkeypatch)
+
+
+class Nameless(Adversary):
+    """Leaves the number of the table out of the fingerprints."""
+
+    def make_leaves(self) -> tuple[Field, Field]:
+        p, q = super().make_leaves()
+        groups = zip(self.relation.groups, self.frame.blocks, strict=True)
+        for number, (group, start) in enumerate(groups):
+            table = group.table if isinstance(group, Lookup) else number
+            q[start : start + 2**group.live.variables] -= table
+        return p, q % R
+
+
+def test_fingerprints_without_the_table_would_let_a_row_stand_in_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forgery = FORGERIES["another table's row"].under(LAYERED)
+    relation = forgery.case.relation(1)
+    other = relation.tables[relation.lookups[1].table]
+
+    def count(run: Run) -> None:
+        run.cells[other.multiplicity][10] += 1
+
+    prover = replace(forgery, touch=count).prover(Nameless)
+    proof = prover.prove()
+    with pytest.raises(VerificationError):
+        check_all(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
+    own = layers.combine
+    monkeypatch.setattr(layers, "combine", lambda terms, base: own([0, *terms[1:]], base))
+    check_all(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_the_multiplicity_of_a_dead_row_counts_for_nothing(
+    cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgery = FORGERIES["a row made by padding"].under(LAYERED)
+    (_, table), dead = forgery.case.relation(1).tables, 5
+
+    def touch(run: Run) -> None:
+        # The row that the padding makes, (0, 0), is looked up once.
+        run.cells[table.multiplicity][dead] = 1
+
+    class Whole(Adversary):
+        """Speaks of all multiplicities."""
+
+        def make_leaves(self) -> tuple[Field, Field]:
+            p, q = super().make_leaves()
+            p[self.frame.blocks[1] + dead] = R - 1
+            return p, q
+
+    prover = replace(forgery, touch=touch).prover(Whole)
+    if not cut:
+        monkeypatch.setattr(Relation, "count", lambda self, table: self.whole(table.multiplicity))
+    proof = prover.prove()
+    if cut:
+        with pytest.raises(VerificationError, match="fractions are not those"):
+            check_all(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
+    else:
+        check_all(forgery.case.key, prover.root, prover.inputs, prover.outputs, proof)
 
 
 def loose(case: Case, monkeypatch: pytest.MonkeyPatch) -> Relation:

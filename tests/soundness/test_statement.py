@@ -155,7 +155,7 @@ def put(samples: Sequence[Sequence[Tensor]], sample: int, number: int, tensor: T
 
 @pytest.mark.parametrize("batch", ["one", "three"])
 def test_every_element_of_inputs_and_outputs_counts(
-    batch: str, request: pytest.FixtureRequest
+    batch: str, argument: str, request: pytest.FixtureRequest
 ) -> None:
     honest: Honest = request.getfixturevalue(batch)
     for inputs in other_tensors(honest.prover.inputs):

@@ -7,7 +7,7 @@ import pytest
 from avow.verifier.errors import VerificationError
 from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
-from tests.soundness.manifest import SECTIONS, changes, manifest
+from tests.soundness.manifest import SECTIONS, changes, manifest, sections
 from tests.soundness.reference import POINTS
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -36,12 +36,16 @@ def test_the_program_has_every_operation(one: Honest) -> None:
 
 
 @pytest.mark.parametrize("batch", ["one", "three"])
-def test_the_honest_proof_is_accepted(batch: str, request: pytest.FixtureRequest) -> None:
+def test_the_honest_proof_is_accepted(
+    batch: str, argument: str, request: pytest.FixtureRequest
+) -> None:
     assert not refused(request.getfixturevalue(batch), request.getfixturevalue(batch).proof)
 
 
 @pytest.mark.parametrize("batch", ["one", "three"])
-def test_the_manifest_covers_every_byte(batch: str, request: pytest.FixtureRequest) -> None:
+def test_the_manifest_covers_every_byte(
+    batch: str, argument: str, request: pytest.FixtureRequest
+) -> None:
     honest: Honest = request.getfixturevalue(batch)
     elements = manifest(honest.prover.frame)
     assert elements[0].at == 0
@@ -49,7 +53,7 @@ def test_the_manifest_covers_every_byte(batch: str, request: pytest.FixtureReque
         assert before.at + before.size == after.at
     assert elements[-1].at + elements[-1].size == len(honest.proof)
     assert len({element.name for element in elements}) == len(elements)
-    assert {element.section for element in elements} == set(SECTIONS)
+    assert {element.section for element in elements} == set(sections(honest.prover.frame))
     # The same, counted by the prover as it spoke.
     spoken = sum(count // 2 if label in POINTS else count for label, count in honest.prover.names)
     assert len(elements) == spoken
@@ -58,6 +62,8 @@ def test_the_manifest_covers_every_byte(batch: str, request: pytest.FixtureReque
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_change_of_an_element_is_refused(one: Honest, section: str) -> None:
     elements = manifest(one.prover.frame)
+    if section not in sections(one.prover.frame):
+        return
     tried, accepted = 0, []
     for element, following in zip(elements, [*elements[1:], None], strict=True):
         if element.section == section:

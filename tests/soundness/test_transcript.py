@@ -6,7 +6,7 @@ one honest proof; `python -m tests.soundness.test_transcript` writes it anew.
 
 import json
 from collections.abc import Iterator
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,9 @@ from avow.prover.native import _core
 from avow.verifier.keccak import keccak256
 from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from tests.soundness.checking import check_all
-from tests.soundness.conftest import Honest, honest
+from tests.soundness.conftest import ARGUMENTS, Honest, honest
 from tests.soundness.inventory import Entry, absorbed, drawn, listen
-from tests.soundness.manifest import manifest
+from tests.soundness.manifest import SECTIONS, manifest
 from tests.soundness.workbench import quicken
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "sumcheck-transcript.json"
@@ -40,6 +40,7 @@ def check(one: Honest) -> None:
 @pytest.mark.parametrize("batch", ["one", "three"])
 def test_the_verifier_keeps_to_the_inventory(
     batch: str,
+    argument: str,
     vectors: dict[str, list[Entry]],
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
@@ -47,7 +48,7 @@ def test_the_verifier_keeps_to_the_inventory(
     diaries = listen(monkeypatch)
     check(request.getfixturevalue(batch))
     (diary,) = diaries
-    assert diary.entries == vectors[batch]
+    assert diary.entries == vectors[f"{batch}, {argument}"]
 
 
 def test_the_native_transcript_gives_the_same_challenges(one: Honest) -> None:
@@ -63,7 +64,7 @@ def test_the_native_transcript_gives_the_same_challenges(one: Honest) -> None:
 
 
 def test_the_native_transcript_gives_the_known_answers(
-    one: Honest, vectors: dict[str, list[Entry]]
+    one: Honest, argument: str, vectors: dict[str, list[Entry]]
 ) -> None:
     native, entries = _core.Transcript(), []
     for label, data in statement_and_messages(one):
@@ -72,7 +73,7 @@ def test_the_native_transcript_gives_the_known_answers(
         else:
             native.absorb(label, data)
             entries.append(absorbed(label, data))
-    assert entries == vectors["one"]
+    assert entries == vectors[f"one, {argument}"]
 
 
 def statement_and_messages(one: Honest) -> Iterator[tuple[Label, bytes | None]]:
@@ -93,9 +94,10 @@ def statement_and_messages(one: Honest) -> Iterator[tuple[Label, bytes | None]]:
     yield Label.STATEMENT, b"".join(statement)
     tensors = (*prover.inputs[0], *prover.outputs[0])
     yield Label.PUBLIC, b"".join(tensor.digest() for tensor in tensors)
+    elements = manifest(prover.frame)
     sections = {
-        section: [element.of(one.proof) for element in elements]
-        for section, elements in groupby(manifest(prover.frame), lambda element: element.section)
+        section: [element.of(one.proof) for element in elements if element.section == section]
+        for section in SECTIONS
     }
 
     def whole(section: str) -> bytes:
@@ -111,6 +113,18 @@ def statement_and_messages(one: Honest) -> Iterator[tuple[Label, bytes | None]]:
     yield Label.ALPHA, None
     yield Label.LAMBDA, None
     yield Label.HELPERS, whole("helpers")
+    nodes = sections["nodes"]
+    slopes = iter(sections["layers"])
+    for layer in range(len(nodes) // 4):
+        if layer:
+            yield Label.MU, None
+        for _ in range(layer):
+            yield Label.LAYERS, next(slopes) + next(slopes)
+            yield Label.ROUND, None
+        yield Label.NODES, b"".join(nodes[4 * layer : 4 * layer + 4])
+        yield Label.ROUND, None
+    if nodes:
+        yield Label.LEAVES, whole("leaves")
     yield from ((Label.RHO, None) for _ in range(len(sections["identities"]) // 3))
     yield Label.GAMMA, None
     yield from rounds(Label.IDENTITIES, "identities", 3)
@@ -146,8 +160,10 @@ def srs(tau_g2: tuple[int, int, int, int]) -> bytes:
     return keccak256(tag + b"".join(word.to_bytes(32, "big") for word in words))
 
 
-def test_every_byte_of_the_proof_is_absorbed(one: Honest, vectors: dict[str, list[Entry]]) -> None:
-    words = sum(entry.get("words", 0) for entry in vectors["one"])
+def test_every_byte_of_the_proof_is_absorbed(
+    one: Honest, argument: str, vectors: dict[str, list[Entry]]
+) -> None:
+    words = sum(entry.get("words", 0) for entry in vectors[f"one, {argument}"])
     tensors = len(one.prover.inputs[0]) + len(one.prover.outputs[0])
     assert 32 * (words - 8 - tensors) == len(one.proof)
 
@@ -155,7 +171,8 @@ def test_every_byte_of_the_proof_is_absorbed(one: Honest, vectors: dict[str, lis
 def test_no_challenge_is_drawn_before_what_it_must_depend_on(
     vectors: dict[str, list[Entry]],
 ) -> None:
-    for entries in vectors.values():
+    for which, entries in vectors.items():
+        layered = which.endswith("layered")
         names = [entry.get("absorb") or entry["draw"] for entry in entries]
         # What was absorbed last when a challenge is drawn.
         last, before = "", {}
@@ -168,9 +185,11 @@ def test_no_challenge_is_drawn_before_what_it_must_depend_on(
         assert before == ({} if "PUBLIC" in names else alone) | {
             "ALPHA": {"WITNESS"},
             "LAMBDA": {"WITNESS"},
-            "RHO": {"HELPERS"},
-            "GAMMA": {"HELPERS"},
-            "ROUND": {"IDENTITIES", "BILINEAR", "REDUCTION"},
+            "RHO": {"LEAVES" if layered else "HELPERS"},
+            "GAMMA": {"LEAVES" if layered else "HELPERS"},
+            "ROUND": {"IDENTITIES", "BILINEAR", "REDUCTION"}
+            | ({"LAYERS", "NODES"} if layered else set()),
+            **({"MU": {"NODES"}} if layered else {}),
             "THETA": {"READS"},
             "ETA": {"FACTORS"},
             "BETA": {"LAST"},
@@ -188,7 +207,8 @@ def test_a_missing_or_moved_absorb_changes_all_later_challenges(one: Honest) -> 
     for at in absorbs:
         label, data = words[at]
         later = sum(data is None for _, data in words[at:])
-        for other in ([], [(label, b"")], [(Label(label % 14 + 1), data)]):
+        emptied = [(label, b"" if data else bytes(32))]
+        for other in ([], emptied, [(Label(label % 17 + 1), data)]):
             changed = challenges([*words[:at], *other, *words[at + 1 :]])
             assert not set(changed[-later:]) & set(honest_values[-later:])
     for at, following in pairwise(absorbs):
@@ -232,9 +252,13 @@ def main() -> None:
     monkeypatch = pytest.MonkeyPatch()
     quicken(monkeypatch)
     diaries = listen(monkeypatch)
-    for batch in (1, 3):
-        check(honest(batch))
-    entries = dict(zip(("one", "three"), (diary.entries for diary in diaries), strict=True))
+    names = [(name, lookups) for lookups in ARGUMENTS for name in ("one", "three")]
+    for name, lookups in names:
+        check(honest({"one": 1, "three": 3}[name], lookups=lookups))
+    entries = {
+        f"{name}, {lookups}": diary.entries
+        for (name, lookups), diary in zip(names, diaries, strict=True)
+    }
     VECTORS.write_text(json.dumps(entries, indent=1) + "\n")
 
 

@@ -19,7 +19,7 @@ from avow.verifier.program.program import Program, check, output_specs
 from avow.verifier.relation.lower import lower
 from avow.verifier.relation.relation import Multiplicity, Relation
 from avow.verifier.systems.sumcheck import opening
-from avow.verifier.systems.sumcheck.key import Key, gathered, stated
+from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED, Key, gathered, stated
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.stack import stack
 from avow.verifier.tensor import Tensor
@@ -48,6 +48,10 @@ class Case:
     program: Program
     blobs: tuple[Blob, ...]
     key: Key
+
+    def under(self, lookups: str) -> "Case":
+        """The same with lookups proven in that way."""
+        return replace(self, key=replace(self.key, lookups=lookups))
 
     def relation(self, batch: int) -> Relation:
         """What is proven of a batch."""
@@ -116,7 +120,9 @@ def counted(relation: Relation, cells: Sequence[Cells]) -> Run:
     return run
 
 
-def make_case(program: Program, blobs: Sequence[Blob], width: int, logrows: int) -> Case:
+def make_case(
+    program: Program, blobs: Sequence[Blob], width: int, logrows: int, lookups: str = COMMITTED
+) -> Case:
     """The key of a program, committed with the known secret."""
     bounds = check(program, blobs)
     operations = [step.operation for step in program.steps]
@@ -130,6 +136,7 @@ def make_case(program: Program, blobs: Sequence[Blob], width: int, logrows: int)
         logrows=logrows,
         rows=(),
         tau_g2=tau_g2(),
+        lookups=lookups,
     )
     case = Case(program, tuple(blobs), key)
     empty = [np.zeros((1, *shape), np.int64) for shape in program.shapes()]
@@ -156,7 +163,9 @@ def relation_of(case: Case, batch: int) -> Relation:
         for step in case.program.steps
         if isinstance(step.operation, Gather)
     }
-    return lower(case.program, case.key.bounds(), gathers, case.key.width, batch)
+    relation = lower(case.program, case.key.bounds(), gathers, case.key.width, batch)
+    relation.layered = case.key.lookups == LAYERED
+    return relation
 
 
 def quicken(monkeypatch: pytest.MonkeyPatch) -> None:

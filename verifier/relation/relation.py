@@ -6,7 +6,7 @@ The verifier and the prover derive the same relation from program, bounds, table
 from dataclasses import dataclass, field
 from enum import Enum
 
-from avow.verifier.relation.views import Lengths, View, identity, size
+from avow.verifier.relation.views import Lengths, View, identity, live, size
 
 # An activation's axes: the batch, then those of the program's tensor. An axis can be composite,
 # made of several padded ones, and one of length 1 has none.
@@ -178,7 +178,8 @@ class Relation:
     """Everything that a proof about one program and batch size establishes.
 
     `ends` are the columns of the inputs, then of the outputs, in the program's order: public for
-    one sample, the prover's for a batch, of which nobody has to know all.
+    one sample, the prover's for a batch, of which nobody has to know all. `layered` says how
+    lookups are proven: by a sum of fractions, or by committed helpers.
     """
 
     batch: int
@@ -188,33 +189,55 @@ class Relation:
     products: list[Product] = field(default_factory=list)
     bilinears: list[Bilinear] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
+    layered: bool = False
+
+    @property
+    def groups(self) -> list[Table | Lookup]:
+        """Tables, then lookups."""
+        return [*self.tables, *self.lookups]
 
     def reads(self) -> list[Read]:
         """What the prover evaluates after the identities, each once, in order of first use."""
-        groups: list[Table | Lookup] = [*self.tables, *self.lookups]
-        expressions = [part for group in groups for part in (*group.components, group.live)]
+        expressions = [] if self.layered else self._looked_up()
         found: dict[Read, None] = {}
-        for table in self.tables:
+        for table in () if self.layered else self.tables:
             found[self.whole(table.multiplicity)] = None
         for product in self.products:
             expressions += [*(product.factors or ()), product.rest]
         for bilinear in self.bilinears:
             found[self.whole(bilinear.result)] = None
             expressions += [bilinear.bias] if bilinear.bias else []
-        for expression in expressions:
-            found.update((read, None) for _, read in expression.terms)
-        return [read for read in found if self.columns[read.column].kind is not Kind.PUBLIC]
+        return self._committed(found, expressions)
+
+    def leaves(self) -> list[Read]:
+        """What the prover evaluates where the layers end, each once, in order of first use."""
+        if not self.layered:
+            return []
+        counts = {self.count(table): None for table in self.tables}
+        return self._committed(counts, self._looked_up())
 
     def whole(self, column: int) -> Read:
         """A column as it stands."""
         return Read(column, identity(self.columns[column].lengths))
 
+    def count(self, table: Table) -> Read:
+        """The multiplicities of the live rows: whatever a dead row has counts for nothing."""
+        return Read(table.multiplicity, live(self.columns[table.multiplicity].lengths))
+
     @property
     def variables(self) -> int:
         """Number of variables of the identities' sumcheck: those of the longest term."""
-        groups: list[Table | Lookup] = [*self.tables, *self.lookups]
         return max(
-            [group.live.variables for group in groups]
+            [group.live.variables for group in self.groups if not self.layered]
             + [product.rest.variables for product in self.products]
-            + [self.columns[bilinear.result].variables for bilinear in self.bilinears]
+            + [self.columns[bilinear.result].variables for bilinear in self.bilinears],
+            default=0,
         )
+
+    def _looked_up(self) -> list[Expression]:
+        return [part for group in self.groups for part in (*group.components, group.live)]
+
+    def _committed(self, found: dict[Read, None], expressions: list[Expression]) -> list[Read]:
+        for expression in expressions:
+            found.update((read, None) for _, read in expression.terms)
+        return [read for read in found if self.columns[read.column].kind is not Kind.PUBLIC]

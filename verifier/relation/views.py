@@ -58,6 +58,11 @@ def eq(left: Point, right: Point) -> int:
     return product
 
 
+def corner(number: int, point: Point) -> int:
+    """eq(point, number), the first variable being the most significant bit."""
+    return eq(tuple(number >> shift & 1 for shift in reversed(range(len(point)))), point)
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """Axes of the result, axes of the source (by position), and which cells meet.
@@ -151,6 +156,12 @@ class Budget:
 def identity(lengths: Lengths) -> View:
     """The view that changes nothing."""
     return View(lengths, lengths, tuple(Link((k,), (k,), None) for k in range(len(lengths))))
+
+
+def live(lengths: Lengths) -> View:
+    """The view that puts 0 at dead cells and changes nothing else."""
+    pairs = [tuple((k, k) for k in range(n)) if n.bit_count() > 1 else None for n in lengths]
+    return View(lengths, lengths, tuple(Link((k,), (k,), pairs[k]) for k in range(len(lengths))))
 
 
 def compose(outer: View, inner: View, budget: Budget) -> View:

@@ -38,10 +38,10 @@ class Helpers:
         target.set_range(first * strips, (self.matrix if whole else self.heads).dots(weights))
 
 
-def fingerprint(components: Sequence[Cells], alpha: int, lam: int) -> Frs:
-    """alpha + sum_i lam^i component_i, cell by cell."""
+def fingerprint(components: Sequence[Cells], alpha: int, lam: int, first: int = 0) -> Frs:
+    """alpha + sum_i lam^(first + i) component_i, cell by cell."""
     total = constant(alpha, len(components[0]))
-    for power, component in enumerate(components):
+    for power, component in enumerate(components, first):
         total.addmul(vector(component), pow(lam, power, R))
     return total
 
@@ -63,9 +63,9 @@ def make_helpers(
     denominators = [fingerprint(table, alpha, lam) for table in prepared.rows]
     inverses = [denominator.inverse() for denominator in denominators]
     weighted = [inverse.mul(vector(count)) for inverse, count in zip(inverses, counts, strict=True)]
-    values = _joined([*inverses, *weighted])
+    values = joined([*inverses, *weighted])
     total = sum(len(inverse) for inverse in inverses)
-    below = _joined([*denominators, constant(alpha, 1)])
+    below = joined([*denominators, constant(alpha, 1)])
     placed: list[Indices] = [
         np.arange(total + start, total + start + len(column), dtype=np.int32)
         for start, column in zip(prepared.starts, weighted, strict=True)
@@ -103,7 +103,8 @@ def make_helpers(
     )
 
 
-def _joined(vectors: Sequence[Frs]) -> Frs:
+def joined(vectors: Sequence[Frs]) -> Frs:
+    """One behind the other."""
     whole = Frs.zeros(sum(len(each) for each in vectors))
     at = 0
     for each in vectors:

@@ -122,9 +122,9 @@ class BilinearPlan:
 class Plan:
     """All of a relation by numbers.
 
-    `claimed` and `factored` are the reads that are evaluated after the two sumchecks, `forms`
-    those of all claims in their order, a batch's inputs and outputs last; `logstrip` is their
-    strips' length. `evaluated` are the reads that are needed cell by cell.
+    `leaves`, `claimed` and `factored` are the reads that are evaluated after the layers and the
+    two sumchecks, `forms` those of all claims in their order, a batch's inputs and outputs last;
+    `logstrip` is their strips' length. `evaluated` are the reads that are needed cell by cell.
     """
 
     frame: Frame
@@ -135,6 +135,7 @@ class Plan:
     products: list[ProductPlan] = field(default_factory=list)
     bilinears: list[BilinearPlan] = field(default_factory=list)
     digits: dict[int, Terms] = field(default_factory=dict)
+    leaves: list[tuple[int, Positions]] = field(default_factory=list)
     claimed: list[tuple[int, Positions]] = field(default_factory=list)
     factored: list[tuple[int, Positions]] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
@@ -204,13 +205,14 @@ def make_plan(frame: Frame) -> Plan:
     for at, column in enumerate(relation.columns):
         if isinstance(column.source, Digit):
             plan.digits[at] = terms(column.source.expression)
+    plan.leaves = [(number(read), positions) for read, positions in frame.leaves()]
     plan.claimed = [(number(read), frame.tail(size(read.view.outs))) for read in relation.reads()]
     plan.factored = [(number(read), positions) for read, positions in frame.factors()]
-    plan.evaluated.update(read for read, _ in plan.claimed)
+    plan.evaluated.update(read for read, _ in (*plan.leaves, *plan.claimed))
     ends = frame.ends() if relation.batch > 1 else []
     plan.forms, plan.logstrip = make_forms(
         [
-            *(claim(*spot) for spot in plan.claimed),
+            *(claim(*spot) for spot in (*plan.leaves, *plan.claimed)),
             *(
                 (False, frame.starts[helper], Wiring(identity((2**v,))), frame.tail(v))
                 for helper, v in enumerate(helpers(relation), len(relation.columns))
@@ -243,15 +245,15 @@ def _lookup(lookup: Lookup, relation: Relation, terms: Callable[[Expression], Te
 def _bilinear(
     bilinear: Bilinear, frame: Frame, left: FactorPlan, right: FactorPlan
 ) -> BilinearPlan:
-    end = frame.variables + frame.summed
+    tail = frame.layers + frame.variables
     result = frame.relation.columns[bilinear.result].lengths
     shared = []
     for summed, axis in bilinear.shared:
-        start = frame.variables - size(result[axis:])
+        start = tail - size(result[axis:])
         shared.append((summed, tuple(range(start, start + bits(result[axis])))))
     return BilinearPlan(
         (left, right),
-        tuple(range(end - size(bilinear.summed), end)),
+        tuple(range(tail + frame.summed - size(bilinear.summed), tail + frame.summed)),
         tuple(bits(length) for length in bilinear.summed),
         tuple(shared),
     )

@@ -12,9 +12,10 @@ from avow.prover.systems.sumcheck.batch import Shared, make_shared, weigh_shared
 from avow.prover.systems.sumcheck.bilinear import factor_values, fold_factors, product_sum
 from avow.prover.systems.sumcheck.field import R, commit, dot, words
 from avow.prover.systems.sumcheck.identities import zero_check
+from avow.prover.systems.sumcheck.layers import make_tree
 from avow.prover.systems.sumcheck.lookups import Helpers, make_helpers
 from avow.prover.systems.sumcheck.opening import open_row
-from avow.prover.systems.sumcheck.points import Points
+from avow.prover.systems.sumcheck.points import Points, Positions
 from avow.prover.systems.sumcheck.prepared import Prepared
 from avow.prover.systems.sumcheck.reduction import (
     Part,
@@ -39,7 +40,8 @@ from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.transcript import STATEMENT_TAG, Label
 from avow.verifier.tensor import Tensor
 
-STAGES = ("witness", "commit", "helpers", "identities", "linear", "reduction", "opening")
+# Either helpers or layers, as the key says.
+STAGES = ("witness", "commit", "helpers", "layers", "identities", "linear", "reduction", "opening")
 _TICK_SECONDS = 0.1
 
 
@@ -91,6 +93,7 @@ class Prover:
         self.seconds: dict[str, float] = {}
         self.cells: dict[int, Cells] = {}
         self.views: dict[int, Cells] = dict(prepared.reads)
+        self.helpers: Helpers | None = None
         self.points = Points(())
         self._stage = ""
         self._ticked = 0.0
@@ -108,14 +111,18 @@ class Prover:
                 self.absorb(Label.PUBLIC, b"".join(digests))
             self.witness = self.rows()
             self.send(Label.WITNESS, b"".join(self.commit()))
-        with self.stage("helpers"):
-            alpha, fingerprint = self.draw(Label.ALPHA), self.draw(Label.LAMBDA)
+        layered = self.plan.relation.layered
+        with self.stage("layers" if layered else "helpers"):
+            challenges = self.draw(Label.ALPHA), self.draw(Label.LAMBDA)
             if self.prepared.batch > 1:
                 self.kappa = self.draw(Label.KAPPA)
                 self.inner = [self.draw(Label.INNER) for _ in range(self.frame.inner)]
                 self.shared = self.share()
-            self.helpers = self.help(alpha, fingerprint)
+            self.helpers = None if layered else self.help(*challenges)
             self.send(Label.HELPERS, b"".join(self.helper_rows()))
+            if layered:
+                self.layers(*challenges)
+                self.send(Label.LEAVES, words(self.leaves()))
         with self.stage("identities"):
             self.rho = [self.draw(Label.RHO) for _ in range(self.frame.variables)]
             self.identities(self.rho, self.draw(Label.GAMMA))
@@ -262,14 +269,38 @@ class Prover:
     def helper_rows(self) -> list[bytes]:
         """The commitments of the helper rows, a batch's own one last."""
         shared = [self.shared.commitment] if self.prepared.batch > 1 else []
-        return [*self.helpers.rows, *shared]
+        return [*(self.helpers.rows if self.helpers else ()), *shared]
 
     # The sumchecks.
+
+    def layers(self, alpha: int, lam: int) -> None:
+        """The sum of all fractions, from the root to the leaves, layer by layer."""
+        tree = make_tree(self.prepared, self.counts, self.looked_up, (alpha, lam), self.breathe)
+        point: list[int] = []
+        for layer in range(tree.depth):
+            if layer:
+                tree.descend(point[-1], self.draw(Label.MU))
+            drawn = []
+            for _ in range(layer):
+                self.send(Label.LAYERS, words(tree.round()))
+                drawn.append(self.draw(Label.ROUND))
+                tree.bind(drawn[-1])
+            self.send(Label.NODES, words(tree.nodes()))
+            point = [*reversed(drawn), self.draw(Label.ROUND)]
+        self.points = Points(point)
+
+    def leaves(self) -> list[int]:
+        """The values of the reads where the layers ended."""
+        return self.values(self.plan.leaves)
+
+    def values(self, spots: Sequence[tuple[int, Positions]]) -> list[int]:
+        """The values of reads at points."""
+        return [dot(self.points.eq(positions), self.read(number)) for number, positions in spots]
 
     def identities(self, rho: Sequence[int], gamma: int) -> None:
         """The identities' sumcheck."""
         check = zero_check(self.plan, self.helpers, self.counts, self.read, rho, gamma)
-        self.points = Points(self.rounds(Label.IDENTITIES, check, len(rho)))
+        self.points = self.points.extended(self.rounds(Label.IDENTITIES, check, len(rho)))
 
     def rounds(self, label: Label, check: ZeroCheck | ProductSum, count: int) -> list[int]:
         """All rounds of a sumcheck; the challenges."""
@@ -282,15 +313,12 @@ class Prover:
 
     def reads(self) -> list[int]:
         """The values of the reads where the identities' sumcheck ended."""
-        return [
-            dot(self.points.eq(positions), self.read(number))
-            for number, positions in self.plan.claimed
-        ]
+        return self.values(self.plan.claimed)
 
     def helper_values(self) -> list[int]:
         """The values of the helper columns there."""
         values = []
-        for column in self.helpers.columns:
+        for column in self.helpers.columns if self.helpers else ():
             weights = self.points.eq(self.frame.tail(len(column).bit_length() - 1))
             if isinstance(column, Picked):
                 values.append(column.dots(weights).at(0))
@@ -315,8 +343,9 @@ class Prover:
         parts: list[Part] = [
             (key.first_row, key.rows, self.prepared.matrix),
             (witness.first_row, witness.rows, self.witness),
-            (helper.first_row, len(self.helpers.rows), self.helpers),
         ]
+        if self.helpers:
+            parts.append((helper.first_row, len(self.helpers.rows), self.helpers))
         weights = self.weights(eta)
         if self.prepared.batch > 1:
             parts.append((helper.first_row + helper.rows - 1, 1, self.shared))

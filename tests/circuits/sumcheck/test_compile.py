@@ -17,6 +17,7 @@ from avow.verifier.keccak import keccak256
 from avow.verifier.policy import Policy
 from avow.verifier.program.program import output_specs
 from avow.verifier.records import InputVisibility, WeightVisibility
+from avow.verifier.systems.sumcheck.key import LAYERED
 from avow.verifier.verdict import Assurance, Hides
 from avow.verifier.verify import verify
 from tests.circuits.sumcheck.small import (
@@ -100,6 +101,15 @@ def test_given_parameters_are_taken(tmp_path: Path) -> None:
     key = load(made.artifact).key
     assert (key.width, key.logrows) == (11, 7)
     verify(bundle(made, inputs()).encode(), Policy(unsafe_allow_unsafe_srs=True))
+
+
+def test_lookups_are_layered_if_asked(tmp_path: Path) -> None:
+    made = compile_model(stored(), HOME, options(lookups=LAYERED), tmp_path / "artifacts", silent)
+    assert (made.plan.lookups, load(made.artifact).key.lookups) == (LAYERED, LAYERED)
+    answer = bundle(made, inputs())
+    verify(answer.encode(), Policy(unsafe_allow_unsafe_srs=True))
+    assert isinstance(answer.proof, dict)
+    assert len(str(answer.proof["data"])) == -(-made.plan.cost.proof_bytes // 3) * 4
 
 
 def test_other_bits_are_another_program(tmp_path: Path) -> None:

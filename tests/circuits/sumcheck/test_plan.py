@@ -1,5 +1,7 @@
 """The plan: the cheapest parameters that keep every bound, the same on every machine."""
 
+from dataclasses import replace
+
 import pytest
 
 from avow.circuits.errors import CircuitError
@@ -20,7 +22,7 @@ from avow.models.compiler.stored import compile_stored
 from avow.prover.systems.sumcheck.prove import STAGES
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.relation import Relation
-from avow.verifier.systems.sumcheck.key import LIMITS
+from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED, LIMITS
 from tests.circuits.sumcheck.small import compiled, stored
 
 ROOM = 2**40
@@ -40,7 +42,11 @@ def test_the_prediction_has_every_stage_and_grows_with_the_backend() -> None:
     assert sorted(totals) == totals
     first = costs[0]
     assert first is not None
-    assert tuple(first.seconds) == tuple(UNITS) == STAGES
+    assert tuple(UNITS) == STAGES
+    assert tuple(first.seconds) == tuple(stage for stage in STAGES if stage != "layers")
+    layered = predict(survey(replace(draft().relation(10, 1), layered=True), 10), 9)
+    assert layered is not None
+    assert tuple(layered.seconds) == tuple(stage for stage in STAGES if stage != "helpers")
     several = [predict(found, 9, threads=threads) for threads in (1, 2, 16)]
     shorter = [cost.total for cost in several if cost is not None]
     assert len(shorter) == 3
@@ -65,14 +71,16 @@ def test_the_choice_is_the_cheapest_of_all(target: Target) -> None:
     chosen = choose(lambda width: one.relation(width, 1), tensors, Bounds(ROOM), target)
     assert chosen.width in WIDTHS
     assert chosen.cost.rows <= MOST_ROWS
+    kinds = (False,) if target is Target.GAS else (False, True)
     for width in WIDTHS:
-        found = survey(one.relation(width, 1), width)
-        for logrows in LOGROWS:
-            cost = predict(found, logrows)
-            room = target is Target.TIME or logrows <= 14
-            if cost is not None and cost.rows <= MOST_ROWS and room:
-                plan = Plan(width, logrows, cost, predict_gas(found, logrows, tensors))
-                assert weight(plan, target) >= weight(chosen, target)
+        for layered in kinds:
+            found = survey(replace(one.relation(width, 1), layered=layered), width)
+            for logrows in LOGROWS:
+                cost = predict(found, logrows)
+                room = target is Target.TIME or logrows <= 14
+                if cost is not None and cost.rows <= MOST_ROWS and room:
+                    plan = Plan(width, logrows, cost, predict_gas(found, logrows, tensors))
+                    assert weight(plan, target) >= weight(chosen, target)
     if target is Target.TIME:
         assert (chosen.width, chosen.logrows) == (compiled().plan.width, compiled().plan.logrows)
 
@@ -102,6 +110,8 @@ def test_what_is_given_is_kept() -> None:
     assert chosen(Bounds(ROOM, width_given=13)).width == 13
     assert chosen(Bounds(ROOM, logrows_given=6)).logrows == 6
     assert chosen(Bounds(ROOM, logrows=6)).logrows <= 6
+    for lookups in (COMMITTED, LAYERED):
+        assert chosen(Bounds(ROOM, lookups_given=lookups)).lookups == lookups
     with pytest.raises(CircuitError, match="too short"):
         chosen(Bounds(ROOM, logrows=1))
     with pytest.raises(CircuitError, match="needs 2\\^9 powers"):

@@ -6,8 +6,10 @@ from random import Random
 
 from avow.prover.native import _core
 from avow.prover.systems.sumcheck.prepared import Prepared, prepare
+from avow.prover.systems.sumcheck.prove import STAGES
 from avow.verifier.program.program import Program
 from avow.verifier.relation.views import bits
+from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED
 from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.tensor import Tensor
 from tests.programs.builder import random_inputs, random_program
@@ -40,17 +42,24 @@ def plainly(case: Case, samples: list[list[Tensor]]) -> Bytes:
     return prover.prove()
 
 
+def stages(lookups: str) -> tuple[str, ...]:
+    """Those of a proof with lookups of that kind."""
+    other = "helpers" if lookups == LAYERED else "layers"
+    return tuple(stage for stage in STAGES if stage != other)
+
+
 @cache
 def random_case(seed: int, operations: int = 8) -> Case:
-    """A random program with its key."""
-    return make_case(*random_program(seed, operations), WIDTH, LOGROWS)
+    """A random program with its key, its lookups layered where the seed is odd."""
+    lookups = LAYERED if seed % 2 else COMMITTED
+    return make_case(*random_program(seed, operations), WIDTH, LOGROWS, lookups)
 
 
 @cache
-def full_case(logrows: int = 4) -> Case:
+def full_case(lookups: str = COMMITTED, logrows: int = 4) -> Case:
     """A program with every operation."""
     program, blobs, _ = every_operation()
-    return make_case(program, blobs, 3, logrows)
+    return make_case(program, blobs, 3, logrows, lookups)
 
 
 def random_samples(program: Program, seed: int, batch: int) -> list[list[Tensor]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from avow.prover.native import _core
+from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED
 from tests.soundness.workbench import quicken
 
 
@@ -15,6 +16,12 @@ def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.set_backend(request.param)
     yield request.param
     _core.set_backend(before)
+
+
+@pytest.fixture(params=[COMMITTED, LAYERED])
+def argument(request: pytest.FixtureRequest) -> str:
+    """How lookups are proven: tests that ask run under both."""
+    return str(request.param)
 
 
 @pytest.fixture

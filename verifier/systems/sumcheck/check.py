@@ -9,12 +9,13 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import output_specs
 from avow.verifier.relation.publics import publics, summary
 from avow.verifier.relation.relation import Kind
-from avow.verifier.relation.views import Point, View, bits, eq, eq_table, size
+from avow.verifier.relation.views import Point, View, bits, corner, eq, eq_table, size
 from avow.verifier.srs import srs_digest
 from avow.verifier.systems.sumcheck.batch import openings, spread
 from avow.verifier.systems.sumcheck.equations import bilinear_at, bilinear_claim, identities_at
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
 from avow.verifier.systems.sumcheck.key import Key
+from avow.verifier.systems.sumcheck.layers import fold_layers, leaves_at
 from avow.verifier.systems.sumcheck.opening import check_pairing, opening
 from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine
 from avow.verifier.systems.sumcheck.transcript import STATEMENT_TAG, Label
@@ -81,26 +82,32 @@ def check_proof(key: Key, root: bytes, batch: int, samples: Sequence[Sample], pr
     alpha = transcript.challenge(Label.ALPHA)
     fingerprint = transcript.challenge(Label.LAMBDA)
 
-    # 2. Helper columns, E behind them: fixed before the identities are weighted.
+    # 2. Helper columns, E behind them: fixed before the identities are weighted. Or layers.
     kappa, inner = 0, Point()
     if batch > 1:
         kappa = transcript.challenge(Label.KAPPA)
         inner = tuple(transcript.challenge(Label.INNER) for _ in range(places.inner))
     helpers = dialogue.points(Label.HELPERS, matrices[2].rows)
+    work, leaves, sent, t = Work(), places.leaves(), list[int](), Point()
+    if relation.layered:
+        p, q, t = fold_layers(dialogue, places.layers)
+        sent = dialogue.scalars(Label.LEAVES, len(leaves))
+        at_t = Values(known, dict(zip(leaves, sent, strict=True)), t, work)
+        if (p, q) != leaves_at(places, at_t, alpha, fingerprint):
+            raise VerificationError("proof", "the fractions are not those of the lookups")
     rho = tuple(transcript.challenge(Label.RHO) for _ in range(places.variables))
     gamma = transcript.challenge(Label.GAMMA)
 
-    # 3. Identities and lookups: they sum to zero, which ends in evaluations at r.
+    # 3. Identities: they sum to zero, which ends in evaluations at r.
     claim, r = dialogue.rounds(Label.IDENTITIES, 0, places.variables, 3)
     reads = places.reads()
-    sent = dialogue.scalars(Label.READS, len(reads))
-    work = Work()
-    at_r = Values(known, dict(zip(reads, sent, strict=True)), r, work)
+    found = dialogue.scalars(Label.READS, len(reads))
+    at_r = Values(known, dict(zip(reads, found, strict=True)), t + r, work)
     if claim != identities_at(places, at_r, alpha, fingerprint, gamma, eq(rho, r)):
         raise VerificationError("proof", "the identities do not hold")
 
     # 4. Bilinear sums: from the results at r to their factors at points of r and s.
-    challenges, factors = r, places.factors()
+    challenges, factors, sent = t + r, places.factors(), sent + found
     if relation.bilinears:
         theta = transcript.challenge(Label.THETA)
         claim = bilinear_claim(places, at_r, theta)
@@ -118,12 +125,12 @@ def check_proof(key: Key, root: bytes, batch: int, samples: Sequence[Sample], pr
     eta = transcript.challenge(Label.ETA)
     claim, z = dialogue.rounds(Label.REDUCTION, combine(sent, eta), places.stack.logsize, 2)
     (value,) = dialogue.scalars(Label.STACK, 1)
-    forms = _forms(places, [*reads, *factors], challenges, z, work)
+    forms = _forms(places, [*leaves, *reads, *factors], challenges, z, work)
     if batch > 1:  # One more claim, of value 0: E's values are the tensors' own.
         head = rho[: bits(batch)]
         ends = _forms(places, places.ends(), (*challenges, *head, *inner), z, work)
         row = matrices[2].first_row + matrices[2].rows - 1
-        forms.append(combine(ends, kappa) - _corner(row, z[:-columns]) * spread(head, z))
+        forms.append(combine(ends, kappa) - corner(row, z[:-columns]) * spread(head, z))
     if claim != value * combine(forms, eta) % R:
         raise VerificationError("proof", "the evaluations are not those of the committed columns")
 
@@ -156,7 +163,7 @@ def _forms(places: Frame, spots: list[Spot], challenges: Point, z: Point, work: 
     """
     stack, columns = places.stack, places.relation.columns
     start, end = len(z) - stack.logrows, len(z) - stack.key_logrows
-    first = _corner(0, z[start:end])
+    first = corner(0, z[start:end])
     known: dict[tuple[View, bool, Positions], int] = {}
     forms = []
     for read, positions in spots:
@@ -168,11 +175,6 @@ def _forms(places: Frame, spots: list[Spot], challenges: Point, z: Point, work: 
             point = tuple(challenges[at] for at in positions)
             known[view, in_key, positions] = view.coefficient(point, at[split:])
         block = places.starts[read.column] >> size(view.ins)
-        corner = _corner(block, at[:split]) * (first if in_key else 1)
-        forms.append(known[view, in_key, positions] * corner % R)
+        place = corner(block, at[:split]) * (first if in_key else 1)
+        forms.append(known[view, in_key, positions] * place % R)
     return forms
-
-
-def _corner(number: int, point: Point) -> int:
-    """eq(point, number), the first variable being the most significant bit."""
-    return eq(tuple(number >> shift & 1 for shift in reversed(range(len(point)))), point)

@@ -12,7 +12,7 @@ from avow.verifier.systems.sumcheck.values import Values
 def identities_at(
     frame: Frame, values: Values, alpha: int, fingerprint: int, gamma: int, eq_rho: int
 ) -> int:
-    """sum_j gamma^j eq(rho, r) Z_j(r) + sum_T gamma^(J + T) S_T(r).
+    """sum_j gamma^j eq(rho, r) Z_j(r) + sum_T gamma^(J + T) S_T(r); products alone with layers.
 
     Every Z_j vanishes on the cube: helper * (alpha + row) - live * count for tables (count is
     the multiplicity) and lookups (count is 1), then the products. Every S_T, the helpers of T's
@@ -33,12 +33,12 @@ def identities_at(
 
     helpers = iter([values.sent[spot] for spot in frame.helpers()])
     zeros, sums = [], []
-    for table in relation.tables:
+    for table in () if relation.layered else relation.tables:
         helper = next(helpers)
         count = values.read((relation.whole(table.multiplicity), frame.tail(table.live.variables)))
         zeros.append(helper * (alpha + row(table.components)) - at_tail(table.live) * count)
         sums.append(-helper * share(table.live))
-    for lookup in relation.lookups:
+    for lookup in () if relation.layered else relation.lookups:
         helper = next(helpers)
         zeros.append(helper * (alpha + row(lookup.components)) - at_tail(lookup.live))
         sums[lookup.table] += helper * share(lookup.live)

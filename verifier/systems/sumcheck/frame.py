@@ -10,8 +10,8 @@ from avow.verifier.relation.views import bits, identity, size
 from avow.verifier.systems.sumcheck.key import LIMITS
 from avow.verifier.systems.sumcheck.stack import Stack, helpers, stack
 
-# A point is named by the challenges that it is made of: r_i of the identities' sumcheck by i,
-# s_i of the bilinear one by i plus the number of r's; those of a batch's tensors follow.
+# A point is named by the challenges that it is made of: those where the layers ended by 0 to
+# `layers` - 1, then those of the identities' sumcheck, of the bilinear one, of a batch's tensors.
 Positions = tuple[int, ...]
 Spot = tuple[Read, Positions]
 
@@ -21,6 +21,7 @@ class Frame:
     """How many rounds there are, and what is evaluated where.
 
     `variables` and `summed` are the rounds of the two sumchecks, `degree` that of the second.
+    `layers` is how many there are, `blocks` where each table's and lookup's leaves begin.
     `starts` has every committed column's first entry in the stack (of a key's column: in the key
     matrix); the helpers' numbers follow those of the relation's columns. `inner` is the number of
     variables of the largest input or output, the batch left out.
@@ -28,17 +29,28 @@ class Frame:
 
     relation: Relation
     stack: Stack
+    layers: int
     variables: int
     summed: int
     degree: int
     inner: int
     starts: dict[int, int]
+    blocks: tuple[int, ...]
+
+    def end(self, variables: int) -> Positions:
+        """Where a block of so many variables is evaluated: the end of the layers' last point."""
+        return tuple(range(self.layers - variables, self.layers))
 
     def tail(self, variables: int) -> Positions:
         """Where a term of so many variables is evaluated in the identities' sumcheck."""
         if variables > self.variables:
             raise VerificationError("key", "a term has more variables than the longest one")
-        return tuple(range(self.variables - variables, self.variables))
+        end = self.layers + self.variables
+        return tuple(range(end - variables, end))
+
+    def leaves(self) -> list[Spot]:
+        """What the prover evaluates where the layers end."""
+        return [(read, self.end(size(read.view.outs))) for read in self.relation.leaves()]
 
     def helpers(self) -> list[Spot]:
         """The helper columns, one for each table, then one for each lookup."""
@@ -67,7 +79,8 @@ class Frame:
 
     def ends(self) -> list[Spot]:
         """A batch's inputs and outputs, each at (tau, the last coordinates of u)."""
-        first, batch = self.variables + self.summed, bits(self.relation.batch)
+        first = self.layers + self.variables + self.summed
+        batch = bits(self.relation.batch)
         end, spots = first + batch + self.inner, []
         for number in self.relation.ends:
             at = end - size(inner(self.relation, number))
@@ -88,7 +101,7 @@ class Frame:
         """The challenges that belong to an axis of the result, or to a summed one."""
         result = self.relation.columns[bilinear.result].lengths
         lengths = bilinear.summed if axis.summed else result
-        end = self.variables + (self.summed if axis.summed else 0)
+        end = self.layers + self.variables + (self.summed if axis.summed else 0)
         start = end - size(lengths[axis.number :])
         return tuple(range(start, start + bits(lengths[axis.number])))
 
@@ -107,4 +120,17 @@ def frame(relation: Relation, key_logrows: int) -> Frame:
     summed = max((size(bilinear.summed) for bilinear in relation.bilinears), default=0)
     degree = 3 if any(bilinear.shared for bilinear in relation.bilinears) else 2
     most = max((size(inner(relation, number)) for number in relation.ends), default=0)
-    return Frame(relation, placed, relation.variables, summed, degree, most, starts)
+    layers, blocks = _blocks(relation)
+    n = relation.variables
+    return Frame(relation, placed, layers, n, summed, degree, most, starts, blocks)
+
+
+def _blocks(relation: Relation) -> tuple[int, tuple[int, ...]]:
+    """Leaves by decreasing size, so that each block stands at a multiple of its own."""
+    if not relation.layered:
+        return 0, ()
+    sizes = [2**group.live.variables for group in relation.groups]
+    starts, at = [0] * len(sizes), 0
+    for number in sorted(range(len(sizes)), key=lambda number: -sizes[number]):
+        starts[number], at = at, at + sizes[number]
+    return (at - 1).bit_length(), tuple(starts)

@@ -22,6 +22,7 @@ from avow.verifier.tensor import ElementType
 SYSTEM_ID = "sumcheck/v1"
 FORMAT = "avow-sumcheck-key/1"
 PROOF_FORMAT = "avow-sumcheck-proof/1"
+COMMITTED, LAYERED = "committed", "layered"  # Helper columns, or layers of a sum of fractions.
 _KEY_TAG = tag("avow.key.sumcheck.v1")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
@@ -60,7 +61,8 @@ class Key:
 
     `intervals` are those of the operations that depend on constants, `gathers` the blobs that
     name cells, both in the program's order. `width` is the number of bits of the range table,
-    2^`logrows` the length of a row. `rows` commit to the constants: 64 bytes x || y each.
+    2^`logrows` the length of a row, `lookups` how lookups are proven. `rows` commit to the
+    constants: 64 bytes x || y each.
     """
 
     program: Program
@@ -70,6 +72,7 @@ class Key:
     logrows: int
     rows: tuple[bytes, ...]
     tau_g2: G2Coordinates
+    lookups: str = COMMITTED
 
     def to_json(self) -> Json:
         """The object that `parse_key` reads."""
@@ -80,6 +83,7 @@ class Key:
             "gathers": [to_base64(blob.data) for blob in self.gathers],
             "width": self.width,
             "logrows": self.logrows,
+            "lookups": self.lookups,
             "rows": [to_hex(row) for row in self.rows],
             "tau_g2": to_hex(tau_g2_octets(self.tau_g2)),
         }
@@ -110,7 +114,9 @@ class Key:
         if not 1 <= batch <= LIMITS.batch or cells > LIMITS.cells:
             raise VerificationError("key", f"a batch of {batch} has {cells} cells")
         values = {number: tuple(blob.values()) for number, blob in self._gathers().items()}
-        return lower(self.program, self.bounds(), values, self.width, batch)
+        relation = lower(self.program, self.bounds(), values, self.width, batch)
+        relation.layered = self.lookups == LAYERED
+        return relation
 
     def _gathers(self) -> dict[int, Blob]:
         return dict(zip(gathered(self.program), self.gathers, strict=True))
@@ -129,8 +135,8 @@ def stated(program: Program) -> list[op.Operation]:
 
 def parse_key(value: Json) -> Key:
     """Read a key; all of it is bounded, canonical, and fits its program."""
-    names = {"format", "program", "intervals", "gathers", "width", "logrows", "rows", "tau_g2"}
-    fields = Fields(value, "key", names)
+    names = {"format", "program", "intervals", "gathers", "width", "logrows", "lookups", "rows"}
+    fields = Fields(value, "key", names | {"tau_g2"})
     fields.one_of("format", (FORMAT,))
     width = fields.integer("width", 1, LIMITS.width)
     program = _parse_program(fields.raw("program"), width)
@@ -145,6 +151,7 @@ def parse_key(value: Json) -> Key:
         logrows=fields.integer("logrows", LIMITS.least_logrows, LIMITS.logrows),
         rows=tuple(parse_hex(item, POINT_BYTES, "key.rows") for item in rows),
         tau_g2=read_tau_g2(fields.octets("tau_g2", 128)),
+        lookups=fields.one_of("lookups", (COMMITTED, LAYERED)),
     )
 
 

@@ -37,8 +37,7 @@ class Stack:
 
 def helpers(relation: Relation) -> list[int]:
     """Number of variables of every helper column: one for each table, then for each lookup."""
-    lives = [group.live for group in relation.tables] + [group.live for group in relation.lookups]
-    return [live.variables for live in lives]
+    return [] if relation.layered else [group.live.variables for group in relation.groups]
 
 
 def stack(relation: Relation, key_logrows: int) -> Stack:

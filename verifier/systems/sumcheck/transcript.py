@@ -26,6 +26,9 @@ class Label(IntEnum):
     FOLD_VALUES = 13
     QUOTIENT = 14
     OPENINGS = 15
+    LAYERS = 16
+    NODES = 17
+    LEAVES = 18
     ALPHA = 32
     LAMBDA = 33
     RHO = 34
@@ -39,6 +42,7 @@ class Label(IntEnum):
     KAPPA = 42
     INNER = 43
     DELTA = 44
+    MU = 45
 
 
 class Transcript:
