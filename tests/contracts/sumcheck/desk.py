@@ -66,7 +66,8 @@ class Desk:
         answer = self.http.post(self.url, json=request).json()
         if "error" in answer:
             data = answer["error"].get("data") or "0x"
-            assert answer["error"]["code"] in (3, -32003), answer
+            starved = "OutOfGas" in answer["error"]["message"]
+            assert starved or answer["error"]["code"] in (3, -32003), answer
             raise Refused(bytes.fromhex(data.removeprefix("0x")))
         return answer["result"]
 
