@@ -11,13 +11,13 @@ from math import prod
 from avow.circuits.errors import CircuitError
 from avow.circuits.sumcheck.links import axes, coefficient, eq_pairs, public
 from avow.circuits.sumcheck.steps import ONE, Tape
+from avow.verifier.argument.proof import HALF, R
 from avow.verifier.program.program import output_specs
 from avow.verifier.relation.relation import Axis, Expression, Kind, Read
 from avow.verifier.relation.views import bits, size
 from avow.verifier.srs import srs_digest, tau_g2_octets
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
 from avow.verifier.systems.sumcheck.key import COMMITTED, Key
-from avow.verifier.systems.sumcheck.proof import HALF, R
 from avow.verifier.tensor import TensorSpec
 
 VERSION = 1

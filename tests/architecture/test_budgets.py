@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.architecture.budgets import (
+    ARGUMENT_LINES,
     CODE,
     CORE_LINES,
     HALF_LINES,
@@ -35,6 +36,12 @@ def test_the_relation_keeps_its_budget() -> None:
     files = list((ROOT / "verifier" / "relation").glob("*.py"))
     assert ROOT / "verifier" / "relation" / "views.py" in files
     assert sum(map(lines, files)) < RELATION_LINES
+
+
+def test_what_arguments_are_made_of_keeps_its_budget() -> None:
+    files = list((ROOT / "verifier" / "argument").glob("*.py"))
+    assert ROOT / "verifier" / "argument" / "opening.py" in files
+    assert sum(map(lines, files)) < ARGUMENT_LINES
 
 
 def test_each_proof_systems_half_keeps_its_budget() -> None:

@@ -6,13 +6,13 @@ from functools import partial
 
 import numpy as np
 
+from avow.verifier.argument.proof import HALF, R
+from avow.verifier.argument.transcript import Label
 from avow.verifier.relation.publics import publics
 from avow.verifier.relation.relation import Lookup, Table
 from avow.verifier.relation.views import eq
 from avow.verifier.systems.sumcheck.equations import bilinear_at, identities_at
 from avow.verifier.systems.sumcheck.layers import leaves_at
-from avow.verifier.systems.sumcheck.proof import HALF, R
-from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.systems.sumcheck.values import Values, Work
 from tests.soundness.reference import Field, Prover, eq_table, horner, value_at
 

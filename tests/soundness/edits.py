@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from avow.verifier.argument.proof import R
 from avow.verifier.program import operations as op
 from avow.verifier.relation.relation import Digit, Excess, Kind, Relation, Remainder, Value
-from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.tensor import ElementType, Tensor
 from tests.relation.evaluation import Run, pad
 from tests.soundness.forgeries import Forgery, honest_forgery

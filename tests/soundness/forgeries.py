@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from avow.verifier.argument.proof import R
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import output_specs
 from avow.verifier.relation.relation import Relation
 from avow.verifier.relation.views import bits
-from avow.verifier.systems.sumcheck.proof import R
 from tests.relation.evaluation import Cells, Run, pad
 from tests.soundness.programs import samples
 from tests.soundness.reference import Prover

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from avow.verifier.argument import proof as proof_module
+from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.keccak import keccak256
-from avow.verifier.systems.sumcheck import proof as proof_module
-from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 
 Entry = dict[str, Any]
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avow.prover.native import _core
+from avow.verifier.argument.proof import R, interpolate
+from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.keccak import tag
 from avow.verifier.relation.relation import (
     Axis,
@@ -24,8 +26,6 @@ from avow.verifier.relation.views import Point, bits, size, split
 from avow.verifier.srs import srs_digest
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, frame
 from avow.verifier.systems.sumcheck.key import Key
-from avow.verifier.systems.sumcheck.proof import R, interpolate
-from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from avow.verifier.tensor import Tensor
 from tests.relation.evaluation import Run, apply, joined, padded
 from tests.soundness.checking import Bytes

@@ -11,12 +11,12 @@ from random import Random
 from avow.prover.native import _core
 from avow.prover.systems.sumcheck.prepared import prepare
 from avow.prover.systems.sumcheck.prove import prove
+from avow.verifier.argument.proof import R
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import run
 from avow.verifier.relation.relation import Kind, Multiplicity
 from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED
-from avow.verifier.systems.sumcheck.proof import R
 from tests.programs.builder import random_inputs, random_program
 from tests.relation.evaluation import is_live
 from tests.soundness.adversary import Adversary, Plan

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from avow.verifier.argument.proof import R
 from avow.verifier.errors import VerificationError
 from avow.verifier.program import operations as op
 from avow.verifier.program.program import Output
 from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.check import Sample, check_proof
-from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.tensor import Tensor
 from tests.soundness.adversary import PLANS, Adversary
 from tests.soundness.checking import Bytes, check_all

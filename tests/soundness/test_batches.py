@@ -9,13 +9,13 @@ import pytest
 from avow.prover.native import _core
 from avow.prover.systems.sumcheck.prepared import prepare
 from avow.prover.systems.sumcheck.prove import prove
+from avow.verifier.argument.proof import R
+from avow.verifier.argument.transcript import Label
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.relation import Kind
 from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.check import Sample, check_proof
 from avow.verifier.systems.sumcheck.key import LAYERED
-from avow.verifier.systems.sumcheck.proof import R
-from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.tensor import Tensor
 from tests.relation.evaluation import Run
 from tests.soundness.adversary import PLANS, Adversary

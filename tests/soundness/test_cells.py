@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from avow.verifier.argument.proof import R
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.lookups import repeated
 from avow.verifier.relation.relation import (
@@ -21,7 +22,6 @@ from avow.verifier.relation.sheet import Sheet
 from avow.verifier.relation.views import Link, View
 from avow.verifier.systems.sumcheck import equations, layers
 from avow.verifier.systems.sumcheck.key import LAYERED, Key
-from avow.verifier.systems.sumcheck.proof import R
 from tests.relation.evaluation import Run
 from tests.soundness.adversary import PLANS, Adversary
 from tests.soundness.checking import check_all

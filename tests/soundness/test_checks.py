@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from avow.verifier.argument import opening
+from avow.verifier.argument.proof import Dialogue
+from avow.verifier.argument.transcript import Label
 from avow.verifier.systems.sumcheck import check as check_module
-from avow.verifier.systems.sumcheck import layers, opening
+from avow.verifier.systems.sumcheck import layers
 from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED
-from avow.verifier.systems.sumcheck.proof import Dialogue
-from avow.verifier.systems.sumcheck.transcript import Label
 from tests.soundness.adversary import Plan
 from tests.soundness.conftest import Honest
 from tests.soundness.forgeries import Forgery, wrong_results

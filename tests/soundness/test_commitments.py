@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from avow.verifier.argument.proof import R
+from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.relation import Kind, Multiplicity
 from avow.verifier.systems.sumcheck import equations, layers
 from avow.verifier.systems.sumcheck.key import LAYERED
-from avow.verifier.systems.sumcheck.proof import R
-from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from tests.relation.evaluation import Run
 from tests.soundness.adversary import PLANS, Adversary
 from tests.soundness.checking import check_all
@@ -365,5 +365,5 @@ def test_reads_absorbed_too_late_would_let_a_wrong_result_pass(
 
     assert believed(one.case, forgery.prover(Punctual))
     assert believed(one.case, forgery.prover(Patient))
-    monkeypatch.setattr("avow.verifier.systems.sumcheck.proof.Transcript", Late)
+    monkeypatch.setattr("avow.verifier.argument.proof.Transcript", Late)
     assert believed(one.case, forgery.prover(Patient)) is None

@@ -5,12 +5,12 @@ from random import Random
 
 import pytest
 
+from avow.verifier.argument.proof import R
 from avow.verifier.errors import VerificationError
 from avow.verifier.program import operations as op
 from avow.verifier.relation.relation import Kind, Value
 from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.frame import frame
-from avow.verifier.systems.sumcheck.proof import R
 from tests.soundness.adversary import PLANS, Adversary
 from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest

@@ -8,9 +8,9 @@ from itertools import accumulate
 import pytest
 
 from avow.prover.native import _core
+from avow.verifier.argument.transcript import Label
 from avow.verifier.curves import curve_order
 from avow.verifier.errors import VerificationError
-from avow.verifier.systems.sumcheck.transcript import Label
 from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.manifest import SECTIONS, manifest, sections

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from avow.prover.native import _core
+from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.keccak import keccak256
-from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from tests.soundness.checking import check_all
 from tests.soundness.conftest import ARGUMENTS, Honest, honest
 from tests.soundness.inventory import Entry, absorbed, drawn, listen

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from avow.models.program.reference import evaluate
 from avow.prover.native import _core
+from avow.verifier.argument import opening
+from avow.verifier.argument.proof import R
 from avow.verifier.curves import G2, multiply, normalize
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Gather
 from avow.verifier.program.program import Program, check, output_specs
 from avow.verifier.relation.lower import lower
 from avow.verifier.relation.relation import Multiplicity, Relation
-from avow.verifier.systems.sumcheck import opening
 from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED, Key, gathered, stated
-from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.stack import stack
 from avow.verifier.tensor import Tensor
 from tests.relation.evaluation import Cells, Run, fill, pad

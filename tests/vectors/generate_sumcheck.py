@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from unittest.mock import patch
 
+from avow.verifier.argument import proof
+from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.fields import to_base64, to_hex
 from avow.verifier.keccak import keccak256
-from avow.verifier.systems.sumcheck import proof
-from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from tests.soundness.checking import check_all
 from tests.verifier.sumcheck.example import ROOT, Case, small_case
 

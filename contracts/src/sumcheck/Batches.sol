@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {Field, R} from "./Field.sol";
 
 /// @notice What makes every sample of a batch a proof of its own: E, one polynomial for all of them.
-/// @dev `verifier/systems/sumcheck/batch.py`.
+/// @dev `verifier/argument/batch.py`.
 library Batches {
     /// @dev omega of order 2^10: no batch is larger.
     uint256 private constant OMEGA_10 =

@@ -5,7 +5,7 @@ import {EIGHTH, Field, OMEGA, R} from "./Field.sol";
 import {Dialogue, Label, Transcript} from "./Transcript.sol";
 
 /// @notice The stack's value at one point: the fold of its rows, and one opening of all that was sent.
-/// @dev `verifier/systems/sumcheck/opening.py`.
+/// @dev `verifier/argument/opening.py`.
 library Opening {
     using Transcript for Dialogue;
 

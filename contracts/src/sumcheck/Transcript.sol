@@ -45,7 +45,7 @@ library Label {
 }
 
 /// @notice Fiat-Shamir: whatever is read is absorbed, so that no challenge can be drawn before it.
-/// @dev `verifier/systems/sumcheck/transcript.py` and `proof.py`.
+/// @dev `verifier/argument/transcript.py` and `proof.py`.
 library Transcript {
     error ScalarNotCanonical(uint256 label);
 

@@ -12,7 +12,7 @@ from avow.prover.native._core import (
     outer_add,
 )
 from avow.prover.systems.sumcheck.field import R, words
-from avow.verifier.systems.sumcheck.transcript import Label
+from avow.verifier.argument.transcript import Label
 
 Send = Callable[[Label, bytes], None]
 Draw = Callable[[Label], int]

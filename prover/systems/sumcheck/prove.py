@@ -36,8 +36,8 @@ from avow.prover.systems.sumcheck.witness import (
     table_rows,
 )
 from avow.prover.systems.system import Tick
+from avow.verifier.argument.transcript import STATEMENT_TAG, Label
 from avow.verifier.relation.views import bits
-from avow.verifier.systems.sumcheck.transcript import STATEMENT_TAG, Label
 from avow.verifier.tensor import Tensor
 
 # Either helpers or layers, as the key says.

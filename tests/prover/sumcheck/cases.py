@@ -7,10 +7,10 @@ from random import Random
 from avow.prover.native import _core
 from avow.prover.systems.sumcheck.prepared import Prepared, prepare
 from avow.prover.systems.sumcheck.prove import STAGES
+from avow.verifier.argument.proof import R
 from avow.verifier.program.program import Program
 from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED
-from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.tensor import Tensor
 from tests.programs.builder import random_inputs, random_program
 from tests.soundness.checking import Bytes

@@ -9,11 +9,11 @@ from avow.prover.errors import Refused
 from avow.prover.systems.sumcheck.prepared import prepare
 from avow.prover.systems.sumcheck.prove import Prover, prove
 from avow.prover.systems.sumcheck.wiring import Cells
+from avow.verifier.argument.proof import R
+from avow.verifier.argument.transcript import Label
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.relation import Kind, Multiplicity, Value
 from avow.verifier.systems.sumcheck.key import COMMITTED, LAYERED
-from avow.verifier.systems.sumcheck.proof import R
-from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.tensor import Tensor
 from tests.prover.sumcheck.cases import (
     full_case,

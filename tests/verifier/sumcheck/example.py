@@ -7,6 +7,7 @@ from random import Random
 
 import numpy as np
 
+from avow.verifier.argument.proof import R
 from avow.verifier.curves import G2, multiply, normalize
 from avow.verifier.keccak import keccak256
 from avow.verifier.program import operations as op
@@ -15,7 +16,6 @@ from avow.verifier.program.program import Program, check, run
 from avow.verifier.relation.relation import Kind
 from avow.verifier.srs import G2Coordinates
 from avow.verifier.systems.sumcheck.key import Key, gathered, stated
-from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.tensor import ElementType, Tensor
 from tests.programs.builder import Builder, random_inputs
 from tests.relation.evaluation import Run, honest_run

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from avow.verifier.argument.proof import R
+from avow.verifier.argument.transcript import Label
 from avow.verifier.curves import field_modulus
 from avow.verifier.errors import VerificationError
 from avow.verifier.program import operations as op
@@ -16,8 +18,6 @@ from avow.verifier.program.program import Output, Program
 from avow.verifier.systems.sumcheck import values as values_module
 from avow.verifier.systems.sumcheck.check import check_proof
 from avow.verifier.systems.sumcheck.key import KeyLimits
-from avow.verifier.systems.sumcheck.proof import R
-from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.tensor import ElementType, Tensor
 from tests.programs.builder import Builder, random_program
 from tests.soundness.checking import check_all

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from avow.verifier.argument.proof import R
 from avow.verifier.relation.publics import evaluate
 from avow.verifier.relation.relation import Kind
 from avow.verifier.relation.views import Point, eq
 from avow.verifier.systems.sumcheck.equations import bilinear_at, bilinear_claim, identities_at
 from avow.verifier.systems.sumcheck.frame import Frame, Spot, frame
-from avow.verifier.systems.sumcheck.proof import R
 from avow.verifier.systems.sumcheck.values import Values, Work
 from tests.programs.builder import random_inputs, random_program
 from tests.relation.evaluation import Run, apply, honest_run

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from avow.verifier.argument.proof import R
+from avow.verifier.argument.transcript import Label
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program, run
 from avow.verifier.relation.relation import Kind, Value
-from avow.verifier.systems.sumcheck.proof import R
-from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.tensor import Tensor
 from tests.relation.evaluation import Run, honest_run
 from tests.soundness.checking import check_all

@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
+from avow.verifier.argument.opening import check_pairing, opening
+from avow.verifier.argument.proof import Dialogue, R
+from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.curves import G1, field_modulus, is_inf, multiply, normalize
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.views import eq_table
-from avow.verifier.systems.sumcheck.opening import check_pairing, opening
-from avow.verifier.systems.sumcheck.proof import Dialogue, R
-from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from tests.verifier.sumcheck.example import TAU, tau_g2
 
 OMEGA = pow(5, (R - 1) // 8, R)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avow.verifier.argument.proof import Dialogue, R, combine, interpolate
+from avow.verifier.argument.transcript import Label
 from avow.verifier.curves import G1, field_modulus, multiply, normalize
 from avow.verifier.errors import VerificationError
-from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine, interpolate
-from avow.verifier.systems.sumcheck.transcript import Label
 
 SCALARS = st.integers(0, R - 1)
 

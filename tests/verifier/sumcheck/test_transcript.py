@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from avow.verifier.argument.proof import R
+from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
-from avow.verifier.systems.sumcheck.proof import R
-from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 from tests.vectors.generate_sumcheck import BATCH, LOGROWS, PATH, vector
 from tests.verifier.sumcheck.example import small_case
 

@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from avow.verifier.argument.batch import openings, spread
+from avow.verifier.argument.opening import check_pairing, opening
+from avow.verifier.argument.proof import Dialogue, R, combine
+from avow.verifier.argument.transcript import STATEMENT_TAG, Label
 from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.curves import read_point
 from avow.verifier.errors import VerificationError
@@ -11,14 +15,10 @@ from avow.verifier.relation.publics import publics, summary
 from avow.verifier.relation.relation import Kind
 from avow.verifier.relation.views import Point, View, bits, corner, eq, eq_table, size
 from avow.verifier.srs import srs_digest
-from avow.verifier.systems.sumcheck.batch import openings, spread
 from avow.verifier.systems.sumcheck.equations import bilinear_at, bilinear_claim, identities_at
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
 from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.systems.sumcheck.layers import fold_layers, leaves_at
-from avow.verifier.systems.sumcheck.opening import check_pairing, opening
-from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine
-from avow.verifier.systems.sumcheck.transcript import STATEMENT_TAG, Label
 from avow.verifier.systems.sumcheck.values import Values, Work
 from avow.verifier.tensor import Tensor
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from avow.verifier.argument.proof import HALF, R, combine
 from avow.verifier.relation.relation import Axis, Expression
 from avow.verifier.relation.views import eq, size
 from avow.verifier.systems.sumcheck.frame import Frame
-from avow.verifier.systems.sumcheck.proof import HALF, R, combine
 from avow.verifier.systems.sumcheck.values import Values
 
 

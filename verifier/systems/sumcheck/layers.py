@@ -6,12 +6,12 @@ over the same, and 0 / 1 follows them. A node adds up two: p0 q1 + p1 q0 over q0
 
 from collections.abc import Sequence
 
+from avow.verifier.argument.proof import Dialogue, R, combine
+from avow.verifier.argument.transcript import Label
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.relation import Table
 from avow.verifier.relation.views import Point, corner
 from avow.verifier.systems.sumcheck.frame import Frame
-from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine
-from avow.verifier.systems.sumcheck.transcript import Label
 from avow.verifier.systems.sumcheck.values import Values
 
 

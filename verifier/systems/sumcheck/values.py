@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
+from avow.verifier.argument.proof import R
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.publics import Publics, evaluate
 from avow.verifier.relation.relation import Expression
 from avow.verifier.relation.views import Point, View
 from avow.verifier.systems.sumcheck.frame import Positions, Spot
 from avow.verifier.systems.sumcheck.key import LIMITS
-from avow.verifier.systems.sumcheck.proof import R
 
 
 class Work:

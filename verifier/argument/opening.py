@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from avow.verifier.argument.proof import Dialogue, R, combine
+from avow.verifier.argument.transcript import Label
 from avow.verifier.bn254 import root_of_unity
 from avow.verifier.curves import FQ2, G2, Point1, combination, pairing
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.views import Point, eq_table
 from avow.verifier.srs import G2Coordinates
-from avow.verifier.systems.sumcheck.proof import Dialogue, R, combine
-from avow.verifier.systems.sumcheck.transcript import Label
 
 Rows = Sequence[tuple[int, Point1]]
 GENERATOR = (1, 2)

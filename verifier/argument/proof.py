@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.bn254 import POINT_BYTES, curve_order
 from avow.verifier.curves import Point1, read_point
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.views import Point
-from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 
 R = curve_order
 HALF = (R + 1) // 2

@@ -7,12 +7,12 @@ opening of E at one omega^b shows that they are the holder's. Nobody needs the t
 
 from collections.abc import Sequence
 
+from avow.verifier.argument.opening import GENERATOR, Equation
+from avow.verifier.argument.proof import R
+from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.bn254 import root_of_unity
 from avow.verifier.curves import Point1
 from avow.verifier.relation.views import Point, eq_table
-from avow.verifier.systems.sumcheck.opening import GENERATOR, Equation
-from avow.verifier.systems.sumcheck.proof import R
-from avow.verifier.systems.sumcheck.transcript import Label, Transcript
 
 
 def spread(head: Point, z: Point) -> int:

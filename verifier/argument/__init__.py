@@ -1,0 +1,1 @@
+"""What an argument over committed rows is made of: transcript, dialogue, opening, batch."""
