@@ -72,7 +72,7 @@ def test_the_whole_line(demo: Demo, tmp_path: Path) -> None:
     [
         ("Start a development chain", signal.SIGINT),
         ("Deploy the contracts", signal.SIGTERM),
-        ("settings: done", signal.SIGINT),
+        ("program: done", signal.SIGINT),
         ("chain at", signal.SIGHUP),
     ],
 )

@@ -30,10 +30,22 @@ def workshop() -> Iterator[Workshop]:
     made.close()
 
 
+EARLIER: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _earlier() -> None:
+    """Other tests of this process may keep provers of their own."""
+    EARLIER.clear()
+    EARLIER.update(one.pid for one in psutil.Process().children(recursive=True))
+
+
 def children() -> list[psutil.Process]:
-    """The proving processes of this process."""
+    """The proving processes that the test has started and that run."""
     found = psutil.Process().children(recursive=True)
-    return [one for one in found if "avow.prover.systems.sumcheck.inside" in one.cmdline()]
+    own = [one for one in found if one.pid not in EARLIER]
+    alive = [one for one in own if one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in alive if "avow.prover.systems.sumcheck.inside" in one.cmdline()]
 
 
 def missing(folder: Path) -> dict[str, object]:

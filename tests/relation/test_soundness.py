@@ -90,8 +90,10 @@ def claimed(program: Program, blobs: list[Blob], rng: Random) -> list[Interval]:
 @pytest.mark.parametrize("kind", ["dense", "convolution", "contract", "table", "lookup_row"])
 def test_a_false_key_allows_one_answer_at_most(kind: str) -> None:
     """Other weights, tables and intervals than any program's, field elements among them."""
-    counts = []
-    for seed in range(200, 215):
+    counts: list[int] = []
+    for seed in range(200, 300):
+        if len(counts) >= 12 and set(counts) == {0, 1}:
+            break
         rng = Random(seed)
         program, blobs = tiny_program(seed, kind)
         run = run_of(seed, program, blobs, 2)

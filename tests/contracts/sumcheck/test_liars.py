@@ -37,14 +37,21 @@ def believed(desk: Desk, case: Case, prover: Prover, proof: Bytes) -> bool:
     return True
 
 
+def small_case(seed: int, batch: int) -> tuple[Random, Case]:
+    """The first program from this seed on that the prover in plain Python can take."""
+    while True:
+        rng = Random(seed)
+        case = random_case(rng, seed, batch, 4)
+        if frame(case.relation(batch), case.key.logrows).stack.logsize <= SMALL:
+            return rng, case
+        seed += 1000
+
+
 # Seeds that are even: no contract checks layered lookups.
 @pytest.mark.parametrize("seed", range(40_000, 40_024, 2))
 def test_a_forged_run_is_believed_exactly_if_it_breaks_no_equation(desk: Desk, seed: int) -> None:
-    rng = Random(seed)
     batch = (1, 2, 3)[seed % 3]
-    case = random_case(rng, seed, batch, 4)
-    if frame(case.relation(batch), case.key.logrows).stack.logsize > SMALL:
-        pytest.skip("too large for the prover in plain Python")
+    rng, case = small_case(seed, batch)
     for _ in range(4):
         forgery = random_forgery(case, rng, seed, batch)
         plan = random_plan(rng)
