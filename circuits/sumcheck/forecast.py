@@ -26,8 +26,8 @@ from avow.verifier.systems.sumcheck.stack import stack
 # Seconds beside the stages of a proof, fitted to `docs/proving.json`: what a kept process's caller
 # waits for; what a process made for the proof takes before it proves; the making of a key.
 _WARM = 2.5e-3
-_FRESH = {"once": 0.134, "read_cells": 1.25e-7, "claims": 6.8e-5, "key_cells": 1.06e-8}
-_SETUP = {"once": 1e-3, "key_cells": 2.65e-8, "claims": 2.1e-5}
+_FRESH = {"once": 0.134, "read_cells": 1.25e-7, "claims": 1.2e-4, "key_cells": 1.06e-8}
+_SETUP = {"once": 2e-3, "key_cells": 2.65e-8, "claims": 3e-5}
 
 _FINALITY = "with the block of the settling transaction; off chain at once"
 _HIDES = "nothing"
