@@ -1,6 +1,7 @@
 """A development chain with everything deployed, restored after each test."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,10 @@ def founded(
 def bare_town(founded: Town, tmp_path: Path) -> Iterator[Town]:
     """The founded chain, with a job database of its own; the chain is put back afterwards."""
     town = founded.with_home(tmp_path)
+    # Each return to a snapshot also sets the chain's clock back to the snapshot's; a node that
+    # reads this machine's clock would take a fresh order for one whose time has passed.
+    town.rpc("evm_setTime", int(time.time()))
+    town.mine()
     snapshot = town.rpc("evm_snapshot")
     yield town
     town.close()
