@@ -8,7 +8,8 @@ from fastapi import Depends, Request
 from avow.prover.catalogue import FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.queue import Queue, open_queue
-from avow.prover.store import BundleStore
+from avow.prover.stores.address import open_store
+from avow.prover.stores.store import BundleStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Services:
 def open_services(config: Config) -> Services:
     """Services on the database and folders of `config`; raises `ProverError`."""
     catalogue = FolderCatalogue(config.artifacts, config.models)
-    return Services(open_queue(config, catalogue), BundleStore(config.bundles), catalogue)
+    return Services(open_queue(config, catalogue), open_store(config), catalogue)
 
 
 def _from_app(request: Request) -> Services:

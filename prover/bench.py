@@ -17,7 +17,8 @@ from avow.prover.preview import Preview, run_preview
 from avow.prover.program import ProgramAnswer, run_program
 from avow.prover.queue import Clock, now_ms
 from avow.prover.selfcheck import check_draft, check_drafts
-from avow.prover.store import BundleStore
+from avow.prover.stores.address import open_store
+from avow.prover.stores.store import BundleStore
 from avow.prover.systems.provers import PROVERS
 from avow.prover.systems.system import Limits, ProvingSystem, Tick
 from avow.verifier.policy import Policy
@@ -84,7 +85,7 @@ def open_bench(config: Config, worker: str) -> Bench:
         config=config,
         database=open_database(config.database_url),
         catalogue=FolderCatalogue(config.artifacts, config.models),
-        store=BundleStore(config.bundles),
+        store=open_store(config),
         holder=this_process(worker),
         check_together=check_drafts,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avow.prover.errors import ConfigurationError
+from avow.prover.stores.address import VARIABLE, parse_address
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _BROKERS = frozenset({"redis", "rediss", "redis+socket"})
@@ -27,6 +28,7 @@ class Config:
     home: Path
     database_url: str = field(repr=False)
     broker_url: str | None = field(default=None, repr=False)
+    bundle_store: str | None = field(default=None, repr=False)
     rpc_url: str | None = field(default=None, repr=False)
     contracts: Path = Path("contracts")
     keystore: Path | None = None
@@ -59,7 +61,7 @@ class Config:
 
     @property
     def bundles(self) -> Path:
-        """Folder of the bundles, one file per statement digest."""
+        """Folder of the bundles, one file per statement digest, unless `bundle_store` says else."""
         return self.home / "bundles"
 
     @property
@@ -77,6 +79,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         home=home,
         database_url=env.get("AVOW_DATABASE_URL") or default_database,
         broker_url=_broker(env),
+        bundle_store=_bundle_store(env),
         rpc_url=env.get("AVOW_RPC_URL") or None,
         contracts=Path(env.get("AVOW_CONTRACTS") or "contracts"),
         keystore=_path(env, "AVOW_KEYSTORE"),
@@ -106,6 +109,7 @@ def as_environment(config: Config, environment: Mapping[str, str]) -> dict[str, 
         "AVOW_HOME": str(config.home),
         "AVOW_DATABASE_URL": config.database_url,
         "AVOW_BROKER_URL": config.broker_url or "",
+        "AVOW_BUNDLES": config.bundle_store or "",
         "AVOW_ALLOW_UNSAFE_SRS": str(int(config.allow_unsafe_srs)),
         "AVOW_CONCURRENCY": str(config.concurrency),
         "AVOW_MAX_ATTEMPTS": str(config.max_attempts),
@@ -146,6 +150,13 @@ def _broker(env: Mapping[str, str]) -> str | None:
             f"AVOW_BROKER_URL: expected redis://, rediss:// or redis+socket://, "
             f"got {scheme[:20] + '://' if '://' in address else 'no scheme'}"
         )
+    return address
+
+
+def _bundle_store(env: Mapping[str, str]) -> str | None:
+    address = env.get(VARIABLE) or None
+    if address is not None:
+        parse_address(address)
     return address
 
 

@@ -13,12 +13,20 @@ from avow.prover import memory
 from avow.prover.attempt import conclude
 from avow.prover.bench import Bench
 from avow.prover.casefile import CaseFile, Published, open_case, statement_of
-from avow.prover.errors import DatabaseUnavailable, LeaseLost, NotNow, Refused, WorkFailed
+from avow.prover.errors import (
+    DatabaseUnavailable,
+    LeaseLost,
+    NotNow,
+    NotReady,
+    Refused,
+    TryAgain,
+    WorkFailed,
+)
 from avow.prover.gathering import gather, usable_sizes
 from avow.prover.leases import Lease
 from avow.prover.publication import StoredProof, publish_proof
 from avow.prover.pulse import Pulse
-from avow.prover.store import StoredFile
+from avow.prover.stores.store import StoredAlready, StoredFile
 from avow.prover.systems.system import Limits, Proof
 from avow.prover.timing import measured
 from avow.verifier import merkle
@@ -142,16 +150,32 @@ class _Work:
         self._hold(one)
         stored = self.bench.store.find(one.digest)
         if stored is None:
-            failed = self._make([one])
-            if one.lease in failed:
-                raise failed[one.lease]
-            return
+            failed = self._make([one]).get(one.lease)
+            if failed is None:
+                return
+            if not isinstance(failed, StoredAlready):
+                raise failed
+            # Somebody else proved the same meanwhile.
+            stored = failed.stored
+        self._take_up(one, stored)
+
+    def _take_up(self, one: _Member, stored: StoredFile) -> None:
+        """Notes a bundle that is stored already, once it convinces."""
         began = time.monotonic()
         self.pulse("checking", None)
         limits = Limits(_CHECK_SECONDS, memory.available())
-        draft = self.bench.store.path(stored)
-        self.bench.check(draft, self._policy(one), limits, self.pulse)
+        draft = self.bench.store.draft(self._stored_bytes(stored))
+        try:
+            self.bench.check(draft, self._policy(one), limits, self.pulse)
+        finally:
+            draft.unlink(missing_ok=True)
         self._note(one, stored, time.monotonic() - began, 0, 1)
+
+    def _stored_bytes(self, stored: StoredFile) -> bytes:
+        try:
+            return self.bench.store.read(stored.name, stored.sha256)
+        except NotReady as error:
+            raise TryAgain(str(error)) from error
 
     def _make(self, members: Sequence[_Member]) -> dict[Lease, Exception]:
         """One proof for all of them; what kept whom from its bundle."""

@@ -20,7 +20,8 @@ from avow.prover.history import end, locked, move
 from avow.prover.job import Job, read_job
 from avow.prover.outbox import Task, enqueue
 from avow.prover.request import Request, batches_text, quantised
-from avow.prover.store import BundleStore
+from avow.prover.stores.address import open_store
+from avow.prover.stores.store import BundleStore
 from avow.prover.tables import EvidenceRow, JobRow, ProofRow, TransitionRow
 from avow.verifier import canonical
 from avow.verifier.fields import to_hex
@@ -270,7 +271,7 @@ def open_queue(config: Config, catalogue: Catalogue | None = None) -> Queue:
         config,
         open_database(config.database_url),
         catalogue or FolderCatalogue(config.artifacts, config.models),
-        BundleStore(config.bundles),
+        open_store(config),
     )
 
 

@@ -26,7 +26,7 @@ from avow.prover.outbox import Task
 from avow.prover.queue import now_ms
 from avow.prover.reconcile import give_back, reconcile
 from avow.prover.relay import Relay
-from avow.prover.store import BundleStore
+from avow.prover.stores.address import open_store
 
 _LOG = logging.getLogger("avow.prover")
 _ROUND_SECONDS = 0.2
@@ -75,7 +75,7 @@ class Worker:
         try:
             if self._embedded is not None:
                 self._embedded.ensure()
-            BundleStore(self._config.bundles).sweep()
+            open_store(self._config).sweep()
             self._serve(database, ready)
         finally:
             try:

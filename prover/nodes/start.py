@@ -11,13 +11,15 @@ from pathlib import Path
 from avow.prover.catalogue import FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.database import open_database
+from avow.prover.errors import ConfigurationError
 from avow.prover.nodes.fetch import FetchRules
 from avow.prover.nodes.offers import Pricing
 from avow.prover.nodes.pace import Pace
-from avow.prover.nodes.provider import Provider
+from avow.prover.nodes.provider import Address, Provider
 from avow.prover.nodes.validator import Validator
 from avow.prover.queue import Queue
-from avow.prover.store import BundleStore
+from avow.prover.stores.address import open_store, place_of
+from avow.prover.stores.store import SUFFIX
 from avow.verifier.chain.client import Chain
 from avow.verifier.chain.deployment import read_deployment
 from avow.verifier.chain.market import Market
@@ -63,18 +65,13 @@ def open_provider(
     """A provider over this configuration's database and artifacts."""
     database = open_database(config.database_url)
     catalogue = FolderCatalogue(config.artifacts, config.models)
-    bundles = config.bundles.absolute()
-
-    def address(statement: bytes) -> str:
-        if options.bundle_url is not None:
-            return f"{options.bundle_url.rstrip('/')}/v1/bundles/0x{statement.hex()}"
-        return (bundles / f"{statement.hex()}.avow.json").as_uri()
+    address = _addresses(config, options.bundle_url)
 
     return Provider(
         market=market,
         signer=signer,
         database=database,
-        queue=Queue(config, database, catalogue, BundleStore(config.bundles)),
+        queue=Queue(config, database, catalogue, open_store(config)),
         catalogue=catalogue.all,
         pricing=Pricing(options.least_price, options.least_by_model),
         pace=Pace(
@@ -87,6 +84,16 @@ def open_provider(
         confirmations=options.confirmations,
         allow_unsafe_srs=config.allow_unsafe_srs,
     )
+
+
+def _addresses(config: Config, bundle_url: str | None) -> Address:
+    if bundle_url is not None:
+        base = bundle_url.rstrip("/")
+        return lambda statement: f"{base}/v1/bundles/0x{statement.hex()}"
+    place = place_of(config)
+    if not isinstance(place, Path):
+        raise ConfigurationError("--bundle-url: a provider whose bundles lie in a bucket needs one")
+    return lambda statement: (place / f"{statement.hex()}{SUFFIX}").as_uri()
 
 
 def open_validator(

@@ -28,7 +28,7 @@ from avow.prover.nodes.validator import Validator
 from avow.prover.outbox import Task, claim_due, mark_sent
 from avow.prover.proving import prove
 from avow.prover.queue import Queue
-from avow.prover.store import BundleStore
+from avow.prover.stores.folder import FolderStore
 from avow.verifier.chain.client import Chain, checksum
 from avow.verifier.chain.deploy import MarketTerms, Settings, deploy
 from avow.verifier.chain.deployment import Deployment
@@ -124,7 +124,7 @@ class Town:
 
     def queue(self, database: Database | None = None) -> Queue:
         """What the provider submits to."""
-        store = BundleStore(self.config.bundles)
+        store = FolderStore(self.config.bundles)
         catalogue = MockCatalogue(self.compiled)
         return Queue(
             self.config, database or self.database(), catalogue, store, clock=self.milliseconds
@@ -203,7 +203,7 @@ class Town:
             config=self.config,
             database=database,
             catalogue=MockCatalogue(self.compiled),
-            store=BundleStore(self.config.bundles),
+            store=FolderStore(self.config.bundles),
             holder=this_process("test"),
             clock=self.milliseconds,
             preview=no_preview,

@@ -16,7 +16,7 @@ from avow.prover.config import Config, as_environment
 from avow.prover.database import Database, open_database
 from avow.prover.job import Job
 from avow.prover.queue import Queue
-from avow.prover.store import BundleStore
+from avow.prover.stores.folder import FolderStore
 from avow.verifier.lifecycle import JobState
 from tests.prover.tiny import TinyCatalogue
 
@@ -55,7 +55,7 @@ class RealWorker:
     def open_queue(self) -> tuple[Queue, Database]:
         """The queue over the worker's database."""
         database = open_database(self.config.database_url)
-        store = BundleStore(self.config.bundles)
+        store = FolderStore(self.config.bundles)
         return Queue(self.config, database, TinyCatalogue(), store), database
 
     def start(self, wait: bool = True) -> "RealWorker":

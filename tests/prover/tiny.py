@@ -18,7 +18,8 @@ from avow.prover.holder import this_process
 from avow.prover.preview import Preview
 from avow.prover.queue import Queue
 from avow.prover.request import Numbers, Request
-from avow.prover.store import BundleStore
+from avow.prover.stores.folder import FolderStore
+from avow.prover.stores.store import BundleStore
 from avow.prover.systems.system import Answer, Limits, Proof, Tick
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.commitment import commit_public
@@ -203,11 +204,12 @@ class Shop:
     clock: Clock = field(default_factory=Clock)
     system: TinySystem = field(default_factory=TinySystem)
     catalogue: TinyCatalogue = field(default_factory=TinyCatalogue)
+    bundles: BundleStore | None = None
 
     @property
     def store(self) -> BundleStore:
-        """The store of bundles."""
-        return BundleStore(self.config.bundles)
+        """The store of bundles: a folder unless the test says else."""
+        return self.bundles or FolderStore(self.config.bundles)
 
     @property
     def queue(self) -> Queue:

@@ -1,0 +1,1 @@
+"""Where bundles lie: a folder or a bucket, behind one interface."""
