@@ -17,6 +17,14 @@ ROOMS := verifier models circuits prover api
 # Folders count as sources, so that a deleted file reinstalls the wheels as a changed one does.
 SOURCES := $(shell find $(ROOMS) -not -name '__pycache__' -not -path '*/__pycache__/*' 2>/dev/null)
 
+# Two rooms of tests are run side by side, each by a process of its own, which is faster and keeps
+# one room's leftovers from another. What takes long begins first; a room is shown when it has ended.
+LONGEST := prover integration verifier soundness api circuits models native
+TESTED := $(sort $(foreach file,$(wildcard tests/*/test_*.py tests/*/*/test_*.py),\
+  $(word 2,$(subst /, ,$(file)))))
+TESTS := $(addprefix test-,$(filter $(TESTED),$(LONGEST)) $(filter-out $(LONGEST),$(TESTED)))
+
+.PHONY: $(TESTS)
 .PHONY: help setup setup-train demo serve test campaign lint type contracts-test bench clean \
         prerequisites links native native-sanitize npm lock readme format
 
@@ -34,8 +42,7 @@ serve: setup ## run chain, queue, provider, validator and API until interrupted
 	@$(BIN)/avow serve
 
 test: setup ## lint, types, contracts and every Python test, on the installed wheels
-	@$(MAKE) lint type contracts-test
-	@AVOW_TEST_INSTALLED=1 $(BIN)/python -m pytest
+	@$(MAKE) -j2 --output-sync=target lint type contracts-test $(TESTS)
 
 campaign: setup native-sanitize ## the fuzz and invariant tests, for hours instead of seconds
 	cd contracts && npm run --silent campaign
@@ -48,6 +55,13 @@ lint: setup ## ruff: rules and format
 
 type: setup ## mypy, strict
 	$(BIN)/mypy
+
+$(TESTS): test-%: setup # the Python tests of one room
+	@echo "pytest tests/$*"
+	@MAKEFLAGS= AVOW_TEST_INSTALLED=1 $(BIN)/python -m pytest tests/$*
+
+# It looks at what forge has built, which must not be built twice at once.
+test-contracts: contracts-test
 
 contracts-test: setup # forge: unit, fuzz, stateful invariants
 	cd contracts && npm run --silent test

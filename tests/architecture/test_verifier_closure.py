@@ -13,8 +13,9 @@ from tests.architecture.layers import modules, references
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# The top-level names that py-ecc and pycryptodome install.
-ALLOWED = {"avow", "py_ecc", "Crypto"}
+# The top-level names that py-ecc and pycryptodome install, and of cffi, which the latter takes in
+# place of ctypes where another package has brought it.
+ALLOWED = {"avow", "py_ecc", "Crypto", "cffi", "_cffi_backend", "pycparser"}
 
 # Standard modules that the verifier's own code has no business with.
 OUTSIDE_WORLD = {
