@@ -1,0 +1,143 @@
+"""The client's operations, for whichever driver: requests out, checked values back."""
+
+from collections.abc import Callable, Iterable
+from urllib.parse import urlencode
+
+from avow.api.client.asking import Asked, How, Inputs, Proven, Wish, check, wish
+from avow.api.client.download import download
+from avow.api.client.effects import Compute, Emit, Request, Steps
+from avow.api.client.errors import BadInput, ClientError, JobEnded, Misbehaved
+from avow.api.client.exchange import JSON, call, headers, json_of
+from avow.api.client.follow import fetch, follow
+from avow.api.client.replies import JOB_ID, Job, Offer, read_job, read_offers, read_page
+from avow.api.client.settings import Settings
+from avow.verifier.fields import to_hex
+from avow.verifier.lifecycle import JobState
+
+_PAGE = 100
+
+
+def offers(settings: Settings) -> Steps[tuple[Offer, ...]]:
+    """What the server has compiled."""
+    request = Request("GET", "/v1/models", settings.bounds.silence, headers(settings))
+    reply = yield from call(settings, request, settings.bounds.json_bytes)
+    return read_offers(json_of(reply, "models"))
+
+
+def submit(settings: Settings, model: str, inputs: Inputs, how: How) -> Steps[Asked]:
+    """Ask for an answer and its proof; repeated until the server has said yes or no."""
+    known = yield from offers(settings)
+    return (yield from _send(settings, wish(known, model, inputs, how)))
+
+
+def _send(settings: Settings, wanted: Wish) -> Steps[Asked]:
+    request = Request(
+        "POST",
+        "/v1/jobs",
+        settings.bounds.silence,
+        headers(settings, Content_Type=JSON, Idempotency_Key=wanted.key),
+        wanted.body(),
+    )
+    reply = yield from call(settings, request, settings.bounds.json_bytes)
+    job = read_job(json_of(reply, "job"))
+    if (job.model, job.nonce) != (to_hex(wanted.model.digest()), wanted.nonce):
+        raise Misbehaved(f"job {job.id}: is about another model or nonce than was asked for")
+    return Asked(
+        job=job.id,
+        model=wanted.model,
+        inputs=wanted.inputs,
+        nonce=wanted.nonce,
+        system=wanted.system,
+        record=wanted.record,
+        hides=wanted.hides,
+        unseen_input=wanted.unseen_input,
+    )
+
+
+def status(settings: Settings, job: Asked | str) -> Steps[Job]:
+    """A job as it stands."""
+    return (yield from fetch(settings, _id(job)))
+
+
+def cancel(settings: Settings, job: Asked | str) -> Steps[Job]:
+    """Cancel a job that is not proven yet."""
+    name = _id(job)
+    request = Request("POST", f"/v1/jobs/{name}/cancel", settings.bounds.silence, headers(settings))
+    reply = yield from call(settings, request, settings.bounds.json_bytes)
+    return read_job(json_of(reply, "job"), name)
+
+
+def jobs(settings: Settings, states: Iterable[JobState], limit: int | None) -> Steps[None]:
+    """Emits jobs, newest first, a page at a time; at most `limit`."""
+    fixed = [("state", state.value) for state in states]
+    cursor, seen, left = None, set[str](), limit
+    for _ in range(settings.bounds.pages):
+        if left is not None and left <= 0:
+            return
+        query = [*fixed, ("limit", str(min(_PAGE, left or _PAGE)))]
+        if cursor is not None:
+            query.append(("cursor", cursor))
+        path = f"/v1/jobs?{urlencode(query)}"
+        request = Request("GET", path, settings.bounds.silence, headers(settings))
+        reply = yield from call(settings, request, settings.bounds.json_bytes)
+        page = read_page(json_of(reply, "jobs"))
+        for job in page.jobs[:left]:
+            yield Emit(job)
+        left = None if left is None else left - len(page.jobs)
+        cursor = page.following
+        if cursor is None:
+            return
+        if cursor in seen:
+            raise Misbehaved("jobs: the pages go round in a circle")
+        seen.add(cursor)
+    raise Misbehaved(f"jobs: expected at most {settings.bounds.pages} pages, got more")
+
+
+def watch(settings: Settings, job: Asked | str, timeout: float | None) -> Steps[Job]:
+    """Emits an Update for every change; returns the job when it is proven or has ended."""
+    return (yield from follow(settings, _id(job), timeout))
+
+
+def result(settings: Settings, asked: Asked, timeout: float | None) -> Steps[Proven]:
+    """Follows the job, then fetches and verifies its bundle; raises JobEnded, NotProven."""
+    # Before anything is waited for.
+    asked.policy(settings.policy)
+    job = yield from follow(settings, asked.job, timeout)
+    if job.has_ended:
+        raise JobEnded(job.id, job.state.value, job.reason)
+    data = yield from download(settings, asked.job)
+    return (yield from verified(settings, asked, data))
+
+
+def verified(settings: Settings, asked: Asked, data: bytes) -> Steps[Proven]:
+    """Whether a bundle shows what was asked; raises NotProven."""
+    outcome: Proven | ClientError = yield Compute(
+        _caught(lambda: check(asked, data, settings.policy))
+    )
+    if isinstance(outcome, ClientError):
+        raise outcome
+    return outcome
+
+
+def bundle(settings: Settings, job: Asked | str) -> Steps[bytes]:
+    """What the server gives as the bundle of a job, unverified."""
+    return (yield from download(settings, _id(job)))
+
+
+def _caught(work: Callable[[], Proven]) -> Callable[[], Proven | ClientError]:
+    def run() -> Proven | ClientError:
+        try:
+            return work()
+        except ClientError as error:
+            return error
+
+    return run
+
+
+def _id(job: Asked | str) -> str:
+    if isinstance(job, Asked):
+        return job.job
+    # It becomes part of a path.
+    if not JOB_ID.fullmatch(job):
+        raise BadInput(f"job: expected 32 hexadecimal digits, got {job[:64]!r}")
+    return job
