@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from avow.prover.errors import IllegalTransition, UnknownJob
 from avow.prover.tables import JobRow, LeaseRow, TransitionRow
-from avow.verifier.lifecycle import JOB_TRANSITIONS, JobState
+from avow.verifier.lifecycle import JOB_TRANSITIONS, OPERATOR_TRANSITIONS, JobState
 
 _REASON_CHARACTERS = 1000
 
@@ -33,6 +33,19 @@ def move(session: Session, row: JobRow, to: JobState, reason: str, now: int) -> 
     came_from = JobState(row.state)
     if to not in JOB_TRANSITIONS[came_from]:
         raise IllegalTransition(f"job {row.id} is {came_from.value}: it cannot become {to.value}")
+    _set(session, row, to, reason, now)
+
+
+def revive(session: Session, row: JobRow, to: JobState, reason: str, now: int) -> None:
+    """Takes an ended job back to work, as only an operator may ask: raises like `move`."""
+    came_from = JobState(row.state)
+    if to not in OPERATOR_TRANSITIONS.get(came_from, frozenset()):
+        raise IllegalTransition(f"job {row.id} is {came_from.value}: it cannot become {to.value}")
+    _set(session, row, to, reason, now)
+
+
+def _set(session: Session, row: JobRow, to: JobState, reason: str, now: int) -> None:
+    came_from = JobState(row.state)
     reason = one_line(reason)
     result = session.execute(
         update(JobRow)

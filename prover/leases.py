@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import Session
 
 from avow.prover.errors import LeaseLost
-from avow.prover.history import changed, end, locked, move, remark
+from avow.prover.history import changed, end, locked, move, one_line, remark
 from avow.prover.holder import is_gone
 from avow.prover.outbox import Task, enqueue
-from avow.prover.tables import JobRow, LeaseRow
+from avow.prover.tables import DeadLetterRow, JobRow, LeaseRow
 from avow.verifier.lifecycle import JobState
 
 # The states from which a task may be taken, the first one waiting, the second one at work.
@@ -60,7 +60,8 @@ def take(
         end(session, job, JobState.EXPIRED, f"deadline passed before {task.value} ended", now)
         return None
     if row.attempts >= terms.max_attempts:
-        _exhausted(session, job, row, "the worker was lost", now)
+        given = Lease(job_id, leg, task, row.token, row.attempts)
+        _exhausted(session, job, given, "the worker was lost", now)
         return None
     token = secrets.token_hex(16)
     result = session.execute(
@@ -166,8 +167,8 @@ def take_back(session: Session, row: LeaseRow, reason: str, now: int, terms: Ter
 
 
 def fail(session: Session, lease: Lease, reason: str, now: int) -> None:
-    """Ends the job as failed because no attempt can succeed."""
-    end(session, require(session, lease), JobState.FAILED, reason, now)
+    """Ends the job as failed because no attempt can succeed; the task is a dead letter."""
+    _give_up(session, require(session, lease), lease, reason, reason, now)
 
 
 def _again(
@@ -187,7 +188,7 @@ def _again(
         end(session, job, JobState.EXPIRED, f"deadline passed: {reason}", now)
         return False
     if counted and row.attempts >= terms.max_attempts:
-        _exhausted(session, job, row, reason, now)
+        _exhausted(session, job, replace(lease, attempt=row.attempts), reason, now)
         return False
     row.token, row.holder, row.expires_at = "", "", 0
     row.stage, row.percent, row.eta_seconds = "waiting", 0, None
@@ -198,9 +199,23 @@ def _again(
     return True
 
 
-def _exhausted(session: Session, job: JobRow, row: LeaseRow, reason: str, now: int) -> None:
-    text = f"{row.task} failed {row.attempts} times, last: {reason}"
+def _exhausted(session: Session, job: JobRow, lease: Lease, reason: str, now: int) -> None:
+    text = f"{lease.task.value} failed {lease.attempt} times, last: {reason}"
+    _give_up(session, job, lease, reason, text, now)
+
+
+def _give_up(session: Session, job: JobRow, lease: Lease, reason: str, text: str, now: int) -> None:
     end(session, job, JobState.FAILED, text, now)
+    session.add(
+        DeadLetterRow(
+            job_id=lease.job_id,
+            leg=lease.leg,
+            task=lease.task.value,
+            attempts=lease.attempt,
+            reason=one_line(reason),
+            at=now,
+        )
+    )
 
 
 def _is(job_id: str, leg: int, task: str, token: str) -> tuple[ColumnElement[bool], ...]:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from avow.prover import publication
+from avow.prover import dead_letters, publication
 from avow.prover.catalogue import Catalogue, Compiled, FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.database import Database, open_database
+from avow.prover.dead_letters import DeadLetter
 from avow.prover.errors import IllegalTransition, NotReady, QueueFull, RequestRefused
 from avow.prover.history import end, locked, move
 from avow.prover.job import Job, read_job
@@ -129,6 +130,21 @@ class Queue:
             row = locked(session, job_id)
             if JobState(row.state) is not JobState.CANCELLED:
                 end(session, row, JobState.CANCELLED, reason, self._clock())
+        return self.status(job_id)
+
+    def dead_letters(self, limit: int = 50, before: int | None = None) -> list[DeadLetter]:
+        """Work that was given up, newest first, given up before a time in ms."""
+        with self._database.read() as session:
+            return dead_letters.letters(session, limit, before)
+
+    def retry(self, job_id: str) -> Job:
+        """Asks again for a failed job; what it has stored is kept, its attempts count anew.
+
+        Raises UnknownJob; IllegalTransition for a job that has not failed, or whose order's
+        deadline has passed.
+        """
+        with self._database.write() as session:
+            dead_letters.retry(session, job_id, self._clock(), self._config.job_seconds * 1000)
         return self.status(job_id)
 
     def advance(self, job_id: str, to: JobState, reason: str) -> Job:

@@ -119,6 +119,19 @@ class LeaseRow(Base):
     eta_seconds: Mapped[int | None]
 
 
+class DeadLetterRow(Base):
+    """A failed job's task that was given up; the row goes away when it is asked for again."""
+
+    __tablename__ = "dead_letters"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    leg: Mapped[int] = mapped_column(Integer)
+    task: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[int] = mapped_column(index=True)
+
+
 class AnswerRow(Base):
     """The published answer of a job; the primary key makes it the only one."""
 

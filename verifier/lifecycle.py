@@ -41,6 +41,11 @@ JOB_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.REFUNDED: frozenset(),
 }
 
+# No job does this by itself, so that whoever waits for its end has seen it.
+OPERATOR_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.FAILED: frozenset({JobState.QUEUED, JobState.ANSWERED}),
+}
+
 
 class LegState(IntEnum):
     """State of one leg of an order; the numbers are those of the market contract."""
@@ -68,7 +73,7 @@ LEG_TRANSITIONS: dict[LegState, frozenset[LegState]] = {
 
 
 def job_ends(state: JobState) -> bool:
-    """Whether nothing can follow `state`."""
+    """Whether nothing can follow `state` but an operator's decision."""
     return not JOB_TRANSITIONS[state]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from avow.api.cli.dead_letters import dead_letters
 from avow.api.errors import ApiError
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ _INPUT_BYTES = 64 * 2**20
 @click.group()
 def job() -> None:
     """Submit work to this installation's queue and follow it."""
+
+
+job.add_command(dead_letters)
 
 
 @job.command()
@@ -64,7 +68,7 @@ def submit(
     """
     from avow.prover.request import Request, request_from
 
-    queue, config = _open()
+    queue, config = open_installation()
     if source.suffix == ".npz":
         from avow.prover.catalogue import FolderCatalogue, system_id
         from avow.verifier.verdict import Hides
@@ -83,7 +87,7 @@ def submit(
     found = queue.submit(request)
     if wait:
         found = _follow(queue, found.id)
-    _print(found, as_json)
+    print_job(found, as_json)
     return int(wait and found.state.value != "proven")
 
 
@@ -92,14 +96,14 @@ def submit(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(job_id: str, as_json: bool) -> None:
     """Show a job: state, answer, evidence, history."""
-    _print(_open()[0].status(job_id), as_json)
+    print_job(open_installation()[0].status(job_id), as_json)
 
 
 @job.command(name="list")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 def list_jobs(limit: int) -> None:
     """List the newest jobs."""
-    for found in _open()[0].jobs(limit=limit):
+    for found in open_installation()[0].jobs(limit=limit):
         click.echo(f"{found.id}  {found.state.value:13}  {found.model[:18]}...  {found.reason}")
 
 
@@ -107,7 +111,7 @@ def list_jobs(limit: int) -> None:
 @click.argument("job_id")
 def cancel(job_id: str) -> None:
     """Cancel a job that is not proven yet."""
-    _print(_open()[0].cancel(job_id), False)
+    print_job(open_installation()[0].cancel(job_id), False)
 
 
 @job.command()
@@ -115,7 +119,7 @@ def cancel(job_id: str) -> None:
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="File to write.")
 def bundle(job_id: str, output: Path) -> None:
     """Write a proven job's bundle to a file, for `avow verify`."""
-    data = _open()[0].bundle(job_id)
+    data = open_installation()[0].bundle(job_id)
     try:
         output.write_bytes(data)
     except OSError:
@@ -126,7 +130,8 @@ def bundle(job_id: str, output: Path) -> None:
     click.echo(f"wrote {output} ({len(data)} bytes)")
 
 
-def _open() -> "tuple[Queue, Any]":
+def open_installation() -> "tuple[Queue, Any]":
+    """The queue of this installation, and its configuration."""
     from avow.prover.config import from_environment
     from avow.prover.queue import open_queue
 
@@ -178,7 +183,8 @@ def _follow(queue: "Queue", job_id: str) -> "Job":
         time.sleep(_POLL_SECONDS)
 
 
-def _print(found: "Job", as_json: bool) -> None:
+def print_job(found: "Job", as_json: bool) -> None:
+    """A job in some lines, or as JSON."""
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
         return

@@ -24,9 +24,9 @@ from avow.prover.outbox import Task, claim_due, mark_sent
 from avow.prover.proving import prove
 from avow.prover.reconcile import reconcile
 from avow.prover.systems.system import Tick
-from avow.prover.tables import AnswerRow, LeaseRow, PaymentRow, ProofRow
+from avow.prover.tables import AnswerRow, DeadLetterRow, JobRow, LeaseRow, PaymentRow, ProofRow
 from avow.verifier import merkle
-from avow.verifier.lifecycle import JOB_TRANSITIONS, JobState, LegState
+from avow.verifier.lifecycle import JOB_TRANSITIONS, OPERATOR_TRANSITIONS, JobState, LegState
 from tests.prover.crashes import Crash, CrashingDatabase
 from tests.prover.tiny import Shop, request
 
@@ -159,6 +159,15 @@ class Guarantees(RuleBasedStateMachine):
             assert JobState.CANCELLED not in JOB_TRANSITIONS[state]
 
     @rule(job_id=jobs)
+    def operator_asks_again(self, job_id: str) -> None:
+        stood = self.shop.queue.status(job_id).state
+        try:
+            self.shop.queue.retry(job_id)
+            assert stood is JobState.FAILED
+        except IllegalTransition:
+            assert stood is not JobState.FAILED
+
+    @rule(job_id=jobs)
     def pay(self, job_id: str) -> None:
         try:
             if self.shop.queue.record_payment(job_id, 0, "0xaa"):
@@ -196,6 +205,9 @@ class Guarantees(RuleBasedStateMachine):
                 counts = session.execute(select(table.job_id, func.count()).group_by(table.job_id))
                 assert all(count == 1 for _, count in counts)
             assert all(row.attempts <= 4 for row in session.scalars(select(LeaseRow)))
+            dead = set(session.scalars(select(DeadLetterRow.job_id)))
+            failed = select(JobRow.id).where(JobRow.state == JobState.FAILED.value)
+            assert dead == set(session.scalars(failed))
         assert self.watch.recomputed == 0
         assert all(count == 1 for count in self.paid.values())
         assert not self.refunded & set(self.paid)
@@ -207,7 +219,8 @@ class Guarantees(RuleBasedStateMachine):
             for step in job.history:
                 assert JobState(step.from_state) is stands
                 to = JobState(step.to_state)
-                assert to is stands or to in JOB_TRANSITIONS[stands]
+                asked = OPERATOR_TRANSITIONS.get(stands, frozenset())
+                assert to is stands or to in JOB_TRANSITIONS[stands] | asked
                 stands = to
             assert stands is job.state
             if job.answer is not None:
