@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from avow.api import problems
+from avow.api.console import mount
 from avow.api.routes import bundles, health, jobs, models
 from avow.api.services import Services, open_services
 from avow.api.version import VERSION
@@ -37,6 +38,7 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     for module in (jobs, bundles, models, health):
         app.include_router(module.router)
+    mount.install(app)
     return app
 
 

@@ -34,7 +34,7 @@ class StrictRequest(Request):
     async def body(self) -> bytes:
         """The whole body; more than `JSON_BODY_BYTES` is refused before it is read to the end."""
         if self._read is None:
-            self._read = await self._bounded()
+            self._read = await bounded_body(self, JSON_BODY_BYTES)
         return self._read
 
     async def json(self) -> Any:
@@ -45,26 +45,31 @@ class StrictRequest(Request):
             self._have_parsed = True
         return self._parsed
 
-    async def _bounded(self) -> bytes:
-        declared = self.headers.get("content-length", "0")
-        if declared.isdecimal() and int(declared[:20]) > JSON_BODY_BYTES:
-            raise _too_large()
-        data = bytearray()
-        try:
-            with fail_after(BODY_SECONDS):
-                async for chunk in self.stream():
-                    data += chunk
-                    if len(data) > JSON_BODY_BYTES:
-                        raise _too_large()
-        except TimeoutError as error:
-            raise Problem(
-                HTTPStatus.REQUEST_TIMEOUT,
-                f"expected the whole body within {BODY_SECONDS} s, got {len(data)} bytes",
-                {"Connection": "close"},
-            ) from error
-        except ClientDisconnect as error:
-            raise Problem(HTTPStatus.BAD_REQUEST, "the client went away") from error
-        return bytes(data)
+
+async def bounded_body(request: Request, most: int) -> bytes:
+    """The whole body; more than `most` bytes are refused before they are read to the end.
+
+    Raises `Problem`: 413, 408 after `BODY_SECONDS`, 400 where the client goes away.
+    """
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared[:20]) > most:
+        raise _too_large(most)
+    data = bytearray()
+    try:
+        with fail_after(BODY_SECONDS):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > most:
+                    raise _too_large(most)
+    except TimeoutError as error:
+        raise Problem(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"expected the whole body within {BODY_SECONDS} s, got {len(data)} bytes",
+            {"Connection": "close"},
+        ) from error
+    except ClientDisconnect as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "the client went away") from error
+    return bytes(data)
 
 
 class StrictRoute(APIRoute):
@@ -173,10 +178,10 @@ def _check_media_type(request: Request) -> None:
         )
 
 
-def _too_large() -> Problem:
+def _too_large(most: int) -> Problem:
     return Problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"expected a body of at most {JSON_BODY_BYTES} bytes, got more",
+        f"expected a body of at most {most} bytes, got more",
         {"Connection": "close"},
     )
 

@@ -1,0 +1,159 @@
+"""A job's page: what was asked, what was answered, what shows it, when, and what it cost."""
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+
+from avow.api.console import states
+from avow.api.console.charts import bars
+from avow.api.console.plain_words import Explained, explain
+from avow.api.console.render import page
+from avow.api.console.verdicts import Verdicts
+from avow.api.problems import Problem
+from avow.api.services import Offered, Services
+from avow.prover.errors import NotReady
+from avow.prover.job import Evidence, Job, Output
+from avow.verifier.bundle import Bundle, parse_bundle
+from avow.verifier.errors import VerificationError
+from avow.verifier.lifecycle import JobState, job_ends
+from avow.verifier.records import ModelRecord
+
+router = APIRouter()
+
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
+_SHOWN = 16
+# A bundle of more would take long to read for a page.
+_BUNDLE_BYTES = 16 * 2**20
+_PATH = (JobState.QUEUED, JobState.ANSWERED, JobState.PROVEN, JobState.SETTLED)
+_PATH_NAMES = ("Asked", "Answered", "Proven", "Settled")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One stop of a job's way: when it was reached, how long after the one before."""
+
+    name: str
+    at: int | None
+    after: float | None
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One output of the answer as far as a page shows it; `preview` is the float model's."""
+
+    name: str
+    shape: tuple[int, ...]
+    rows: tuple[tuple[int, int, float, float | None], ...]
+    count: int
+    chart: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A leg's bundle: parsed, and what the verifier said of it (None: it is still looking)."""
+
+    bundle: Bundle | None
+    problem: str
+    told: Explained | None
+
+
+@router.get("/jobs/{job_id}")
+async def job(job_id: str, request: Request, offered: Offered) -> Response:
+    """The job as it stands."""
+    if not _JOB_ID.fullmatch(job_id):
+        raise Problem(
+            HTTPStatus.NOT_FOUND, f"no job {job_id[:64]!r}: an id has 32 hexadecimal digits"
+        )
+    found = await to_thread.run_sync(offered.queue.status, job_id)
+    model = await to_thread.run_sync(_model, offered, found.model)
+    legs = [(leg, await _stored(request, offered, found.id, leg)) for leg in found.evidence]
+    return page(
+        request,
+        "job.html",
+        title=f"Job {found.id[:8]}",
+        job=found,
+        model=model,
+        sign=states.sign(found.state),
+        open=found.state in states.OPEN,
+        ended=job_ends(found.state),
+        stops=stops(found),
+        outputs=shown(found.answer, found.preview) if found.answer else (),
+        legs=legs,
+        checking=any(stored and stored.bundle and not stored.told for _, stored in legs),
+    )
+
+
+def _model(offered: Services, digest: str) -> ModelRecord | None:
+    known = (item.model for item in offered.catalogue.all() if item.model_digest == digest)
+    return next(known, None)
+
+
+async def _stored(request: Request, offered: Services, job_id: str, leg: Evidence) -> Stored | None:
+    if leg.bundle is None or leg.bundle_sha256 is None:
+        return None
+    if (leg.bundle_size or 0) > _BUNDLE_BYTES:
+        return Stored(None, "The bundle is too large for a page: fetch it and check it.", None)
+    verdicts = _verdicts(request)
+    try:
+        data = await to_thread.run_sync(offered.queue.bundle, job_id, leg.leg)
+        bundle = await to_thread.run_sync(parse_bundle, data)
+    except (NotReady, VerificationError) as error:
+        return Stored(None, str(error), None)
+    verdicts.begin(leg.bundle_sha256, data)
+    judged = verdicts.find(leg.bundle_sha256)
+    return Stored(bundle, "", explain(judged) if judged else None)
+
+
+def _verdicts(request: Request) -> Verdicts:
+    kept = getattr(request.app.state, "verdicts", None)
+    if not isinstance(kept, Verdicts):
+        kept = request.app.state.verdicts = Verdicts()
+    return kept
+
+
+def stops(job: Job) -> list[Stop]:
+    """The way of a job that goes well; off chain it ends with the proof."""
+    reached = {JobState.QUEUED.value: job.created_at}
+    for step in job.history:
+        if step.to_state != step.from_state:
+            reached[step.to_state] = step.at
+    last: int | None = None
+    found: list[Stop] = []
+    for state, name in zip(_PATH, _PATH_NAMES, strict=True):
+        if state is JobState.SETTLED and not job.chain_id:
+            continue
+        at = reached.get(state.value)
+        after = (at - last) / 1000 if at is not None and last is not None else None
+        found.append(Stop(name, at, after, job.state is state))
+        last = at if at is not None else last
+    return found
+
+
+def shown(answer: Output, preview: dict[str, object] | None) -> tuple[Shown, ...]:
+    """The answer's outputs: exact integers, what they stand for, the float run beside them."""
+    floats = preview.get("outputs") if preview else None
+    found = []
+    for number, (spec, tensor, reals) in enumerate(
+        zip(answer.specs, answer.tensors, answer.reals(), strict=True)
+    ):
+        beside = floats[number] if isinstance(floats, list) and number < len(floats) else ()
+        rows = tuple(
+            (at, tensor.values[at], reals[at], _number(beside, at))
+            for at in range(min(_SHOWN, len(reals)))
+        )
+        labelled = [(str(at), real) for at, _, real, _ in rows]
+        chart = bars(labelled, f"The values of {spec.name}") if 1 < len(reals) <= _SHOWN else ""
+        found.append(Shown(spec.name, tensor.shape, rows, len(reals), chart))
+    return tuple(found)
+
+
+def _number(values: object, at: int) -> float | None:
+    if isinstance(values, list | tuple) and at < len(values):
+        value = values[at]
+        if isinstance(value, int | float):
+            return float(value)
+    return None
