@@ -11,6 +11,7 @@ import {Ledger} from "./market/Ledger.sol";
 import {MarketGovernance} from "./market/MarketGovernance.sol";
 import {MarketParameters} from "./market/MarketParameters.sol";
 import {OrderBook} from "./market/OrderBook.sol";
+import {OrderTerms} from "./market/OrderTerms.sol";
 
 /// @notice What a market is made of; none of it but the governed part ever changes.
 /// @param token an ERC-20 token that transfers exactly what it is told to.
@@ -32,7 +33,13 @@ struct MarketConfig {
 contract Market is BatchSettlement {
     constructor(MarketConfig memory config, MarketParameters memory parameters_)
         Ledger(config.token)
-        MarketGovernance(config.owner, config.guardian, config.treasury, parameters_)
+        MarketGovernance(
+            config.owner,
+            config.guardian,
+            config.treasury,
+            parameters_,
+            new OrderTerms(config.registry, config.router)
+        )
         OrderBook(config.registry, config.router, config.validators)
     {}
 }

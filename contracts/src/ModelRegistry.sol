@@ -4,9 +4,12 @@ pragma solidity ^0.8.28;
 import {
     IModelRegistry,
     ModelRegistration,
+    ModelTerms,
     ModelVersion,
     SystemBinding,
+    SystemClaim,
     SystemRegistration,
+    SystemTerms,
     SystemVersion
 } from "./interfaces/IModelRegistry.sol";
 import {CommitmentScheme} from "./types/Commitment.sol";
@@ -108,6 +111,32 @@ contract ModelRegistry is IModelRegistry {
     /// @inheritdoc IModelRegistry
     function systemOf(bytes32 modelKey, bytes4 selector) external view returns (SystemVersion memory) {
         return _existingSystem(modelKey, selector);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function modelTermsOf(bytes32 modelKey) external view returns (ModelTerms memory) {
+        ModelVersion storage version = _existing(modelKey);
+        return ModelTerms(version.royaltyBps, version.deprecated, version.inputs);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function systemTermsOf(bytes32 modelKey, bytes4 selector) external view returns (SystemTerms memory) {
+        SystemVersion storage version = _existingSystem(modelKey, selector);
+        return SystemTerms(version.inputScheme, version.deprecated, version.outputs);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function claimOf(bytes32 modelKey, bytes4 selector) external view returns (SystemClaim memory) {
+        SystemVersion storage version = _existingSystem(modelKey, selector);
+        ModelVersion storage model = _models[modelKey];
+        return SystemClaim({
+            model: model.digest,
+            royaltyReceiver: model.royaltyReceiver,
+            system: version.system,
+            program: version.program,
+            key: version.key,
+            outputs: version.outputs
+        });
     }
 
     /// @inheritdoc IModelRegistry

@@ -47,7 +47,7 @@ contract ProofRouter is IProofRouter, Ownable2Step {
         if (current.state == RouterEntryState.None) revert EntryUnknown(selector);
         if (current.state == RouterEntryState.Tombstoned) revert EntryRetired(selector);
         current.state = RouterEntryState.Tombstoned;
-        current.tombstonedAt = uint64(block.timestamp);
+        current.tombstonedAt = uint56(block.timestamp);
         emit EntryTombstoned(selector);
     }
 
@@ -81,9 +81,9 @@ contract ProofRouter is IProofRouter, Ownable2Step {
         returns (bool accepted, bytes memory reason)
     {
         _checkSelector(seal, statement);
-        RouterEntry memory chosen = _chosen(seal);
+        (address implementation, uint256 gasCap) = _chosen(seal);
         bytes memory data = abi.encodeCall(IProofAdapter.verify, (modelKey, statement, root, seal[4:]));
-        return _ask(chosen.implementation, chosen.gasCap, data);
+        return _ask(implementation, gasCap, data);
     }
 
     /// @inheritdoc IProofRouter
@@ -96,11 +96,11 @@ contract ProofRouter is IProofRouter, Ownable2Step {
         for (uint256 i; i < claims.length; ++i) {
             _checkSelector(seal, claims[i].statement);
         }
-        RouterEntry memory chosen = _chosen(seal);
-        uint256 amount = chosen.gasCap * claims.length;
+        (address implementation, uint256 gasCap) = _chosen(seal);
+        uint256 amount = gasCap * claims.length;
         if (amount > MAXIMUM_GAS_CAP) amount = MAXIMUM_GAS_CAP;
         bytes memory data = abi.encodeCall(IBatchProofAdapter.verifyBatch, (modelKey, claims, root, seal[4:]));
-        return _ask(chosen.implementation, amount, data);
+        return _ask(implementation, amount, data);
     }
 
     /// @inheritdoc IProofRouter
@@ -151,15 +151,17 @@ contract ProofRouter is IProofRouter, Ownable2Step {
     }
 
     /// @dev The entry that the seal asks for, in use and with the code that was pinned.
-    function _chosen(bytes calldata seal) private view returns (RouterEntry memory chosen) {
+    function _chosen(bytes calldata seal) private view returns (address implementation, uint256 gasCap) {
         if (paused) revert VerificationIsPaused();
         bytes4 selector = bytes4(seal);
-        chosen = _entries[selector];
-        if (chosen.state == RouterEntryState.None) revert EntryUnknown(selector);
-        if (chosen.state == RouterEntryState.Tombstoned) revert EntryRetired(selector);
-        bytes32 found = chosen.implementation.codehash;
+        RouterEntry storage chosen = _entries[selector];
+        RouterEntryState state = chosen.state;
+        if (state == RouterEntryState.None) revert EntryUnknown(selector);
+        if (state == RouterEntryState.Tombstoned) revert EntryRetired(selector);
+        (implementation, gasCap) = (chosen.implementation, chosen.gasCap);
+        bytes32 found = implementation.codehash;
         if (found != chosen.codehash) {
-            revert ImplementationCodeDiffers(chosen.implementation, chosen.codehash, found);
+            revert ImplementationCodeDiffers(implementation, chosen.codehash, found);
         }
     }
 

@@ -5,9 +5,12 @@ import {ModelRegistry} from "../src/ModelRegistry.sol";
 import {
     IModelRegistry,
     ModelRegistration,
+    ModelTerms,
     ModelVersion,
     SystemBinding,
+    SystemClaim,
     SystemRegistration,
+    SystemTerms,
     SystemVersion
 } from "../src/interfaces/IModelRegistry.sol";
 import {ElementType, TensorLib, TensorSchema} from "../src/types/Tensor.sol";
@@ -59,6 +62,36 @@ contract ModelRegistryTest is MarketWorld {
         registry.bindingOf(modelKey, other);
         vm.expectRevert(unknown);
         registry.layoutOf(modelKey, other);
+    }
+
+    function test_whatAnOrderAndASettlementNeedAreReadByThemselves() public {
+        (ModelVersion memory model, SystemVersion memory system) =
+            (registry.modelOf(modelKey), registry.systemOf(modelKey, EZKL));
+        SystemClaim memory claim = registry.claimOf(modelKey, EZKL);
+        SystemClaim memory said = SystemClaim(
+            model.digest, model.royaltyReceiver, system.system, system.program, system.key, system.outputs
+        );
+        assertEq(abi.encode(claim), abi.encode(said), "claim");
+        ModelTerms memory terms = ModelTerms(model.royaltyBps, false, model.inputs);
+        assertEq(abi.encode(registry.modelTermsOf(modelKey)), abi.encode(terms), "terms of the model");
+        SystemTerms memory its = SystemTerms(system.inputScheme, false, system.outputs);
+        assertEq(abi.encode(registry.systemTermsOf(modelKey, EZKL)), abi.encode(its), "terms of the system");
+
+        vm.prank(OWNER);
+        registry.deprecateModel(modelKey);
+        vm.prank(OWNER);
+        registry.deprecateSystem(modelKey, EZKL);
+        assertTrue(registry.modelTermsOf(modelKey).deprecated, "model");
+        assertTrue(registry.systemTermsOf(modelKey, EZKL).deprecated, "system");
+
+        bytes4 other = bytes4(keccak256("none/v1"));
+        bytes memory unknown = abi.encodeWithSelector(IModelRegistry.SystemUnknown.selector, modelKey, other);
+        vm.expectRevert(unknown);
+        registry.claimOf(modelKey, other);
+        vm.expectRevert(unknown);
+        registry.systemTermsOf(modelKey, other);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelUnknown.selector, bytes32(0)));
+        registry.modelTermsOf(0);
     }
 
     function test_whoCopiesADigestGetsAnotherKeyAndTakesNothing() public {

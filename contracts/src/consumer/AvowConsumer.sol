@@ -63,7 +63,7 @@ abstract contract AvowConsumer is IAvowCallback {
     {
         LegRequest[] memory legs = new LegRequest[](1);
         legs[0] = LegRequest(selector, uint64(block.timestamp) + terms.deliverySeconds, 10_000);
-        bytes32 digest = TensorLib.digest(market.registry().modelOf(modelKey).inputs, input);
+        bytes32 digest = TensorLib.digest(market.registry().modelTermsOf(modelKey).inputs, input);
         OrderRequest memory order = OrderRequest({
             modelKey: modelKey,
             input: Commitment(CommitmentScheme.PUBLIC, digest),

@@ -109,6 +109,7 @@ interface IAvowMarket {
     error NothingToWithdraw(address account);
     error TransferDiffers(uint256 expected, uint256 received);
     error UriTooLong(uint256 length, uint256 maximum);
+    error ParameterOutOfBounds(string name, uint256 value, uint256 minimum, uint256 maximum);
 
     /// @notice Who was credited what for a settled leg, in token units; sums to the leg's price.
     struct Payout {

@@ -59,9 +59,9 @@ struct SystemVersion {
     bytes32 program;
     bytes32 key;
     address verifier;
-    bytes32 verifierCodehash;
     uint16 inputScheme;
     bool deprecated;
+    bytes32 verifierCodehash;
     TensorSchema[] outputs;
     bytes proofLayout;
     string uri;
@@ -77,6 +77,32 @@ struct SystemBinding {
     address verifier;
     bytes32 verifierCodehash;
     uint16 inputScheme;
+}
+
+/// @notice What a new order needs to know of a model version.
+struct ModelTerms {
+    uint16 royaltyBps;
+    bool deprecated;
+    TensorSchema[] inputs;
+}
+
+/// @notice What a new order needs to know of a proof system.
+struct SystemTerms {
+    uint16 inputScheme;
+    bool deprecated;
+    TensorSchema[] outputs;
+}
+
+/// @notice What a settlement needs: the registered part of a statement, who is credited the royalty, and the
+/// tensors of the answer.
+/// @param model the model digest.
+struct SystemClaim {
+    bytes32 model;
+    address royaltyReceiver;
+    string system;
+    bytes32 program;
+    bytes32 key;
+    TensorSchema[] outputs;
 }
 
 /// @title Immutable model versions and their proof systems
@@ -142,6 +168,15 @@ interface IModelRegistry {
 
     /// @notice A registered system of a version; reverts with `SystemUnknown`.
     function systemOf(bytes32 modelKey, bytes4 selector) external view returns (SystemVersion memory);
+
+    /// @notice What a new order needs of a registered version; reverts with `ModelUnknown`.
+    function modelTermsOf(bytes32 modelKey) external view returns (ModelTerms memory);
+
+    /// @notice What a new order needs of a registered system; reverts with `SystemUnknown`.
+    function systemTermsOf(bytes32 modelKey, bytes4 selector) external view returns (SystemTerms memory);
+
+    /// @notice What a settlement needs of a registered system; reverts with `SystemUnknown`.
+    function claimOf(bytes32 modelKey, bytes4 selector) external view returns (SystemClaim memory);
 
     /// @notice What a verification needs of a registered system; reverts with `SystemUnknown`.
     function bindingOf(bytes32 modelKey, bytes4 selector) external view returns (SystemBinding memory);

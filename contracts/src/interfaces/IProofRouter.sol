@@ -12,16 +12,18 @@ enum RouterEntryState {
 
 /// @notice What a selector stands for.
 /// @param implementation the adapter; its code is pinned.
-/// @param codehash EXTCODEHASH of the adapter when it was added.
 /// @param gasCap gas given to the adapter.
+/// @param tombstonedAt when it was withdrawn, or zero.
+/// @param codehash EXTCODEHASH of the adapter when it was added.
 /// @param specification hash of the written specification of the seal's format.
+/// @dev What a verification reads stands in the first two words.
 struct RouterEntry {
     address implementation;
-    bytes32 codehash;
-    bytes32 specification;
     uint32 gasCap;
     RouterEntryState state;
-    uint64 tombstonedAt;
+    uint56 tombstonedAt;
+    bytes32 codehash;
+    bytes32 specification;
 }
 
 /// @notice A new entry. The selector is derived from `system`.

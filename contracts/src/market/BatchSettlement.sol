@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
-import {ModelVersion, SystemVersion} from "../interfaces/IModelRegistry.sol";
+import {SystemClaim} from "../interfaces/IModelRegistry.sol";
 import {BatchItem, Leg, LegState, Order} from "../types/Order.sol";
 import {BatchClaim, Statement, StatementLib} from "../types/Statement.sol";
 import {StatementTree} from "../types/StatementTree.sol";
@@ -20,8 +20,7 @@ abstract contract BatchSettlement is Settlement {
         bytes32 modelKey;
         bytes32 root;
         bytes4 selector;
-        ModelVersion model;
-        SystemVersion system;
+        SystemClaim system;
         uint256 outputLength;
         uint256 count;
         uint256[] places;
@@ -49,7 +48,7 @@ abstract contract BatchSettlement is Settlement {
 
         for (uint256 i; i < batch.count; ++i) {
             BatchItem calldata item = items[batch.places[i]];
-            _pay(item.orderId, item.leg, batch.model.royaltyReceiver, batch.digests[i], item.output);
+            _pay(item.orderId, item.leg, batch.system.royaltyReceiver, batch.digests[i], item.output);
         }
         for (uint256 i; i < batch.count; ++i) {
             BatchItem calldata item = items[batch.places[i]];
@@ -67,8 +66,7 @@ abstract contract BatchSettlement is Settlement {
         batch.modelKey = modelKey;
         batch.root = root;
         batch.selector = selector;
-        batch.model = registry.modelOf(modelKey);
-        batch.system = registry.systemOf(modelKey, selector);
+        batch.system = registry.claimOf(modelKey, selector);
         batch.outputLength = TensorLib.byteLength(batch.system.outputs);
         batch.places = new uint256[](size);
         batch.digests = new bytes32[](size);
@@ -100,7 +98,7 @@ abstract contract BatchSettlement is Settlement {
         if (found != leg.outputValue) {
             return abi.encodeWithSelector(OutputDiffers.selector, leg.outputValue, found);
         }
-        Statement memory statement = _claim(orderId, order, leg, batch.model.digest, batch.system);
+        Statement memory statement = _claim(orderId, order, leg, batch.system);
         bytes32 digest = StatementLib.digest(statement, _domainSeparatorV4());
         if (!StatementTree.stands(digest, item.path, batch.root)) {
             return abi.encodeWithSelector(StatementNotUnderRoot.selector, orderId, item.leg, batch.root);

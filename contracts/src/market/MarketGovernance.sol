@@ -4,13 +4,16 @@ pragma solidity ^0.8.28;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 
-import {MarketParameters, MarketParametersLib} from "./MarketParameters.sol";
+import {MarketParameters} from "./MarketParameters.sol";
+import {OrderTerms} from "./OrderTerms.sol";
 
 /// @title What can be governed of the market
 /// @notice The owner (meant to be a TimelockController) sets bounded parameters and the treasury. The
 /// guardian can stop and resume new orders and locks. Neither can touch an order, a bond or a credit, nor
 /// stop a settlement, a refund or a withdrawal.
 abstract contract MarketGovernance is Ownable2Step {
+    /// @notice Checks parameters, and the terms of new orders under them.
+    OrderTerms public immutable orderTerms;
     address public guardian;
     address public treasury;
     bool public paused;
@@ -32,9 +35,14 @@ abstract contract MarketGovernance is Ownable2Step {
         _;
     }
 
-    constructor(address owner_, address guardian_, address treasury_, MarketParameters memory parameters_)
-        Ownable(owner_)
-    {
+    constructor(
+        address owner_,
+        address guardian_,
+        address treasury_,
+        MarketParameters memory parameters_,
+        OrderTerms orderTerms_
+    ) Ownable(owner_) {
+        orderTerms = orderTerms_;
         _setGuardian(guardian_);
         _setTreasury(treasury_);
         _setParameters(parameters_);
@@ -77,7 +85,7 @@ abstract contract MarketGovernance is Ownable2Step {
     }
 
     function _setParameters(MarketParameters memory parameters_) private {
-        MarketParametersLib.check(parameters_);
+        orderTerms.checkParameters(parameters_);
         _parameters = parameters_;
         emit ParametersChanged(parameters_);
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
+
 /// @notice What governance can set, within the bounds of `MarketParametersLib`. New orders take the values
 /// of their moment; orders that exist keep theirs.
 /// @param validatorBps share of a leg's price for the assigned validator.
@@ -29,8 +31,6 @@ struct MarketParameters {
 
 /// @notice The bounds of the market's parameters. They leave the provider at least half of every price.
 library MarketParametersLib {
-    error ParameterOutOfBounds(string name, uint256 value, uint256 minimum, uint256 maximum);
-
     /// @notice Reverts when a parameter is outside its bounds.
     function check(MarketParameters memory parameters) internal pure {
         _within("validatorBps", parameters.validatorBps, 0, 1_500);
@@ -46,6 +46,8 @@ library MarketParametersLib {
     }
 
     function _within(string memory name, uint256 value, uint256 minimum, uint256 maximum) private pure {
-        if (value < minimum || value > maximum) revert ParameterOutOfBounds(name, value, minimum, maximum);
+        if (value < minimum || value > maximum) {
+            revert IAvowMarket.ParameterOutOfBounds(name, value, minimum, maximum);
+        }
     }
 }

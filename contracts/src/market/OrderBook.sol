@@ -9,7 +9,7 @@ import {Leg, LegState, Order, OrderRequest} from "../types/Order.sol";
 import {Ledger} from "./Ledger.sol";
 import {MarketGovernance} from "./MarketGovernance.sol";
 import {MarketParameters} from "./MarketParameters.sol";
-import {OrderTerms} from "./OrderTerms.sol";
+import {MAXIMUM_LEGS} from "./OrderTerms.sol";
 
 /// @title Orders from their request until a provider has them
 abstract contract OrderBook is Ledger, MarketGovernance {
@@ -20,7 +20,7 @@ abstract contract OrderBook is Ledger, MarketGovernance {
     uint256 private _turn;
     mapping(address requester => uint256) private _counters;
     mapping(bytes32 orderId => Order) internal _orders;
-    mapping(bytes32 orderId => Leg[]) internal _legs;
+    mapping(bytes32 orderId => Leg[MAXIMUM_LEGS]) internal _legs;
     mapping(bytes32 orderId => mapping(address provider => bool)) private _released;
 
     constructor(IModelRegistry registry_, IProofRouter router_, IValidatorSet validators_) {
@@ -118,7 +118,7 @@ abstract contract OrderBook is Ledger, MarketGovernance {
         returns (bytes32 orderId)
     {
         MarketParameters memory current = parameters();
-        uint16 royaltyBps = OrderTerms.check(terms, current, registry, router);
+        uint16 royaltyBps = orderTerms.check(terms, current);
         uint256 counter = _counters[requester]++;
         orderId = orderIdOf(requester, counter);
         _orders[orderId] = Order({
@@ -146,7 +146,7 @@ abstract contract OrderBook is Ledger, MarketGovernance {
             bond: terms.bond
         });
         for (uint256 i; i < terms.legs.length; ++i) {
-            Leg storage leg = _legs[orderId].push();
+            Leg storage leg = _legs[orderId][i];
             leg.selector = terms.legs[i].selector;
             leg.deadline = terms.legs[i].deadline;
             leg.shareBps = terms.legs[i].shareBps;
@@ -158,8 +158,8 @@ abstract contract OrderBook is Ledger, MarketGovernance {
 
     /// @dev A leg's part of the price or the bond; the last leg takes what rounding left, so parts sum up.
     function _legAmount(bytes32 orderId, uint256 total, uint8 leg) internal view returns (uint256 amount) {
-        Leg[] storage legs = _legs[orderId];
-        uint256 last = legs.length - 1;
+        Leg[MAXIMUM_LEGS] storage legs = _legs[orderId];
+        uint256 last = _orders[orderId].legCount - 1;
         if (leg != last) return total * legs[leg].shareBps / 10_000;
         amount = total;
         for (uint256 i; i < last; ++i) {
@@ -173,7 +173,7 @@ abstract contract OrderBook is Ledger, MarketGovernance {
     }
 
     function _existingLeg(bytes32 orderId, uint8 leg) internal view returns (Leg storage) {
-        if (leg >= _legs[orderId].length) revert LegUnknown(orderId, leg);
+        if (leg >= _orders[orderId].legCount) revert LegUnknown(orderId, leg);
         return _legs[orderId][leg];
     }
 }

@@ -2,47 +2,64 @@
 pragma solidity ^0.8.28;
 
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
-import {IModelRegistry, ModelVersion, SystemVersion} from "../interfaces/IModelRegistry.sol";
+import {IModelRegistry, ModelTerms, SystemTerms} from "../interfaces/IModelRegistry.sol";
 import {IProofRouter} from "../interfaces/IProofRouter.sol";
 import {CommitmentScheme} from "../types/Commitment.sol";
 import {LegRequest, OrderRequest} from "../types/Order.sol";
 import {TensorLib} from "../types/Tensor.sol";
-import {MarketParameters} from "./MarketParameters.sol";
+import {MarketParameters, MarketParametersLib} from "./MarketParameters.sol";
 
-/// @notice Whether the terms of a new order can be kept.
-library OrderTerms {
-    uint256 internal constant MAXIMUM_LEGS = 4;
-    uint256 internal constant MAXIMUM_INPUT = 24_576;
-    uint256 internal constant MAXIMUM_OUTPUT = 4_096;
-    uint256 internal constant MAXIMUM_URI = 1_024;
-    uint256 internal constant MINIMUM_CALLBACK_GAS = 10_000;
+/// @dev Most bytes of a URI in an order or a delivery.
+uint256 constant MAXIMUM_URI = 1_024;
+/// @dev Most legs of an order; the market has room for so many beside each order.
+uint256 constant MAXIMUM_LEGS = 4;
+
+/// @title Whether the terms of a new order, and the market's parameters, can be kept
+/// @notice A contract beside the market, made with it and known to it for good: what it holds needs no room in
+/// the market's own code. It has no storage and no money.
+contract OrderTerms {
+    uint256 public constant MAXIMUM_INPUT = 24_576;
+    uint256 public constant MAXIMUM_OUTPUT = 4_096;
+    uint256 public constant MINIMUM_CALLBACK_GAS = 10_000;
+
+    IModelRegistry public immutable registry;
+    IProofRouter public immutable router;
+
+    constructor(IModelRegistry registry_, IProofRouter router_) {
+        registry = registry_;
+        router = router_;
+    }
 
     /// @notice Reverts on terms that cannot be kept; returns the model's royalty in basis points.
-    function check(
-        OrderRequest calldata terms,
-        MarketParameters memory parameters,
-        IModelRegistry registry,
-        IProofRouter router
-    ) internal view returns (uint16 royaltyBps) {
-        ModelVersion memory model = registry.modelOf(terms.modelKey);
+    function check(OrderRequest calldata terms, MarketParameters calldata parameters)
+        external
+        view
+        returns (uint16 royaltyBps)
+    {
+        ModelTerms memory model = registry.modelTermsOf(terms.modelKey);
         if (model.deprecated) revert IAvowMarket.ModelIsDeprecated(terms.modelKey);
         if (model.royaltyBps > parameters.maximumRoyaltyBps) {
             revert IAvowMarket.RoyaltyAboveMaximum(model.royaltyBps, parameters.maximumRoyaltyBps);
         }
         _checkMoney(terms, parameters);
         _checkCallback(terms, parameters);
-        _checkLegs(terms, parameters, registry, router);
+        _checkLegs(terms, parameters);
         _checkInput(terms, model);
         return model.royaltyBps;
     }
 
-    function _checkMoney(OrderRequest calldata terms, MarketParameters memory parameters) private pure {
+    /// @notice Reverts on a parameter outside its bounds.
+    function checkParameters(MarketParameters calldata parameters) external pure {
+        MarketParametersLib.check(parameters);
+    }
+
+    function _checkMoney(OrderRequest calldata terms, MarketParameters calldata parameters) private pure {
         if (terms.price == 0) revert IAvowMarket.ZeroPrice();
         uint256 minimum = uint256(terms.price) * parameters.minimumBondBps / 10_000;
         if (terms.bond < minimum) revert IAvowMarket.BondTooLow(terms.bond, minimum);
     }
 
-    function _checkCallback(OrderRequest calldata terms, MarketParameters memory parameters) private pure {
+    function _checkCallback(OrderRequest calldata terms, MarketParameters calldata parameters) private pure {
         bool wanted = terms.callback.target != address(0);
         uint256 minimum = wanted ? MINIMUM_CALLBACK_GAS : 0;
         uint256 maximum = wanted ? parameters.callbackGasCap : 0;
@@ -53,12 +70,7 @@ library OrderTerms {
     }
 
     /// @dev Two legs of one system would have one and the same statement, and one proof would be paid twice.
-    function _checkLegs(
-        OrderRequest calldata terms,
-        MarketParameters memory parameters,
-        IModelRegistry registry,
-        IProofRouter router
-    ) private view {
+    function _checkLegs(OrderRequest calldata terms, MarketParameters calldata parameters) private view {
         uint256 count = terms.legs.length;
         if (count == 0 || count > MAXIMUM_LEGS) revert IAvowMarket.LegCountOutOfBounds(count, MAXIMUM_LEGS);
         uint256 latest = block.timestamp + parameters.maximumDuration;
@@ -73,7 +85,7 @@ library OrderTerms {
                 if (terms.legs[j].selector == leg.selector) revert IAvowMarket.SelectorTwice(leg.selector);
             }
             if (!router.isActive(leg.selector)) revert IAvowMarket.SelectorNotActive(leg.selector);
-            SystemVersion memory system = registry.systemOf(terms.modelKey, leg.selector);
+            SystemTerms memory system = registry.systemTermsOf(terms.modelKey, leg.selector);
             if (system.deprecated) revert IAvowMarket.SystemIsDeprecated(terms.modelKey, leg.selector);
             if (system.inputScheme != terms.input.scheme) {
                 revert IAvowMarket.InputSchemeDiffers(system.inputScheme, terms.input.scheme);
@@ -84,7 +96,7 @@ library OrderTerms {
         if (shares != 10_000) revert IAvowMarket.SharesDoNotSum(shares);
     }
 
-    function _checkInput(OrderRequest calldata terms, ModelVersion memory model) private pure {
+    function _checkInput(OrderRequest calldata terms, ModelTerms memory model) private pure {
         bool byUri = bytes(terms.inputUri).length != 0;
         if (byUri == (terms.inputData.length != 0)) revert IAvowMarket.InputNeedsOneSource();
         if (byUri) {

@@ -4,14 +4,14 @@ pragma solidity ^0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
-import {ModelVersion, SystemVersion} from "../interfaces/IModelRegistry.sol";
+import {SystemClaim} from "../interfaces/IModelRegistry.sol";
 import {Commitment, CommitmentScheme} from "../types/Commitment.sol";
 import {Leg, LegState, Order} from "../types/Order.sol";
 import {Statement, StatementLib} from "../types/Statement.sol";
 import {StatementPath, StatementTree} from "../types/StatementTree.sol";
 import {TensorLib} from "../types/Tensor.sol";
 import {CallbackDesk} from "./CallbackDesk.sol";
-import {OrderTerms} from "./OrderTerms.sol";
+import {MAXIMUM_URI} from "./OrderTerms.sol";
 
 /// @title Delivery, settlement and expiry of legs
 /// @notice The statement that a proof must bind is built here from the market's own storage and the
@@ -33,8 +33,8 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         if (msg.sender != order.provider) revert NotProvider(orderId, msg.sender);
         if (block.timestamp > leg.deadline) revert DeliveryDeadlinePassed(orderId, index, leg.deadline);
         if (output.scheme != CommitmentScheme.PUBLIC) revert OutputSchemeNotPublic(output.scheme);
-        if (bytes(bundleUri).length > OrderTerms.MAXIMUM_URI) {
-            revert UriTooLong(bytes(bundleUri).length, OrderTerms.MAXIMUM_URI);
+        if (bytes(bundleUri).length > MAXIMUM_URI) {
+            revert UriTooLong(bytes(bundleUri).length, MAXIMUM_URI);
         }
         leg.state = LegState.Delivered;
         leg.deliveredAt = uint64(block.timestamp);
@@ -54,12 +54,11 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         Order storage order = _existingOrder(orderId);
         Leg storage leg = _existingLeg(orderId, index);
         _revertWith(_notSettleable(orderId, index, order, leg));
-        ModelVersion memory model = registry.modelOf(order.modelKey);
 
-        bytes32 statementDigest = _checkProof(orderId, index, model.digest, output, path, seal);
+        (bytes32 statementDigest, address royaltyReceiver) = _checkProof(orderId, index, output, path, seal);
 
         leg.state = LegState.Settled;
-        _pay(orderId, index, model.royaltyReceiver, statementDigest, output);
+        _pay(orderId, index, royaltyReceiver, statementDigest, output);
         _callBack(orderId, index, order, leg, output);
     }
 
@@ -101,9 +100,8 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         returns (Statement memory statement, bytes32 digest)
     {
         Order storage order = _existingOrder(orderId);
-        SystemVersion memory system = registry.systemOf(order.modelKey, _existingLeg(orderId, index).selector);
-        statement =
-            _statement(orderId, order, registry.modelOf(order.modelKey).digest, system, provider, output);
+        SystemClaim memory system = registry.claimOf(order.modelKey, _existingLeg(orderId, index).selector);
+        statement = _statement(orderId, order, system, provider, output);
         digest = StatementLib.digest(statement, _domainSeparatorV4());
     }
 
@@ -145,13 +143,13 @@ abstract contract Settlement is CallbackDesk, EIP712 {
     function _checkProof(
         bytes32 orderId,
         uint8 index,
-        bytes32 modelDigest,
         bytes calldata output,
         StatementPath calldata path,
         bytes calldata seal
-    ) private view returns (bytes32 statementDigest) {
+    ) private view returns (bytes32 statementDigest, address royaltyReceiver) {
         bytes32 modelKey = _orders[orderId].modelKey;
-        Statement memory statement = _delivered(orderId, index, modelDigest, output);
+        Statement memory statement;
+        (statement, royaltyReceiver) = _delivered(orderId, index, output);
         statementDigest = StatementLib.digest(statement, _domainSeparatorV4());
         bytes32 root = StatementTree.root(statementDigest, path);
         (bool accepted, bytes memory reason) = router.verify(modelKey, statement, root, seal);
@@ -159,41 +157,38 @@ abstract contract Settlement is CallbackDesk, EIP712 {
     }
 
     /// @dev The statement of a delivered leg whose output has these bytes.
-    function _delivered(bytes32 orderId, uint8 index, bytes32 modelDigest, bytes calldata output)
+    function _delivered(bytes32 orderId, uint8 index, bytes calldata output)
         private
         view
-        returns (Statement memory)
+        returns (Statement memory, address royaltyReceiver)
     {
         Order storage order = _orders[orderId];
         Leg storage leg = _legs[orderId][index];
-        SystemVersion memory system = registry.systemOf(order.modelKey, leg.selector);
+        SystemClaim memory system = registry.claimOf(order.modelKey, leg.selector);
         bytes32 found = TensorLib.digest(system.outputs, output);
         if (found != leg.outputValue) revert OutputDiffers(leg.outputValue, found);
-        return _claim(orderId, order, leg, modelDigest, system);
+        return (_claim(orderId, order, leg, system), system.royaltyReceiver);
     }
 
     /// @dev The statement of a delivered leg.
-    function _claim(
-        bytes32 orderId,
-        Order storage order,
-        Leg storage leg,
-        bytes32 modelDigest,
-        SystemVersion memory system
-    ) internal view returns (Statement memory) {
+    function _claim(bytes32 orderId, Order storage order, Leg storage leg, SystemClaim memory system)
+        internal
+        view
+        returns (Statement memory)
+    {
         Commitment memory output = Commitment(leg.outputScheme, leg.outputValue);
-        return _statement(orderId, order, modelDigest, system, order.provider, output);
+        return _statement(orderId, order, system, order.provider, output);
     }
 
     function _statement(
         bytes32 orderId,
         Order storage order,
-        bytes32 modelDigest,
-        SystemVersion memory system,
+        SystemClaim memory system,
         address provider,
         Commitment memory output
     ) private view returns (Statement memory) {
         return Statement({
-            model: modelDigest,
+            model: system.model,
             system: system.system,
             program: system.program,
             key: system.key,

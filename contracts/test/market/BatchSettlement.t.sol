@@ -238,7 +238,7 @@ contract BatchSettlementTest is BatchWorld {
             abi.encodeWithSelector(IModelRegistry.SystemUnknown.selector, modelKey, bytes4(0x01020300))
         );
         market.settleBatch(modelKey, packed.root, packed.items, hex"010203");
-        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelUnknown.selector, bytes32(0)));
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.SystemUnknown.selector, bytes32(0), BATCH));
         market.settleBatch(0, packed.root, packed.items, packed.seal);
     }
 

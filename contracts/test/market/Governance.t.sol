@@ -7,7 +7,8 @@ import {TimelockController} from "@openzeppelin/contracts/governance/TimelockCon
 import {MarketConfig} from "../../src/Market.sol";
 import {Timelock} from "../../src/governance/Timelock.sol";
 import {MarketGovernance} from "../../src/market/MarketGovernance.sol";
-import {MarketParameters, MarketParametersLib} from "../../src/market/MarketParameters.sol";
+import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
+import {MarketParameters} from "../../src/market/MarketParameters.sol";
 import {MarketWorld} from "../base/MarketWorld.sol";
 
 /// @notice Governance moves parameters within bounds, for new orders only.
@@ -161,9 +162,7 @@ contract GovernanceTest is MarketWorld {
         uint256 maximum
     ) private {
         vm.expectRevert(
-            abi.encodeWithSelector(
-                MarketParametersLib.ParameterOutOfBounds.selector, name, value, minimum, maximum
-            )
+            abi.encodeWithSelector(IAvowMarket.ParameterOutOfBounds.selector, name, value, minimum, maximum)
         );
         vm.prank(GOVERNOR);
         market.setParameters(p);
