@@ -3,9 +3,13 @@
 ProverError
     RequestRefused        a request from outside is not acceptable; nothing was stored
     QueueFull             too many jobs wait; nothing was stored
+    KeyReused             an idempotency key belongs to another request; nothing was stored
+    KeyInUse              the first request with an idempotency key is still in progress
     UnknownJob            no job has this id
+    UnknownKey            no API key has this id
     NotReady              the job has not come to what was asked for yet, or never will
     IllegalTransition     the life cycle has no such step, or somebody else took it first
+    Undecided             a bundle could not be judged here: time, memory or software lack
     LeaseLost             the work was cancelled, expired or handed to somebody else
     DatabaseUnavailable   the job database cannot be reached or written
     BrokerUnavailable     the message broker cannot be reached or started
@@ -26,11 +30,30 @@ class RequestRefused(ProverError):
 
 
 class QueueFull(ProverError):
-    """Too many jobs wait already; nothing was stored, and a later request may be accepted."""
+    """Too many jobs wait already; nothing was stored, and a later request may be accepted.
+
+    `seconds` is when to ask again: when the next job should end, as far as that is known.
+    """
+
+    def __init__(self, message: str, seconds: int = 30) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class KeyReused(ProverError):
+    """An idempotency key belongs to another request; nothing was stored."""
+
+
+class KeyInUse(ProverError):
+    """The first request with an idempotency key is still in progress; ask again."""
 
 
 class UnknownJob(ProverError):
     """No job has this id."""
+
+
+class UnknownKey(ProverError):
+    """No API key has this id."""
 
 
 class NotReady(ProverError):
@@ -39,6 +62,10 @@ class NotReady(ProverError):
 
 class IllegalTransition(ProverError):
     """The life cycle has no such step from where the job stands."""
+
+
+class Undecided(ProverError):
+    """A bundle could not be judged here; this says nothing about the bundle."""
 
 
 class LeaseLost(ProverError):

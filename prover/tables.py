@@ -21,10 +21,17 @@ class Base(DeclarativeBase):
 
 
 class JobRow(Base):
-    """A request that was accepted, and the state it stands in."""
+    """A request that was accepted, and the state it stands in.
+
+    `owner` is the id of the API key that asked, empty without one; of two jobs that wait, the one
+    with the higher `priority` (0 to 9) goes first.
+    """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_state_updated_at", "state", "updated_at"),)
+    __table_args__ = (
+        Index("ix_jobs_state_updated_at", "state", "updated_at"),
+        Index("ix_jobs_created_at", "created_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     client_key: Mapped[str | None] = mapped_column(String(200), unique=True)
@@ -42,6 +49,8 @@ class JobRow(Base):
     created_at: Mapped[int]
     updated_at: Mapped[int]
     deadline: Mapped[int] = mapped_column(index=True)
+    owner: Mapped[str] = mapped_column(String(16), server_default="")
+    priority: Mapped[int] = mapped_column(Integer, server_default="5")
 
 
 class EvidenceRow(Base):
@@ -101,6 +110,7 @@ class LeaseRow(Base):
     """Who works on one task of one job, until when, and how far the work is.
 
     The row outlives the lease (`holder` and `token` empty) because it counts the attempts.
+    `reserved` is the memory in bytes that the work is predicted to take of its machine.
     """
 
     __tablename__ = "leases"
@@ -117,6 +127,7 @@ class LeaseRow(Base):
     stage: Mapped[str] = mapped_column(String(32))
     percent: Mapped[int] = mapped_column(Integer)
     eta_seconds: Mapped[int | None]
+    reserved: Mapped[int] = mapped_column(server_default="0")
 
 
 class DeadLetterRow(Base):

@@ -9,17 +9,20 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event, text
 
+from avow.prover.access.tables import ApiKeyRow
 from avow.prover.config import Config
 from avow.prover.database import open_database
 from avow.prover.errors import ConfigurationError, DatabaseUnavailable
 from avow.prover.nodes.tables import NodeBlockRow
 from avow.prover.tables import Base
+from avow.prover.webhooks.tables import WebhookRow
 from avow.verifier.lifecycle import JobState
 from tests.prover.tiny import Shop, request
 
 
 def test_the_migrations_make_the_tables(database_url: str) -> None:
-    assert NodeBlockRow.__tablename__ in Base.metadata.tables
+    for table in (NodeBlockRow, ApiKeyRow, WebhookRow):
+        assert table.__tablename__ in Base.metadata.tables
     database = open_database(database_url)
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
