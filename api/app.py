@@ -7,19 +7,24 @@ from fastapi import FastAPI
 
 from avow.api import problems
 from avow.api.console import mount
-from avow.api.routes import bundles, health, jobs, models
+from avow.api.gate import Gate, terms_of
+from avow.api.routes import bundles, dead_letters, health, jobs, models
 from avow.api.services import Services, open_services
 from avow.api.version import VERSION
 from avow.prover.config import Config, from_environment
 
 
-def create_app(services: Services) -> FastAPI:
-    """The application on these services; it closes them when it ends."""
+def create_app(services: Services, reachable: bool = False) -> FastAPI:
+    """The application on these services; it closes them when it ends.
+
+    `reachable` is whether other machines reach it: then callers need a key, unless the
+    configuration says otherwise.
+    """
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         yield
-        services.queue.close()
+        services.close()
 
     app = FastAPI(
         title="Avow",
@@ -36,12 +41,13 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    for module in (jobs, bundles, models, health):
+    for module in (jobs, dead_letters, bundles, models, health):
         app.include_router(module.router)
     mount.install(app)
+    app.add_middleware(Gate, services=services, terms=terms_of(services, reachable))
     return app
 
 
-def from_config(config: Config | None = None) -> FastAPI:
+def from_config(config: Config | None = None, reachable: bool = False) -> FastAPI:
     """The application of a configuration, by default the environment's."""
-    return create_app(open_services(config or from_environment()))
+    return create_app(open_services(config or from_environment()), reachable)

@@ -13,6 +13,7 @@ JOB: dict[str, Any] = {
     "reason": "the proof is stored",
     "model": _digest("1a"),
     "nonce": "7",
+    "priority": 5,
     "created_at": 1700000000000,
     "updated_at": 1700000004000,
     "deadline": 1700086400000,
@@ -47,6 +48,16 @@ JOB: dict[str, Any] = {
     ],
 }
 
+DEAD_LETTER: dict[str, Any] = {
+    "job_id": "0f" * 16,
+    "model": _digest("1a"),
+    "leg": 0,
+    "task": "prove",
+    "attempts": 3,
+    "reason": "the worker was lost",
+    "at": 1700000004000,
+}
+
 MODEL: dict[str, Any] = {
     "model": _digest("1a"),
     "record": _digest("3c"),
@@ -72,3 +83,14 @@ VERDICT: dict[str, Any] = {
     "steps": [{"name": "parse", "established": "canonical bundle of 150000 bytes"}],
     "srs": {"digest": _digest("6f"), "name": "unknown", "safe": False},
 }
+
+EVENT_STREAM = """retry: 2000
+
+id: 41
+event: state
+data: {"id":41,"from_state":"answered","to_state":"proving","reason":"attempt 1","at":1700000001000}
+
+event: progress
+data: {"task":"prove","stage":"commit","percent":40,"eta_seconds":3,"attempt":1}
+
+"""

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from avow.api.errors import ApiError, describe, one_line
 from avow.circuits.errors import CircuitError
@@ -18,11 +19,14 @@ from avow.prover.errors import (
     ConfigurationError,
     DatabaseUnavailable,
     IllegalTransition,
+    KeyInUse,
+    KeyReused,
     NotReady,
     ProverError,
     QueueFull,
     RequestRefused,
     UnknownJob,
+    UnknownKey,
 )
 from avow.verifier.errors import VerificationError
 
@@ -32,7 +36,10 @@ MEDIA_TYPE = "application/problem+json"
 _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (RequestRefused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (QueueFull, HTTPStatus.SERVICE_UNAVAILABLE),
+    (KeyReused, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (KeyInUse, HTTPStatus.CONFLICT),
     (UnknownJob, HTTPStatus.NOT_FOUND),
+    (UnknownKey, HTTPStatus.NOT_FOUND),
     (NotReady, HTTPStatus.CONFLICT),
     (IllegalTransition, HTTPStatus.CONFLICT),
     (DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -76,10 +83,28 @@ class Problem(HTTPException):
         super().__init__(status.value, one_line(detail), headers)
 
 
-def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The response for a refusal."""
-    body = ProblemDetails(title=HTTPStatus(status).phrase, status=status, detail=one_line(detail))
-    return JSONResponse(body.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
+def of(error: Exception) -> Problem:
+    """The refusal that an error of any room means."""
+    status = next(code for kind, code in _STATUS if isinstance(error, kind))
+    headers = {}
+    if isinstance(error, QueueFull):
+        headers["Retry-After"] = str(error.seconds)
+    elif isinstance(error, KeyInUse):
+        headers["Retry-After"] = "1"
+    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "5"
+    return Problem(status, describe(error), headers)
+
+
+def refuse(scope: Scope, problem: HTTPException) -> JSONResponse:
+    """The response for a refusal of the request in `scope`."""
+    status, detail = problem.status_code, one_line(str(problem.detail))
+    body = ProblemDetails(title=HTTPStatus(status).phrase, status=status, detail=detail)
+    content = body.model_dump()
+    if str(scope.get("path", "")).startswith("/v2"):
+        # Where clients of the Open Inference Protocol look.
+        content["error"] = detail
+    return JSONResponse(content, status, dict(problem.headers or {}), MEDIA_TYPE)
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -100,21 +125,20 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _refused(request: Request, error: HTTPException) -> JSONResponse:
-        return answer(error.status_code, str(error.detail), error.headers)
+        return refuse(request.scope, error)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(HTTPStatus.UNPROCESSABLE_ENTITY, invalid(error))
+        return refuse(request.scope, Problem(HTTPStatus.UNPROCESSABLE_ENTITY, invalid(error)))
 
     @app.exception_handler(Exception)
     async def _defect(request: Request, error: Exception) -> JSONResponse:
         # The server logs the traceback; the stranger learns nothing of it.
-        return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of this server; it was logged")
+        detail = "a defect of this server; it was logged"
+        return refuse(request.scope, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
 
     async def _room(request: Request, error: Exception) -> JSONResponse:
-        status = next(code for kind, code in _STATUS if isinstance(error, kind))
-        headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
-        return answer(status, describe(error), headers)
+        return refuse(request.scope, of(error))
 
     for kind, _ in _STATUS:
         app.add_exception_handler(kind, _room)

@@ -57,6 +57,7 @@ class JobBody(BaseModel):
         default=None, max_length=78, description="Decimal, never zero; random when absent."
     )
     record: Digest | None = Field(default=None, description="Pins one compiled artifact.")
+    priority: int = Field(default=5, ge=0, le=9, description="Of those that wait, 9 goes first.")
 
 
 class VerifyBody(BaseModel):

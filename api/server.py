@@ -2,12 +2,14 @@
 
 import ipaddress
 import socket
+from types import FrameType
 
 import click
 import uvicorn
 
 from avow.api.app import from_config
 from avow.api.errors import ApiError
+from avow.prover.config import from_environment
 
 _CONNECTIONS = 200
 _KEEP_ALIVE_SECONDS = 10
@@ -19,11 +21,13 @@ def serve_api(host: str, port: int) -> None:
 
     Prints one line with the address once it listens.
     """
-    app = from_config()
     with _bound(host, port) as listening:
         shown = listening.getsockname()
+        reachable = not ipaddress.ip_address(shown[0]).is_loopback
+        config = from_environment()
+        app = from_config(config, reachable)
         name = f"[{shown[0]}]" if listening.family is socket.AF_INET6 else shown[0]
-        config = uvicorn.Config(
+        settings = uvicorn.Config(
             app,
             log_level="warning",
             access_log=False,
@@ -32,11 +36,20 @@ def serve_api(host: str, port: int) -> None:
             timeout_graceful_shutdown=_GRACE_SECONDS,
             server_header=False,
         )
-        server = uvicorn.Server(config)
+        server = _Server(settings)
         click.echo(f"API on http://{name}:{shown[1]}")
-        if not ipaddress.ip_address(shown[0]).is_loopback:
-            click.echo("warning: reachable from other machines, and it asks for no password")
+        if reachable and config.api_keys == "off":
+            click.echo("warning: reachable from other machines, and it asks for no API key")
         server.run([listening])
+
+
+class _Server(uvicorn.Server):
+    """A server whose open streams end when it is told to stop."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note the signal, here and for the streams."""
+        self.config.app.state.services.streams.stop()  # type: ignore[union-attr]
+        super().handle_exit(sig, frame)
 
 
 def _bound(host: str, port: int) -> socket.socket:

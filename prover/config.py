@@ -12,6 +12,7 @@ from avow.prover.stores.address import VARIABLE, parse_address
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _BROKERS = frozenset({"redis", "rediss", "redis+socket"})
+_KEYS = ("auto", "required", "off")
 _BACKENDS = ("portable", "mulx", "ifma")
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 
@@ -22,7 +23,8 @@ class Config:
 
     Durations are seconds unless their name says `ms`, sizes are bytes; `batch_size` is a number of
     jobs. `broker_url` None means the embedded Redis and
-    `prove_memory` None means what the machine has available when a step starts.
+    `prove_memory` None means what the machine has available when a step starts. `api_rate` is
+    requests a minute of one caller, None for the usual limit and 0 for none.
     """
 
     home: Path
@@ -48,6 +50,8 @@ class Config:
     batch_window_ms: int = 0
     batch_seconds: int = 10
     native_backend: str | None = None
+    api_keys: str = "auto"
+    api_rate: int | None = None
 
     @property
     def models(self) -> Path:
@@ -99,6 +103,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         batch_window_ms=_number(env, "AVOW_BATCH_WINDOW_MS", 0, 0, 600_000),
         batch_seconds=_number(env, "AVOW_BATCH_SECONDS", 10, 1, 7 * 86_400),
         native_backend=_one_of(env, "AVOW_NATIVE_BACKEND", _BACKENDS),
+        api_keys=_one_of(env, "AVOW_API_KEYS", _KEYS) or "auto",
+        api_rate=_optional_number(env, "AVOW_API_RATE", 0, 1_000_000),
     )
 
 

@@ -53,13 +53,20 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the work at hand is; `percent` is an estimate where `eta_seconds` is known."""
+    """How far the work at hand is: estimates from earlier work of the same kind, measured here.
+
+    `percent` and `eta_seconds` are None when there was none.
+    """
 
     task: str
     stage: str
-    percent: int
+    percent: int | None
     eta_seconds: int | None
     attempt: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; what is unknown is null."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,8 @@ class Job:
     order: str
     chain_id: int
     client_key: str | None
+    owner: str
+    priority: int
     created_at: int
     updated_at: int
     deadline: int
@@ -125,6 +134,7 @@ class Job:
             "reason": self.reason,
             "model": self.model,
             "nonce": str(self.nonce),
+            "priority": self.priority,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
             "deadline": self.deadline,
@@ -142,7 +152,7 @@ class Job:
         if self.program is not None:
             value["program"] = self.program
         if self.progress is not None:
-            value["progress"] = _plain(self.progress)
+            value["progress"] = self.progress.to_json()
         return value
 
 
@@ -160,14 +170,16 @@ def read_job(session: Session, job_id: str) -> Job:
         nonce=int(row.nonce),
         order=row.order,
         chain_id=int(row.chain_id),
-        client_key=row.client_key,
+        client_key=_own_key(row),
+        owner=row.owner,
+        priority=row.priority,
         created_at=row.created_at,
         updated_at=row.updated_at,
         deadline=row.deadline,
         answer=read_output(answer) if answer is not None else None,
         preview=json.loads(answer.preview) if answer is not None else None,
         program=json.loads(answer.program) if answer is not None and answer.program else None,
-        progress=_progress(session, job_id),
+        progress=read_progress(session, job_id),
         evidence=_evidence(session, job_id),
         history=_history(session, job_id),
     )
@@ -193,12 +205,24 @@ def read_output(row: AnswerRow) -> Output:
     )
 
 
-def _progress(session: Session, job_id: str) -> Progress | None:
+def stored_client_key(owner: str, client_key: str | None) -> str | None:
+    """The unique form of a client key: every owner has keys of its own."""
+    return client_key if client_key is None or not owner else f"{owner}:{client_key}"
+
+
+def _own_key(row: JobRow) -> str | None:
+    return row.client_key.removeprefix(f"{row.owner}:") if row.client_key else None
+
+
+def read_progress(session: Session, job_id: str) -> Progress | None:
+    """How far the work on a job is; None while nobody works on it."""
     query = select(LeaseRow).where(LeaseRow.job_id == job_id, LeaseRow.token != "")
     row = session.scalars(query.order_by(LeaseRow.leg).limit(1)).first()
     if row is None:
         return None
-    return Progress(row.task, row.stage, row.percent, row.eta_seconds, row.attempts)
+    # Without an estimate the row holds 0.
+    percent = row.percent if row.percent or row.eta_seconds is not None else None
+    return Progress(row.task, row.stage, percent, row.eta_seconds, row.attempts)
 
 
 def _evidence(session: Session, job_id: str) -> tuple[Evidence, ...]:
@@ -234,7 +258,7 @@ def _history(session: Session, job_id: str) -> tuple[Step, ...]:
     )
 
 
-def _plain(item: Evidence | Progress | Step) -> dict[str, Any]:
+def _plain(item: Evidence | Step) -> dict[str, Any]:
     names = cast(tuple[str, ...], item.__slots__)
     values = ((name, getattr(item, name)) for name in names)
     return {name: value for name, value in values if value is not None}

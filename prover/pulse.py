@@ -74,7 +74,9 @@ class Pulse:
         shown, left = percent or 0, None
         if self._expected:
             shown = min(99, int(100 * self.seconds / self._expected))
-            left = max(0, round(self._expected - self.seconds))
+            # Overdue work ends nobody knows when.
+            remaining = self._expected - self.seconds
+            left = round(remaining) if remaining > 0 else None
         bench = self._bench
         lost: dict[Lease, LeaseLost] = {}
         with bench.database.write() as session:

@@ -16,9 +16,11 @@ from avow.prover.catalogue import Catalogue, Compiled, FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.database import Database, open_database
 from avow.prover.dead_letters import DeadLetter
-from avow.prover.errors import IllegalTransition, NotReady, QueueFull, RequestRefused
+from avow.prover.errors import IllegalTransition, NotReady, QueueFull, RequestRefused, UnknownJob
+from avow.prover.following import News, read_news
 from avow.prover.history import end, locked, move
-from avow.prover.job import Job, read_job
+from avow.prover.job import Job, read_job, stored_client_key
+from avow.prover.listing import Page, Wanted, read_page
 from avow.prover.outbox import Task, enqueue
 from avow.prover.request import Request, batches_text, quantised
 from avow.prover.stores.address import open_store
@@ -32,6 +34,7 @@ from avow.verifier.statement import ZERO_ADDRESS
 from avow.verifier.tensor import Tensor, tensors_digest
 
 Clock = Callable[[], int]
+_LATELY_MS = 600_000
 _OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVING)
 
 
@@ -60,12 +63,15 @@ class Queue:
         self._store = store
         self._clock = clock
 
-    def submit(self, request: Request) -> Job:
+    def submit(self, request: Request, job_id: str | None = None) -> Job:
         """Accepts a request as a job in state `queued`, with its message in the outbox.
 
-        With a client key, a repeated submission of the same request returns the first job.
+        With a client key, a repeated submission of the same request returns the first job; so
+        does one with the `job_id` of a job that exists, whatever it asked for.
         Raises RequestRefused (nothing was stored), QueueFull, DatabaseUnavailable.
         """
+        if job_id is not None and (made := self._made(job_id)) is not None:
+            return made
         compiled = self._catalogue.find(
             request.model, request.system, request.record or self._earlier(request), request.hides
         )
@@ -76,16 +82,16 @@ class Queue:
         if known is not None:
             return known
         self._refuse_when_full()
-        job_id = uuid.uuid4().hex
+        chosen = job_id or uuid.uuid4().hex
         try:
-            self._insert(job_id, request, compiled, inputs, fingerprint)
+            self._insert(chosen, request, compiled, inputs, fingerprint)
         except IntegrityError:
-            # Somebody submitted the same client key between the look and the insertion.
+            # Somebody submitted the same client key or id between the look and the insertion.
             known = self._known(request, fingerprint)
-            if known is None:
+            if known is None and job_id is None:
                 raise
-            return known
-        return self.status(job_id)
+            return known or self.status(chosen)
+        return self.status(chosen)
 
     def status(self, job_id: str) -> Job:
         """The job as it stands; raises UnknownJob."""
@@ -105,6 +111,16 @@ class Queue:
         with self._database.read() as session:
             found = session.scalars(query.limit(max(1, min(limit, 1000)))).all()
             return [read_job(session, job_id) for job_id in found]
+
+    def page(self, wanted: Wanted, limit: int = 50, cursor: str | None = None) -> Page:
+        """Jobs newest first, at most `limit`, from a cursor on; raises RequestRefused."""
+        with self._database.read() as session:
+            return read_page(session, wanted, limit, cursor)
+
+    def news(self, job_id: str, after: int = 0) -> News:
+        """What happened to a job after an event of its history; raises UnknownJob."""
+        with self._database.read() as session:
+            return read_news(session, job_id, after)
 
     def bundle(self, job_id: str, leg: int | None = None) -> bytes:
         """The stored bundle of a leg (the only one when None), its digest checked.
@@ -178,11 +194,18 @@ class Queue:
         """Gives the database connections back."""
         self._database.close()
 
+    def _made(self, job_id: str) -> Job | None:
+        try:
+            return self.status(job_id)
+        except UnknownJob:
+            return None
+
     def _known(self, request: Request, fingerprint: str) -> Job | None:
         if request.client_key is None:
             return None
         with self._database.read() as session:
-            query = select(JobRow).where(JobRow.client_key == request.client_key)
+            stored = stored_client_key(request.owner, request.client_key)
+            query = select(JobRow).where(JobRow.client_key == stored)
             row = session.scalars(query).first()
             if row is None:
                 return None
@@ -198,8 +221,9 @@ class Queue:
         if request.client_key is None or request.system is not None:
             return None
         query = select(EvidenceRow.record).join(JobRow, JobRow.id == EvidenceRow.job_id)
+        stored = stored_client_key(request.owner, request.client_key)
         with self._database.read() as session:
-            return session.scalars(query.where(JobRow.client_key == request.client_key)).first()
+            return session.scalars(query.where(JobRow.client_key == stored)).first()
 
     def _refuse_what_cannot_fit(self, compiled: Compiled) -> None:
         predicted, most = compiled.record.proving_memory_bytes, self._config.prove_memory
@@ -214,8 +238,18 @@ class Queue:
             count = session.scalar(query) or 0
         if count >= self._config.max_open_jobs:
             raise QueueFull(
-                f"the queue is full: {count} jobs wait, at most {self._config.max_open_jobs} may"
+                f"the queue is full: {count} jobs wait, at most {self._config.max_open_jobs} may",
+                self._seconds_to_room(),
             )
+
+    def _seconds_to_room(self) -> int:
+        # The mean time between the jobs that were proven of late; without one a guess that says
+        # little: half a minute.
+        since = self._clock() - _LATELY_MS
+        query = select(func.count()).select_from(ProofRow).where(ProofRow.at >= since)
+        with self._database.read() as session:
+            proven = session.scalar(query) or 0
+        return max(1, min(600, _LATELY_MS // 1000 // proven)) if proven else 30
 
     def _insert(
         self,
@@ -237,7 +271,9 @@ class Queue:
             session.add(
                 JobRow(
                     id=job_id,
-                    client_key=request.client_key,
+                    client_key=stored_client_key(request.owner, request.client_key),
+                    owner=request.owner,
+                    priority=request.priority,
                     request_digest=fingerprint,
                     state=JobState.QUEUED.value,
                     reason="submitted",

@@ -21,7 +21,9 @@ REQUEST_BYTES = 256 * 2**20
 _CLIENT_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _NAME = re.compile(r"[\x21-\x7e]{1,200}")
 _DIGEST = re.compile(r"0x[0-9a-f]{64}")
-_OPTIONAL = {"system", "hides", "client_key", "nonce", "record"}
+_OPTIONAL = {"system", "hides", "client_key", "nonce", "record", "priority"}
+PRIORITIES = range(10)
+MIDDLE_PRIORITY = 5
 _HIDES = {value.value: value for value in (Hides.NONE, Hides.INPUTS)}
 _HIDES_TEXT = " or ".join(repr(value) for value in _HIDES)
 
@@ -64,7 +66,8 @@ class Request:
 
     Without `system` the catalogue chooses one; `hides` INPUTS asks that the proof hides the
     input, NONE allows it to be shown. `client_key` makes a repeated submission return the first
-    job. `nonce` is chosen at random when absent; with `order` the order's nonce counts.
+    job. `nonce` is chosen at random when absent; with `order` the order's nonce counts. `owner` is
+    the id of the API key that asks, empty without one; `priority` 9 goes before 0.
     Construction checks every bound.
     """
 
@@ -76,6 +79,8 @@ class Request:
     nonce: int | None = None
     record: str | None = None
     hides: Hides | None = None
+    owner: str = ""
+    priority: int = MIDDLE_PRIORITY
 
     def __post_init__(self) -> None:
         _expect(bool(_NAME.fullmatch(self.model)), "model", "a digest or a name", self.model)
@@ -89,8 +94,11 @@ class Request:
             len(self.inputs),
         )
         if self.client_key is not None:
-            good = bool(_CLIENT_KEY.fullmatch(self.client_key))
+            # The column holds the owner beside it.
+            most = 200 - (len(self.owner) + 1 if self.owner else 0)
+            good = bool(_CLIENT_KEY.fullmatch(self.client_key)) and len(self.client_key) <= most
             _expect(good, "client_key", "1 to 200 printable characters", self.client_key)
+        _expect(self.priority in PRIORITIES, "priority", "a number from 0 to 9", self.priority)
         if self.record is not None:
             good = bool(_DIGEST.fullmatch(self.record))
             _expect(good, "record", "0x and 64 hexadecimal digits", self.record)
@@ -133,9 +141,9 @@ def parse_request(data: bytes) -> Request:
     """Reads the JSON form of a request from outside; raises RequestRefused.
 
     An object with `model`, `inputs` and optionally `system`, `hides` (`none` or `inputs`),
-    `client_key`, `nonce` (a decimal string) and `record`. An input is `{"reals": nested list}`,
-    `{"integers": nested list}` or a tensor `{"type", "shape", "data"}`. An order never comes from
-    outside as JSON.
+    `client_key`, `nonce` (a decimal string), `record` and `priority` (0 to 9). An
+    input is `{"reals": nested list}`, `{"integers": nested list}` or a tensor
+    `{"type", "shape", "data"}`. An order never comes from outside as JSON.
     """
     if len(data) > REQUEST_BYTES:
         raise RequestRefused(f"request: at most {REQUEST_BYTES} bytes, got {len(data)}")
@@ -149,8 +157,8 @@ def parse_request(data: bytes) -> Request:
     return request_from(value)
 
 
-def request_from(value: object) -> Request:
-    """Reads the decoded JSON form of a request from outside; see `parse_request`."""
+def request_from(value: object, owner: str = "") -> Request:
+    """Reads the decoded JSON form of a request from outside, by an owner; see `parse_request`."""
     if not isinstance(value, dict):
         raise RequestRefused(f"request: expected an object, got {_kind(value)}")
     _keys(value, "request", {"model", "inputs"}, _OPTIONAL)
@@ -162,6 +170,9 @@ def request_from(value: object) -> Request:
         good = bool(re.fullmatch(r"[1-9][0-9]{0,77}", nonce))
         _expect(good, "nonce", "a decimal string from 1", nonce)
     system, hides = _text(value, "system"), _text(value, "hides")
+    priority = value.get("priority", MIDDLE_PRIORITY)
+    whole = isinstance(priority, int) and not isinstance(priority, bool)
+    _expect(whole, "priority", "a number from 0 to 9", priority)
     _expect(hides is None or hides in _HIDES, "hides", _HIDES_TEXT, hides)
     return Request(
         model=_text(value, "model") or "",
@@ -171,6 +182,8 @@ def request_from(value: object) -> Request:
         nonce=int(nonce) if nonce is not None else None,
         record=_text(value, "record"),
         hides=None if hides is None else _HIDES[hides],
+        owner=owner,
+        priority=priority,
     )
 
 

@@ -35,7 +35,7 @@ def check_draft(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None
         wanted = Path(folder) / "policy.json"
         wanted.write_bytes(canonical.encode(policy_json(policy)))
         arguments = [str(draft), "--policy", str(wanted), "--json"]
-        code, output = _run("avow.verifier", arguments, limits, tick)
+        code, output = run_module("avow.verifier", arguments, limits, tick)
     if code in (ACCEPTED, NOT_FINAL):
         return
     raise TryAgain(f"the proof did not pass its own check: {_reason(code, output)}")
@@ -57,7 +57,7 @@ def check_drafts(
             wanted.append((str(draft), str(path)))
         listed = Path(folder) / "list.json"
         listed.write_text(json.dumps(wanted), "utf-8")
-        code, output = _run("avow.prover.checking", [str(listed)], limits, tick)
+        code, output = run_module("avow.prover.checking", [str(listed)], limits, tick)
     try:
         # Whatever else was printed stands before it.
         found = json.loads(output.splitlines()[-1]) if code == 0 and output else None
@@ -97,7 +97,11 @@ def policy_json(policy: Policy) -> Json:
     return value
 
 
-def _run(module: str, arguments: list[str], limits: Limits, tick: Tick) -> tuple[int, str]:
+def run_module(module: str, arguments: list[str], limits: Limits, tick: Tick) -> tuple[int, str]:
+    """Runs a module in a bounded process; its status, and what it printed up to 4 MiB.
+
+    Raises TryAgain when it takes too long.
+    """
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter on our own files
             [sys.executable, "-P", "-m", module, *arguments],

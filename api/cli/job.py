@@ -174,7 +174,8 @@ def _follow(queue: "Queue", job_id: str) -> "Job":
     while True:
         found = queue.status(job_id)
         progress = found.progress
-        now = f"{found.state.value}: {progress.stage} {progress.percent} %" if progress else ""
+        percent = f" {progress.percent} %" if progress and progress.percent is not None else ""
+        now = f"{found.state.value}: {progress.stage}{percent}" if progress else ""
         if now != shown and now:
             click.echo(now, err=True)
         shown = now

@@ -7,18 +7,20 @@ from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 
+from avow.api.access import Checker, Reader
+from avow.api.answers import VerdictAnswer
 from avow.api.bodies import StrictRoute
-from avow.api.examples import VERDICT
 from avow.api.problems import Problem, refusals
 from avow.api.schemas import VerifyBody
 from avow.api.services import Offered
-from avow.verifier.bundle import MEDIA_TYPE
+from avow.api.transfer import Conditions, described, transfer
+from avow.prover.judging import Question, judge
+from avow.verifier.bundle import parse_bundle
 from avow.verifier.errors import VerificationError
-from avow.verifier.policy import Policy, parse_policy
-from avow.verifier.verify import verify
+from avow.verifier.policy import parse_policy
 
 router = APIRouter(prefix="/v1", tags=["bundles"], route_class=StrictRoute)
 
@@ -30,34 +32,37 @@ _limiter: RunVar[CapacityLimiter] = RunVar("avow.api.routes.bundles.limiter")
 Statement = Annotated[str, Path(description="Digest: 0x and 64 hexadecimal digits.")]
 
 
+@router.head("/bundles/{statement}", include_in_schema=False)
 @router.get(
     "/bundles/{statement}",
-    responses={
-        200: {"description": "The bundle's canonical bytes.", "content": {MEDIA_TYPE: {}}},
-        **refusals(404, 409, 422, 503),
-    },
+    response_class=Response,
+    responses={**described(), **refusals(401, 403, 404, 409, 416, 422, 429, 503)},
 )
-def fetch(statement: Statement, offered: Offered) -> Response:
-    """The bundle of a statement, for validators and auditors."""
+def fetch(
+    statement: Statement,
+    offered: Offered,
+    caller: Reader,
+    request: Request,
+    conditions: Conditions,
+) -> Response:
+    """The bundle of a statement, for validators and auditors; any key with `read` gets it."""
     found = None
     if _STATEMENT.fullmatch(statement):
         found = offered.bundles.find(bytes.fromhex(statement[2:]))
     if found is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"no bundle of a statement {statement[:70]!r}")
-    return Response(offered.bundles.read(found.name, found.sha256), media_type=MEDIA_TYPE)
+    return transfer(request, offered.bundles.read(found.name, found.sha256), conditions)
 
 
 @router.post(
     "/verify",
+    response_model=VerdictAnswer,
     responses={
-        200: {
-            "description": "The verdict; `accepted` false names the step and the reason.",
-            "content": {"application/json": {"example": VERDICT}},
-        },
-        **refusals(400, 408, 413, 415, 422, 503),
+        200: {"description": "The verdict; `accepted` false names the step and the reason."},
+        **refusals(400, 401, 403, 408, 413, 415, 422, 429, 503),
     },
 )
-async def check(body: VerifyBody) -> Response:
+async def check(body: VerifyBody, caller: Checker) -> Response:
     """Verify a bundle here. For a verdict that rests on nobody, run `avow verify` yourself."""
     limiter = _verifications()
     if limiter.statistics().tasks_waiting >= _MAY_WAIT:
@@ -69,23 +74,22 @@ async def check(body: VerifyBody) -> Response:
     return JSONResponse(await to_thread.run_sync(_verdict, body, limiter=limiter))
 
 
-def _verdict(body: VerifyBody) -> Any:
-    policy = Policy()
+def _verdict(body: VerifyBody) -> dict[str, Any]:
+    policy = None
     if body.policy is not None:
+        policy = json.dumps(body.policy).encode()
         try:
-            policy = parse_policy(json.dumps(body.policy).encode())
+            parse_policy(policy)
         except VerificationError as error:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"policy: {error.message}") from error
     # Spacing and key order of the request's own JSON are no part of the bundle.
     data = json.dumps(body.bundle, sort_keys=True, separators=(",", ":")).encode("ascii")
     try:
-        return verify(data, policy, body.at).to_json()
+        # Most of what is no bundle need not cost a process.
+        parse_bundle(data)
     except VerificationError as error:
-        if error.step == "setup":
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE, f"nothing was decided: {error.message}"
-            ) from error
         return {"accepted": False, "step": error.step, "reason": error.message}
+    return judge(Question(data, policy, body.at))
 
 
 def _verifications() -> CapacityLimiter:

@@ -1,75 +1,191 @@
-"""Jobs: submit one, follow it, cancel it, fetch its bundle."""
+"""Jobs: submit one, list them, follow one, cancel it, fetch its bundle."""
 
 import re
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from anyio import to_thread
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from avow.api.access import Caller, Operator, Reader, Submitter
+from avow.api.answers import JobAnswer, JobsAnswer
 from avow.api.bodies import StrictRoute
-from avow.api.examples import JOB
-from avow.api.problems import refusals
+from avow.api.events import MEDIA_TYPE as EVENTS
+from avow.api.examples import EVENT_STREAM, JOB
+from avow.api.idempotency import IdempotencyKey, once
+from avow.api.problems import Problem, refusals
 from avow.api.schemas import JobBody
-from avow.api.services import Offered
+from avow.api.services import Offered, Services
+from avow.api.transfer import Conditions, described, transfer
 from avow.prover.errors import UnknownJob
+from avow.prover.job import Job
+from avow.prover.listing import MOST, Wanted
 from avow.prover.request import request_from
-from avow.verifier.bundle import MEDIA_TYPE
+from avow.verifier.lifecycle import JobState
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
 JobId = Annotated[str, Path(description="32 hexadecimal digits.", examples=[JOB["id"]])]
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
-_JOB: dict[str, Any] = {"content": {"application/json": {"example": JOB}}}
+_DIGEST = re.compile(r"0x[0-9a-f]{64}")
+_EVENT_ID = re.compile(r"[0-9]{1,18}")
+_LOCATION: dict[str, Any] = {
+    "Location": {"description": "Where to follow the job.", "schema": {"type": "string"}}
+}
 
 
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
+    response_model=JobAnswer,
     responses={
-        202: {"description": "Accepted; follow `Location`.", **_JOB},
-        **refusals(400, 408, 413, 415, 422, 503),
+        202: {"description": "Accepted; follow `Location`.", "headers": _LOCATION},
+        **refusals(400, 401, 403, 408, 409, 413, 415, 422, 429, 503),
     },
 )
-def submit(body: JobBody, offered: Offered) -> Response:
+def submit(
+    body: JobBody, offered: Offered, caller: Submitter, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Ask for an answer and its proof."""
-    job = offered.queue.submit(request_from(body.model_dump(exclude_unset=True)))
-    return JSONResponse(job.to_json(), HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{job.id}"})
+    asked = body.model_dump(exclude_unset=True)
+
+    def act(job_id: str | None) -> Response:
+        request = request_from(asked, caller.owner)
+        job = offered.queue.submit(request, job_id)
+        return JSONResponse(job.to_json(), HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{job.id}"})
+
+    return once(offered, caller, idempotency_key, {"jobs": asked}, act)
+
+
+@router.get(
+    "",
+    response_model=JobsAnswer,
+    responses={200: {"description": "A page of jobs."}, **refusals(401, 403, 422, 429, 503)},
+)
+def listing(
+    offered: Offered,
+    caller: Reader,
+    state: Annotated[
+        list[JobState] | None, Query(description="Only these states; may be repeated.")
+    ] = None,
+    model: Annotated[
+        str | None, Query(max_length=200, description="Digest, name, or name@version.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="The `next` of an earlier page.")
+    ] = None,
+) -> Response:
+    """Jobs, newest first. A key without the scope `admin` sees its own."""
+    models = None if model is None else _digests(offered, model)
+    wanted = Wanted(state or None, models, caller.sees)
+    page = offered.queue.page(wanted, limit, cursor)
+    return JSONResponse({"jobs": [job.to_json() for job in page.jobs], "next": page.next})
 
 
 @router.get(
     "/{job_id}",
-    responses={200: {"description": "The job as it stands.", **_JOB}, **refusals(404, 422, 503)},
+    response_model=JobAnswer,
+    responses={
+        200: {"description": "The job as it stands."},
+        **refusals(401, 403, 404, 422, 429, 503),
+    },
 )
-def status(job_id: JobId, offered: Offered) -> Response:
+def status(job_id: JobId, offered: Offered, caller: Reader) -> Response:
     """State, progress, answer, evidence and history of a job."""
-    return JSONResponse(offered.queue.status(_known(job_id)).to_json())
+    return JSONResponse(_known(job_id, offered, caller).to_json())
 
 
 @router.post(
     "/{job_id}/cancel",
-    responses={200: {"description": "Cancelled.", **_JOB}, **refusals(404, 409, 422, 503)},
+    response_model=JobAnswer,
+    responses={
+        200: {"description": "Cancelled."},
+        **refusals(401, 403, 404, 409, 422, 429, 503),
+    },
 )
-def cancel(job_id: JobId, offered: Offered) -> Response:
+def cancel(job_id: JobId, offered: Offered, caller: Submitter) -> Response:
     """Cancel a job that is not proven yet; a proof under way ends within a second."""
-    return JSONResponse(offered.queue.cancel(_known(job_id)).to_json())
+    return JSONResponse(offered.queue.cancel(_known(job_id, offered, caller).id).to_json())
+
+
+@router.post(
+    "/{job_id}/retry",
+    response_model=JobAnswer,
+    responses={
+        200: {"description": "Asked for again; what was stored of it is kept."},
+        **refusals(401, 403, 404, 409, 422, 429, 503),
+    },
+)
+def retry(job_id: JobId, offered: Offered, caller: Operator) -> Response:
+    """Ask again for the work of a job that failed."""
+    return JSONResponse(offered.queue.retry(_known(job_id, offered, caller).id).to_json())
 
 
 @router.get(
-    "/{job_id}/bundle",
+    "/{job_id}/events",
+    response_class=Response,
     responses={
-        200: {"description": "The bundle's canonical bytes.", "content": {MEDIA_TYPE: {}}},
-        **refusals(404, 409, 422, 503),
+        200: {
+            "description": "A stream of `state` events, each with its id, and `progress` events "
+            "without one. It ends after the final state; comments are heartbeats.",
+            "content": {EVENTS: {"schema": {"type": "string"}, "example": EVENT_STREAM}},
+        },
+        204: {"description": "The job has ended and the client knows everything."},
+        **refusals(400, 401, 403, 404, 422, 429, 503),
     },
 )
-def bundle(job_id: JobId, offered: Offered) -> Response:
+async def events(
+    job_id: JobId,
+    offered: Offered,
+    caller: Reader,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            alias="Last-Event-ID",
+            description="Resume after this event; nothing is lost and nothing repeated.",
+        ),
+    ] = None,
+) -> Response:
+    """Follow a job as server-sent events."""
+    if last_event_id is not None and not _EVENT_ID.fullmatch(last_event_id):
+        raise Problem(HTTPStatus.BAD_REQUEST, "Last-Event-ID: expected an id of an earlier event")
+    after = int(last_event_id or 0)
+    job = await to_thread.run_sync(_known, job_id, offered, caller)
+    news = await to_thread.run_sync(offered.queue.news, job.id, after)
+    if news.final and not news.events:
+        # Where an EventSource stops asking.
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return offered.streams.respond(lambda known: offered.queue.news(job.id, known), news, after)
+
+
+@router.head("/{job_id}/bundle", include_in_schema=False)
+@router.get(
+    "/{job_id}/bundle",
+    response_class=Response,
+    responses={**described(), **refusals(401, 403, 404, 409, 416, 422, 429, 503)},
+)
+def bundle(
+    job_id: JobId, offered: Offered, caller: Reader, request: Request, conditions: Conditions
+) -> Response:
     """What `avow verify` checks."""
-    return Response(offered.queue.bundle(_known(job_id)), media_type=MEDIA_TYPE)
+    return transfer(request, offered.queue.bundle(_known(job_id, offered, caller).id), conditions)
 
 
-def _known(job_id: str) -> str:
+def _known(job_id: str, offered: Services, caller: Caller) -> Job:
     # The database must not see what cannot be an id: PostgreSQL, for one, refuses NUL.
     if not _JOB_ID.fullmatch(job_id):
         raise UnknownJob(f"no job {job_id[:64]!r}: an id has 32 hexadecimal digits")
-    return job_id
+    return caller.own(offered.queue.status(job_id))
+
+
+def _digests(offered: Services, model: str) -> set[str]:
+    if _DIGEST.fullmatch(model):
+        return {model}
+    return {
+        item.model_digest
+        for item in offered.catalogue.all()
+        if model in (item.model.name, f"{item.model.name}@{item.model.version}")
+    }

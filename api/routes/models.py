@@ -5,7 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from avow.api.examples import MODEL
+from avow.api.access import Reader
+from avow.api.answers import ModelsAnswer
 from avow.api.problems import refusals
 from avow.api.services import Offered
 from avow.prover.catalogue import Compiled
@@ -15,15 +16,13 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 @router.get(
     "",
+    response_model=ModelsAnswer,
     responses={
-        200: {
-            "description": "One entry for each model and proof system.",
-            "content": {"application/json": {"example": {"models": [MODEL]}}},
-        },
-        **refusals(503),
+        200: {"description": "One entry for each model and proof system."},
+        **refusals(401, 403, 422, 429, 503),
     },
 )
-def listing(offered: Offered) -> Response:
+def listing(offered: Offered, caller: Reader) -> Response:
     """What can be asked, with the records that statements will name."""
     return JSONResponse({"models": [_described(item) for item in offered.catalogue.all()]})
 

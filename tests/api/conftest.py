@@ -8,9 +8,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from avow.api.app import from_config
+from avow.api.app import create_app, from_config
 from avow.prover.config import from_environment
+from avow.prover.database import open_database
 from tests.api.processes import ROOT
+from tests.api.stall import services_of
+from tests.prover.tiny import Shop
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def app(tmp_path: Path) -> Iterator[FastAPI]:
     """The application; its services are closed afterwards."""
     made = from_config(from_environment({"AVOW_HOME": str(tmp_path / "home")}))
     yield made
-    made.state.services.queue.close()
+    made.state.services.close()
 
 
 @pytest.fixture
@@ -50,3 +53,26 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         avow.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m avow.api.cli.main "$@"\n')
         avow.chmod(0o755)
     return folder
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A queue and workers with the tiny system, over SQLite, in this process."""
+    config = from_environment({"AVOW_HOME": str(tmp_path / "shop")})
+    database = open_database(config.database_url)
+    yield Shop(config, database)
+    database.close()
+
+
+@pytest.fixture
+def stall(shop: Shop) -> FastAPI:
+    """The application over the shop."""
+    return create_app(services_of(shop))
+
+
+@pytest.fixture
+async def caller(stall: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application over the shop."""
+    transport = httpx.ASGITransport(app=stall)
+    async with httpx.AsyncClient(transport=transport, base_url="http://avow") as made:
+        yield made

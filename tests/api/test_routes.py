@@ -15,10 +15,13 @@ from fastapi import FastAPI
 from avow.api.examples import JOB, VERDICT
 
 PATHS = {
-    "/v1/jobs": {"post"},
+    "/v1/jobs": {"get", "post"},
     "/v1/jobs/{job_id}": {"get"},
     "/v1/jobs/{job_id}/cancel": {"post"},
+    "/v1/jobs/{job_id}/events": {"get"},
     "/v1/jobs/{job_id}/bundle": {"get"},
+    "/v1/jobs/{job_id}/retry": {"post"},
+    "/v1/dead-letters": {"get"},
     "/v1/bundles/{statement}": {"get"},
     "/v1/verify": {"post"},
     "/v1/models": {"get"},

@@ -54,7 +54,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     database = open_database(config.database_url)
     shop = Shop(config, database, clock=now_ms, catalogue=TinyCatalogue())
     catalogue = FolderCatalogue(config.artifacts, config.models)
-    services = Services(shop.queue, shop.store, catalogue, database, config.home)
+    services = Services(config, database, shop.queue, shop.store, catalogue)
     yield Desk(create_app(services), shop)
     database.close()
 

@@ -99,6 +99,10 @@ class TinyCatalogue:
             raise RequestRefused(f"model: no compiled model {model!r}")
         return self.compiled
 
+    def all(self) -> list[Compiled]:
+        """Everything there is."""
+        return [self.compiled]
+
 
 @dataclass
 class TinySystem:

@@ -1,0 +1,168 @@
+"""The shapes of answers, for the OpenAPI document; what routes send is tested against them."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from avow.api.examples import DEAD_LETTER, JOB, MODEL, VERDICT
+from avow.verifier.lifecycle import JobState
+
+
+def _described(example: Any) -> ConfigDict:
+    return ConfigDict(extra="forbid", json_schema_extra={"example": example})
+
+
+class EvidenceAnswer(BaseModel):
+    """One leg: which system shows the answer, and where the bundle is once there is one."""
+
+    leg: int
+    system: str
+    selector: str
+    record: str
+    deadline: int
+    share_bps: int
+    state: str
+    statement: str = Field(default="", description="Once proven.")
+    bundle: str = ""
+    bundle_sha256: str = ""
+    bundle_size: int = 0
+    prove_seconds: float = 0
+    payment: str = ""
+    batch: dict[str, Any] = Field(default={}, description="Size, members and place of its batch.")
+
+
+class StepAnswer(BaseModel):
+    """One line of a job's history."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_state: JobState
+    to_state: JobState
+    reason: str
+    at: int = Field(description="Unix time in ms.")
+
+
+class ProgressAnswer(BaseModel):
+    """The work at hand; null is unknown. Estimates come from earlier proofs measured here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: str
+    stage: str
+    attempt: int
+    percent: int | None
+    eta_seconds: int | None
+
+
+class OutputAnswer(BaseModel):
+    """One output: the proven integers, and the reals that they stand for (integer / 2^scale)."""
+
+    name: str
+    type: str
+    shape: list[int]
+    scale: int
+    integers: list[int]
+    reals: list[float]
+
+
+class JobAnswer(BaseModel):
+    """A job as it stands. Times are unix ms, digests 0x hexadecimal."""
+
+    model_config = ConfigDict(json_schema_extra={"example": JOB})
+
+    id: str = Field(pattern="^[0-9a-f]{32}$")
+    state: JobState
+    reason: str
+    model: str
+    nonce: str
+    priority: int
+    created_at: int
+    updated_at: int
+    deadline: int
+    evidence: list[EvidenceAnswer]
+    history: list[StepAnswer]
+    order: dict[str, str] = Field(default={}, description="The order on chain that it serves.")
+    client_key: str = ""
+    answer: list[OutputAnswer] = Field(default=[], description="Once answered.")
+    preview: dict[str, Any] = Field(default={}, description="A float run; nothing proves it.")
+    program: dict[str, Any] = Field(default={}, description="The exact program's answer.")
+    progress: ProgressAnswer | None = None
+
+
+class JobsAnswer(BaseModel):
+    """A page of jobs, newest first; `next` is the cursor of the following page, null at the end."""
+
+    model_config = _described({"jobs": [JOB], "next": "MTcwMDAwMDAwMDAwMDowZjBm"})
+
+    jobs: list[JobAnswer]
+    next: str | None
+
+
+class DeadLetterAnswer(BaseModel):
+    """A job that was given up: which task of which leg, after how many attempts, why and when."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: str
+    model: str
+    leg: int
+    task: str
+    attempts: int
+    reason: str
+    at: int
+
+
+class DeadLettersAnswer(BaseModel):
+    """Jobs that were given up, the newest first."""
+
+    model_config = _described({"dead_letters": [DEAD_LETTER]})
+
+    dead_letters: list[DeadLetterAnswer]
+
+
+class ModelAnswer(BaseModel):
+    """A model compiled for one proof system, with the records that statements name."""
+
+    model_config = _described(MODEL)
+
+    model: str
+    record: str
+    signed: bool
+    model_record: dict[str, Any]
+    system_record: dict[str, Any]
+
+
+class ModelsAnswer(BaseModel):
+    """Everything that can be asked."""
+
+    model_config = _described({"models": [MODEL]})
+
+    models: list[ModelAnswer]
+
+
+class VerdictAnswer(BaseModel):
+    """What a bundle establishes; `accepted` false names the step that refused and the reason."""
+
+    model_config = ConfigDict(json_schema_extra={"example": VERDICT})
+
+    accepted: bool
+    step: str = Field(default="", description="With a rejection.")
+    reason: str = Field(default="", description="With a rejection.")
+
+
+class AliveAnswer(BaseModel):
+    """The process answers."""
+
+    model_config = _described({"status": "ok", "version": "0.1.0"})
+
+    status: str
+    version: str
+
+
+class ReadyAnswer(BaseModel):
+    """Requests are taken."""
+
+    model_config = _described({"status": "ready", "models": 3})
+
+    status: str
+    models: int
