@@ -68,7 +68,10 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
         found = _check_sumcheck(claimed, named, srs)
         open_points = [
             "fidelity: how near the program is to the float model, "
-            "in the ranges that the record says calibration showed"
+            "in the ranges that the record says calibration showed",
+            "contracts: the record names none"
+            if record.evm_codehash is None
+            else "contracts for batches: no record names them; nodes make them from the key",
         ]
     else:
         raise CircuitError(f"no key of {record.system!r} can be made again here")

@@ -87,10 +87,25 @@ def of_artifact(compiled: Compiled) -> KeyContracts | None:
 def registered_differs(bundle: Bundle, found: RegisteredSystem) -> str | None:
     """Which registered contract does not belong to the key of a bundle that was verified."""
     if bundle.system.system == SUMCHECK:
-        return KeyContracts(parse_key(bundle.material)).differs(found)
+        return _of_bundle(bundle).differs(found)
     if found.verifier_code_hash != bundle.system.evm_codehash:
         return "another verifier than the system record's is registered"
     return None
+
+
+# Bundles of one model come one after the other, and a contract takes some 30 ms to make again.
+_KEPT_KEYS = 8
+_kept: dict[bytes, KeyContracts] = {}
+
+
+def _of_bundle(bundle: Bundle) -> KeyContracts:
+    """The contracts of the key in a bundle that was verified, so that the digest is this key's."""
+    digest = bundle.statement.key
+    if digest not in _kept:
+        if len(_kept) == _KEPT_KEYS:
+            del _kept[next(iter(_kept))]
+        _kept[digest] = KeyContracts(parse_key(bundle.material))
+    return _kept[digest]
 
 
 def to_register(folder: Path, sizes: Sequence[int], gas_cap: int) -> registration.Compiled:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,24 @@ def test_a_ceremony_s_string_is_taken_as_it_is(avow: Avow, tmp_path: Path) -> No
     own = Path(compiled().artifact.folder).parents[1] / "srs"
     checked = avow("model", "check", "digits-mlp", str(path), "--srs", str(own))
     assert "CHECKED: record" in good(checked)
+    assert "NOT CHECKED contracts for batches" in checked.out
     verify(path.read_bytes(), Policy(unsafe_allow_unsafe_srs=True))
+
+
+def test_a_record_that_names_another_contract_is_not_checked(avow: Avow, tmp_path: Path) -> None:
+    """An owner who would have the chain check by other data than the key's."""
+    own = Path(compiled().artifact.folder).parents[1] / "srs"
+    honest, path = bundle(compiled(), inputs()), tmp_path / "answer.avow.json"
+    for code_hash, status in ((bytes(32), 1), (None, 0)):
+        record = replace(honest.system, evm_codehash=code_hash)
+        path.write_bytes(replace(honest, system=record).encode())
+        said = avow("model", "check", "digits-mlp", str(path), "--srs", str(own))
+        assert said.status == status, said
+        assert ("CHECKED: record" in said.out) is (status == 0)
+    assert "NOT CHECKED contracts: the record names none" in said.out
+    path.write_bytes(replace(honest, system=replace(record, evm_codehash=bytes(32))).encode())
+    said = avow("model", "check", "digits-mlp", str(path), "--srs", str(own))
+    assert f"DIFFERS     contract's codehash  recorded 0x{'00' * 32}, found 0x" in said.out
 
 
 def test_what_means_nothing_to_a_system_is_refused(avow: Avow) -> None:

@@ -1,7 +1,7 @@
 """Real proofs of `sumcheck/v1` through the contracts: paid, and every lie refused."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -13,7 +13,6 @@ from avow.prover.attempt import attempt
 from avow.prover.bench import Bench, open_bench
 from avow.prover.config import Config
 from avow.prover.inference import infer
-from avow.prover.nodes.claims import expected_statement
 from avow.prover.nodes.contracts import KeyContracts, to_register
 from avow.prover.nodes.provider import Provider
 from avow.prover.nodes.start import (
@@ -26,66 +25,26 @@ from avow.prover.nodes.validator import Validator
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
 from avow.prover.queue import open_queue
-from avow.prover.systems.sumcheck.prepared import prepare
-from avow.prover.systems.sumcheck.prove import prove as prove_samples
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.chain.errors import ArtifactRefused, Reverted
 from avow.verifier.chain.events import LegSettled
-from avow.verifier.chain.orders import BatchItem, LegTerms, OrderTerms, selector_of
-from avow.verifier.chain.registration import Registered, Registry, Royalty
+from avow.verifier.chain.registration import Registry, Royalty
 from avow.verifier.chain.seals import batch_seal, seal
-from avow.verifier.commitment import commit_public
-from avow.verifier.fields import to_base64, to_hex
-from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import JobState, LegState
 from avow.verifier.merkle import Path as TreePath
-from avow.verifier.merkle import build
-from avow.verifier.systems.sumcheck.key import PROOF_FORMAT
-from tests.circuits.sumcheck.small import compiled, inputs, stored
-from tests.integration.town import (
-    BOND,
-    OWNER,
-    PRICE,
-    PROVIDER,
-    QUICK,
-    REQUESTER,
-    VALIDATOR,
-    Town,
-    refusing,
-)
-
-SYSTEM = "sumcheck/v1"
-SELECTOR = selector_of(SYSTEM)
-BODY = ["bytes", "bytes", "bytes"]
+from tests.circuits.sumcheck.small import compiled, stored
+from tests.integration.town import OWNER, PROVIDER, QUICK, VALIDATOR, Town, refusing
+from tests.integration.trade import BODY, SELECTOR, Trade, flipped, forgeries
 
 
 @dataclass
-class Works:
+class Works(Trade):
     """A town where the small model is compiled and registered; both nodes run."""
 
-    town: Town
     config: Config
-    registered: Registered
     bench: Bench
     provider: Provider
     validator: Validator
-
-    def order(self, row: int) -> bytes:
-        """An order for a held-out row."""
-        values = inputs(row=row)
-        now = self.town.chain.head().timestamp
-        terms = OrderTerms(
-            model_key=self.registered.model_key,
-            input=commit_public(values),
-            input_data=b"".join(tensor.data() for tensor in values),
-            input_uri="",
-            legs=(LegTerms(SELECTOR, now + 1_200, 10_000),),
-            price=PRICE,
-            bond=BOND,
-            lock_deadline=now + 600,
-        )
-        order_id, _ = self.town.market().request(REQUESTER, terms)
-        return order_id
 
     def deliver(self, *orders: bytes) -> list[Bundle]:
         """Lets the provider serve these orders; the bundles that it delivered."""
@@ -102,14 +61,6 @@ class Works:
             return [parse_bundle(queue.bundle(jobs[order].id)) for order in orders]
         finally:
             queue.close()
-
-    def settle(self, order_id: bytes, bundle: Bundle, made: bytes) -> bytes:
-        """What the market would say to the validator's settlement with this seal."""
-        output = b"".join(tensor.data() for tensor in bundle.outputs)
-        stands = (bundle.path.index, list(bundle.path.siblings))
-        return self.town.market().contract.simulate(
-            "settle", order_id, 0, output, stands, made, sender=VALIDATOR.address
-        )
 
 
 @pytest.fixture
@@ -136,39 +87,11 @@ def works(bare_town: Town) -> Iterator[Works]:
     validator = open_validator(config, market, VALIDATOR, duties)
     open_bench.cache_clear()
     bench = open_bench(config, "test")
-    yield Works(town, config, registered, bench, provider, validator)
+    yield Works(town, compiled(), registered, config.bundles, config, bench, provider, validator)
     provider.close()
     validator.close()
     bench.database.close()
     open_bench.cache_clear()
-
-
-def flipped(data: bytes, at: int) -> bytes:
-    """One bit changed."""
-    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-
-
-def forgeries(mine: Bundle, foreign: Bundle) -> Iterator[tuple[str, bytes]]:
-    """Name and seal of each lie about `mine`."""
-    inputs_, outputs, proof = decode(BODY, seal(mine)[4:])
-
-    def made(*parts: bytes) -> bytes:
-        return SELECTOR + encode(BODY, parts)
-
-    for at in range(0, len(proof), len(proof) // 24):
-        yield f"proof byte {at} flipped", made(inputs_, outputs, flipped(proof, at))
-    for at in range(0, len(inputs_), 31):
-        yield f"input byte {at} flipped", made(flipped(inputs_, at), outputs, proof)
-    for at in range(0, len(outputs), 7):
-        yield f"output byte {at} flipped", made(inputs_, flipped(outputs, at), proof)
-    yield "an input byte missing", made(inputs_[:-1], outputs, proof)
-    yield "an output byte too many", made(inputs_, outputs + b"\0", proof)
-    yield "proof cut short", made(inputs_, outputs, proof[:-32])
-    yield "proof with more behind it", made(inputs_, outputs, proof + bytes(32))
-    yield "another order's proof", seal(foreign)
-    yield "seal cut short", seal(mine)[:-32]
-    yield "seal of another system", selector_of("ezkl/v1") + seal(mine)[4:]
-    yield "nothing but a selector", SELECTOR
 
 
 @pytest.mark.timeout(180)
@@ -176,14 +99,8 @@ def test_a_real_proof_is_paid_and_every_forgery_refused(works: Works) -> None:
     first, second = works.order(10), works.order(11)
     mine, foreign = works.deliver(first, second)
 
-    accepted = []
-    for name, forged in forgeries(mine, foreign):
-        try:
-            works.settle(first, mine, forged)
-        except Reverted:
-            continue
-        accepted.append(name)
-    assert accepted == []
+    lies = forgeries(mine, foreign)
+    assert [name for name, forged in lies if works.accepts(first, mine, forged)] == []
     with refusing(Reverted, "OutputDiffers"):
         works.settle(first, foreign, seal(foreign))
     with refusing(Reverted, "ProofRefused"):
@@ -201,102 +118,9 @@ def test_a_real_proof_is_paid_and_every_forgery_refused(works: Works) -> None:
     queue.close()
 
 
-@dataclass
-class Batch:
-    """Four orders that one proof speaks of, delivered; the bundles lie where they were said to."""
-
-    orders: list[bytes]
-    bundles: list[Bundle]
-
-    @property
-    def root(self) -> bytes:
-        """What the proof binds."""
-        return self.bundles[0].path.root(self.bundles[0].statement.digest())
-
-    def items(self) -> list[BatchItem]:
-        """Each order's part."""
-        return [
-            BatchItem(
-                order_id=order,
-                leg=0,
-                output=b"".join(tensor.data() for tensor in bundle.outputs),
-                path=bundle.path,
-                part=batch_seal(bundle).part,
-                callback_gas=0,
-            )
-            for order, bundle in zip(self.orders, self.bundles, strict=True)
-        ]
-
-
-def proven_together(works: Works, rows: Sequence[int] = range(4)) -> Batch:
-    """Orders for these rows, locked, proven by one proof of four samples, delivered."""
-    town, market = works.town, works.town.market()
-    registry = Registry(town.chain, town.deployment, QUICK)
-    loaded = load(compiled().artifact)
-    prepared = prepare(loaded.program, loaded.blobs, loaded.key, loaded.powers_for(4), 4)
-    samples = [inputs(row=row) for row in rows]
-    orders = [works.order(row) for row in rows]
-    answers = prove_samples(prepared, bytes(32), samples).outputs
-    statements = []
-    for order_id, outputs in zip(orders, answers, strict=True):
-        order = market.order(order_id)
-        assert order is not None
-        market.lock(PROVIDER, order)
-        order = replace(order, provider=PROVIDER.address)
-        statement, _ = expected_statement(market, registry, order, SELECTOR, commit_public(outputs))
-        statements.append(statement)
-    root, paths = build([statement.digest() for statement in statements])
-    proved = prove_samples(prepared, root, samples)
-    bundles = []
-    works.config.bundles.mkdir(parents=True, exist_ok=True)
-    for at, statement in enumerate(statements):
-        bundle = Bundle(
-            statement=statement,
-            path=paths[at],
-            model=compiled().artifact.model,
-            system=compiled().artifact.record,
-            signature=None,
-            inputs=samples[at],
-            salt=None,
-            outputs=proved.outputs[at],
-            proof={
-                "format": PROOF_FORMAT,
-                "batch": 4,
-                "data": to_base64(proved.proof),
-                "opening": to_hex(proved.openings[at]),
-            },
-            material=loaded.key.to_json(),
-        )
-        data = bundle.encode()
-        place = works.config.bundles / f"{statement.digest().hex()}.avow.json"
-        place.write_bytes(data)
-        digest, output = keccak256(data), statement.output
-        market.deliver(PROVIDER, orders[at], 0, output, digest, place.absolute().as_uri())
-        bundles.append(bundle)
-    return Batch(orders, bundles)
-
-
-def refused_together(works: Works, batch: Batch, items: list[BatchItem], made: bytes) -> bool:
-    """Whether the market refuses the whole of it."""
-    encoded = [item.encode() for item in items]
-    try:
-        works.town.market().contract.simulate(
-            "settleBatch",
-            works.registered.model_key,
-            batch.root,
-            encoded,
-            made,
-            sender=VALIDATOR.address,
-        )
-    except Reverted as error:
-        assert "ProofRefused" in str(error), error
-        return True
-    return False
-
-
 @pytest.mark.timeout(240)
 def test_orders_of_one_proof_are_settled_by_one_transaction(works: Works) -> None:
-    batch = proven_together(works)
+    batch = works.together(range(4))
     for _ in range(3):
         works.validator.step()
     assert {works.town.state(order) for order in batch.orders} == {LegState.SETTLED}
@@ -309,17 +133,17 @@ def test_orders_of_one_proof_are_settled_by_one_transaction(works: Works) -> Non
 
 @pytest.mark.timeout(240)
 def test_a_bad_item_holds_up_nobody_and_a_wrong_proof_everybody(works: Works) -> None:
-    batch = proven_together(works)
+    batch = works.together(range(4))
     items, made = batch.items(), batch_seal(batch.bundles[0]).shared
-    assert not refused_together(works, batch, items, made)
+    assert not works.refuses_together(batch, items, made)
 
     _, proof = decode(["uint32", "bytes"], made[4:])
     for at in range(0, len(proof), len(proof) // 12):
         wrong = made[:4] + encode(["uint32", "bytes"], [4, flipped(proof, at)])
-        assert refused_together(works, batch, items, wrong), f"proof byte {at}"
+        assert works.refuses_together(batch, items, wrong), f"proof byte {at}"
     for size in (1, 2, 5, 16):
         wrong = made[:4] + encode(["uint32", "bytes"], [size, proof])
-        assert refused_together(works, batch, items, wrong), f"batch of {size}"
+        assert works.refuses_together(batch, items, wrong), f"batch of {size}"
     x, y, opening = decode(BODY, items[1].part)
     parts = {
         "input": [flipped(x, 3), y, opening],
@@ -330,9 +154,9 @@ def test_a_bad_item_holds_up_nobody_and_a_wrong_proof_everybody(works: Works) ->
     }
     for name, part in parts.items():
         lie = [items[0], replace(items[1], part=encode(BODY, part)), *items[2:]]
-        assert refused_together(works, batch, lie, made), name
+        assert works.refuses_together(batch, lie, made), name
     swapped = [replace(items[0], part=items[1].part), replace(items[1], part=items[0].part)]
-    assert refused_together(works, batch, swapped, made)
+    assert works.refuses_together(batch, swapped, made)
 
     bad = [
         items[0],
