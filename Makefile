@@ -25,7 +25,7 @@ TESTED := $(sort $(foreach file,$(wildcard tests/*/test_*.py tests/*/*/test_*.py
 TESTS := $(addprefix test-,$(filter $(TESTED),$(LONGEST)) $(filter-out $(LONGEST),$(TESTED)))
 
 .PHONY: $(TESTS)
-.PHONY: help setup setup-train demo serve test campaign lint type contracts-test bench clean \
+.PHONY: help setup setup-train demo serve test test-gpu campaign lint type contracts-test bench clean \
         prerequisites links native native-sanitize npm lock readme format
 
 help: ## show this list
@@ -62,6 +62,14 @@ $(TESTS): test-%: setup # the Python tests of one room
 
 # It looks at what forge has built, which must not be built twice at once.
 test-contracts: contracts-test
+
+# Needs no setup: on a machine without a network, PYTHON is one that has the packages.
+GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),$(PYTHON))
+GPU_DEVICES ?= cuda
+test-gpu: links ## run inference on the GPU; fails where there is none or it ran elsewhere
+	@PYTHONPATH=build/links $(GPU_PYTHON) -m avow.models.devices $(GPU_DEVICES)
+	@AVOW_TEST_GPU="$(GPU_DEVICES)" PYTHONPATH=build/links \
+	  $(GPU_PYTHON) -m pytest --import-mode=importlib tests/models/gpu
 
 contracts-test: setup # forge: unit, fuzz, stateful invariants
 	cd contracts && npm run --silent test

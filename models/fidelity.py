@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avow.models.data import Rows
+from avow.models.devices import Device
 from avow.models.errors import ModelError
-from avow.models.infer import Device, Preview, top_class
+from avow.models.infer import Preview, top_class
 from avow.models.load import Model
 from avow.models.schema import dequantise
 from avow.verifier.records import Fidelity

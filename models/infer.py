@@ -1,13 +1,13 @@
 """Running a model in floating point: the labelled preview, never the answer that is proven."""
 
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from avow.models.data import Rows
+from avow.models.devices import Device, placement, providers, recorded, require
 from avow.models.errors import ModelError, one_line
 from avow.models.load import Model
 
@@ -15,28 +15,21 @@ FloatArray = NDArray[np.float32]
 _FATAL_ONLY = 4
 
 
-class Device(Enum):
-    """Where onnxruntime runs; AUTO takes a GPU when the installed onnxruntime can use one."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
 class Preview:
     """A float run of one model. What it returns differs by processor and never enters a statement.
 
-    Source of the numbers: onnxruntime, one thread, on `provider`.
+    Source of the numbers: onnxruntime, one thread, where `placement` says. A device other than
+    AUTO is refused (ModelError) when onnxruntime would run the model elsewhere.
     """
 
-    __slots__ = ("_model", "_session", "provider")
+    __slots__ = ("_model", "_session", "placement")
 
     def __init__(self, model: Model, device: Device = Device.AUTO) -> None:
-        options = onnxruntime.SessionOptions()
+        options = recorded(onnxruntime.SessionOptions())
         options.intra_op_num_threads = 1
         # Errors reach the caller as exceptions; onnxruntime would print them as well.
         options.log_severity_level = _FATAL_ONLY
-        wanted = _providers(device)
+        wanted = providers(device)
         try:
             session = onnxruntime.InferenceSession(model.data, options, providers=wanted)
         except Exception as error:
@@ -44,7 +37,13 @@ class Preview:
             raise ModelError(f"onnxruntime cannot load the model: {one_line(error)}") from error
         self._model = model
         self._session = session
-        self.provider: str = session.get_providers()[0]
+        self.placement = placement(session)
+        require(device, self.placement)
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that runs the model, as the session says."""
+        return self.placement.provider
 
     def run(self, inputs: tuple[NDArray[np.float64], ...]) -> tuple[FloatArray, ...]:
         """One row: arrays in the order and shape of the model's inputs; its outputs in order."""
@@ -104,12 +103,3 @@ def top_class(outputs: NDArray[np.floating]) -> NDArray[np.int64]:
     if outputs.shape[1] == 1:
         return np.asarray(outputs[:, 0] > 0, dtype=np.int64)
     return np.asarray(np.argmax(outputs, axis=1), dtype=np.int64)
-
-
-def _providers(device: Device) -> list[str]:
-    available = onnxruntime.get_available_providers()
-    if device is Device.CUDA and "CUDAExecutionProvider" not in available:
-        raise ModelError(f"CUDA was asked for, but this onnxruntime has only {available}")
-    if device is Device.CPU or "CUDAExecutionProvider" not in available:
-        return ["CPUExecutionProvider"]
-    return ["CUDAExecutionProvider", "CPUExecutionProvider"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
+from avow.models.devices import Device
 from avow.prover.catalogue import Catalogue, Compiled, FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.database import Database, open_database
@@ -81,11 +82,14 @@ class Bench:
 @lru_cache(maxsize=1)
 def open_bench(config: Config, worker: str) -> Bench:
     """The bench of the calling process."""
+    device = Device(config.device)
     return Bench(
         config=config,
         database=open_database(config.database_url),
         catalogue=FolderCatalogue(config.artifacts, config.models),
         store=open_store(config),
         holder=this_process(worker),
+        preview=partial(run_preview, device=device),
+        program=partial(run_program, device=device),
         check_together=check_drafts,
     )

@@ -14,6 +14,7 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _BROKERS = frozenset({"redis", "rediss", "redis+socket"})
 _KEYS = ("auto", "required", "off")
 _BACKENDS = ("portable", "mulx", "ifma")
+DEVICES = ("auto", "cpu", "cuda", "tensorrt")
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -52,6 +53,7 @@ class Config:
     native_backend: str | None = None
     api_keys: str = "auto"
     api_rate: int | None = None
+    device: str = "auto"
 
     @property
     def models(self) -> Path:
@@ -105,6 +107,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         native_backend=_one_of(env, "AVOW_NATIVE_BACKEND", _BACKENDS),
         api_keys=_one_of(env, "AVOW_API_KEYS", _KEYS) or "auto",
         api_rate=_optional_number(env, "AVOW_API_RATE", 0, 1_000_000),
+        device=_one_of(env, "AVOW_DEVICE", DEVICES) or "auto",
     )
 
 
@@ -129,6 +132,7 @@ def as_environment(config: Config, environment: Mapping[str, str]) -> dict[str, 
         "AVOW_BATCH_SIZE": str(config.batch_size),
         "AVOW_BATCH_WINDOW_MS": str(config.batch_window_ms),
         "AVOW_BATCH_SECONDS": str(config.batch_seconds),
+        "AVOW_DEVICE": config.device,
     }
     if config.native_backend is not None:
         ours["AVOW_NATIVE_BACKEND"] = config.native_backend

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from avow.models import infer
+from avow.models.devices import Device
 from avow.models.errors import ModelError
 from avow.models.load import load_model
 from avow.prover.catalogue import Compiled
+from avow.verifier.records import ModelRecord
 from avow.verifier.tensor import Tensor
 
 
@@ -35,18 +37,27 @@ class Preview:
         return json.dumps(value)
 
 
-def run_preview(compiled: Compiled, inputs: tuple[Tensor, ...]) -> Preview:
+def run_preview(
+    compiled: Compiled, inputs: tuple[Tensor, ...], device: Device = Device.AUTO
+) -> Preview:
     """Runs the float model by onnxruntime on what the input integers stand for.
 
     The answer does not depend on it, so a model that onnxruntime refuses gives a preview that
     says why.
     """
+    return preview_of(compiled.onnx, compiled.model, inputs, device)
+
+
+def preview_of(
+    onnx: Path, model: ModelRecord, inputs: tuple[Tensor, ...], device: Device
+) -> Preview:
+    """The preview of the model of a record, whose file is `onnx`."""
     arrays = tuple(
         np.asarray(spec.dequantise(tensor), dtype=np.float64).reshape(spec.shape)
-        for spec, tensor in zip(compiled.model.inputs, inputs, strict=True)
+        for spec, tensor in zip(model.inputs, inputs, strict=True)
     )
     try:
-        runner = _runner(compiled.onnx, compiled.model.onnx_sha256)
+        runner = _runner(onnx, model.onnx_sha256, device)
         outputs = runner.run(arrays)
     except ModelError as error:
         return Preview((), "", str(error)[:300])
@@ -55,11 +66,11 @@ def run_preview(compiled: Compiled, inputs: tuple[Tensor, ...]) -> Preview:
 
 
 @lru_cache(maxsize=4)
-def _runner(path: Path, sha256: bytes) -> infer.Preview:
+def _runner(path: Path, sha256: bytes, device: Device) -> infer.Preview:
     model = load_model(path)
     if model.sha256 != sha256:
         raise ModelError(f"{path.name} is not the file that the model record names")
-    return infer.Preview(model)
+    return infer.Preview(model, device)
 
 
 def _plain(value: float) -> float | str:

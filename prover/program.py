@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from avow.models.devices import Device
 from avow.models.errors import ModelError
 from avow.models.program.fast import FastExecutor
 from avow.models.program.files import ProgramStore
 from avow.models.program.intervals import check
+from avow.models.program.placed import placed
 from avow.models.programs import kept_program
 from avow.prover.catalogue import Compiled
 from avow.verifier.errors import VerificationError
@@ -26,11 +28,15 @@ _NOTE = "the exact integer program, run here; this system's proof is not about i
 
 @dataclass(frozen=True, slots=True)
 class ProgramAnswer:
-    """What the model's program said, or why it said nothing; `digest` is the program's."""
+    """What the model's program said, or why it said nothing; `digest` is the program's.
+
+    `provider` is the one of onnxruntime's that ran it.
+    """
 
     digest: str
     specs: tuple[TensorSpec, ...]
     outputs: tuple[Tensor, ...]
+    provider: str
     unavailable: str = ""
 
     def to_text(self) -> str:
@@ -41,6 +47,7 @@ class ProgramAnswer:
         if self.unavailable:
             value["unavailable"] = self.unavailable
         else:
+            value["provider"] = self.provider
             value["outputs"] = [
                 {
                     "name": spec.name,
@@ -53,7 +60,9 @@ class ProgramAnswer:
         return json.dumps(value)
 
 
-def run_program(home: Path, compiled: Compiled, inputs: tuple[Tensor, ...]) -> ProgramAnswer | None:
+def run_program(
+    home: Path, compiled: Compiled, inputs: tuple[Tensor, ...], device: Device = Device.AUTO
+) -> ProgramAnswer | None:
     """Answers checked inputs by the program that the model has on this machine, if it has one.
 
     The job does not depend on it: a damaged program gives an answer that says so. None as well
@@ -65,10 +74,11 @@ def run_program(home: Path, compiled: Compiled, inputs: tuple[Tensor, ...]) -> P
         if kept is None or kept.digest == compiled.record.program:
             return None
         digest = to_hex(kept.digest)
-        executor = _executor(home, kept.digest)
-        return ProgramAnswer(digest, executor.specs, executor.run(inputs))
+        executor = _executor(home, kept.digest, device)
+        outputs = executor.run(inputs)
+        return ProgramAnswer(digest, executor.specs, outputs, executor.fast.provider)
     except (ModelError, VerificationError) as error:
-        return ProgramAnswer(digest, (), (), str(error)[:300])
+        return ProgramAnswer(digest, (), (), "", str(error)[:300])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ class _Executor:
 
 
 @lru_cache(maxsize=4)
-def _executor(home: Path, digest: bytes) -> _Executor:
+def _executor(home: Path, digest: bytes, device: Device) -> _Executor:
     program, blobs = ProgramStore.at(home).load(digest)
     specs = output_specs(program, check(program, blobs))
-    return _Executor(program.inputs, specs, FastExecutor(program, blobs, threads=1))
+    return _Executor(program.inputs, specs, placed(program, blobs, device))

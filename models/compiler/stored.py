@@ -7,7 +7,8 @@ from avow.models.compiler.compile import Compiled, Progress, compile_model
 from avow.models.compiler.options import Options
 from avow.models.compiler.translate import Rows as CompilerRows
 from avow.models.data import LABELS, Rows
-from avow.models.infer import Device, Preview
+from avow.models.devices import Device
+from avow.models.infer import Preview
 from avow.models.load import Model
 from avow.models.program.reference import Reference
 from avow.models.programs import KeptProgram

@@ -6,6 +6,7 @@ from enum import Enum
 import numpy as np
 import onnxruntime
 
+from avow.models.devices import CUDA, PROCESSOR, Placement, placement, recorded
 from avow.models.errors import ModelError, one_line
 from avow.models.program.blobs import AnyIntegers, Integers
 from avow.models.program.export import export
@@ -18,10 +19,9 @@ from avow.verifier.program.program import Program
 WORKING_SET = 8 * 2**20
 
 
-PROCESSOR = "CPUExecutionProvider"
 # Without these, products keep ten bits of each factor, and a library chooses the algorithm.
 _EXACT = {
-    "CUDAExecutionProvider": {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"},
+    CUDA: {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"},
 }
 # It moves factors beside a product of matrices into an attribute of 32 bits.
 _INEXACT = ["MatMulScaleFusion"]
@@ -51,7 +51,7 @@ class FastExecutor:
     providers in order of preference, the processor if none are named. `portable` computes
     convolutions and large products as products of floats, as is always done on accelerators,
     whose own kernels for them are inexact or missing. Construction refuses what `check` refuses,
-    and a provider that is not there (`ModelError`).
+    and (`ModelError`) a provider that is not there or does not start.
     """
 
     def __init__(
@@ -69,9 +69,11 @@ class FastExecutor:
         self._part = max(1, WORKING_SET // (8 * self._export.widest))
         self._names = [out.name for out in self._export.outputs if out.constant is None]
         self._session = None
+        # A program without operations runs nowhere.
+        self.placement = Placement(PROCESSOR, {})
         if self._export.model is None:
             return
-        options = onnxruntime.SessionOptions()
+        options = recorded(onnxruntime.SessionOptions())
         options.intra_op_num_threads = threads
         options.graph_optimization_level = _LEVELS[optimisation]
         options.log_severity_level = 3
@@ -84,6 +86,14 @@ class FastExecutor:
             raise ModelError(
                 f"onnxruntime refuses an exported program: {one_line(error)}"
             ) from error
+        self.placement = placement(self._session)
+        if names[0] not in self._session.get_providers():
+            raise ModelError(f"onnxruntime could not start {names[0]} and would compute elsewhere")
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that runs the program, as the session says."""
+        return self.placement.provider
 
     def run(self, inputs: Sequence[AnyIntegers]) -> list[Integers]:
         """Return the outputs in the program's order, each int64 of shape (batch, *shape).

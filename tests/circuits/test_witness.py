@@ -16,7 +16,8 @@ from avow.circuits.ezkl.witness import (
     prove,
     random_salt,
 )
-from avow.models.infer import Device, Preview
+from avow.models.devices import Device
+from avow.models.infer import Preview
 from avow.verifier.commitment import Scheme, commit_public
 from avow.verifier.records import InputVisibility
 from avow.verifier.systems.ezkl.layout import limbs

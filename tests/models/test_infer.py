@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from avow.models import infer
 from avow.models.data import Rows, parse_rows
 from avow.models.errors import ModelError
-from avow.models.infer import Device, Evaluation, Preview, evaluate, top_class
+from avow.models.infer import Evaluation, Preview, evaluate, top_class
 from avow.models.load import Model, parse_model
 from tests.models.samples import PORT, linear, npz
 
@@ -37,15 +36,6 @@ def test_preview_computes_the_graph() -> None:
 def test_preview_refuses_other_shapes() -> None:
     with pytest.raises(ModelError, match=r"'x' must have shape \[1, 4\], got \[4\]"):
         Preview(sample()).run((np.ones(4),))
-
-
-def test_cuda_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        infer.onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"]
-    )
-    with pytest.raises(ModelError, match="CUDA was asked for, but this onnxruntime has only"):
-        Preview(sample(), Device.CUDA)
-    assert Preview(sample(), Device.AUTO).provider == "CPUExecutionProvider"
 
 
 def test_evaluate_classes() -> None:
