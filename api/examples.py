@@ -36,6 +36,7 @@ JOB: dict[str, Any] = {
     "history": [
         {"from_state": "queued", "to_state": "queued", "reason": "submitted", "at": 1700000000000}
     ],
+    "answered_on": "numpy",
     "answer": [
         {
             "name": "logits",

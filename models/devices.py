@@ -119,10 +119,11 @@ def _load_libraries() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m avow.models.devices cuda ...`: run a small model on each; 2 where one cannot."""
-    # Here, since a preview needs this module.
+    """`python -m avow.models.devices cuda ...`: run a model and programs on each; 2 where none can."""
+    # Here, since previews and programs need this module.
     from avow.models.infer import Preview
     from avow.models.load import load_model
+    from avow.models.program.placed import exact_provider
 
     names = ", ".join(onnxruntime.get_available_providers())
     if not accelerators():
@@ -135,7 +136,9 @@ def main(arguments: list[str]) -> int:
     model = load_model(Path(__file__).parent / "zoo" / "digits-cnn" / "model.onnx")
     for name in arguments:
         try:
-            print(f"{name}: {Preview(model, Device(name)).placement}", flush=True)
+            device = Device(name)
+            preview, program = Preview(model, device).placement, exact_provider(device)
+            print(f"{name}: models on {preview}; exact programs on {program}", flush=True)
         except (ModelError, ValueError) as error:
             print(f"avow: error: {error}", file=sys.stderr)
             return 2

@@ -38,6 +38,7 @@ def infer(bench: Bench, lease: Lease) -> None:
         preview=preview.to_text(),
         seconds=pulse.seconds,
         program=None if program is None else program.to_text(),
+        provider=answer.provider,
     )
     with bench.database.write() as session:
         publish_answer(session, lease, stored, bench.clock())

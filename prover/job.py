@@ -103,7 +103,8 @@ class Job:
     """A job at one moment. Digests are 0x hexadecimal, times unix milliseconds.
 
     `preview` is the float model's run, labelled so; it never enters a statement. `program` is
-    what the model's exact program said beside it, where the worker had one.
+    what the model's exact program said beside it, where the worker had one. `answered_on` is what
+    ran the proven program: one of onnxruntime's execution providers, or a library.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Job:
     answer: Output | None
     preview: dict[str, Any] | None
     program: dict[str, Any] | None
+    answered_on: str | None
     progress: Progress | None
     evidence: tuple[Evidence, ...]
     history: tuple[Step, ...]
@@ -151,6 +153,8 @@ class Job:
             value["preview"] = self.preview
         if self.program is not None:
             value["program"] = self.program
+        if self.answered_on:
+            value["answered_on"] = self.answered_on
         if self.progress is not None:
             value["progress"] = self.progress.to_json()
         return value
@@ -180,6 +184,7 @@ def read_job(session: Session, job_id: str) -> Job:
         preview=json.loads(answer.preview) if answer is not None else None,
         program=json.loads(answer.program) if answer is not None and answer.program else None,
         progress=read_progress(session, job_id),
+        answered_on=answer.provider if answer is not None else None,
         evidence=_evidence(session, job_id),
         history=_history(session, job_id),
     )

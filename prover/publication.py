@@ -24,6 +24,7 @@ class StoredAnswer:
     """An answer as it is stored: JSON of the outputs and the preview, the input's commitment.
 
     `program` is the JSON of the exact program's answer, None where the model has no program.
+    `provider` is what ran the proven program.
     """
 
     outputs: str
@@ -32,6 +33,7 @@ class StoredAnswer:
     preview: str
     seconds: float
     program: str | None = None
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: in
             input_value=answer.input_value,
             preview=answer.preview,
             program=answer.program,
+            provider=answer.provider,
             seconds=answer.seconds,
             at=now,
         )

@@ -144,7 +144,10 @@ class DeadLetterRow(Base):
 
 
 class AnswerRow(Base):
-    """The published answer of a job; the primary key makes it the only one."""
+    """The published answer of a job; the primary key makes it the only one.
+
+    `provider` is what ran the proven program, empty for answers of earlier versions.
+    """
 
     __tablename__ = "answers"
 
@@ -154,6 +157,7 @@ class AnswerRow(Base):
     input_value: Mapped[str] = mapped_column(String(66))
     preview: Mapped[str] = mapped_column(Text)
     program: Mapped[str | None] = mapped_column(Text)
+    provider: Mapped[str] = mapped_column(String(64), server_default="")
     seconds: Mapped[float]
     at: Mapped[int]
 

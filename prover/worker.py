@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import FrameType
 
+from avow.models.devices import Device
 from avow.models.program.selfcheck import self_check
 from avow.prover.app import build_app
 from avow.prover.broker import EmbeddedBroker
 from avow.prover.children import before_exec
 from avow.prover.config import Config, as_environment
 from avow.prover.database import Database, open_database
+from avow.prover.device import check_device
 from avow.prover.errors import BrokerUnavailable, DatabaseUnavailable
 from avow.prover.labourer import READY_FD, WORKER_ID
 from avow.prover.leases import Terms
@@ -64,10 +66,12 @@ class Worker:
 
         Work under way is given back without counting the attempt. Raises DatabaseUnavailable
         or BrokerUnavailable when it cannot even begin, ModelError when this machine does not
-        compute integer programs exactly.
+        compute integer programs exactly, ConfigurationError when the device that it is told to
+        use does not work.
         """
         # On this very hardware, before anybody is answered by a program.
         self_check()
+        check_device(Device(self._config.device))
         database = open_database(self._config.database_url)
         previous = {
             number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)

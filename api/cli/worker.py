@@ -16,7 +16,13 @@ import click
     is_flag=True,
     help="Prove with a locally made SRS, whose maker can forge proofs (development only).",
 )
-def worker(concurrency: int | None, allow_unsafe_srs: bool) -> None:
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
+    help="Where programs and previews run (default: AVOW_DEVICE, else auto: CUDA where there is "
+    "one). Refuses to start where that device does not work.",
+)
+def worker(concurrency: int | None, allow_unsafe_srs: bool, device: str | None) -> None:
     """Answer and prove the jobs of the queue until stopped by SIGTERM or Ctrl-C.
 
     Starts a Redis of its own unless AVOW_BROKER_URL names one, and leaves no process behind.
@@ -28,6 +34,8 @@ def worker(concurrency: int | None, allow_unsafe_srs: bool) -> None:
     config = from_environment()
     if concurrency is not None:
         config = replace(config, concurrency=concurrency)
+    if device is not None:
+        config = replace(config, device=device)
     if allow_unsafe_srs:
         config = replace(config, allow_unsafe_srs=True)
     set_up_logging()

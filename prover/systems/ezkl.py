@@ -35,7 +35,7 @@ class EzklProver(OneAtATime):
                 witness.Circuit.of(artifact), inputs, salt, _limits(limits), _watch(tick)
             )
         )
-        return Answer(run.outputs, run.input)
+        return Answer(run.outputs, run.input, "ezkl")
 
     def prove(
         self,

@@ -27,10 +27,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The output of the proven program, and the commitment to the input that it can bind."""
+    """The output of the proven program, and the commitment to the input that it can bind.
+
+    `provider` is what ran the program: one of onnxruntime's execution providers, or a library.
+    """
 
     outputs: tuple[Tensor, ...]
     input: Commitment
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ def test_a_worker_hands_everything_on_but_keys() -> None:
         "AVOW_BATCH_SIZE": "64",
         "AVOW_BATCH_WINDOW_MS": "250",
         "AVOW_BATCH_SECONDS": "30",
+        "AVOW_DEVICE": "cpu",
         "PATH": "/bin",
     }
     config = from_environment(given)

@@ -23,7 +23,14 @@ _MODULE = "avow.prover.systems.sumcheck.inside"
 _TICK_SECONDS = 0.1
 # Starting threads for the short sums of a run takes longer than the sums.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
-_KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "AVOW_NATIVE_BACKEND")
+_KEPT_VARIABLES = (
+    "PATH",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "AVOW_NATIVE_BACKEND",
+    "AVOW_DEVICE",
+)
 # Text of the largest tensors, with room for a proof.
 _REPLY_BYTES = 512 * 2**20
 

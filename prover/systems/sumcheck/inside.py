@@ -24,6 +24,7 @@ from avow.prover.errors import Refused
 
 if TYPE_CHECKING:
     from avow.circuits.sumcheck.artifact import Loaded
+    from avow.models.program.fast import FastExecutor
     from avow.prover.systems.sumcheck.prepared import Prepared
 
 # What stays ready: sizes of batch of artifacts, each with the powers of tau that it needs, and
@@ -40,6 +41,8 @@ class Desk:
     def __init__(self) -> None:
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
         self._ready: OrderedDict[tuple[str, int], Prepared] = OrderedDict()
+        self._executors: OrderedDict[str, FastExecutor] = OrderedDict()
+        self._device = os.environ.get("AVOW_DEVICE", "")
 
     def answer(self, request: dict[str, Any], say: Say) -> dict[str, Any]:
         """The program's own output for one sample."""
@@ -48,16 +51,25 @@ class Desk:
         from avow.verifier.tensor import Tensor, parse_tensor
 
         prepared, seconds = self._prepared(request["folder"], 1, say)
+        executor = self._accelerated(request["folder"])
         say({"stage": "running"})
         (sample,) = request["samples"]
         inputs = [parse_tensor(item) for item in sample]
         arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in inputs]
-        trace = prepared.runner.trace(arrays)
+        if executor is None:
+            trace = prepared.runner.trace(arrays)
+            found = [trace[output.tensor] for output in prepared.program.outputs]
+        else:
+            found = executor.run(arrays)
         outputs = [
-            Tensor(spec.element_type, spec.shape, tuple(trace[output.tensor].reshape(-1).tolist()))
-            for spec, output in zip(prepared.outputs, prepared.program.outputs, strict=True)
+            Tensor(spec.element_type, spec.shape, tuple(array.reshape(-1).tolist()))
+            for spec, array in zip(prepared.outputs, found, strict=True)
         ]
-        return {"outputs": [[tensor.to_json() for tensor in outputs]], "load_seconds": seconds}
+        return {
+            "outputs": [[tensor.to_json() for tensor in outputs]],
+            "load_seconds": seconds,
+            "provider": "numpy" if executor is None else executor.provider,
+        }
 
     def prove(self, request: dict[str, Any], say: Say) -> dict[str, Any]:
         """The outputs, the proof, what opens it for each sample, how long each stage took, and
@@ -101,6 +113,27 @@ class Desk:
             found = prepare(loaded.program, loaded.blobs, loaded.key, powers, batch)
         self._ready[folder, batch] = found
         return found, time.perf_counter() - began
+
+    def _accelerated(self, folder: str) -> "FastExecutor | None":
+        """The program on the GPU that AVOW_DEVICE asks for; None where it asks for none."""
+        if self._device in ("", "cpu"):
+            return None
+
+        from avow.models.devices import PROCESSOR, Device
+        from avow.models.program.placed import exact_provider, is_accelerated, placed
+
+        device = Device(self._device)
+        # AUTO goes without a GPU that computes inexactly; what takes place here is faster then.
+        if not is_accelerated(device) or exact_provider(device) == PROCESSOR:
+            return None
+        found = self._executors.pop(folder, None)
+        if found is None:
+            while len(self._executors) >= _KEPT_ARTIFACTS:
+                self._executors.popitem(last=False)
+            loaded = self._load(folder)
+            found = placed(loaded.program, loaded.blobs, device)
+        self._executors[folder] = found
+        return found
 
     def _load(self, folder: str) -> "Loaded":
         from avow.circuits.artifact import load_artifact

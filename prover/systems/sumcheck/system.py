@@ -56,7 +56,7 @@ class SumcheckProver:
     ) -> Answer:
         """The exact program's own output; the input is public, so that nothing is salted."""
         reply = self._workshop.run(_request("answer", compiled, [inputs]), limits, tick)
-        return Answer(_outputs(reply)[0], commit_public(inputs))
+        return Answer(_outputs(reply)[0], commit_public(inputs), reply["provider"])
 
     def prove(
         self,
