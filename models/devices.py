@@ -119,7 +119,7 @@ def _load_libraries() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m avow.models.devices cuda ...`: run a model and programs on each; 2 where none can."""
+    """`python -m avow.models.devices cuda ...`: models and programs on each; 2 where one fails."""
     # Here, since previews and programs need this module.
     from avow.models.infer import Preview
     from avow.models.load import load_model
