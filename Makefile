@@ -67,8 +67,8 @@ test-contracts: contracts-test
 GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),$(PYTHON))
 GPU_DEVICES ?= cuda
 test-gpu: links ## run inference on the GPU; fails where there is none or it ran elsewhere
-	@PYTHONPATH=build/links $(GPU_PYTHON) -m avow.models.devices $(GPU_DEVICES)
-	@AVOW_TEST_GPU="$(GPU_DEVICES)" PYTHONPATH=build/links \
+	@PYTHONPATH=build/links:$${PYTHONPATH:-} $(GPU_PYTHON) -m avow.models.devices $(GPU_DEVICES)
+	@AVOW_TEST_GPU="$(GPU_DEVICES)" PYTHONPATH=build/links:$${PYTHONPATH:-} \
 	  $(GPU_PYTHON) -m pytest --import-mode=importlib tests/models/gpu
 
 contracts-test: setup # forge: unit, fuzz, stateful invariants

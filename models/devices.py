@@ -10,6 +10,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import onnxruntime
 
@@ -114,7 +115,9 @@ def _load_libraries() -> None:
     # CUDA's libraries may lie in packages of their own, where no loader looks.
     load = getattr(onnxruntime, "preload_dlls", None)
     if load is not None:
-        with redirect_stdout(io.StringIO()):
+        # It prints and warns of each library; the session says what matters.
+        with redirect_stdout(io.StringIO()), catch_warnings():
+            simplefilter("ignore")
             load(directory="")
 
 
