@@ -225,6 +225,11 @@ def read_progress(session: Session, job_id: str) -> Progress | None:
     row = session.scalars(query.order_by(LeaseRow.leg).limit(1)).first()
     if row is None:
         return None
+    return as_progress(row)
+
+
+def as_progress(row: LeaseRow) -> Progress:
+    """What the row of a lease that is held says."""
     # Without an estimate the row holds 0.
     percent = row.percent if row.percent or row.eta_seconds is not None else None
     return Progress(row.task, row.stage, percent, row.eta_seconds, row.attempts)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from avow.prover.database import Database
-from avow.prover.job import Progress
+from avow.prover.job import Progress, as_progress
 from avow.prover.tables import EvidenceRow, JobRow, LeaseRow, PaymentRow, ProofRow
 from avow.verifier.lifecycle import JobState
 
@@ -64,9 +64,13 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Reading jobs in the order of their creation, newest first, and the proofs that were made."""
+    """Reading jobs in the order of their creation, newest first, and the proofs that were made.
+
+    With an `owner` only the jobs of that API key; None for everybody's.
+    """
 
     database: Database
+    owner: str | None = None
 
     def made(self, record: str, limit: int = 256) -> list[Made]:
         """The last proofs under a system record, newest first: one row for each bundle."""
@@ -80,13 +84,13 @@ class Overview:
 
     def counts_by_model(self) -> dict[str, int]:
         """How many jobs were asked of each model, by its digest."""
-        query = select(JobRow.model, func.count()).group_by(JobRow.model)
+        query = select(JobRow.model, func.count()).where(self._shown()).group_by(JobRow.model)
         with self.database.read() as session:
             return {model: count for model, count in session.execute(query)}
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs stand in each state; states without any are left out."""
-        query = select(JobRow.state, func.count()).group_by(JobRow.state)
+        query = select(JobRow.state, func.count()).where(self._shown()).group_by(JobRow.state)
         with self.database.read() as session:
             return {JobState(state): count for state, count in session.execute(query)}
 
@@ -98,7 +102,8 @@ class Overview:
         model: str | None = None,
     ) -> list[Summary]:
         """At most `limit` jobs in any of `states` (all when empty), from behind a place on."""
-        query = select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id.desc())
+        query = select(JobRow).where(self._shown())
+        query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc())
         wanted = [state.value for state in states]
         if wanted:
             query = query.where(JobRow.state.in_(wanted))
@@ -110,6 +115,9 @@ class Overview:
         with self.database.read() as session:
             rows = session.scalars(query.limit(max(1, min(limit, _MOST)))).all()
             return _summaries(session, rows)
+
+    def _shown(self) -> ColumnElement[bool]:
+        return true() if self.owner is None else JobRow.owner == self.owner
 
 
 def _summaries(session: Session, rows: Sequence[JobRow]) -> list[Summary]:
@@ -126,7 +134,7 @@ def _summaries(session: Session, rows: Sequence[JobRow]) -> list[Summary]:
     work: dict[str, Progress] = {}
     leases = select(LeaseRow).where(LeaseRow.job_id.in_(ids), LeaseRow.token != "")
     for row in session.scalars(leases.order_by(LeaseRow.leg.desc())):
-        work[row.job_id] = Progress(row.task, row.stage, row.percent, row.eta_seconds, row.attempts)
+        work[row.job_id] = as_progress(row)
     return [
         Summary(
             id=row.id,

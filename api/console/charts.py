@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-_WIDTH, _ROW = 560, 24
+_WIDTH, _ROW = 440, 24
 Shown = Callable[[float], str]
 
 
@@ -25,7 +25,7 @@ def bars(
     stress: bool = True,
 ) -> Markup:
     """Horizontal bars from a common zero, one row for each labelled value, the largest stressed."""
-    label, number = 64, 88
+    label, number = 52, 72
     finite = [value for _, value in values if math.isfinite(value)]
     low, high = min([0.0, *finite]), max([0.0, *finite])
     span, room = (high - low) or 1.0, _WIDTH - label - number

@@ -7,15 +7,18 @@ from http import HTTPStatus
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
+from avow.api.access import Reader
 from avow.api.console import states
 from avow.api.console.charts import bars
 from avow.api.console.plain_words import Explained, explain
+from avow.api.console.providers_page import SAID, paid
 from avow.api.console.render import page
 from avow.api.console.verdicts import Verdicts
 from avow.api.problems import Problem
 from avow.api.services import Offered, Services
 from avow.prover.errors import NotReady
 from avow.prover.job import Evidence, Job, Output
+from avow.prover.nodes.ledger import Ledger
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.errors import VerificationError
 from avow.verifier.lifecycle import JobState, job_ends
@@ -62,14 +65,16 @@ class Stored:
 
 
 @router.get("/jobs/{job_id}")
-async def job(job_id: str, request: Request, offered: Offered) -> Response:
+async def job(job_id: str, request: Request, offered: Offered, caller: Reader) -> Response:
     """The job as it stands."""
     if not _JOB_ID.fullmatch(job_id):
         raise Problem(
             HTTPStatus.NOT_FOUND, f"no job {job_id[:64]!r}: an id has 32 hexadecimal digits"
         )
-    found = await to_thread.run_sync(offered.queue.status, job_id)
+    found = caller.own(await to_thread.run_sync(offered.queue.status, job_id))
     model = await to_thread.run_sync(_model, offered, found.model)
+    ledger = Ledger(offered.database)
+    entries = await to_thread.run_sync(ledger.of_job, job_id)
     legs = [(leg, await _stored(request, offered, found.id, leg)) for leg in found.evidence]
     return page(
         request,
@@ -83,6 +88,9 @@ async def job(job_id: str, request: Request, offered: Offered) -> Response:
         stops=stops(found),
         outputs=shown(found.answer, found.preview) if found.answer else (),
         legs=legs,
+        entries=entries,
+        said=SAID,
+        paid=paid,
         checking=any(stored and stored.bundle and not stored.told for _, stored in legs),
     )
 

@@ -8,6 +8,7 @@ from statistics import median
 from fastapi import APIRouter, Request, Response
 from markupsafe import Markup
 
+from avow.api.access import Reader
 from avow.api.console.charts import bars, columns
 from avow.api.console.fidelity import FidelityView, ProgramView, program_view, view
 from avow.api.console.render import page
@@ -66,9 +67,9 @@ class Way:
 
 
 @router.get("/models")
-def models(request: Request, offered: Offered) -> Response:
+def models(request: Request, offered: Offered, caller: Reader) -> Response:
     """Every model that is compiled here."""
-    overview = Overview(offered.database)
+    overview = Overview(offered.database, caller.sees)
     asked = overview.counts_by_model()
     rows: dict[str, list[Compiled]] = {}
     for item in offered.catalogue.all():
@@ -79,12 +80,12 @@ def models(request: Request, offered: Offered) -> Response:
 
 
 @router.get("/models/{digest}")
-def model(digest: str, request: Request, offered: Offered) -> Response:
+def model(digest: str, request: Request, offered: Offered, caller: Reader) -> Response:
     """One model: its record, its artifacts, how faithful they are and what they cost."""
     items = [item for item in offered.catalogue.all() if item.model_digest == digest]
     if not _DIGEST.fullmatch(digest) or not items:
         raise Problem(HTTPStatus.NOT_FOUND, f"no model {digest[:70]!r} is compiled here")
-    overview = Overview(offered.database)
+    overview = Overview(offered.database, caller.sees)
     return page(
         request,
         "model.html",

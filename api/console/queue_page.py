@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from avow.api.access import Reader
 from avow.api.console import states
 from avow.api.console.render import page
 from avow.api.problems import Problem
@@ -50,6 +51,7 @@ class Tab:
 def queue(
     request: Request,
     offered: Offered,
+    caller: Reader,
     show: Annotated[str, Query(max_length=20)] = "all",
     behind: Annotated[str | None, Query(max_length=60)] = None,
 ) -> Response:
@@ -57,7 +59,7 @@ def queue(
     chosen = next((one for one in FILTERS if one.name == show), None)
     if chosen is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"no list of jobs {show!r}")
-    overview = Overview(offered.database)
+    overview = Overview(offered.database, caller.sees)
     counts = overview.counts()
     jobs = overview.page(chosen.states, _ROWS + 1, _place(behind))
     names = {item.model_digest: item.model for item in offered.catalogue.all()}

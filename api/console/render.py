@@ -48,6 +48,7 @@ def _environment() -> Environment:
         "short": shown.short,
         "digest": shown.digest,
         "words": shown.words,
+        "money": shown.money,
         "stage": states.stage,
     }
     made.globals |= {"sign": states.sign, "version": VERSION, "not_known": shown.NOT_KNOWN}

@@ -140,3 +140,15 @@ def words(text: str) -> Markup:
         for at, part in enumerate(parts)
     ]
     return Markup("").join(shown)
+
+
+def money(units: int, decimals: int | None) -> str:
+    """Token units as tokens where it is known how many decimals these have, else as units."""
+    if decimals is None or not 0 <= decimals <= 36:
+        return f"{whole(units)} units"
+    whole_part, rest = divmod(abs(units), 10**decimals)
+    digits = f"{rest:0{decimals}d}"[:6].rstrip("0") if decimals else ""
+    sign = "-" if units < 0 else ""
+    if not whole_part and not digits and units:
+        return f"{sign}below 0.000001" if decimals > 6 else f"{sign}0"
+    return sign + whole(whole_part) + (f".{digits}" if digits else "")

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
+from avow.api.access import Checker
 from avow.api.console.checking import judge
 from avow.api.console.plain_words import explain
 from avow.api.console.render import page
@@ -25,7 +26,7 @@ def form(request: Request) -> Response:
 
 
 @router.post("/verify")
-async def check(request: Request) -> Response:
+async def check(request: Request, caller: Checker) -> Response:
     """The verdict on the bundle of a form; 200 whether it convinces or not."""
     fields = await read_form(request)
     bundle, policy = fields.get("bundle"), fields.get("policy")

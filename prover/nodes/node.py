@@ -78,7 +78,7 @@ class Node(ABC):
         self.database = database
         self._wall = wall
         name = f"{market.chain.chain_id}:{to_hex(market.contract.address)}"
-        self.worklist = Worklist(database, f"{name}:{self.role}:{to_hex(signer.address)}")
+        self.worklist = Worklist(database, name, f"{self.role}:{to_hex(signer.address)}")
         self._follower = Follower(market, self.worklist, confirmations)
         self._pauses: dict[bytes, tuple[float, float]] = {}
         self._batches = Batches()
@@ -90,6 +90,7 @@ class Node(ABC):
         What goes wrong with one order keeps no other from its turn.
         """
         moved = self._follower.sync()
+        self._follower.price()
         for seen in self.worklist.active():
             moved |= self._guarded(seen)
         for gathered in self._batches.due(self._wall()):

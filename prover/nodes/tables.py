@@ -53,3 +53,27 @@ class NodeDeliveryRow(Base):
     bundle_digest: Mapped[str] = mapped_column(String(66))
     bundle_uri: Mapped[str] = mapped_column(Text)
     refused: Mapped[str] = mapped_column(Text)
+
+
+class MarketEventRow(Base):
+    """What one event of a market said about an order: who did what in which transaction.
+
+    `market` is chain id and address. `kind` is the event's name, `account` who acted or lost,
+    `amounts` a JSON object of decimal strings in token units, `decimals` the token's. `gas` is the
+    whole transaction's, None until it was asked for: of orders that have a job here.
+    """
+
+    __tablename__ = "market_events"
+    __table_args__ = (Index("ix_market_events_order_id", "order_id"),)
+
+    market: Mapped[str] = mapped_column(String(121), primary_key=True)
+    block: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    order_id: Mapped[str] = mapped_column(String(66))
+    leg: Mapped[int | None] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(32))
+    transaction: Mapped[str] = mapped_column("transaction_hash", String(66))
+    account: Mapped[str] = mapped_column(String(42))
+    amounts: Mapped[str] = mapped_column(Text)
+    decimals: Mapped[int | None] = mapped_column(Integer)
+    gas: Mapped[int | None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 
 from avow.prover.database import Database
 from avow.prover.history import one_line
+from avow.prover.nodes import ledger
 from avow.prover.nodes.tables import NodeBlockRow, NodeDeliveryRow, NodeOrderRow
 from avow.prover.nodes.terms import read_terms, terms_text
 from avow.verifier.chain.events import LegDelivered, MarketEvent, OrderRequested
@@ -64,9 +65,11 @@ class Cursor:
 class Worklist:
     """One node's memory in the job database. Every change is one transaction and idempotent."""
 
-    def __init__(self, database: Database, node: str) -> None:
+    def __init__(self, database: Database, market: str, role: str) -> None:
+        """`market` is chain id and address, `role` this node's with its account."""
         self._database = database
-        self._node = node
+        self._market = market
+        self._node = f"{market}:{role}"
 
     def cursor(self) -> Cursor | None:
         """Where the reading stands."""
@@ -83,14 +86,19 @@ class Worklist:
                     NodeBlockRow.node == self._node, NodeBlockRow.number >= number
                 )
             )
+            ledger.forget(session, self._market, number)
 
-    def store(self, events: Sequence[MarketEvent], cursor: Cursor) -> None:
+    def store(
+        self, events: Sequence[MarketEvent], cursor: Cursor, decimals: int | None = None
+    ) -> None:
         """Takes in events up to `cursor`, all of them or none; the same ones twice do no harm.
 
         After a re-organisation an id may stand for an order with other terms: the newest
-        reading counts, and a decision about other terms is forgotten.
+        reading counts, and a decision about other terms is forgotten. `decimals` are those of the
+        market's token.
         """
         with self._database.write() as session:
+            ledger.note(session, self._market, events, decimals)
             for event in events:
                 if isinstance(event, OrderRequested):
                     row = session.get(NodeOrderRow, (self._node, to_hex(event.order_id)))
@@ -107,6 +115,17 @@ class Worklist:
                     NodeBlockRow.number < cursor.number - _BLOCKS_KEPT,
                 )
             )
+
+    def unpriced(self, limit: int) -> list[bytes]:
+        """Transactions about orders that have a job here, whose gas is not known yet."""
+        with self._database.read() as session:
+            return ledger.unpriced(session, self._market, limit)
+
+    def price(self, gas: Mapping[bytes, int]) -> None:
+        """Notes what transactions used."""
+        with self._database.write() as session:
+            for transaction, used in gas.items():
+                ledger.price(session, self._market, transaction, used)
 
     def active(self) -> list[Seen]:
         """The orders that may still need something, oldest first."""

@@ -1,5 +1,6 @@
 """An order from its request to everybody's payment, with a mock in place of the proof."""
 
+from avow.prover.nodes.ledger import Kind, Ledger
 from avow.prover.nodes.worklist import Status
 from avow.verifier.chain.errors import Reverted
 from avow.verifier.chain.events import LegSettled, OrderLocked
@@ -48,6 +49,11 @@ def test_everybody_is_paid_for_a_proven_answer(town: Town) -> None:
     (job,) = town.queue().jobs()
     assert job.state is JobState.SETTLED
     assert town.proving.proved == 1
+    entries = Ledger(town.database()).of_job(job.id)
+    assert [entry.kind for entry in entries] == [Kind.LOCKED, Kind.DELIVERED, Kind.SETTLED]
+    assert sum(entries[-1].amounts.values()) == PRICE and entries[-1].decimals == 18
+    receipt = town.reader.chain.receipt(settled.place.transaction)
+    assert receipt is not None and entries[-1].gas == receipt[0].gas_used
 
 
 def test_credit_is_paid_out_on_request(town: Town) -> None:
