@@ -12,6 +12,16 @@ def _described(example: Any) -> ConfigDict:
     return ConfigDict(extra="forbid", json_schema_extra={"example": example})
 
 
+class BatchAnswer(BaseModel):
+    """The proof that a leg shares: answers it holds, jobs among them, this job's place from 0."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    size: int
+    members: int
+    index: int
+
+
 class EvidenceAnswer(BaseModel):
     """One leg: which system shows the answer, and where the bundle is once there is one."""
 
@@ -28,7 +38,7 @@ class EvidenceAnswer(BaseModel):
     bundle_size: int = 0
     prove_seconds: float = 0
     payment: str = ""
-    batch: dict[str, Any] = Field(default={}, description="Size, members and place of its batch.")
+    batch: BatchAnswer | None = Field(default=None, description="Once proven here.")
 
 
 class StepAnswer(BaseModel):

@@ -31,6 +31,7 @@ JOB: dict[str, Any] = {
             "bundle_sha256": _digest("5e"),
             "bundle_size": 150000,
             "prove_seconds": 1.5,
+            "batch": {"size": 4, "members": 3, "index": 1},
         }
     ],
     "history": [

@@ -70,6 +70,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """The proof that a leg shares: answers it holds, jobs among them, this job's place from 0."""
+
+    size: int
+    members: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One leg: which system shows the answer, and the bundle that does, once there is one."""
 
@@ -86,6 +95,14 @@ class Evidence:
     bundle_size: int | None
     prove_seconds: float | None
     payment: str | None
+    batch: Batch | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The leg as plain JSON values, without what is not known yet."""
+        value = _plain(self)
+        if self.batch is not None:
+            value["batch"] = _plain(self.batch)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +157,7 @@ class Job:
             "created_at": self.created_at,
             "updated_at": self.updated_at,
             "deadline": self.deadline,
-            "evidence": [_plain(item) for item in self.evidence],
+            "evidence": [item.to_json() for item in self.evidence],
             "history": [_plain(item) for item in self.history],
         }
         if self.chain_id:
@@ -256,9 +273,17 @@ def _evidence(session: Session, job_id: str) -> tuple[Evidence, ...]:
                 bundle_size=proof.size if proof else None,
                 prove_seconds=proof.seconds if proof else None,
                 payment=payment.reference if payment else None,
+                batch=_batch(proof),
             )
         )
     return tuple(found)
+
+
+def _batch(proof: ProofRow | None) -> Batch | None:
+    """None too for a bundle that was taken up as it lay there."""
+    if proof is None or not proof.batch or proof.place is None:
+        return None
+    return Batch(proof.batch, proof.members, proof.place)
 
 
 def _history(session: Session, job_id: str) -> tuple[Step, ...]:
@@ -268,7 +293,7 @@ def _history(session: Session, job_id: str) -> tuple[Step, ...]:
     )
 
 
-def _plain(item: Evidence | Step) -> dict[str, Any]:
+def _plain(item: Batch | Evidence | Step) -> dict[str, Any]:
     names = cast(tuple[str, ...], item.__slots__)
     values = ((name, getattr(item, name)) for name in names)
     return {name: value for name, value in values if value is not None}

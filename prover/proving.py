@@ -24,7 +24,7 @@ from avow.prover.errors import (
 )
 from avow.prover.gathering import gather, usable_sizes
 from avow.prover.leases import Lease
-from avow.prover.publication import StoredProof, publish_proof
+from avow.prover.publication import TAKEN_UP, Shared, StoredProof, publish_proof
 from avow.prover.pulse import Pulse
 from avow.prover.stores.store import StoredAlready, StoredFile
 from avow.prover.systems.system import Limits, Proof
@@ -169,7 +169,7 @@ class _Work:
             self.bench.check(draft, self._policy(one), limits, self.pulse)
         finally:
             draft.unlink(missing_ok=True)
-        self._note(one, stored, time.monotonic() - began, 0, 1)
+        self._note(one, stored, time.monotonic() - began, TAKEN_UP)
 
     def _stored_bytes(self, stored: StoredFile) -> bytes:
         try:
@@ -196,6 +196,7 @@ class _Work:
                     drafts[one.lease] = self._draft(one, path, proof)
                 except (LeaseLost, WorkFailed) as error:
                     failed[one.lease] = error
+            places = {one.lease: at for at, one in enumerate(members)}
             checked = [one for one in members if one.lease in drafts]
             pulse("checking", None)
             wanted = [(drafts[one.lease], self._policy(one)) for one in checked]
@@ -208,7 +209,8 @@ class _Work:
                         raise wrong
                     self._hold(one)
                     stored = bench.store.publish(drafts[one.lease], one.digest)
-                    self._note(one, stored, pulse.seconds, size, len(members))
+                    shared = Shared(size, len(members), places[one.lease])
+                    self._note(one, stored, pulse.seconds, shared)
                 except (LeaseLost, WorkFailed) as error:
                     failed[one.lease] = error
         finally:
@@ -240,17 +242,14 @@ class _Work:
         proofs = case.system.prove_batch(case.compiled, inputs + padding, root, limits, self.pulse)
         return proofs[: len(members)]
 
-    def _note(
-        self, one: _Member, stored: StoredFile, seconds: float, batch: int, members: int
-    ) -> None:
+    def _note(self, one: _Member, stored: StoredFile, seconds: float, shared: Shared) -> None:
         proof = StoredProof(
             statement=to_hex(one.digest),
             file=stored.name,
             sha256=to_hex(stored.sha256),
             size=stored.size,
             seconds=seconds,
-            batch=batch,
-            members=members,
+            shared=shared,
         )
         with self.bench.database.write() as session:
             publish_proof(session, one.lease, proof, self.bench.clock())

@@ -37,10 +37,23 @@ class StoredAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """How a proof was shared: `batch`, `members` and `place` as in `ProofRow`."""
+
+    batch: int
+    members: int
+    place: int | None
+
+
+# A bundle that was there already, made by whoever it was.
+TAKEN_UP = Shared(0, 1, None)
+
+
+@dataclass(frozen=True, slots=True)
 class StoredProof:
     """A bundle that lies in the store: its statement, file name, SHA-256 and size in bytes.
 
-    `batch`, `members` and `seconds` as in `ProofRow`.
+    `seconds` as in `ProofRow`.
     """
 
     statement: str
@@ -48,8 +61,7 @@ class StoredProof:
     sha256: str
     size: int
     seconds: float
-    batch: int = 1
-    members: int = 1
+    shared: Shared
 
 
 def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: int) -> None:
@@ -94,8 +106,9 @@ def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) 
             sha256=proof.sha256,
             size=proof.size,
             seconds=proof.seconds,
-            batch=proof.batch,
-            members=proof.members,
+            batch=proof.shared.batch,
+            members=proof.shared.members,
+            place=proof.shared.place,
             at=now,
         )
     )

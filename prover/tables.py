@@ -166,8 +166,8 @@ class ProofRow(Base):
     """The stored bundle of one leg; the primary key makes it the only one.
 
     `batch` is how many samples its proof held when it was made (0: it was taken up from the
-    store), `members` how many jobs shared it (the others were padding), `seconds` what the proof
-    and its check took for all of them.
+    store), `members` how many jobs shared it (the others were padding), `place` which of them is
+    this job's, from 0 (None: unknown), `seconds` what the proof and its check took for all.
     """
 
     __tablename__ = "proofs"
@@ -183,6 +183,7 @@ class ProofRow(Base):
     at: Mapped[int]
     batch: Mapped[int] = mapped_column(Integer, server_default="1")
     members: Mapped[int] = mapped_column(Integer, server_default="1")
+    place: Mapped[int | None] = mapped_column(Integer)
 
 
 class PaymentRow(Base):

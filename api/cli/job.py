@@ -11,7 +11,7 @@ from avow.api.cli.dead_letters import dead_letters
 from avow.api.errors import ApiError
 
 if TYPE_CHECKING:
-    from avow.prover.job import Job
+    from avow.prover.job import Batch, Job
     from avow.prover.queue import Queue
     from avow.prover.request import Numbers
 
@@ -130,6 +130,13 @@ def bundle(job_id: str, output: Path) -> None:
     click.echo(f"wrote {output} ({len(data)} bytes)")
 
 
+def _shared(batch: "Batch | None") -> str:
+    """Which answer of a proof of several is the job's."""
+    if batch is None or batch.size == 1:
+        return ""
+    return f", answer {batch.index + 1} of {batch.members} in one proof with room for {batch.size}"
+
+
 def open_installation() -> "tuple[Queue, Any]":
     """The queue of this installation, and its configuration."""
     from avow.prover.config import from_environment
@@ -196,4 +203,4 @@ def print_job(found: "Job", as_json: bool) -> None:
             click.echo(f"  answer    {spec.name} = [{numbers}]")
     for item in found.evidence:
         size = f", bundle of {item.bundle_size} bytes" if item.bundle_size else ""
-        click.echo(f"  evidence  {item.system}: {item.state}{size}")
+        click.echo(f"  evidence  {item.system}: {item.state}{size}{_shared(item.batch)}")

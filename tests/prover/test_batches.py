@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
+from avow.api.cli.job import print_job
 from avow.prover.attempt import Outcome, attempt
 from avow.prover.errors import DatabaseUnavailable, LeaseLost, NotNow, Refused, TryAgain
 from avow.prover.inference import infer
-from avow.prover.job import Job
+from avow.prover.job import Batch, Job
 from avow.prover.leases import Terms
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
@@ -91,8 +92,26 @@ def test_waiting_requests_share_a_proof(busy: Shop) -> None:
     roots = {one.path.root(one.statement.digest()) for one in found}
     assert len(roots) == 1
     assert sorted(one.path.index for one in found) == [0, 1, 2, 3, 4]
+    for job, one in zip(jobs, found, strict=True):
+        status = busy.queue.status(job.id)
+        assert status.evidence[0].batch == Batch(8, 5, one.path.index)
+        shown = {"size": 8, "members": 5, "index": one.path.index}
+        assert status.to_json()["evidence"][0]["batch"] == shown
     for job in jobs:
         assert work(busy, job) is Outcome.NOTHING_TO_DO
+
+
+def test_a_job_says_which_answer_of_its_proof_it_is(
+    busy: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = answered(busy, 3)
+    assert work(busy, jobs[0]) is Outcome.DONE
+    print_job(busy.queue.status(jobs[2].id), False)
+    assert ", answer 3 of 3 in one proof with room for 4" in capsys.readouterr().out
+    alone = answered(busy, 1)
+    assert work(busy, alone[0]) is Outcome.DONE
+    print_job(busy.queue.status(alone[0].id), False)
+    assert "in one proof" not in capsys.readouterr().out
 
 
 def test_a_bundle_holds_nothing_of_the_others(busy: Shop) -> None:
@@ -446,6 +465,9 @@ def test_equal_statements_have_one_bundle(busy: Shop) -> None:
     assert states(busy.queue, jobs) == [JobState.PROVEN] * 3
     names = [busy.queue.status(job.id).evidence[0].bundle for job in jobs]
     assert names[0] == names[1] != names[2]
+    # What lay there already may be anybody's: nothing is said of how it was made.
+    places = [busy.queue.status(job.id).evidence[0].batch for job in jobs]
+    assert places == [Batch(2, 2, 0), None, Batch(2, 2, 1)]
 
 
 def test_a_database_that_goes_away_leaves_leases_that_end(busy: Shop) -> None:
