@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from avow.api.examples import DEAD_LETTER, JOB, MODEL, VERDICT
+from avow.api.examples import DEAD_LETTER, DELIVERY, JOB, MODEL, VERDICT, WEBHOOK
 from avow.verifier.lifecycle import JobState
 
 
@@ -75,6 +75,61 @@ class OutputAnswer(BaseModel):
     reals: list[float]
 
 
+class WebhookAnswer(BaseModel):
+    """A registered webhook; `job_id` null: told of all jobs of its owner."""
+
+    model_config = ConfigDict(json_schema_extra={"example": WEBHOOK})
+
+    id: str
+    job_id: str | None
+    url: str
+    events: list[str]
+    created_at: int
+    disabled_at: int | None
+
+
+class NewWebhookAnswer(WebhookAnswer):
+    """A webhook just registered; its secret is shown now and never again."""
+
+    model_config = ConfigDict(json_schema_extra={"example": WEBHOOK | {"secret": "whsec_QUJD..."}})
+
+    secret: str
+
+
+class WebhooksAnswer(BaseModel):
+    """Webhooks, the newest first."""
+
+    model_config = _described({"webhooks": [WEBHOOK]})
+
+    webhooks: list[WebhookAnswer]
+
+
+class DeliveryAnswer(BaseModel):
+    """One message: pending until `due_at`, delivered, or dead after the last attempt."""
+
+    model_config = _described(DELIVERY)
+
+    id: str
+    job_id: str
+    event: str
+    state: str
+    attempts: int
+    created_at: int
+    due_at: int | None
+    delivered_at: int | None
+    dead_at: int | None
+    status: int | None = Field(description="What the receiver last answered.")
+    error: str
+
+
+class DeliveriesAnswer(BaseModel):
+    """The messages of a webhook, the newest first."""
+
+    model_config = _described({"deliveries": [DELIVERY]})
+
+    deliveries: list[DeliveryAnswer]
+
+
 class JobAnswer(BaseModel):
     """A job as it stands. Times are unix ms, digests 0x hexadecimal."""
 
@@ -97,6 +152,7 @@ class JobAnswer(BaseModel):
     preview: dict[str, Any] = Field(default={}, description="A float run; nothing proves it.")
     program: dict[str, Any] = Field(default={}, description="The exact program's answer.")
     progress: ProgressAnswer | None = None
+    webhook: NewWebhookAnswer | None = Field(default=None, description="When asked for one.")
 
 
 class JobsAnswer(BaseModel):

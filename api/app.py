@@ -3,15 +3,17 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import create_task_group
 from fastapi import FastAPI
 
 from avow.api import problems
 from avow.api.console import mount
 from avow.api.gate import Gate, terms_of
-from avow.api.routes import bundles, dead_letters, health, jobs, models
+from avow.api.routes import bundles, dead_letters, health, jobs, models, webhooks
 from avow.api.services import Services, open_services
 from avow.api.version import VERSION
 from avow.prover.config import Config, from_environment
+from avow.prover.webhooks.courier import Courier
 
 
 def create_app(services: Services, reachable: bool = False) -> FastAPI:
@@ -23,7 +25,11 @@ def create_app(services: Services, reachable: bool = False) -> FastAPI:
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        courier = Courier(services.database, services.clock, services.config.webhooks_private)
+        async with create_task_group() as group:
+            group.start_soon(courier.run)
+            yield
+            group.cancel_scope.cancel()
         services.close()
 
     app = FastAPI(
@@ -41,7 +47,7 @@ def create_app(services: Services, reachable: bool = False) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    for module in (jobs, dead_letters, bundles, models, health):
+    for module in (jobs, dead_letters, bundles, webhooks, models, health):
         app.include_router(module.router)
     mount.install(app)
     app.add_middleware(Gate, services=services, terms=terms_of(services, reachable))

@@ -60,6 +60,29 @@ DEAD_LETTER: dict[str, Any] = {
     "at": 1700000004000,
 }
 
+WEBHOOK: dict[str, Any] = {
+    "id": "7b" * 16,
+    "job_id": None,
+    "url": "https://example.com/avow",
+    "events": ["job.proven", "job.failed"],
+    "created_at": 1700000000000,
+    "disabled_at": None,
+}
+
+DELIVERY: dict[str, Any] = {
+    "id": "msg_" + "8c" * 16,
+    "job_id": "0f" * 16,
+    "event": "job.proven",
+    "state": "delivered",
+    "attempts": 1,
+    "created_at": 1700000004000,
+    "due_at": None,
+    "delivered_at": 1700000004200,
+    "dead_at": None,
+    "status": 204,
+    "error": "",
+}
+
 MODEL: dict[str, Any] = {
     "model": _digest("1a"),
     "record": _digest("3c"),

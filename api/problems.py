@@ -27,6 +27,7 @@ from avow.prover.errors import (
     RequestRefused,
     UnknownJob,
     UnknownKey,
+    UnknownWebhook,
 )
 from avow.verifier.errors import VerificationError
 
@@ -40,6 +41,7 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (KeyInUse, HTTPStatus.CONFLICT),
     (UnknownJob, HTTPStatus.NOT_FOUND),
     (UnknownKey, HTTPStatus.NOT_FOUND),
+    (UnknownWebhook, HTTPStatus.NOT_FOUND),
     (NotReady, HTTPStatus.CONFLICT),
     (IllegalTransition, HTTPStatus.CONFLICT),
     (DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),

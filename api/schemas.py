@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from avow.prover.webhooks.registry import EVENTS
+
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
 Digest = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
@@ -22,6 +24,28 @@ class InputBody(BaseModel):
     type: str | None = None
     shape: list[int] | None = None
     data: str | None = None
+
+
+class WebhookBody(BaseModel):
+    """An address to be told of jobs, after the Standard Webhooks specification."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "example": {
+                "url": "https://example.com/avow",
+                "events": ["job.proven", "job.failed"],
+            }
+        },
+    )
+
+    url: str = Field(max_length=2000, description="https, at a public address.")
+    events: list[str] | None = Field(
+        default=None,
+        max_length=len(EVENTS),
+        description=f"Some of {', '.join(EVENTS)}; all of them when absent.",
+    )
 
 
 class JobBody(BaseModel):
@@ -58,6 +82,7 @@ class JobBody(BaseModel):
     )
     record: Digest | None = Field(default=None, description="Pins one compiled artifact.")
     priority: int = Field(default=5, ge=0, le=9, description="Of those that wait, 9 goes first.")
+    webhook: WebhookBody | None = Field(default=None, description="To be told of this job alone.")
 
 
 class VerifyBody(BaseModel):

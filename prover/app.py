@@ -15,6 +15,7 @@ from avow.prover.errors import DatabaseUnavailable
 from avow.prover.inference import infer
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
+from avow.prover.request import PRIORITIES
 
 _WORK = {Task.INFER: infer, Task.PROVE: prove}
 _CONNECT_SECONDS = 5
@@ -24,6 +25,11 @@ _RETRY_SECONDS = 5
 def queue_name(task: Task) -> str:
     """The broker's queue for a kind of task, which is also its routing key."""
     return f"avow.{task.value}"
+
+
+def broker_priority(priority: int) -> int:
+    """A job's priority (9 goes first) as Redis queues count it (0 goes first)."""
+    return PRIORITIES[-1] - priority
 
 
 def build_app(broker_url: str, config: Config) -> Celery:
@@ -53,6 +59,8 @@ def build_app(broker_url: str, config: Config) -> Celery:
             "visibility_timeout": 2 * longest + 600,
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
+            # One list for each priority; they are read in this order.
+            "priority_steps": list(PRIORITIES),
             # A sender tries once and leaves the message in the outbox; consumers try for ever.
             "max_retries": 0,
             "socket_connect_timeout": _CONNECT_SECONDS,

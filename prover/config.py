@@ -54,6 +54,7 @@ class Config:
     api_keys: str = "auto"
     api_rate: int | None = None
     device: str = "auto"
+    webhooks_private: bool = False
 
     @property
     def models(self) -> Path:
@@ -108,6 +109,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         api_keys=_one_of(env, "AVOW_API_KEYS", _KEYS) or "auto",
         api_rate=_optional_number(env, "AVOW_API_RATE", 0, 1_000_000),
         device=_one_of(env, "AVOW_DEVICE", DEVICES) or "auto",
+        webhooks_private=_flag(env, "AVOW_WEBHOOKS_PRIVATE"),
     )
 
 

@@ -7,6 +7,7 @@ ProverError
     KeyInUse              the first request with an idempotency key is still in progress
     UnknownJob            no job has this id
     UnknownKey            no API key has this id
+    UnknownWebhook        no webhook, or no message of it, has this id
     NotReady              the job has not come to what was asked for yet, or never will
     IllegalTransition     the life cycle has no such step, or somebody else took it first
     Undecided             a bundle could not be judged here: time, memory or software lack
@@ -62,6 +63,10 @@ class NotReady(ProverError):
 
 class IllegalTransition(ProverError):
     """The life cycle has no such step from where the job stands."""
+
+
+class UnknownWebhook(ProverError):
+    """No webhook, or no message of it, has this id."""
 
 
 class Undecided(ProverError):

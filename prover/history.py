@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from avow.prover.errors import IllegalTransition, UnknownJob
 from avow.prover.tables import JobRow, LeaseRow, TransitionRow
+from avow.prover.webhooks.outbox import tell
 from avow.verifier.lifecycle import JOB_TRANSITIONS, OPERATOR_TRANSITIONS, JobState
 
 _REASON_CHARACTERS = 1000
@@ -61,6 +62,7 @@ def _set(session: Session, row: JobRow, to: JobState, reason: str, now: int) -> 
     )
     session.flush()
     session.refresh(row)
+    tell(session, row, came_from.value, now)
 
 
 def remark(session: Session, row: JobRow, reason: str, now: int) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from avow.prover.history import changed
-from avow.prover.tables import LeaseRow, OutboxRow
+from avow.prover.tables import JobRow, LeaseRow, OutboxRow
 
 _CLAIM_MS = 30_000
 
@@ -23,12 +23,16 @@ class Task(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One row of the outbox: which task of which leg of which job is due."""
+    """One row of the outbox: which task of which leg of which job is due, and how urgently.
+
+    Of two messages the one with the higher `priority` (0 to 9) is carried out first.
+    """
 
     id: int
     job_id: str
     leg: int
     task: Task
+    priority: int
 
 
 def enqueue(
@@ -90,7 +94,8 @@ def claim_due(session: Session, now: int, limit: int = 50) -> list[Message]:
             .execution_options(synchronize_session=False)
         )
         if changed(result) == 1:
-            claimed.append(Message(row.id, row.job_id, row.leg, Task(row.task)))
+            priority = session.scalar(select(JobRow.priority).where(JobRow.id == row.job_id)) or 0
+            claimed.append(Message(row.id, row.job_id, row.leg, Task(row.task), priority))
     return claimed
 
 

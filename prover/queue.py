@@ -26,6 +26,7 @@ from avow.prover.request import Request, batches_text, quantised
 from avow.prover.stores.address import open_store
 from avow.prover.stores.store import BundleStore
 from avow.prover.tables import EvidenceRow, JobRow, ProofRow, TransitionRow
+from avow.prover.webhooks.registry import add
 from avow.verifier import canonical
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import ZERO_WORD, keccak256
@@ -292,6 +293,8 @@ class Queue:
             )
             # Without relationships SQLAlchemy orders unrelated rows by name, not by foreign key.
             session.flush()
+            if request.webhook is not None:
+                add(session, request.webhook, request.owner, job_id, now)
             session.add(
                 EvidenceRow(
                     job_id=job_id,

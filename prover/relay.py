@@ -8,7 +8,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from avow.prover.app import queue_name
+from avow.prover.app import broker_priority, queue_name
 from avow.prover.database import Database
 from avow.prover.errors import BrokerUnavailable
 from avow.prover.outbox import claim_due, due, mark_sent, release
@@ -45,7 +45,11 @@ class Relay:
             name = queue_name(message.task)
             try:
                 self._app.send_task(
-                    name, args=[message.job_id, message.leg], queue=name, retry=False
+                    name,
+                    args=[message.job_id, message.leg],
+                    queue=name,
+                    retry=False,
+                    priority=broker_priority(message.priority),
                 )
             except (OperationalError, RedisError, OSError) as error:
                 with self._database.write() as session:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from avow.prover.catalogue import system_id
 from avow.prover.errors import RequestRefused
+from avow.prover.webhooks.registry import Wish
 from avow.verifier.errors import VerificationError
 from avow.verifier.limits import LIMITS
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec, parse_tensor
@@ -67,7 +68,8 @@ class Request:
     Without `system` the catalogue chooses one; `hides` INPUTS asks that the proof hides the
     input, NONE allows it to be shown. `client_key` makes a repeated submission return the first
     job. `nonce` is chosen at random when absent; with `order` the order's nonce counts. `owner` is
-    the id of the API key that asks, empty without one; `priority` 9 goes before 0.
+    the id of the API key that asks, empty without one; `priority` 9 goes before 0; `webhook` is
+    told of the job.
     Construction checks every bound.
     """
 
@@ -81,6 +83,7 @@ class Request:
     hides: Hides | None = None
     owner: str = ""
     priority: int = MIDDLE_PRIORITY
+    webhook: Wish | None = None
 
     def __post_init__(self) -> None:
         _expect(bool(_NAME.fullmatch(self.model)), "model", "a digest or a name", self.model)

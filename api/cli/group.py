@@ -31,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "job": Entry("avow.api.cli.job", "job", "Submit work and follow it."),
     "worker": Entry("avow.api.cli.worker", "worker", "Answer and prove queued jobs."),
     "api": Entry("avow.api.cli.api", "api", "Serve the HTTP API alone."),
+    "keys": Entry("avow.api.cli.keys", "keys", "Make, list and revoke keys of the HTTP API."),
     "provider": Entry("avow.api.cli.nodes", "provider", "Serve a chain's orders for a price."),
     "validator": Entry("avow.api.cli.nodes", "validator", "Check delivered bundles and settle."),
     "contracts": Entry("avow.api.cli.contracts", "contracts", "Deploy and use the contracts."),

@@ -1,6 +1,7 @@
 """Jobs: submit one, list them, follow one, cancel it, fetch its bundle."""
 
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from avow.prover.errors import UnknownJob
 from avow.prover.job import Job
 from avow.prover.listing import MOST, Wanted
 from avow.prover.request import request_from
+from avow.prover.webhooks.registry import make_wish, of_job
 from avow.verifier.lifecycle import JobState
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
@@ -52,9 +54,21 @@ def submit(
     asked = body.model_dump(exclude_unset=True)
 
     def act(job_id: str | None) -> Response:
-        request = request_from(asked, caller.owner)
+        plain = {name: value for name, value in asked.items() if name != "webhook"}
+        request = request_from(plain, caller.owner)
+        if body.webhook is not None:
+            private = offered.config.webhooks_private
+            wish = make_wish(body.webhook.url, body.webhook.events, private)
+            request = replace(request, webhook=wish)
         job = offered.queue.submit(request, job_id)
-        return JSONResponse(job.to_json(), HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{job.id}"})
+        content = job.to_json()
+        if request.webhook is not None:
+            secret = request.webhook.secret
+            # A repeated request got an earlier job, which has the webhook of its own request.
+            hook = of_job(offered.database, job.id, secret)
+            if hook is not None:
+                content["webhook"] = hook.to_json() | {"secret": secret}
+        return JSONResponse(content, HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{job.id}"})
 
     return once(offered, caller, idempotency_key, {"jobs": asked}, act)
 
