@@ -9,11 +9,14 @@ from fastapi import FastAPI
 from avow.api import problems
 from avow.api.console import mount
 from avow.api.gate import Gate, terms_of
-from avow.api.routes import bundles, dead_letters, health, jobs, models, webhooks
+from avow.api.observed import Observed
+from avow.api.routes import bundles, dead_letters, health, jobs, metrics, models, webhooks
 from avow.api.services import Services, open_services
-from avow.api.version import VERSION
 from avow.prover.config import Config, from_environment
 from avow.prover.webhooks.courier import Courier
+from avow.prover.metrics.jobs import JobFigures
+from avow.prover.metrics.serve import new_registry
+from avow.prover.version import VERSION
 
 
 def create_app(services: Services, reachable: bool = False) -> FastAPI:
@@ -46,11 +49,15 @@ def create_app(services: Services, reachable: bool = False) -> FastAPI:
         lifespan=life,
     )
     app.state.services = services
+    app.state.registry = registry = new_registry(VERSION)
+    registry.register(JobFigures(services.database))
     problems.install(app)
-    for module in (jobs, dead_letters, bundles, webhooks, models, health):
+    for module in (jobs, dead_letters, bundles, webhooks, models, health, metrics):
         app.include_router(module.router)
     mount.install(app)
     app.add_middleware(Gate, services=services, terms=terms_of(services, reachable))
+    # Added last, it is around everything else.
+    app.add_middleware(Observed, registry=registry)
     return app
 
 

@@ -10,6 +10,7 @@ import uvicorn
 from avow.api.app import from_config
 from avow.api.errors import ApiError
 from avow.prover.config import from_environment
+from avow.prover.logs import set_up_logging
 
 _CONNECTIONS = 200
 _KEEP_ALIVE_SECONDS = 10
@@ -21,15 +22,17 @@ def serve_api(host: str, port: int) -> None:
 
     Prints one line with the address once it listens.
     """
+    config = from_environment()
+    set_up_logging(config)
     with _bound(host, port) as listening:
         shown = listening.getsockname()
         reachable = not ipaddress.ip_address(shown[0]).is_loopback
-        config = from_environment()
         app = from_config(config, reachable)
         name = f"[{shown[0]}]" if listening.family is socket.AF_INET6 else shown[0]
         settings = uvicorn.Config(
             app,
-            log_level="warning",
+            # Its lines go where all others do.
+            log_config=None,
             access_log=False,
             limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,

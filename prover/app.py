@@ -1,4 +1,4 @@
-"""The Celery application: two tasks on two queues, delivered at least once."""
+"""The Celery application: two tasks on three queues, delivered at least once."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ from avow.prover.inference import infer
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
 from avow.prover.request import PRIORITIES
+from avow.prover.queues import WorkQueue
 
 _WORK = {Task.INFER: infer, Task.PROVE: prove}
 _CONNECT_SECONDS = 5
 _RETRY_SECONDS = 5
 
 
-def queue_name(task: Task) -> str:
-    """The broker's queue for a kind of task, which is also its routing key."""
+def queue_name(queue: WorkQueue) -> str:
+    """The broker's name of a queue, which is also its routing key."""
+    return f"avow.{queue.value}"
+
+
+def task_name(task: Task) -> str:
+    """The name under which a kind of task is registered."""
     return f"avow.{task.value}"
 
 
@@ -51,8 +57,7 @@ def build_app(broker_url: str, config: Config) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=_CONNECT_SECONDS,
-        task_queues=[_queue(task) for task in Task],
-        task_routes={queue_name(task): {"queue": queue_name(task)} for task in Task},
+        task_queues=[_queue(queue) for queue in WorkQueue],
         broker_transport_options={
             # Shorter than a task would deliver it again while it still runs; the reconciler
             # recovers a lost worker's job long before.
@@ -76,8 +81,8 @@ def register(app: Celery, bench: Callable[[], Bench]) -> None:
         _register(app, task, bench)
 
 
-def _queue(task: Task) -> BrokerQueue:
-    return BrokerQueue(queue_name(task), routing_key=queue_name(task))  # type: ignore[no-untyped-call]
+def _queue(queue: WorkQueue) -> BrokerQueue:
+    return BrokerQueue(queue_name(queue), routing_key=queue_name(queue))  # type: ignore[no-untyped-call]
 
 
 def _register(app: Celery, task: Task, bench: Callable[[], Bench]) -> None:
@@ -88,4 +93,4 @@ def _register(app: Celery, task: Task, bench: Callable[[], Bench]) -> None:
             retry: Callable[..., Retry] = self.retry  # type: ignore[attr-defined]
             raise retry(exc=error, countdown=_RETRY_SECONDS, max_retries=None) from error
 
-    app.task(name=queue_name(task), bind=True)(carry_out)
+    app.task(name=task_name(task), bind=True)(carry_out)

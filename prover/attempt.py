@@ -18,6 +18,7 @@ from avow.prover.errors import (
     WorkFailed,
 )
 from avow.prover.leases import Lease, fail, put_back, take
+from avow.prover.logs import about
 from avow.prover.outbox import Task
 
 _LOG = logging.getLogger("avow.prover")
@@ -46,11 +47,12 @@ def attempt(bench: Bench, job_id: str, leg: int, task: Task, work: Work) -> Outc
     lease = take_up(bench, job_id, leg, task)
     if lease is None:
         return _say(Outcome.NOTHING_TO_DO, job_id, task)
-    try:
-        work(bench, lease)
-    except Exception as error:
-        return conclude(bench, lease, error)
-    return conclude(bench, lease, None)
+    with about(job=job_id, order=lease.order):
+        try:
+            work(bench, lease)
+        except Exception as error:
+            return conclude(bench, lease, error)
+        return conclude(bench, lease, None)
 
 
 def conclude(bench: Bench, lease: Lease, error: Exception | None) -> Outcome:
@@ -58,6 +60,11 @@ def conclude(bench: Bench, lease: Lease, error: Exception | None) -> Outcome:
 
     Raises DatabaseUnavailable, when that is the error as well; the lease then ends by itself.
     """
+    with about(job=lease.job_id, order=lease.order):
+        return _say(_concluded(bench, lease, error), lease.job_id, lease.task)
+
+
+def _concluded(bench: Bench, lease: Lease, error: Exception | None) -> Outcome:
     if error is None:
         outcome = Outcome.DONE
     elif isinstance(error, LeaseLost):
@@ -72,10 +79,10 @@ def conclude(bench: Bench, lease: Lease, error: Exception | None) -> Outcome:
         raise error
     else:
         # A fault of this program must cost one attempt of one job, not the worker.
-        _LOG.error("job=%s task=%s internal error", lease.job_id, lease.task.value, exc_info=error)
+        _LOG.error("task=%s internal error", lease.task.value, exc_info=error)
         reason = f"internal error ({type(error).__name__}); the worker's log has it"
         outcome = _put_back(bench, lease, reason, _delay(lease))
-    return _say(outcome, lease.job_id, lease.task)
+    return outcome
 
 
 def take_up(bench: Bench, job_id: str, leg: int, task: Task) -> Lease | None:
@@ -116,5 +123,6 @@ def _delay(lease: Lease) -> int:
 def _say(outcome: Outcome, job_id: str, task: Task) -> Outcome:
     # Reasons may quote a caller's input, so they stay in the job and out of the log.
     level = logging.WARNING if outcome in (Outcome.AGAIN, Outcome.FAILED) else logging.INFO
-    _LOG.log(level, "job=%s task=%s outcome=%s", job_id, task.value, outcome.value)
+    with about(job=job_id):
+        _LOG.log(level, "task=%s outcome=%s", task.value, outcome.value)
     return outcome

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from avow.prover.errors import ConfigurationError
+from avow.prover.logs import FORMATS, LEVELS
+from avow.prover.queues import WorkQueue
 from avow.prover.stores.address import VARIABLE, parse_address
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -25,7 +28,8 @@ class Config:
     Durations are seconds unless their name says `ms`, sizes are bytes; `batch_size` is a number of
     jobs. `broker_url` None means the embedded Redis and
     `prove_memory` None means what the machine has available when a step starts. `api_rate` is
-    requests a minute of one caller, None for the usual limit and 0 for none.
+    requests a minute of one caller, None for the usual limit and 0 for none. `large_proof` is the
+    predicted memory in bytes beyond which a proof waits in the queue for large ones.
     """
 
     home: Path
@@ -38,7 +42,11 @@ class Config:
     keystore_password_file: Path | None = None
     private_key: str | None = field(default=None, repr=False)
     allow_unsafe_srs: bool = False
+    queues: tuple[WorkQueue, ...] = (WorkQueue.INFER, WorkQueue.PROVE)
     concurrency: int = 1
+    infer_concurrency: int = 1
+    large_concurrency: int = 1
+    large_proof: int | None = None
     max_attempts: int = 3
     lease_seconds: int = 15
     infer_seconds: int = 120
@@ -55,6 +63,22 @@ class Config:
     api_rate: int | None = None
     device: str = "auto"
     webhooks_private: bool = False
+    log_format: str = "plain"
+    log_level: str = "info"
+    metrics: tuple[str, int] | None = None
+
+    def concurrency_of(self, queue: WorkQueue) -> int:
+        """How many tasks of a queue one worker carries out at the same time."""
+        return {
+            WorkQueue.INFER: self.infer_concurrency,
+            WorkQueue.PROVE: self.concurrency,
+            WorkQueue.LARGE: self.large_concurrency,
+        }[queue]
+
+    def queue_of(self, memory: int) -> WorkQueue:
+        """Where a proof waits that is predicted to take so many bytes of memory."""
+        large = self.large_proof is not None and memory > self.large_proof
+        return WorkQueue.LARGE if large else WorkQueue.PROVE
 
     @property
     def models(self) -> Path:
@@ -82,6 +106,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
     env = os.environ if environment is None else environment
     home = Path(env.get("AVOW_HOME") or _default_home(env)).expanduser().absolute()
     default_database = f"sqlite:///{home / 'avow.sqlite3'}"
+    large_proof = _optional_number(env, "AVOW_LARGE_PROOF_BYTES", 1, 2**50)
     return Config(
         home=home,
         database_url=env.get("AVOW_DATABASE_URL") or default_database,
@@ -93,7 +118,11 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         keystore_password_file=_path(env, "AVOW_KEYSTORE_PASSWORD_FILE"),
         private_key=env.get("AVOW_PRIVATE_KEY") or None,
         allow_unsafe_srs=_flag(env, "AVOW_ALLOW_UNSAFE_SRS"),
+        queues=_queues(env, large_proof is not None),
         concurrency=_number(env, "AVOW_CONCURRENCY", 1, 1, 256),
+        infer_concurrency=_number(env, "AVOW_INFER_CONCURRENCY", 1, 1, 256),
+        large_concurrency=_number(env, "AVOW_LARGE_CONCURRENCY", 1, 1, 256),
+        large_proof=large_proof,
         max_attempts=_number(env, "AVOW_MAX_ATTEMPTS", 3, 1, 100),
         lease_seconds=_number(env, "AVOW_LEASE_SECONDS", 15, 2, 3600),
         infer_seconds=_number(env, "AVOW_INFER_SECONDS", 120, 1, 86_400),
@@ -110,6 +139,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         api_rate=_optional_number(env, "AVOW_API_RATE", 0, 1_000_000),
         device=_one_of(env, "AVOW_DEVICE", DEVICES) or "auto",
         webhooks_private=_flag(env, "AVOW_WEBHOOKS_PRIVATE"),
+        log_format=_one_of(env, "AVOW_LOG_FORMAT", FORMATS) or FORMATS[0],
+        log_level=_one_of(env, "AVOW_LOG_LEVEL", LEVELS) or "info",
+        metrics=_listen(env, "AVOW_METRICS"),
     )
 
 
@@ -122,7 +154,13 @@ def as_environment(config: Config, environment: Mapping[str, str]) -> dict[str, 
         "AVOW_BROKER_URL": config.broker_url or "",
         "AVOW_BUNDLES": config.bundle_store or "",
         "AVOW_ALLOW_UNSAFE_SRS": str(int(config.allow_unsafe_srs)),
+        "AVOW_QUEUES": ",".join(queue.value for queue in config.queues),
         "AVOW_CONCURRENCY": str(config.concurrency),
+        "AVOW_INFER_CONCURRENCY": str(config.infer_concurrency),
+        "AVOW_LARGE_CONCURRENCY": str(config.large_concurrency),
+        "AVOW_LARGE_PROOF_BYTES": str(config.large_proof or ""),
+        "AVOW_LOG_FORMAT": config.log_format,
+        "AVOW_LOG_LEVEL": config.log_level,
         "AVOW_MAX_ATTEMPTS": str(config.max_attempts),
         "AVOW_LEASE_SECONDS": str(config.lease_seconds),
         "AVOW_INFER_SECONDS": str(config.infer_seconds),
@@ -170,6 +208,31 @@ def _bundle_store(env: Mapping[str, str]) -> str | None:
     if address is not None:
         parse_address(address)
     return address
+
+
+def _queues(env: Mapping[str, str], large: bool) -> tuple[WorkQueue, ...]:
+    value = env.get("AVOW_QUEUES") or ("infer,prove,large" if large else "infer,prove")
+    known = [queue.value for queue in WorkQueue]
+    named = [name.strip() for name in value.split(",")]
+    if not set(named) <= set(known) or len(set(named)) != len(named):
+        raise ConfigurationError(
+            f"AVOW_QUEUES: expected some of {', '.join(known)}, each once, got {value[:40]!r}"
+        )
+    return tuple(queue for queue in WorkQueue if queue.value in named)
+
+
+def _listen(env: Mapping[str, str], name: str) -> tuple[str, int] | None:
+    value = env.get(name) or None
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    try:
+        address = str(ip_address(host.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        address = ""
+    if not address or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ConfigurationError(f"{name}: expected IP-ADDRESS:PORT, got {value[:40]!r}")
+    return address, int(port)
 
 
 def _flag(env: Mapping[str, str], name: str) -> bool:

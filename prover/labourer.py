@@ -16,21 +16,11 @@ from avow.prover.bench import Bench, open_bench
 from avow.prover.children import die_with_parent
 from avow.prover.config import Config, from_environment
 from avow.prover.errors import ConfigurationError, ProverError
-from avow.prover.outbox import Task
+from avow.prover.logs import set_up_logging
+from avow.prover.queues import WorkQueue
 
 WORKER_ID = "AVOW_WORKER_ID"
 READY_FD = "AVOW_READY_FD"
-
-
-def set_up_logging() -> None:
-    """Lines of key=value on stderr; inputs, answers and secrets never enter them."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s level=%(levelname)s logger=%(name)s pid=%(process)d %(message)s",
-    )
-    for chatty in ("alembic", "celery", "kombu", "amqp"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _quiet_celery() -> None:
@@ -45,7 +35,7 @@ def _quiet_celery() -> None:
         logging.getLogger(teller).setLevel(logging.CRITICAL)
 
 
-def work(config: Config, task: Task, worker: str, bench: Callable[[], Bench]) -> None:
+def work(config: Config, queue: WorkQueue, worker: str, bench: Callable[[], Bench]) -> None:
     """Consumes one queue until told to stop; `bench` is called in the pool's processes."""
     if config.broker_url is None:
         raise ConfigurationError("AVOW_BROKER_URL: a labourer needs the broker's address")
@@ -60,9 +50,9 @@ def work(config: Config, task: Task, worker: str, bench: Callable[[], Bench]) ->
             "--quiet",
             "worker",
             *("--pool", "prefork"),
-            *("--concurrency", str(config.concurrency if task is Task.PROVE else 1)),
-            *("--queues", queue_name(task)),
-            *("--hostname", f"{task.value}-{worker}@%h"),
+            *("--concurrency", str(config.concurrency_of(queue))),
+            *("--queues", queue_name(queue)),
+            *("--hostname", f"{queue.value}-{worker}@%h"),
             *("--loglevel", "WARNING"),
             "--without-gossip",
             "--without-mingle",
@@ -72,12 +62,12 @@ def work(config: Config, task: Task, worker: str, bench: Callable[[], Bench]) ->
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m avow.prover.labourer infer|prove`, started by the worker."""
-    set_up_logging()
+    """`python -m avow.prover.labourer infer|prove|large`, started by the worker."""
     try:
         config = from_environment()
+        set_up_logging(config)
         worker = os.environ.get(WORKER_ID, "alone")
-        work(config, Task(arguments[0]), worker, lambda: open_bench(config, worker))
+        work(config, WorkQueue(arguments[0]), worker, lambda: open_bench(config, worker))
     except ProverError as error:
         logging.getLogger("avow.prover").error("%s", error)
         return 2

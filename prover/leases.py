@@ -13,8 +13,11 @@ from avow.prover.history import changed, end, locked, move, one_line, remark
 from avow.prover.holder import is_gone
 from avow.prover.outbox import Task, enqueue
 from avow.prover.tables import DeadLetterRow, JobRow, LeaseRow
+from avow.verifier.fields import to_hex
+from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.lifecycle import JobState
 
+_NO_ORDER = to_hex(ZERO_WORD)
 # The states from which a task may be taken, the first one waiting, the second one at work.
 STATES = {
     Task.INFER: (JobState.QUEUED, JobState.RUNNING),
@@ -24,13 +27,18 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on one task, proven by a token that changes with every holder."""
+    """The right to work on one task, proven by a token that changes with every holder.
+
+    `order` is the job's, empty where it serves none; `traceparent` its trace context, or empty.
+    """
 
     job_id: str
     leg: int
     task: Task
     token: str
     attempt: int
+    order: str = ""
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,8 @@ def take(
         move(session, job, working, f"attempt {row.attempts + 1}", now)
     else:
         remark(session, job, f"attempt {row.attempts + 1}", now)
-    return Lease(job_id, leg, task, token, row.attempts + 1)
+    order = "" if job.order == _NO_ORDER else job.order
+    return Lease(job_id, leg, task, token, row.attempts + 1, order, job.traceparent)
 
 
 def beat(

@@ -9,13 +9,14 @@ from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from avow.prover.history import changed
-from avow.prover.tables import JobRow, LeaseRow, OutboxRow
+from avow.prover.queues import WorkQueue
+from avow.prover.tables import EvidenceRow, JobRow, LeaseRow, OutboxRow
 
 _CLAIM_MS = 30_000
 
 
 class Task(Enum):
-    """A kind of work; the value is its wire string, its queue's name in the broker."""
+    """A kind of work; the value is its wire string."""
 
     INFER = "infer"
     PROVE = "prove"
@@ -25,13 +26,14 @@ class Task(Enum):
 class Message:
     """One row of the outbox: which task of which leg of which job is due, and how urgently.
 
-    Of two messages the one with the higher `priority` (0 to 9) is carried out first.
+    Of two messages in a `queue` the one with the higher `priority` (0 to 9) is carried out first.
     """
 
     id: int
     job_id: str
     leg: int
     task: Task
+    queue: WorkQueue
     priority: int
 
 
@@ -95,8 +97,17 @@ def claim_due(session: Session, now: int, limit: int = 50) -> list[Message]:
         )
         if changed(result) == 1:
             priority = session.scalar(select(JobRow.priority).where(JobRow.id == row.job_id)) or 0
-            claimed.append(Message(row.id, row.job_id, row.leg, Task(row.task), priority))
+            task = Task(row.task)
+            queue = _queue(session, row.job_id, row.leg, task)
+            claimed.append(Message(row.id, row.job_id, row.leg, task, queue, priority))
     return claimed
+
+
+def _queue(session: Session, job_id: str, leg: int, task: Task) -> WorkQueue:
+    if task is Task.INFER:
+        return WorkQueue.INFER
+    row = session.get(EvidenceRow, (job_id, leg))
+    return WorkQueue.PROVE if row is None else WorkQueue(row.queue)
 
 
 def _due(now: int) -> Select[OutboxRow]:

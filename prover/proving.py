@@ -24,11 +24,12 @@ from avow.prover.errors import (
 )
 from avow.prover.gathering import gather, usable_sizes
 from avow.prover.leases import Lease
-from avow.prover.publication import TAKEN_UP, Shared, StoredProof, publish_proof
+from avow.prover.logs import about
+from avow.prover.publication import TAKEN_UP, Measured, Shared, StoredProof, publish_proof
 from avow.prover.pulse import Pulse
 from avow.prover.stores.store import StoredAlready, StoredFile
 from avow.prover.systems.system import Limits, Proof
-from avow.prover.timing import measured
+from avow.prover.timing import measured as measured_times
 from avow.verifier import merkle
 from avow.verifier.bundle import Bundle
 from avow.verifier.fields import to_hex
@@ -118,7 +119,8 @@ class _Work:
             conclude(self.bench, lease, error)
         except DatabaseUnavailable as lost:
             # The lease ends by itself.
-            _LOG.error("job=%s %s", lease.job_id, lost)
+            with about(job=lease.job_id, order=lease.order):
+                _LOG.error("%s", lost)
 
     def prove(self, members: Sequence[_Member]) -> None:
         """Proves together what can be, and then alone whatever that did not serve."""
@@ -181,7 +183,7 @@ class _Work:
         """One proof for all of them; what kept whom from its bundle."""
         bench, pulse, first = self.bench, self.pulse, members[0]
         size = next(size for size in self.sizes if size >= len(members))
-        times = measured(bench.database, first.case.compiled.record_digest)
+        times = measured_times(bench.database, first.case.compiled.record_digest)
         pulse.begin(times.get(size))
         room = self.room if self.room is not None else _room(bench, first.case)
         limits = Limits(bench.config.prove_seconds, room)
@@ -201,8 +203,12 @@ class _Work:
             pulse("checking", None)
             wanted = [(drafts[one.lease], self._policy(one)) for one in checked]
             patience = Limits(min(_CHECK_SECONDS, limits.seconds), limits.memory)
+            began = time.monotonic()
             found = bench.check_all(wanted, patience, pulse)
+            verifying = time.monotonic() - began
             pulse("storing", None)
+            peak = max((one.peak_memory or 0 for one in proofs), default=0) or None
+            measured: Measured | None = Measured(pulse.seconds, verifying, peak)
             for one, wrong in zip(checked, found, strict=True):
                 try:
                     if wrong is not None:
@@ -210,7 +216,8 @@ class _Work:
                     self._hold(one)
                     stored = bench.store.publish(drafts[one.lease], one.digest)
                     shared = Shared(size, len(members), places[one.lease])
-                    self._note(one, stored, pulse.seconds, shared)
+                    self._note(one, stored, pulse.seconds, shared, measured)
+                    measured = None
                 except (LeaseLost, WorkFailed) as error:
                     failed[one.lease] = error
         finally:
@@ -242,7 +249,14 @@ class _Work:
         proofs = case.system.prove_batch(case.compiled, inputs + padding, root, limits, self.pulse)
         return proofs[: len(members)]
 
-    def _note(self, one: _Member, stored: StoredFile, seconds: float, shared: Shared) -> None:
+    def _note(
+        self,
+        one: _Member,
+        stored: StoredFile,
+        seconds: float,
+        shared: Shared,
+        measured: Measured | None = None,
+    ) -> None:
         proof = StoredProof(
             statement=to_hex(one.digest),
             file=stored.name,
@@ -250,6 +264,7 @@ class _Work:
             size=stored.size,
             seconds=seconds,
             shared=shared,
+            measured=measured,
         )
         with self.bench.database.write() as session:
             publish_proof(session, one.lease, proof, self.bench.clock())

@@ -10,6 +10,14 @@ from sqlalchemy.orm import Session
 from avow.prover.errors import IllegalTransition, UnknownJob
 from avow.prover.history import end, locked, move
 from avow.prover.leases import Lease, finish, require
+from avow.prover.metrics.names import (
+    INFERENCE_SECONDS,
+    PEAK_MEMORY,
+    PROOF_BYTES,
+    PROVING_SECONDS,
+    VERIFYING_SECONDS,
+)
+from avow.prover.metrics.observations import observe
 from avow.prover.outbox import Task, enqueue
 from avow.prover.tables import AnswerRow, EvidenceRow, PaymentRow, ProofRow
 from avow.verifier.lifecycle import JOB_TRANSITIONS, LEG_TRANSITIONS, JobState, LegState
@@ -50,10 +58,21 @@ TAKEN_UP = Shared(0, 1, None)
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What one proof took: seconds until its first bundle was stored, of those seconds the ones
+    for its check, and the peak of its process's memory in bytes, where that is known."""
+
+    seconds: float
+    verifying: float
+    peak_memory: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredProof:
     """A bundle that lies in the store: its statement, file name, SHA-256 and size in bytes.
 
-    `seconds` as in `ProofRow`.
+    `seconds` as in `ProofRow`. `measured` is what is counted for metrics, None where nothing was
+    proven or another bundle of the same proof has it.
     """
 
     statement: str
@@ -62,6 +81,7 @@ class StoredProof:
     size: int
     seconds: float
     shared: Shared
+    measured: Measured | None = None
 
 
 def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: int) -> None:
@@ -85,7 +105,9 @@ def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: in
     )
     finish(session, lease)
     move(session, job, JobState.ANSWERED, "answered by the proven program", now)
-    for row in _legs(session, job.id):
+    legs = _legs(session, job.id)
+    observe(session, INFERENCE_SECONDS, legs[0].system, answer.seconds)
+    for row in legs:
         enqueue(session, job.id, row.leg, Task.PROVE, now)
 
 
@@ -122,6 +144,12 @@ def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) 
     )
     if proven == len(_legs(session, job.id)):
         move(session, job, JobState.PROVEN, "every leg has its proof", now)
+    if proof.measured is not None:
+        observe(session, PROVING_SECONDS, leg.system, proof.measured.seconds)
+        observe(session, VERIFYING_SECONDS, leg.system, proof.measured.verifying)
+    observe(session, PROOF_BYTES, leg.system, proof.size)
+    if proof.measured is not None and proof.measured.peak_memory is not None:
+        observe(session, PEAK_MEMORY, leg.system, proof.measured.peak_memory)
 
 
 def move_leg(session: Session, job_id: str, leg: int, to: LegState) -> bool:

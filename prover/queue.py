@@ -306,6 +306,7 @@ class Queue:
                     share_bps=order.share_bps if order else 10_000,
                     state=LegState.LOCKED.name.lower(),
                     batches=batches_text(order.batches) if order else "",
+                    queue=self._config.queue_of(compiled.record.proving_memory_bytes).value,
                 )
             )
             session.add(

@@ -8,7 +8,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from avow.prover.app import broker_priority, queue_name
+from avow.prover.app import broker_priority, queue_name, task_name
 from avow.prover.database import Database
 from avow.prover.errors import BrokerUnavailable
 from avow.prover.outbox import claim_due, due, mark_sent, release
@@ -42,12 +42,11 @@ class Relay:
             messages = claim_due(session, now)
         sent = 0
         for message in messages:
-            name = queue_name(message.task)
             try:
                 self._app.send_task(
-                    name,
+                    task_name(message.task),
                     args=[message.job_id, message.leg],
-                    queue=name,
+                    queue=queue_name(message.queue),
                     retry=False,
                     priority=broker_priority(message.priority),
                 )

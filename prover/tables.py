@@ -25,6 +25,7 @@ class JobRow(Base):
 
     `owner` is the id of the API key that asked, empty without one; of two jobs that wait, the one
     with the higher `priority` (0 to 9) goes first.
+    `traceparent` is the W3C trace context of the request, empty when it was not traced.
     """
 
     __tablename__ = "jobs"
@@ -51,13 +52,14 @@ class JobRow(Base):
     deadline: Mapped[int] = mapped_column(index=True)
     owner: Mapped[str] = mapped_column(String(16), server_default="")
     priority: Mapped[int] = mapped_column(Integer, server_default="5")
+    traceparent: Mapped[str] = mapped_column(String(55), server_default="")
 
 
 class EvidenceRow(Base):
     """One leg: which system shows the answer, until when, for which share of the price.
 
     `batches` are the numbers of answers in one proof that its market can settle, as decimals
-    between commas; empty where there is no market.
+    between commas; empty where there is no market. `queue` is where the proof waits.
     """
 
     __tablename__ = "evidence"
@@ -71,6 +73,7 @@ class EvidenceRow(Base):
     share_bps: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(16))
     batches: Mapped[str] = mapped_column(Text, server_default="")
+    queue: Mapped[str] = mapped_column(String(16), server_default="prove")
 
 
 class TransitionRow(Base):
@@ -195,3 +198,19 @@ class PaymentRow(Base):
     leg: Mapped[int] = mapped_column(Integer, primary_key=True)
     reference: Mapped[str] = mapped_column(String(200))
     at: Mapped[int]
+
+
+class ObservationRow(Base):
+    """One bucket of a histogram: how many values fell into it, and their sum.
+
+    `label` is the metric's one label, a proof system's id; `bucket` counts from 0, the last one
+    has no upper bound.
+    """
+
+    __tablename__ = "observations"
+
+    metric: Mapped[str] = mapped_column(String(48), primary_key=True)
+    label: Mapped[str] = mapped_column(String(64), primary_key=True)
+    bucket: Mapped[int] = mapped_column(Integer, primary_key=True)
+    count: Mapped[int]
+    total: Mapped[float]

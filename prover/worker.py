@@ -24,11 +24,14 @@ from avow.prover.device import check_device
 from avow.prover.errors import BrokerUnavailable, DatabaseUnavailable
 from avow.prover.labourer import READY_FD, WORKER_ID
 from avow.prover.leases import Terms
-from avow.prover.outbox import Task
+from avow.prover.metrics.serve import new_registry, shown
+from avow.prover.metrics.worker import WorkerFigures
 from avow.prover.queue import now_ms
+from avow.prover.queues import WorkQueue
 from avow.prover.reconcile import give_back, reconcile
 from avow.prover.relay import Relay
 from avow.prover.stores.address import open_store
+from avow.prover.version import VERSION
 
 _LOG = logging.getLogger("avow.prover")
 _ROUND_SECONDS = 0.2
@@ -56,9 +59,11 @@ class Worker:
         self._environment = os.environ if environment is None else environment
         self.id = uuid.uuid4().hex[:8]
         self._embedded = EmbeddedBroker(config.broker_folder) if not config.broker_url else None
-        self._processes: dict[Task, subprocess.Popen[bytes]] = {}
-        self._started: dict[Task, float] = {}
+        self._processes: dict[WorkQueue, subprocess.Popen[bytes]] = {}
+        self._started: dict[WorkQueue, float] = {}
         self._stopping = False
+        self._registry = new_registry(VERSION)
+        self._figures = WorkerFigures(self._registry, config.queues)
         self._terms = Terms(config.lease_seconds * 1000, config.max_attempts)
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -80,7 +85,8 @@ class Worker:
             if self._embedded is not None:
                 self._embedded.ensure()
             open_store(self._config).sweep()
-            self._serve(database, ready)
+            with shown(self._registry, self._config.metrics):
+                self._serve(database, ready)
         finally:
             try:
                 self._end_labourers(database)
@@ -99,7 +105,7 @@ class Worker:
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         clocks = _Clocks()
-        waiting_for = len(Task)
+        waiting_for = len(self._config.queues)
         try:
             while not self._stopping:
                 self._keep_labourers(address, writer)
@@ -120,6 +126,7 @@ class Worker:
                 self._embedded.ensure()
             if clocks.due("reconcile", self._config.lease_seconds / 3):
                 done = reconcile(database, now_ms(), self._terms, RESEND_MS)
+                self._figures.reconciled(done)
                 if done:
                     _LOG.warning(
                         "reconciled: taken_back=%d expired=%d resent=%d",
@@ -128,10 +135,12 @@ class Worker:
                         done.resent,
                     )
             if clocks.due("relay", 0):
-                relay.once()
+                self._figures.relayed(relay.once())
             if clocks.due("probe", _PROBE_SECONDS):
                 relay.probe()
+                self._figures.broker(True)
         except BrokerUnavailable as error:
+            self._figures.broker(False)
             if not relay.down and clocks.due("say-broker", 30):
                 _LOG.error("%s", error)
             clocks.hold("relay", 1.0)
@@ -141,29 +150,31 @@ class Worker:
             clocks.hold("reconcile", 1.0)
 
     def _keep_labourers(self, address: str, writer: int) -> None:
-        for task in Task:
-            process = self._processes.get(task)
+        for queue in self._config.queues:
+            process = self._processes.get(queue)
             if process is not None and process.poll() is None:
                 continue
             if process is not None:
-                if time.monotonic() - self._started[task] < _RESTART_SECONDS:
+                self._figures.labourer(queue, False)
+                if time.monotonic() - self._started[queue] < _RESTART_SECONDS:
                     continue
-                _LOG.error("%s labourer ended with %s: again", task.value, process.returncode)
+                _LOG.error("%s labourer ended with %s: again", queue.value, process.returncode)
             config = replace(self._config, broker_url=address)
             environment = as_environment(config, self._environment)
             environment |= {WORKER_ID: self.id, READY_FD: str(writer)}
             # In a session of its own, so that Ctrl-C reaches the worker alone, which stops it.
-            self._processes[task] = subprocess.Popen(  # noqa: S603 - our own program
-                [*self._labourer, task.value],
+            self._processes[queue] = subprocess.Popen(  # noqa: S603 - our own program
+                [*self._labourer, queue.value],
                 stdin=subprocess.DEVNULL,
-                # What a caller reads on stdout is the caller's; labourers only ever log.
-                stdout=sys.stderr.fileno(),
+                # What labourers have to say they log; Celery greets on stdout.
+                stdout=subprocess.DEVNULL,
                 env=environment,
                 pass_fds=(writer,),
                 start_new_session=True,
                 preexec_fn=before_exec(),
             )
-            self._started[task] = time.monotonic()
+            self._started[queue] = time.monotonic()
+            self._figures.started(queue)
 
     def _end_labourers(self, database: Database) -> None:
         deadline = time.monotonic() + _STOP_SECONDS

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from avow.api.version import VERSION
 from avow.prover.native import _core
+from avow.prover.version import VERSION
 
 _PACKAGES = ("ezkl", "onnx", "onnxruntime", "numpy", "web3", "py-ecc")
 _CPU_INFO = Path("/proc/cpuinfo")

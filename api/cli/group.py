@@ -5,7 +5,7 @@ from importlib import import_module
 
 import click
 
-from avow.api.version import VERSION
+from avow.prover.version import VERSION
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -90,7 +91,7 @@ def provider(
     if allow_unsafe_srs:
         config = replace(config, allow_unsafe_srs=True)
     options = ProviderOptions(least, by_model, confirmations, first_proof_seconds, bundle_url)
-    _run(open_provider(config, market, signer, options), poll, once)
+    _run(config, open_provider(config, market, signer, options), poll, once)
 
 
 @click.command("validator")
@@ -143,26 +144,30 @@ def validator(
     if stake is not None and not market.is_validator(signer.address):
         market.join_validators(signer, stake)
     options = ValidatorOptions(confirmations, not no_expire, fetch_seconds, bundle_files)
-    _run(open_validator(config, market, signer, options), poll, once)
+    _run(config, open_validator(config, market, signer, options), poll, once)
 
 
 def _open(
     rpc: str | None, deployment: Path | None, keystore: Path | None, password_file: Path | None
 ) -> "tuple[Config, Market, Signer]":
     from avow.prover.config import from_environment
-    from avow.prover.nodes.start import open_market, set_up_logging
+    from avow.prover.logs import set_up_logging
+    from avow.prover.nodes.start import open_market
     from avow.verifier.chain.client import Chain
 
-    set_up_logging()
     config = from_environment()
+    set_up_logging(config)
     signer = open_signer(config, keystore, password_file)
     url = rpc_url(config, rpc)
     path = deployment if deployment is not None else deployment_file(None, Chain(url).chain_id)
     return config, open_market(url, path), signer
 
 
-def _run(node: "Node", poll: float, once: bool) -> None:
+def _run(config: "Config", node: "Node", poll: float, once: bool) -> None:
+    from avow.prover.metrics.serve import new_registry, shown
+    from avow.prover.nodes.figures import NodeFigures
     from avow.prover.nodes.node import LOG
+    from avow.prover.version import VERSION
 
     LOG.info(
         "role=%s ready chain=%d account=%s",
@@ -170,13 +175,16 @@ def _run(node: "Node", poll: float, once: bool) -> None:
         node.market.chain.chain_id,
         node.signer.shown,
     )
+    registry = new_registry(VERSION)
+    figures = NodeFigures(node, registry)
     try:
-        _steps(node, poll, once)
+        with shown(registry, config.metrics):
+            _steps(node, poll, once, figures.refresh)
     finally:
         node.close()
 
 
-def _steps(node: "Node", poll: float, once: bool) -> None:
+def _steps(node: "Node", poll: float, once: bool, between: Callable[[], None]) -> None:
     from avow.prover.nodes.node import run
 
     if once:
@@ -190,7 +198,7 @@ def _steps(node: "Node", poll: float, once: bool) -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    run(node, stop, poll)
+    run(node, stop, poll, between=between)
 
 
 def _prices(texts: tuple[str, ...]) -> tuple[int, dict[str, int]]:

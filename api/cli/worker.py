@@ -28,7 +28,7 @@ def worker(concurrency: int | None, allow_unsafe_srs: bool, device: str | None) 
     Starts a Redis of its own unless AVOW_BROKER_URL names one, and leaves no process behind.
     """
     from avow.prover.config import from_environment
-    from avow.prover.labourer import set_up_logging
+    from avow.prover.logs import set_up_logging
     from avow.prover.worker import Worker
 
     config = from_environment()
@@ -38,5 +38,5 @@ def worker(concurrency: int | None, allow_unsafe_srs: bool, device: str | None) 
         config = replace(config, device=device)
     if allow_unsafe_srs:
         config = replace(config, allow_unsafe_srs=True)
-    set_up_logging()
+    set_up_logging(config)
     Worker(config).run()

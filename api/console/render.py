@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from avow.api.console import shown, states
-from avow.api.version import VERSION
+from avow.prover.version import VERSION
 
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"

@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 from avow.api.answers import AliveAnswer, ReadyAnswer
 from avow.api.problems import refusals
 from avow.api.services import Offered
-from avow.api.version import VERSION
+from avow.prover.version import VERSION
 
 router = APIRouter(tags=["health"])
 

@@ -139,6 +139,30 @@ class Ledger:
         return sorted(found.values(), key=lambda one: (-one.earned, one.address))
 
 
+@dataclass(frozen=True, slots=True)
+class Slashes:
+    """How many bonds were slashed, and how much in token units."""
+
+    count: int = 0
+    units: int = 0
+
+    def plus(self, units: int) -> Slashes:
+        """With one more."""
+        return Slashes(self.count + 1, self.units + units)
+
+
+def slashes(session: Session, market: str, account: bytes) -> dict[str, Slashes]:
+    """All bonds that were slashed in a market: `own` of an account, and `other`."""
+    found = {"own": Slashes(), "other": Slashes()}
+    query = select(MarketEventRow.account, MarketEventRow.amounts).where(
+        MarketEventRow.market == market, MarketEventRow.kind == Kind.SLASHED.value
+    )
+    for provider, amounts in session.execute(query):
+        whose = "own" if provider == to_hex(account) else "other"
+        found[whose] = found[whose].plus(sum(map(int, json.loads(amounts).values())))
+    return found
+
+
 def note(
     session: Session, market: str, events: Sequence[MarketEvent], decimals: int | None
 ) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from avow.prover.database import Database
 from avow.prover.errors import DatabaseUnavailable, ProverError
+from avow.prover.logs import about
 from avow.prover.nodes.batches import Batches, Gathered
 from avow.prover.nodes.follow import Follower
 from avow.prover.nodes.worklist import Seen, Status, Worklist
@@ -124,7 +125,8 @@ class Node(ABC):
 
     def say(self, order_id: bytes, what: str) -> None:
         """One line in the log about an order."""
-        LOG.info("role=%s order=%s %s", self.role, to_hex(order_id), what)
+        with about(order=to_hex(order_id)):
+            LOG.info("role=%s %s", self.role, what)
 
     def settle_leg(self, view: View, index: int, bundle: Bundle, deadline: float) -> str | None:
         """Settles a delivered leg whose bundle convinced; what was done, in words.
@@ -218,10 +220,20 @@ class Node(ABC):
         return True
 
 
-def run(node: Node, stop: threading.Event, poll: float = 1.0, longest_pause: float = 30.0) -> None:
-    """Takes steps until `stop` is set; failures of node or database are waited out."""
+def run(
+    node: Node,
+    stop: threading.Event,
+    poll: float = 1.0,
+    longest_pause: float = 30.0,
+    between: Callable[[], None] = lambda: None,
+) -> None:
+    """Takes steps until `stop` is set; failures of node or database are waited out.
+
+    `between` is called before every step and must not raise.
+    """
     pause = poll
     while not stop.is_set():
+        between()
         try:
             moved = node.step()
         except (RpcUnavailable, RpcRefused, DatabaseUnavailable) as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,14 +107,3 @@ def open_validator(
         allow_unsafe_srs=config.allow_unsafe_srs,
         expire_overdue=options.expire_overdue,
     )
-
-
-def set_up_logging() -> None:
-    """One line per event on stderr; keys, inputs and answers never enter it."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s level=%(levelname)s logger=%(name)s %(message)s",
-    )
-    for chatty in ("alembic", "httpx", "httpcore", "urllib3", "web3"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)

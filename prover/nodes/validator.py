@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from avow.prover.database import Database
+from avow.prover.logs import about
 from avow.prover.nodes.claims import ClaimRefused, check_claim, expected_statement, policy_for
 from avow.prover.nodes.contracts import registered_differs
 from avow.prover.nodes.fetch import BundleUnavailable, FetchRules, fetch
@@ -137,13 +138,8 @@ class Validator(Node):
 
     def _refuse(self, delivery: Delivery, reason: str) -> bool:
         self.worklist.refuse(delivery, reason)
-        LOG.warning(
-            "role=%s order=%s leg=%d refused: %s",
-            self.role,
-            to_hex(delivery.order_id),
-            delivery.leg,
-            reason,
-        )
+        with about(order=to_hex(delivery.order_id)):
+            LOG.warning("role=%s leg=%d refused: %s", self.role, delivery.leg, reason)
         return True
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from avow.prover.database import Database
 from avow.prover.history import one_line
@@ -135,6 +135,19 @@ class Worklist:
         ordered = query.order_by(NodeOrderRow.requested_block, NodeOrderRow.order_id)
         with self._database.read() as session:
             return [_seen(row) for row in session.scalars(ordered)]
+
+    def counts(self) -> dict[str, int]:
+        """How many orders of each status there are."""
+        query = select(NodeOrderRow.status, func.count()).where(NodeOrderRow.node == self._node)
+        with self._database.read() as session:
+            rows = session.execute(query.group_by(NodeOrderRow.status)).tuples().all()
+        found: dict[str, int] = dict(rows)
+        return {status.value: found.get(status.value, 0) for status in Status}
+
+    def slashes(self, account: bytes) -> dict[str, ledger.Slashes]:
+        """The bonds slashed in this market: `own` of an account, and `other`."""
+        with self._database.read() as session:
+            return ledger.slashes(session, self._market, account)
 
     def order(self, order_id: bytes) -> Seen | None:
         """What is known of one order."""

@@ -39,11 +39,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof in the form of the system's bundle, and the outputs that it speaks of."""
+    """A proof in the form of the system's bundle, and the outputs that it speaks of.
+
+    `peak_memory` is the most bytes that its process held, None where nobody measured.
+    """
 
     outputs: tuple[Tensor, ...]
     proof: Json
     material: Json
+    peak_memory: int | None = None
 
 
 class ProvingSystem(Protocol):

@@ -1,11 +1,13 @@
 """The configuration: every variable read once, bad values named, keys never passed on."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from avow.prover.config import as_environment, from_environment
 from avow.prover.errors import ConfigurationError
+from avow.prover.queues import WorkQueue
 
 
 def test_defaults_lie_under_one_home() -> None:
@@ -58,9 +60,49 @@ def test_a_worker_hands_everything_on_but_keys() -> None:
         ("AVOW_BROKER_URL", "amqp://u:secret@h", "redis.*, got amqp://$"),
         ("AVOW_BROKER_URL", "localhost:6379", "redis.*, got no scheme$"),
         ("AVOW_ALLOW_UNSAFE_SRS", "perhaps", "expected 1 or 0, got 'perhaps'"),
+        ("AVOW_QUEUES", "infer,prov", "some of infer, prove, large, each once, got 'infer,prov'"),
+        ("AVOW_QUEUES", "infer,infer", "each once, got 'infer,infer'"),
+        ("AVOW_METRICS", "9464", "IP-ADDRESS:PORT, got '9464'"),
+        ("AVOW_METRICS", "localhost:9464", "IP-ADDRESS:PORT"),
+        ("AVOW_METRICS", "127.0.0.1:65536", "IP-ADDRESS:PORT"),
+        ("AVOW_LOG_FORMAT", "xml", "expected plain, json, got 'xml'"),
+        ("AVOW_LOG_LEVEL", "loud", "expected debug, info, warning, error, got 'loud'"),
         ("AVOW_NATIVE_BACKEND", "gpu", "expected portable, mulx, ifma, got 'gpu'"),
     ],
 )
 def test_bad_values_are_named(name: str, value: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name}: .*{message}"):
         from_environment({name: value})
+
+
+def test_the_reference_has_every_variable() -> None:
+    root = Path(__file__).resolve().parents[2]
+    source = "".join(
+        path.read_text("utf-8")
+        for room in ("prover", "api")
+        for path in (root / room).rglob("*.py")
+        if "__pycache__" not in path.parts
+    )
+    # Between a worker and the processes that it starts.
+    internal = {"AVOW_WORKER_ID", "AVOW_READY_FD"}
+    used = set(re.findall(r'"(AVOW_[A-Z_0-9]+)"', source)) - internal
+    page = (root / "docs" / "reference" / "configuration.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `AVOW_")]
+    assert {
+        name for line in rows for name in re.findall(r"`(AVOW_[A-Z_0-9]+)`", line.split("|")[1])
+    } == used
+
+
+def test_queues_and_where_a_proof_waits() -> None:
+    plain = from_environment({})
+    assert plain.queues == (WorkQueue.INFER, WorkQueue.PROVE)
+    assert plain.queue_of(2**50) is WorkQueue.PROVE
+    large = from_environment({"AVOW_LARGE_PROOF_BYTES": "1000", "AVOW_LARGE_CONCURRENCY": "3"})
+    assert large.queues == tuple(WorkQueue)
+    assert large.queue_of(1000) is WorkQueue.PROVE and large.queue_of(1001) is WorkQueue.LARGE
+    assert large.concurrency_of(WorkQueue.LARGE) == 3
+    some = from_environment({"AVOW_QUEUES": "large, infer", "AVOW_METRICS": "[::1]:9464"})
+    assert some.queues == (WorkQueue.INFER, WorkQueue.LARGE) and some.metrics == ("::1", 9464)
+    handed = from_environment(as_environment(some, {}))
+    # Its port is the worker's own.
+    assert handed.queues == some.queues and handed.metrics is None

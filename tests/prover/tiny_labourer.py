@@ -7,8 +7,9 @@ from functools import lru_cache
 
 from avow.prover.bench import Bench, open_bench
 from avow.prover.config import from_environment
-from avow.prover.labourer import WORKER_ID, set_up_logging, work
-from avow.prover.outbox import Task
+from avow.prover.labourer import WORKER_ID, work
+from avow.prover.logs import set_up_logging
+from avow.prover.queues import WorkQueue
 from tests.prover.tiny import SYSTEM, SlowTiny, TinyCatalogue, check, no_preview
 
 
@@ -28,5 +29,5 @@ def bench() -> Bench:
 
 
 if __name__ == "__main__":
-    set_up_logging()
-    work(from_environment(), Task(sys.argv[1]), os.environ[WORKER_ID], bench)
+    set_up_logging(from_environment())
+    work(from_environment(), WorkQueue(sys.argv[1]), os.environ[WORKER_ID], bench)

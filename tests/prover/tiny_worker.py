@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from avow.prover.config import from_environment
-from avow.prover.labourer import set_up_logging
+from avow.prover.logs import set_up_logging
 from avow.prover.worker import Worker
 
 if __name__ == "__main__":
-    set_up_logging()
+    set_up_logging(from_environment())
     labourer = (sys.executable, str(Path(__file__).with_name("tiny_labourer.py")))
     ready = Path(os.environ["READY_FILE"])
     Worker(from_environment(), labourer).run(lambda: ready.write_text("ready"))

@@ -159,6 +159,10 @@ class Market:
         """Whether an account is in the rotation."""
         return bool(self.validators.read("isValidator", checksum(account)))
 
+    def stake(self, account: bytes) -> int:
+        """What an account has staked as a validator, in token units."""
+        return int(self.validators.read("stakeOf", checksum(account)))
+
     def events(self, first: int, last: int) -> list[MarketEvent]:
         """What happened in the blocks `first` to `last`, oldest first."""
         found: list[MarketEvent] = []

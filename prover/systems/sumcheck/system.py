@@ -94,7 +94,12 @@ class SumcheckProver:
         material = key_json(compiled)
         openings = made.openings or (b"",) * len(inputs)
         return [
-            Proof(outputs, proof_json(made.proof, len(inputs), opening), material)
+            Proof(
+                outputs,
+                proof_json(made.proof, len(inputs), opening),
+                material,
+                made.peak_rss_bytes,
+            )
             for outputs, opening in zip(made.outputs, openings, strict=True)
         ]
 

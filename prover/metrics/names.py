@@ -1,0 +1,213 @@
+"""Every metric that a process of Avow shows: name, kind, labels, and what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+_SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+_BYTES = tuple(float(1024 * 4**power) for power in range(1, 13))
+_HTTP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Kind(Enum):
+    """How Prometheus reads a metric; the value is its word for it."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Shown(Enum):
+    """Which process shows a metric; the value is how the reference names it."""
+
+    API = "API"
+    WORKER = "worker"
+    NODE = "provider, validator"
+    EVERYWHERE = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric's name (a counter's ends in `_total`), labels, bounds of its buckets, and text."""
+
+    name: str
+    kind: Kind
+    shown: Shown
+    help: str
+    labels: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+
+
+def _histogram(name: str, text: str, bounds: tuple[float, ...]) -> Metric:
+    return Metric(name, Kind.HISTOGRAM, Shown.API, text, ("system",), bounds)
+
+
+INFERENCE_SECONDS = _histogram(
+    "avow_inference_seconds", "Time from a worker's start on a request to its answer.", _SECONDS
+)
+PROVING_SECONDS = _histogram(
+    "avow_proving_seconds",
+    "Time of one proof, of however many answers, until its first bundle is stored.",
+    _SECONDS,
+)
+VERIFYING_SECONDS = _histogram(
+    "avow_verifying_seconds", "Time of a worker's own check of one proof's bundles.", _SECONDS
+)
+PROOF_BYTES = _histogram("avow_proof_bytes", "Size of a stored bundle.", _BYTES)
+PEAK_MEMORY = _histogram(
+    "avow_proving_peak_memory_bytes",
+    "Most resident memory of the process that made a proof, where its system measures it.",
+    _BYTES,
+)
+# Kept in the database, because each value comes from a process that may end any time.
+OBSERVED = (INFERENCE_SECONDS, PROVING_SECONDS, VERIFYING_SECONDS, PROOF_BYTES, PEAK_MEMORY)
+
+JOBS = Metric("avow_jobs", Kind.GAUGE, Shown.API, "Jobs in each state.", ("state",))
+QUEUE_JOBS = Metric("avow_queue_jobs", Kind.GAUGE, Shown.API, "Jobs that wait.", ("queue",))
+QUEUE_AGE = Metric(
+    "avow_queue_age_seconds",
+    Kind.GAUGE,
+    Shown.API,
+    "How long the job has waited that waits longest, 0 where none does.",
+    ("queue",),
+)
+LEASES = Metric(
+    "avow_leases", Kind.GAUGE, Shown.API, "Tasks that a worker holds and works on.", ("task",)
+)
+OUTBOX = Metric(
+    "avow_outbox_messages", Kind.GAUGE, Shown.API, "Messages that the broker does not have yet."
+)
+LEGS = Metric("avow_legs", Kind.GAUGE, Shown.API, "Evidence legs in each state.", ("state",))
+DEAD_LETTERS = Metric(
+    "avow_dead_letters",
+    Kind.GAUGE,
+    Shown.API,
+    "Jobs that were given up and wait for an operator.",
+)
+DATABASE_UP = Metric(
+    "avow_database_up", Kind.GAUGE, Shown.API, "1 when this scrape could read the job database."
+)
+FROM_DATABASE = (JOBS, QUEUE_JOBS, QUEUE_AGE, LEASES, OUTBOX, LEGS, DEAD_LETTERS, DATABASE_UP)
+
+HTTP_REQUESTS = Metric(
+    "avow_http_requests_total",
+    Kind.COUNTER,
+    Shown.API,
+    "Requests answered by this process.",
+    ("method", "route", "status"),
+)
+HTTP_SECONDS = Metric(
+    "avow_http_request_seconds",
+    Kind.HISTOGRAM,
+    Shown.API,
+    "Time to the end of an answer, by this process.",
+    ("method", "route"),
+    _HTTP_SECONDS,
+)
+
+LABOURERS = Metric(
+    "avow_worker_labourers",
+    Kind.GAUGE,
+    Shown.WORKER,
+    "1 while the process that serves a queue runs.",
+    ("queue",),
+)
+LABOURER_STARTS = Metric(
+    "avow_worker_labourer_starts_total",
+    Kind.COUNTER,
+    Shown.WORKER,
+    "Starts of the process that serves a queue; more than one means that it ended.",
+    ("queue",),
+)
+RELAYED = Metric(
+    "avow_worker_relayed_total", Kind.COUNTER, Shown.WORKER, "Messages carried to the broker."
+)
+RECONCILED = Metric(
+    "avow_worker_reconciled_total",
+    Kind.COUNTER,
+    Shown.WORKER,
+    "Jobs that were put right: taken_back, expired or resent.",
+    ("what",),
+)
+BROKER_UP = Metric(
+    "avow_worker_broker_up", Kind.GAUGE, Shown.WORKER, "1 when the broker answered last."
+)
+
+ESCROW = Metric(
+    "avow_market_escrow_units",
+    Kind.GAUGE,
+    Shown.NODE,
+    "Payment tokens that the market contract holds, in token units.",
+    ("role",),
+)
+STAKE = Metric(
+    "avow_node_stake_units",
+    Kind.GAUGE,
+    Shown.NODE,
+    "What the account can lose: a validator's stake, a provider's bonds in orders under way.",
+    ("role",),
+)
+CREDIT = Metric(
+    "avow_node_credit_units",
+    Kind.GAUGE,
+    Shown.NODE,
+    "What the account can withdraw from the market, in token units.",
+    ("role",),
+)
+TOKENS = Metric(
+    "avow_node_tokens_units",
+    Kind.GAUGE,
+    Shown.NODE,
+    "The account's payment tokens outside the market, in token units.",
+    ("role",),
+)
+SLASHES = Metric(
+    "avow_node_slashes_total",
+    Kind.COUNTER,
+    Shown.NODE,
+    "Bonds slashed in this market, as read from the chain: own (of this account) or other.",
+    ("role", "whose"),
+)
+SLASHED = Metric(
+    "avow_node_slashed_units_total",
+    Kind.COUNTER,
+    Shown.NODE,
+    "Token units slashed in this market: own (of this account) or other.",
+    ("role", "whose"),
+)
+ORDERS = Metric(
+    "avow_node_orders", Kind.GAUGE, Shown.NODE, "Orders seen, by status.", ("role", "status")
+)
+HEAD = Metric("avow_node_block", Kind.GAUGE, Shown.NODE, "The last block that was read.", ("role",))
+CHAIN_UP = Metric(
+    "avow_node_chain_up",
+    Kind.GAUGE,
+    Shown.NODE,
+    "1 when the chain's figures could be read last.",
+    ("role",),
+)
+
+BUILD = Metric("avow_build_info", Kind.GAUGE, Shown.EVERYWHERE, "Always 1.", ("version",))
+
+METRICS: tuple[Metric, ...] = (
+    *FROM_DATABASE,
+    *OBSERVED,
+    HTTP_REQUESTS,
+    HTTP_SECONDS,
+    LABOURERS,
+    LABOURER_STARTS,
+    RELAYED,
+    RECONCILED,
+    BROKER_UP,
+    ESCROW,
+    STAKE,
+    CREDIT,
+    TOKENS,
+    SLASHES,
+    SLASHED,
+    ORDERS,
+    HEAD,
+    CHAIN_UP,
+    BUILD,
+)
