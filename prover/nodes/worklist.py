@@ -140,8 +140,8 @@ class Worklist:
         """How many orders of each status there are."""
         query = select(NodeOrderRow.status, func.count()).where(NodeOrderRow.node == self._node)
         with self._database.read() as session:
-            rows = session.execute(query.group_by(NodeOrderRow.status)).tuples().all()
-        found: dict[str, int] = dict(rows)
+            rows = session.execute(query.group_by(NodeOrderRow.status)).all()
+        found = {str(status): int(count) for status, count in rows}
         return {status.value: found.get(status.value, 0) for status in Status}
 
     def slashes(self, account: bytes) -> dict[str, ledger.Slashes]:
