@@ -13,10 +13,10 @@ from avow.api.observed import Observed
 from avow.api.routes import bundles, dead_letters, health, jobs, metrics, models, webhooks
 from avow.api.services import Services, open_services
 from avow.prover.config import Config, from_environment
-from avow.prover.webhooks.courier import Courier
 from avow.prover.metrics.jobs import JobFigures
 from avow.prover.metrics.serve import new_registry
 from avow.prover.version import VERSION
+from avow.prover.webhooks.courier import Courier
 
 
 def create_app(services: Services, reachable: bool = False) -> FastAPI:

@@ -15,8 +15,8 @@ from avow.prover.errors import DatabaseUnavailable
 from avow.prover.inference import infer
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
-from avow.prover.request import PRIORITIES
 from avow.prover.queues import WorkQueue
+from avow.prover.request import PRIORITIES
 
 _WORK = {Task.INFER: infer, Task.PROVE: prove}
 _CONNECT_SECONDS = 5
