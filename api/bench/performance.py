@@ -1,7 +1,8 @@
-"""Writes `docs/performance.md` and its chart from a report of `avow bench --executors`.
+"""Writes `docs/performance.md` and its charts from reports of `avow bench`.
 
-Run `avow bench --executors --json docs/performance.json`, then
-`python -m avow.api.bench.performance docs`. No figure of the page is typed by hand.
+Run `avow bench --executors --json docs/performance.json` and, for the part on a service under
+load, `avow bench --load --json docs/load.json`, then `python -m avow.api.bench.performance docs`.
+No figure of the page is typed by hand.
 """
 
 import json
@@ -9,13 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from avow.api.bench import load_report
 from avow.api.bench.executors import PROMISED_RATIO, TITLES, cells, draw
 
 NAME = "performance"
+LOAD = "load"
 
 
-def page(found: dict[str, Any]) -> str:
-    """The page as Markdown."""
+def page(found: dict[str, Any], loaded: dict[str, Any] | None = None) -> str:
+    """The page as Markdown, with a part on a service under load where that was measured."""
     machine, rows = found["machine"], found["rows"]
     worst = max(rows, key=lambda row: float(row["ratio"]))
     over = [
@@ -53,15 +56,28 @@ def page(found: dict[str, Any]) -> str:
         "",
         f"This page is written by `python -m avow.api.bench.{NAME} docs` from `{NAME}.json`, which",
         f"`avow bench --executors --json docs/{NAME}.json` measures.",
+        *(load_report.section(loaded) if loaded is not None else ()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def load_of(folder: Path) -> dict[str, Any] | None:
+    """The report of `avow bench --load` in the folder, if there is one."""
+    path = folder / f"{LOAD}.json"
+    if not path.exists():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def main(arguments: list[str]) -> int:
     """Write page and chart beside the report in the folder that is given."""
     folder = Path(arguments[0] if arguments else "docs")
     found = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
-    (folder / f"{NAME}.md").write_text(page(found), encoding="utf-8")
+    loaded = load_of(folder)
+    (folder / f"{NAME}.md").write_text(page(found, loaded), encoding="utf-8")
+    if loaded is not None:
+        load_report.draw(loaded, folder / f"{LOAD}.svg")
     draw(found, folder / f"{NAME}.svg")
     return 0
 

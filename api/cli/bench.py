@@ -29,6 +29,33 @@ _RUNS, _ROUNDS = 3, 15
     help="Measure sumcheck proofs of 1, 4, 16 and 64 answers instead, settled together on a chain.",
 )
 @click.option(
+    "--load",
+    "loaded",
+    is_flag=True,
+    help="Measure a service under concurrent requests instead: rates, percentiles, memory.",
+)
+@click.option(
+    "--workers",
+    default="1,2",
+    show_default=True,
+    metavar="NUMBERS",
+    help="Of --load: numbers of workers, each measured with a service of its own.",
+)
+@click.option(
+    "--clients",
+    type=click.IntRange(1, 1000),
+    default=16,
+    show_default=True,
+    help="Of --load: how many ask at the same time.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 86_400),
+    default=60,
+    show_default=True,
+    help="Of --load: for how long each.",
+)
+@click.option(
     "--profile",
     "profiled",
     is_flag=True,
@@ -60,6 +87,10 @@ def bench(
     models: str | None,
     executors: bool,
     batches: bool,
+    loaded: bool,
+    workers: str,
+    clients: int,
+    seconds: float,
     profiled: bool,
     systems: str | None,
     runs: int | None,
@@ -90,6 +121,9 @@ def bench(
         return
     if batches:
         _bench_batches(_names(models or ""), runs, report, plot, folder)
+        return
+    if loaded:
+        _bench_load(_names(models or ""), _counts(workers), clients, seconds, report, plot, folder)
         return
     chosen = (_PROFILED if profiled else _ZOO) if models is None else models
     wanted = ("sumcheck" if profiled else "ezkl,sumcheck") if systems is None else systems
@@ -177,6 +211,47 @@ def _bench_batches(
         draw(found, plot)
     for line in aligned([TITLES, *map(cells, found["rows"])], 0):
         click.echo(line)
+
+
+def _bench_load(
+    models: tuple[str, ...],
+    workers: tuple[int, ...],
+    clients: int,
+    seconds: float,
+    report: Path | None,
+    plot: Path | None,
+    folder: Path,
+) -> None:
+    from avow.api.bench.load import MODEL, measure
+    from avow.api.bench.load_report import TITLES, cells, draw
+    from avow.api.bench.rows import aligned
+    from avow.api.figures import figure_of_matplotlib
+    from avow.api.local.folder import require_writable
+    from avow.api.local.steps import Steps
+
+    if len(models) > 1:
+        raise click.UsageError("--load measures one model at a time")
+    for path in (report, plot):
+        if path is not None:
+            require_writable(path)
+    if plot is not None:
+        figure_of_matplotlib(plot)
+    model, steps = (models or (MODEL,))[0], Steps()
+    with steps.step("bench", "Measuring a service under load"):
+        found = measure(folder, steps.progress, model, workers, clients, seconds)
+    if report is not None:
+        report.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    if plot is not None:
+        draw(found, plot)
+    for line in aligned([TITLES, *map(cells, found["rows"])], 0):
+        click.echo(line)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    names = _names(text)
+    if not names or not all(name.isdecimal() and 1 <= int(name) <= 64 for name in names):
+        raise click.UsageError(f"--workers: expected numbers from 1 to 64, got {text[:40]!r}")
+    return tuple(map(int, names))
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ class Network:
     def start_api(self, port: int) -> tuple[Child, str]:
         """The HTTP API; its address."""
         child = self.supervisor.start("api", avow("api", "--port", str(port)))
-        return child, wait_for(child, _API)
+        return child, wait_api(child)
 
     def start_provider(self, bundle_url: str) -> Child:
         """A provider that serves whatever is compiled in the home folder."""
@@ -209,7 +209,12 @@ def wait_for(child: Child, pattern: re.Pattern[str], seconds: float = _READY_SEC
     raise ProcessError(f"{child.name} was not ready after {seconds:.0f} s: {child.last_line()}")
 
 
+def wait_api(child: Child) -> str:
+    """The address of an API, once it listens."""
+    return wait_for(child, _API)
+
+
 def wait_ready(*children: Child) -> None:
     """Wait until each worker or node has said that it is ready."""
     for child in children:
-        wait_for(child, _WORKER_READY if child.name == "worker" else _NODE_READY)
+        wait_for(child, _WORKER_READY if child.name.startswith("worker") else _NODE_READY)

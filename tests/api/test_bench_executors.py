@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from avow.api.bench.executors import PROMISED_RATIO, cells, check_names, table
+from avow.api.bench.performance import load_of, page
 from avow.api.bench.performance import main as write_page
-from avow.api.bench.performance import page
 from avow.api.cli.main import main
 from avow.api.errors import BenchError
 from avow.models.bench import executors
@@ -75,7 +75,7 @@ def test_the_page_says_which_rows_are_above_the_mark() -> None:
 def test_the_committed_page_is_the_committed_report() -> None:
     folder = ROOT / "docs"
     found = json.loads((folder / "performance.json").read_text())
-    assert (folder / "performance.md").read_text() == page(found)
+    assert (folder / "performance.md").read_text() == page(found, load_of(folder))
     assert {row["model"] for row in found["rows"]} == set(bench_names())
     chart = (folder / "performance.svg").read_text()
     assert all(name in chart for name in bench_names())
