@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avow.models.bench.registry import BENCH_MODELS, bench_names
-from avow.models.errors import ModelError
+from avow.models.errors import ModelError, NotInStore
 from avow.models.intake import Intake, Source, take_in
 from avow.models.load import load_model
 from avow.models.schema import Identity, parse_range
@@ -99,11 +99,12 @@ def _find(store: ModelStore, argument: str) -> bytes:
     if "/" in argument or argument.endswith(".onnx"):
         sha256 = load_model(Path(argument)).sha256
         found = [one for one in models if one.record.onnx_sha256 == sha256]
-        return _only(
-            found,
-            argument,
-            f"{argument} is not in the store; first: avow model add {argument} --calibration FILE",
-        )
+        if not found:
+            raise NotInStore(
+                f"{argument} is not in the store; "
+                f"first: avow model add {argument} --calibration FILE"
+            )
+        return _only(found, argument, "")
     match = _PREFIX.fullmatch(argument)
     if match is not None:
         found = [one for one in models if one.digest.hex().startswith(match["hex"])]

@@ -1,4 +1,4 @@
-"""The one error of this room, and how a library's error becomes part of its line."""
+"""The error of this room with one kind of its own; how a library's error becomes a part of it."""
 
 
 class ModelError(Exception):
@@ -10,6 +10,10 @@ class ModelError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(_printable(message))
+
+
+class NotInStore(ModelError):
+    """A file was named whose model the store does not hold."""
 
 
 def one_line(error: Exception) -> str:

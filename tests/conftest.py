@@ -84,6 +84,22 @@ def require_service() -> Callable[[str], str]:
     return service_address
 
 
+@pytest.fixture(scope="session")
+def contracts_folder() -> Path:
+    """The contracts' folder with its npm packages; without them, fail where CI=true, else skip."""
+    # Not at the top: installed wheels are checked to be there before they are imported.
+    from avow.verifier.chain.anvil import find_anvil
+    from avow.verifier.chain.errors import AnvilUnavailable
+
+    try:
+        find_anvil(ROOT / "contracts")
+    except AnvilUnavailable as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"with CI=true the npm packages must be there: {error}")
+        pytest.skip(str(error))
+    return ROOT / "contracts"
+
+
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every attempt of this process to open a socket fail."""

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from avow.api.bench.order import Desk
+from avow.api.bench.statements import off_chain
 from avow.api.errors import BenchError
 from avow.models.schema import quantise_row
 from avow.models.store import StoredModel
@@ -20,9 +21,9 @@ from avow.verifier.chain.orders import BatchItem, Order
 from avow.verifier.chain.seals import batch_seal
 from avow.verifier.commitment import commit_public
 from avow.verifier.errors import VerificationError
-from avow.verifier.keccak import ZERO_WORD, keccak256
+from avow.verifier.keccak import keccak256
 from avow.verifier.policy import Policy
-from avow.verifier.statement import ZERO_ADDRESS, Domain, Statement
+from avow.verifier.statement import Statement
 from avow.verifier.tensor import Tensor
 from avow.verifier.verify import verify, verify_together
 
@@ -116,23 +117,11 @@ def _ask(station: Station, row: int) -> _Asked:
     answered = station.prover.answer(
         station.compiled, inputs, bytes(32), station.limits, lambda stage, percent: None
     )
-    output = commit_public(answered.outputs)
     if station.desk is not None:
         order = station.desk.open(inputs)
+        output = commit_public(answered.outputs)
         return _Asked(inputs, order, station.desk.statement(order, output))
-    statement = Statement(
-        domain=Domain(0, ZERO_ADDRESS),
-        model=record.model,
-        system=record.system,
-        program=record.program,
-        key=record.key,
-        input=commit_public(inputs),
-        output=output,
-        order=ZERO_WORD,
-        provider=ZERO_ADDRESS,
-        nonce=1 + row,
-    )
-    return _Asked(inputs, None, statement)
+    return _Asked(inputs, None, off_chain(record, inputs, answered.outputs, 1 + row))
 
 
 def _bundle(station: Station, one: _Asked, path: merkle.Path, proof: Proof) -> Bundle:

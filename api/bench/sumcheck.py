@@ -7,6 +7,7 @@ from pathlib import Path
 
 from avow.api.bench.order import Desk
 from avow.api.bench.rows import Sample
+from avow.api.bench.statements import off_chain
 from avow.api.errors import BenchError
 from avow.circuits.artifact import Artifact
 from avow.circuits.errors import CircuitError
@@ -28,10 +29,8 @@ from avow.verifier.bundle import Bundle
 from avow.verifier.chain.errors import ChainError
 from avow.verifier.chain.orders import Order
 from avow.verifier.commitment import commit_public
-from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.policy import Policy
 from avow.verifier.records import SystemRecord
-from avow.verifier.statement import ZERO_ADDRESS, Domain, Statement
 from avow.verifier.tensor import Tensor
 from avow.verifier.verify import verify
 
@@ -104,7 +103,7 @@ def measure_once(
         answered = prover.answer(compiled, inputs, bytes(32), bounds, _nothing)
         infer_seconds = time.monotonic() - began
         statement = (
-            _statement(artifact.record, inputs, answered.outputs)
+            off_chain(artifact.record, inputs, answered.outputs, 1)
             if market is None
             else market[0].statement(market[1], commit_public(answered.outputs))
         )
@@ -195,23 +194,6 @@ def _warm(
     began = time.monotonic()
     made = prover.make(compiled, [inputs], root, bounds, _nothing)
     return time.monotonic() - began, made
-
-
-def _statement(
-    record: SystemRecord, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
-) -> Statement:
-    return Statement(
-        domain=Domain(0, ZERO_ADDRESS),
-        model=record.model,
-        system=record.system,
-        program=record.program,
-        key=record.key,
-        input=commit_public(inputs),
-        output=commit_public(outputs),
-        order=ZERO_WORD,
-        provider=ZERO_ADDRESS,
-        nonce=1,
-    )
 
 
 def _nothing(stage: str, percent: int | None) -> None:

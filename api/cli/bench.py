@@ -6,6 +6,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from avow.api.cli.systems import systems_in
+
 _ZOO = "digits-mlp,digits-cnn,tumour-risk"
 _PROFILED = "lenet5,mlp-784-64-10,dense-4m,cnn-264k,transformer-4,lstm-small"
 _RUNS, _ROUNDS = 3, 15
@@ -127,7 +129,7 @@ def bench(
         return
     chosen = (_PROFILED if profiled else _ZOO) if models is None else models
     wanted = ("sumcheck" if profiled else "ezkl,sumcheck") if systems is None else systems
-    plan = Plan(_names(chosen), _names(wanted), runs or _RUNS)
+    plan = Plan(_names(chosen), systems_in(wanted), runs or _RUNS)
     for path in (report, plot):
         if path is not None:
             require_writable(path)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from avow.api.cli.systems import systems_in
+
 if TYPE_CHECKING:
     from avow.circuits.forecast import Forecast
     from avow.models.store import StoredModel
@@ -81,12 +83,7 @@ def plan(
     installed, from the rows that it counts, on two cores. Gas is that of a transaction which has
     a contract check one proof; in a batch each answer pays its share.
     """
-    from avow.circuits.errors import CircuitError
-
-    wanted = tuple(dict.fromkeys(part.strip().removesuffix("/v1") for part in systems.split(",")))
-    unknown = [name for name in wanted if name not in ("sumcheck", "ezkl")]
-    if unknown:
-        raise CircuitError(f"expected --systems sumcheck, ezkl or both, got {unknown[0][:40]!r}")
+    wanted = systems_in(systems)
     with TemporaryDirectory(prefix="avow-plan-") as folder:
         stored = _model(argument, calibration, ranges, Path(folder))
         head, found = _forecasts(stored, wanted, batches or _BATCHES, bits)
@@ -103,7 +100,7 @@ def _model(
     argument: str, calibration: Path | None, ranges: tuple[str, ...], folder: Path
 ) -> "StoredModel":
     from avow.models.catalogue import resolve
-    from avow.models.errors import ModelError
+    from avow.models.errors import ModelError, NotInStore
     from avow.models.schema import parse_range
     from avow.models.sketch import sketch
     from avow.models.store import ModelStore
@@ -116,9 +113,9 @@ def _model(
     if is_file and not given:
         try:
             return resolve(ModelStore.at(from_environment().home), argument)
-        except ModelError as error:
-            if "is not in the store" not in str(error):
-                raise
+        except NotInStore:
+            # Then it is looked at as a stranger's file.
+            pass
     if not is_file:
         return resolve(ModelStore.at(from_environment().home), argument)
     if calibration is None:

@@ -354,12 +354,10 @@ class _Draft:
 
 def _schema(spec: TensorSpec) -> bytes:
     """u32 elements, i64 least and largest, then type, rank and dimensions as a digest has them."""
-    count = 1
-    for dimension in spec.shape:
-        count *= dimension
     ends = b"".join(end.to_bytes(8, "big", signed=True) for end in (spec.minimum, spec.maximum))
     dimensions = b"".join(_number(dimension, 4) for dimension in spec.shape)
-    return _number(count, 4) + ends + bytes([spec.element_type.code, len(spec.shape)]) + dimensions
+    kind = bytes([spec.element_type.code, len(spec.shape)])
+    return _number(prod(spec.shape), 4) + ends + kind + dimensions
 
 
 def _number(value: int, octets: int) -> bytes:

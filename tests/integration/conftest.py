@@ -1,31 +1,15 @@
 """A development chain with everything deployed, restored after each test."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from avow.verifier.chain.anvil import Anvil, find_anvil, running_anvil
-from avow.verifier.chain.errors import AnvilUnavailable
+from avow.verifier.chain.anvil import Anvil, running_anvil
 from avow.verifier.systems.table import SYSTEMS
 from tests.integration.mock_ezkl import SYSTEM, MockChecking
 from tests.integration.town import Town, build
-
-CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
-
-
-@pytest.fixture(scope="session")
-def contracts_folder() -> Path:
-    """The contracts' folder with its npm packages; without them, fail where CI=true, else skip."""
-    try:
-        find_anvil(CONTRACTS)
-    except AnvilUnavailable as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"with CI=true the npm packages must be there: {error}")
-        pytest.skip(str(error))
-    return CONTRACTS
 
 
 @pytest.fixture(scope="session")

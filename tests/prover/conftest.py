@@ -4,11 +4,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import create_engine, text
 
 from avow.prover.config import Config, from_environment
 from avow.prover.database import open_database
+from tests.prover.provers import EARLIER
 from tests.prover.tiny import Shop
 
 
@@ -35,6 +37,13 @@ def postgres_schema(address: str) -> Iterator[str]:
     with engine.begin() as connection:
         connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
     engine.dispose()
+
+
+@pytest.fixture
+def earlier() -> None:
+    """What runs already is not counted by `children` of `tests.prover.provers`."""
+    EARLIER.clear()
+    EARLIER.update(one.pid for one in psutil.Process().children(recursive=True))
 
 
 @pytest.fixture

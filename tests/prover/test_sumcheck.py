@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-import psutil
 import pytest
 
 from avow.circuits.artifact import Artifact
@@ -38,7 +37,9 @@ from avow.verifier.policy import Policy
 from avow.verifier.tensor import Tensor
 from avow.verifier.verdict import Assurance, Hides
 from avow.verifier.verify import verify
+from tests.prover.provers import children
 
+pytestmark = pytest.mark.usefixtures("earlier")
 UNSAFE = Policy(unsafe_allow_unsafe_srs=True)
 _HOMES: list[Path] = []
 
@@ -118,24 +119,6 @@ def place_of(name: str, config: Config) -> Iterator[Place]:
 def place(config: Config) -> Iterator[Place]:
     """A home of its own for every test with a model of milliseconds."""
     yield from place_of("digits-mlp", config)
-
-
-EARLIER: set[int] = set()
-
-
-@pytest.fixture(autouse=True)
-def _earlier() -> None:
-    """Other tests of this process may keep provers of their own."""
-    EARLIER.clear()
-    EARLIER.update(one.pid for one in psutil.Process().children(recursive=True))
-
-
-def children() -> list[psutil.Process]:
-    """The proving processes that the test has started and that run."""
-    found = psutil.Process().children(recursive=True)
-    own = [one for one in found if one.pid not in EARLIER]
-    alive = [one for one in own if one.status() != psutil.STATUS_ZOMBIE]
-    return [one for one in alive if "avow.prover.systems.sumcheck.inside" in one.cmdline()]
 
 
 def test_a_real_answer_is_proven(place: Place) -> None:

@@ -15,7 +15,9 @@ from avow.prover.errors import LeaseLost, Refused, TryAgain
 from avow.prover.systems.sumcheck.child import Workshop
 from avow.prover.systems.system import Limits
 from tests.conftest import ROOT
+from tests.prover.provers import children
 
+pytestmark = pytest.mark.usefixtures("earlier")
 LIMITS = Limits(30.0, 2 * 2**30)
 
 
@@ -28,24 +30,6 @@ def workshop() -> Iterator[Workshop]:
     made = Workshop()
     yield made
     made.close()
-
-
-EARLIER: set[int] = set()
-
-
-@pytest.fixture(autouse=True)
-def _earlier() -> None:
-    """Other tests of this process may keep provers of their own."""
-    EARLIER.clear()
-    EARLIER.update(one.pid for one in psutil.Process().children(recursive=True))
-
-
-def children() -> list[psutil.Process]:
-    """The proving processes that the test has started and that run."""
-    found = psutil.Process().children(recursive=True)
-    own = [one for one in found if one.pid not in EARLIER]
-    alive = [one for one in own if one.status() != psutil.STATUS_ZOMBIE]
-    return [one for one in alive if "avow.prover.systems.sumcheck.inside" in one.cmdline()]
 
 
 def missing(folder: Path) -> dict[str, object]:

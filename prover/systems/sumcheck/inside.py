@@ -2,8 +2,7 @@
 
 Usage: `python -m avow.prover.systems.sumcheck.inside PARENT_PID`. A request is a line of JSON on
 stdin: {do, folder, samples, root, memory}; `do` is `answer` or `prove`, `samples` has the inputs
-of each. Lines of JSON on stdout:
-{stage} while it works, then the reply, {refused} or {failed}.
+of each. Lines of JSON on stdout: {stage} while it works, then the reply, {refused} or {failed}.
 """
 
 import json
