@@ -19,17 +19,17 @@ SOURCES := $(shell find $(ROOMS) -not -name '__pycache__' -not -path '*/__pycach
 
 # Two rooms of tests are run side by side, each by a process of its own, which is faster and keeps
 # one room's leftovers from another. What takes long begins first; a room is shown when it has ended.
-LONGEST := prover integration verifier soundness api circuits models native
+LONGEST := prover integration verifier soundness api circuits chaos models native
 TESTED := $(sort $(foreach file,$(wildcard tests/*/test_*.py tests/*/*/test_*.py),\
   $(word 2,$(subst /, ,$(file)))))
 TESTS := $(addprefix test-,$(filter $(TESTED),$(LONGEST)) $(filter-out $(LONGEST),$(TESTED)))
 
 .PHONY: $(TESTS)
-.PHONY: help setup setup-train demo serve test test-gpu campaign lint type contracts-test bench clean \
-        prerequisites links native native-sanitize npm lock readme format
+.PHONY: help setup setup-train demo serve test test-gpu campaign campaign-chaos lint type \
+        contracts-test bench clean prerequisites links native native-sanitize npm lock readme format
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: prerequisites $(VENV)/.installed npm links ## install everything, inside this folder
 
@@ -48,6 +48,10 @@ campaign: setup native-sanitize ## the fuzz and invariant tests, for hours inste
 	cd contracts && npm run --silent campaign
 	AVOW_TEST_INSTALLED=1 \
 	  $(BIN)/python -m pytest -m hypothesis --hypothesis-profile=campaign --timeout=0
+
+# PostgreSQL by AVOW_TEST_POSTGRES_URL, else SQLite. SEED repeats the kinds of a run, not its times.
+campaign-chaos: setup ## kill random parts of a working service for MINUTES (20), then audit it
+	@$(BIN)/python -m tests.chaos.campaign $(or $(MINUTES),20) $(SEED)
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
