@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "srs": Entry("avow.api.cli.srs", "srs", "Obtain structured reference strings."),
     "job": Entry("avow.api.cli.job", "job", "Submit work and follow it."),
+    "remote": Entry("avow.api.cli.remote", "remote", "Ask a provider over HTTP, verify here."),
     "worker": Entry("avow.api.cli.worker", "worker", "Answer and prove queued jobs."),
     "api": Entry("avow.api.cli.api", "api", "Serve the HTTP API alone."),
     "keys": Entry("avow.api.cli.keys", "keys", "Make, list and revoke keys of the HTTP API."),

@@ -1,10 +1,8 @@
 """The integrator's ten lines, word for word, against a real server and a real worker."""
 
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,34 +11,10 @@ import pytest
 from avow.api.client import Client, Conflict, Unknown
 from avow.verifier.lifecycle import JobState
 from tests.api.client.provider import UNSAFE
-from tests.api.processes import ROOT, Run, start
+from tests.api.processes import ROOT
 from tests.circuits.sumcheck import small
 
 PAGE = (ROOT / "docs/how-to/use-the-python-client.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `avow api` over a home with the smallest model and a worker."""
-    folder = tmp_path_factory.mktemp("service")
-    home = folder / "home"
-    small.compiled()
-    for part in ("artifacts", "models"):
-        shutil.copytree(small.HOME / part, home / part)
-    runs: list[Run] = []
-    try:
-        runs.append(start(["worker", "--allow-unsafe-srs"], folder, AVOW_HOME=str(home)))
-        runs.append(start(["api", "--port", "0"], folder, AVOW_HOME=str(home)))
-        said = runs[1].wait_for("API on ")
-        runs[0].wait_for(" ready")
-        yield re.findall(r"API on (\S+)", said)[0]
-        for run in runs:
-            run.process.terminate()
-            run.wait(60)
-            assert run.survivors() == []
-    finally:
-        for run in runs:
-            run.end()
 
 
 def quickstart() -> str:

@@ -1,0 +1,270 @@
+"""`avow remote`: asking a provider over HTTP, with every proof verified on this machine."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from avow.api.errors import ApiError, one_line
+from avow.verifier.lifecycle import JobState
+
+if TYPE_CHECKING:
+    from avow.api.client import Asked, Client, Job, Offer, Proven, Update
+
+_REJECTED = 1
+_INPUT_BYTES = 64 * 2**20
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+@click.option(
+    "--url",
+    envvar="AVOW_API_URL",
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    help="The provider's address; AVOW_API_URL otherwise.",
+)
+@click.option(
+    "--key-file",
+    type=_FILE,
+    help="File with the API key; without one AVOW_API_KEY is read.",
+)
+@click.option("--policy", "policy_file", type=_FILE, help="What every proof must satisfy (JSON).")
+@click.option(
+    "--allow-unsafe-srs",
+    is_flag=True,
+    help="Accept a locally made SRS: whoever made it can forge proofs (development only).",
+)
+@click.pass_context
+def remote(
+    ctx: click.Context,
+    url: str,
+    key_file: Path | None,
+    policy_file: Path | None,
+    allow_unsafe_srs: bool,
+) -> None:
+    """Ask a provider over HTTP; verify its proofs here.
+
+    Exit status 1 when a proof is rejected or the job ended without one.
+    """
+
+    def connect() -> "Client":
+        import os
+
+        from avow.api.client import Client
+        from avow.verifier.limits import LIMITS
+        from avow.verifier.policy import Policy, parse_policy
+
+        key = os.environ.get("AVOW_API_KEY") or None
+        if key_file is not None:
+            key = _read(key_file, 4096).decode("ascii", errors="replace").strip()
+        policy = Policy()
+        if policy_file is not None:
+            policy = parse_policy(_read(policy_file, LIMITS.policy_bytes))
+        if allow_unsafe_srs:
+            policy = replace(policy, unsafe_allow_unsafe_srs=True)
+        return Client(url, api_key=key, policy=policy)
+
+    ctx.meta[__name__] = connect
+
+
+@remote.command()
+def models() -> None:
+    """List what the provider has compiled, with digests computed here."""
+    with _client() as client:
+        for offer in client.models():
+            record = offer.model_record
+            hidden = "hides the input" if offer.hides_input else "shows the input"
+            click.echo(
+                f"0x{offer.model.hex()}  {one_line(record.name)}@{one_line(record.version)}  "
+                f"{offer.system_record.system}, {hidden}, record 0x{offer.record.hex()}"
+            )
+
+
+@remote.command()
+@click.argument("model")
+@click.option(
+    "--input",
+    "source",
+    type=_FILE,
+    required=True,
+    help="npz with arrays named like the model's inputs, or JSON: a list of inputs.",
+)
+@click.option("--row", type=click.IntRange(0), default=0, help="Which row of an npz; 0 if absent.")
+@click.option("--system", help="Proof system: sumcheck or ezkl. [the provider's choice]")
+@click.option("--record", help="Digest of one compiled artifact.")
+@click.option(
+    "--hides",
+    type=click.Choice(["none", "inputs"]),
+    help="none: a proof that shows the input. inputs: one that does not.",
+)
+@click.option(
+    "--unsafe-unseen-input",
+    is_flag=True,
+    help="Accept a proof that hides its input: nobody can see whether it is this one.",
+)
+@click.option("--idempotency-key", help="Asking again with the same key returns the first job.")
+@click.option("--asked", type=_FILE, help="Write what was asked here, for `avow remote result`.")
+@click.option("--no-wait", is_flag=True, help="Only submit; needs --asked.")
+@click.option("--output", type=_FILE, help="Write the verified bundle here.")
+@click.option("--timeout", type=click.FloatRange(0), default=3600, show_default=True)
+def ask(
+    model: str,
+    source: Path,
+    row: int,
+    system: str | None,
+    record: str | None,
+    hides: str | None,
+    unsafe_unseen_input: bool,
+    idempotency_key: str | None,
+    asked: Path | None,
+    no_wait: bool,
+    output: Path | None,
+    timeout: float,
+) -> int:
+    """Ask for MODEL's answer on an input; print it once its proof is verified.
+
+    MODEL is a digest, or a name, which the provider may give to whatever it likes.
+    """
+    if no_wait and asked is None:
+        raise click.UsageError("--no-wait: needs --asked, or nobody could check the answer later")
+    with _client() as client:
+        made = client.submit(
+            model,
+            _inputs(source, row, model, client.models()),
+            system=system,
+            record=record,
+            hides=hides,
+            unsafe_unseen_input=unsafe_unseen_input,
+            idempotency_key=idempotency_key,
+        )
+        if asked is not None:
+            asked.write_text(json.dumps(made.to_json()) + "\n", encoding="ascii")
+        if no_wait:
+            click.echo(made.job)
+            return 0
+        return _finish(client, made, output, timeout)
+
+
+@remote.command()
+@click.argument("asked", type=_FILE)
+@click.option("--output", type=_FILE, help="Write the verified bundle here.")
+@click.option("--timeout", type=click.FloatRange(0), default=3600, show_default=True)
+def result(asked: Path, output: Path | None, timeout: float) -> int:
+    """Wait for what was asked earlier, and verify it; ASKED is the file of `ask --asked`."""
+    from avow.api.client import parse_asked
+
+    made = parse_asked(_parsed(asked))
+    with _client() as client:
+        return _finish(client, made, output, timeout)
+
+
+@remote.command()
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
+@click.option("--state", type=click.Choice([state.value for state in JobState]))
+def jobs(limit: int, state: str | None) -> None:
+    """List jobs, newest first."""
+    states = () if state is None else (JobState(state),)
+    with _client() as client:
+        for found in client.jobs(states=states, limit=limit):
+            click.echo(f"{found.id}  {found.state.value:13}  {found.model[:18]}...  {found.reason}")
+
+
+@remote.command()
+@click.argument("job_id")
+@click.option("--json", "as_json", is_flag=True, help="Print what the provider said as JSON.")
+def job(job_id: str, as_json: bool) -> None:
+    """Show a job as the provider tells it; nothing of it is proven."""
+    with _client() as client:
+        _print(client.job(job_id), as_json)
+
+
+@remote.command()
+@click.argument("job_id")
+def cancel(job_id: str) -> None:
+    """Cancel a job that is not proven yet."""
+    with _client() as client:
+        _print(client.cancel(job_id), False)
+
+
+def _client() -> "Client":
+    connect: Callable[[], Client] = click.get_current_context().meta[__name__]
+    return connect()
+
+
+def _finish(client: "Client", asked: "Asked", output: Path | None, timeout: float) -> int:
+    from avow.api.client import JobEnded, NotProven
+    from avow.verifier.cli import describe
+
+    shown = ""
+
+    def show(update: "Update") -> None:
+        nonlocal shown
+        progress = update.progress
+        known = progress is not None and progress.percent is not None
+        share = f" {progress.percent} %" if progress is not None and known else ""
+        now = update.state.value + (f": {progress.stage}{share}" if progress else "")
+        if now != shown:
+            click.echo(now, err=True)
+        shown = now
+
+    try:
+        client.wait(asked, timeout=timeout, on_update=show)
+        proven: Proven = client.result(asked, timeout=timeout)
+    except (JobEnded, NotProven) as error:
+        click.echo(f"REJECTED: {error}")
+        return _REJECTED
+    if output is not None:
+        output.write_bytes(proven.bundle)
+    click.echo(describe(proven.verdict))
+    return 0
+
+
+def _print(found: "Job", as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(found.raw, indent=2))
+        return
+    click.echo(f"{found.id}  {found.state.value}: {found.reason}")
+    for claim in found.claimed or ():
+        numbers = ", ".join(f"{real:g}" for real in claim.reals[:16])
+        click.echo(f"  claimed   {claim.name} = [{numbers}]")
+    for item in found.evidence:
+        size = f", bundle of {item.bundle_size} bytes" if item.bundle_size else ""
+        click.echo(f"  evidence  {item.system}: {item.state}{size}")
+
+
+def _inputs(source: Path, row: int, model: str, offers: "tuple[Offer, ...]") -> Any:
+    if source.suffix != ".npz":
+        value = _parsed(source)
+        if not isinstance(value, list):
+            raise ApiError(f"{source}: expected a list of inputs")
+        return [item["reals"] if isinstance(item, dict) and "reals" in item else item
+                for item in value]  # fmt: skip
+
+    from avow.models.data import load_rows
+    from avow.models.load import Port
+
+    specs = next((one.model_record.inputs for one in offers if one.is_called(model)), None)
+    if specs is None:
+        raise ApiError(f"model: the provider does not offer {model[:80]!r}")
+    rows = load_rows(source, tuple(Port(spec.name, spec.shape) for spec in specs))
+    if row >= len(rows):
+        raise ApiError(f"--row: {source} has {len(rows)} rows, from 0; got {row}")
+    return [array[row] for array in rows.inputs]
+
+
+def _parsed(path: Path) -> Any:
+    from avow.api.client.exchange import parse_json
+
+    return parse_json(_read(path, _INPUT_BYTES), str(path))
+
+
+def _read(path: Path, limit: int) -> bytes:
+    with path.open("rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise ApiError(f"{path}: at most {limit} bytes are read, it has more")
+    return data
