@@ -31,14 +31,16 @@ class How(TypedDict, total=False):
     """What narrows down a request; everything may be left out.
 
     `system`, `record` (the digest of a system record) and `hides` ('none' or 'inputs') narrow down
-    the proof. Submitting again with the same `idempotency_key` and request gives the same job;
-    without one a random one protects the attempts of one call. `unsafe_unseen_input` accepts
-    proofs that hide the input, so that nobody can see whether it is the one asked about.
+    the proof. A higher `priority`, 0 to 9, is served first; 5 when absent. Submitting again with
+    the same `idempotency_key` and request gives the same job; without one a random one protects
+    the attempts of one call. `unsafe_unseen_input` accepts proofs that hide the input, so that
+    nobody can see whether it is the one asked about.
     """
 
     system: str | None
     record: str | None
     hides: str | None
+    priority: int | None
     idempotency_key: str | None
     unsafe_unseen_input: bool
 
@@ -58,6 +60,7 @@ class Wish:
     record: bytes | None = None
     hides: Hides | None = None
     unseen_input: bool = False
+    priority: int | None = None
 
     @property
     def nonce(self) -> int:
@@ -77,6 +80,8 @@ class Wish:
             value["record"] = to_hex(self.record)
         if self.hides is not None:
             value["hides"] = self.hides.value
+        if self.priority is not None:
+            value["priority"] = self.priority
         return json.dumps(value).encode("ascii")
 
 
@@ -188,7 +193,9 @@ class Proven:
 def wish(offers: Sequence[Offer], model: str, inputs: Inputs, how: How) -> Wish:
     """What to ask the server for, by what it offers; raises BadInput and sends nothing."""
     system, record, hides = how.get("system"), how.get("record"), how.get("hides")
-    unseen_input = how.get("unsafe_unseen_input", False)
+    unseen_input, priority = how.get("unsafe_unseen_input", False), how.get("priority")
+    if priority is not None and priority not in range(10):
+        raise BadInput(f"priority: expected 0 to 9, got {priority!r}")
     if hides not in (None, Hides.NONE.value, Hides.INPUTS.value):
         raise BadInput(f"hides: expected 'none' or 'inputs', got {hides!r}")
     wanted = None if system is None else system if "/" in system else f"{system}/v1"
@@ -226,6 +233,7 @@ def wish(offers: Sequence[Offer], model: str, inputs: Inputs, how: How) -> Wish:
         pinned,
         None if hides is None else Hides(hides),
         unseen_input,
+        priority,
     )
 
 

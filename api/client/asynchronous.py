@@ -188,7 +188,9 @@ class _Line:
                 content=request.body,
                 timeout=timeouts(self._settings, request),
             )
-            self._answer = await self._http.send(built, stream=True)
+            # Headers may drip, each byte within the time that an answer may pause.
+            with anyio.fail_after(self._settings.bounds.exchange):
+                self._answer = await self._http.send(built, stream=True)
         except TROUBLE as error:
             return said(error)
         self._chunks = self._answer.aiter_raw()

@@ -16,7 +16,7 @@ from avow.verifier.errors import VerificationError
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 # What the same request may meet with better luck a moment later.
-_PASSING = frozenset({429, 502, 503, 504})
+PASSING = frozenset({429, 502, 503, 504})
 _PROBLEM_BYTES = 64 * 2**10
 
 
@@ -36,10 +36,13 @@ def headers(settings: Settings, **more: str) -> dict[str, str]:
     return found | {name.replace("_", "-"): value for name, value in more.items()}
 
 
-def call(settings: Settings, request: Request, limit: int) -> Steps[Reply]:
+def call(
+    settings: Settings, request: Request, limit: int, passing: frozenset[int] = PASSING
+) -> Steps[Reply]:
     """The answer to a request, below status 300 and of at most `limit` bytes.
 
-    Raises Refused, Misbehaved, and Unreachable after the last attempt.
+    Refusals of a status in `passing` are tried again. Raises Refused, Misbehaved, and Unreachable
+    after the last attempt.
     """
     retries = Retries(settings)
     while True:
@@ -49,7 +52,7 @@ def call(settings: Settings, request: Request, limit: int) -> Steps[Reply]:
         elif outcome.head.status < 300:
             return outcome
         else:
-            yield from retries.wait(refused(settings, outcome))
+            yield from retries.wait(refused(settings, outcome), passing)
 
 
 class Retries:
@@ -63,7 +66,7 @@ class Retries:
         """Something came of the last attempt."""
         self._failed = 0
 
-    def wait(self, outcome: Failure | Refused, passing: frozenset[int] = _PASSING) -> Steps[None]:
+    def wait(self, outcome: Failure | Refused, passing: frozenset[int] = PASSING) -> Steps[None]:
         """Pause, or raise what another attempt would not mend.
 
         The pauses double, are spread, and are never shorter than the server asks.

@@ -7,7 +7,7 @@ from avow.api.client.asking import Asked, How, Inputs, Proven, Wish, check, wish
 from avow.api.client.download import download
 from avow.api.client.effects import Compute, Emit, Request, Steps
 from avow.api.client.errors import BadInput, ClientError, JobEnded, Misbehaved
-from avow.api.client.exchange import JSON, call, headers, json_of
+from avow.api.client.exchange import JSON, PASSING, call, headers, json_of
 from avow.api.client.follow import fetch, follow
 from avow.api.client.replies import JOB_ID, Job, Offer, read_job, read_offers, read_page
 from avow.api.client.settings import Settings
@@ -38,7 +38,8 @@ def _send(settings: Settings, wanted: Wish) -> Steps[Asked]:
         headers(settings, Content_Type=JSON, Idempotency_Key=wanted.key),
         wanted.body(),
     )
-    reply = yield from call(settings, request, settings.bounds.json_bytes)
+    # 409: an earlier attempt of this very request is still being taken in.
+    reply = yield from call(settings, request, settings.bounds.json_bytes, PASSING | {409})
     job = read_job(json_of(reply, "job"))
     if (job.model, job.nonce) != (to_hex(wanted.model.digest()), wanted.nonce):
         raise Misbehaved(f"job {job.id}: is about another model or nonce than was asked for")

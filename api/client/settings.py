@@ -17,8 +17,9 @@ class Bounds:
     """How long and how often the client tries, and how much it reads; seconds and bytes.
 
     `silence` is the longest pause inside an answer, `stream_silence` inside a stream of events,
-    `exchange` the longest whole answer, `longest_pause` the longest wait between two attempts:
-    a server that asks for more gets no further attempt.
+    `exchange` the longest whole answer (of the blocking client: from its headers on),
+    `longest_pause` the longest wait between two attempts: a server that asks for more gets no
+    further attempt.
     """
 
     connect: float = 5.0

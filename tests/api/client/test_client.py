@@ -79,7 +79,7 @@ def test_an_event_loop_gets_the_same(provider: Provider) -> None:
 
 
 def test_a_submission_is_repeated_under_one_key(provider: Provider, client: Client) -> None:
-    troubles = iter([problem(503, "full", **{"retry-after": "0"}), None, problem(502, "")])
+    troubles = iter([problem(503, "full", **{"retry-after": "0"}), None, problem(409, "wait")])
 
     def unsteady(request: httpx.Request) -> httpx.Response:
         try:
@@ -140,6 +140,8 @@ def test_a_request_that_nothing_fits_is_not_sent(provider: Provider, client: Cli
         client.submit("digits-mlp", [reals()], record="0x" + "00" * 32)
     with pytest.raises(BadInput, match="hides: expected"):
         client.submit("digits-mlp", [reals()], hides="everything")
+    with pytest.raises(BadInput, match="priority: expected 0 to 9, got 10"):
+        client.submit("digits-mlp", [reals()], priority=10)
     with pytest.raises(BadInput, match="idempotency_key"):
         client.submit("digits-mlp", [reals()], idempotency_key="with space")
     assert provider.asked("POST", "/v1/jobs") == []
