@@ -46,6 +46,7 @@ def page(reports: Sequence[dict[str, Any]]) -> str:
         *("| " + " | ".join(_cells(row)) + " |" for row in rows),
         "",
         *beside(rows),
+        *unsettled(rows),
         "## Where the time goes",
         "",
         "Milliseconds of each stage in a kept process, and shares of what its caller waits for.",
@@ -85,6 +86,16 @@ def beside(rows: Sequence[dict[str, Any]]) -> list[str]:
             "",
         ]
     return lines
+
+
+def unsettled(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each row that was to be settled and could not be."""
+    lines = [
+        f"`{row['model']}` for {row['optimize']} has no gas: {row['unsettled']}."
+        for row in rows
+        if "unsettled" in row
+    ]
+    return [*lines, ""] if lines else []
 
 
 def _on_chain(ezkl: dict[str, Any], sumcheck: dict[str, Any]) -> Iterator[str]:

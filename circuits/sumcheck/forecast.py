@@ -71,6 +71,9 @@ def _forecast(draft: Draft, plan: Plan, target: Target, batch: int, machine: Mac
     if cost is None:
         return _without(target, batch, f"more than {LIMITS.rows} rows are to be checked")
     off_chain, tensors = _off_chain(draft, plan, batch), Tensors.of(draft.tensors())
+    if off_chain and target is Target.GAS:
+        # Keys that are chosen for a contract are worth nothing without one.
+        return _without(target, batch, f"no contract can check its proofs: {off_chain}")
     warm = cost.total + _WARM
     over = cost.memory_bytes > machine.memory_bytes
     return Forecast(

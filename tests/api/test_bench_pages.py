@@ -54,6 +54,13 @@ def test_what_stands_side_by_side_is_a_quotient_of_measured_numbers() -> None:
     assert proving.beside([sumcheck]) == []
 
 
+def test_a_row_without_gas_says_why() -> None:
+    row = {"model": "large", "optimize": "gas", "unsettled": "the blob is too long"}
+    lines = proving.unsettled([row, {"model": "small", "optimize": "time"}])
+    assert lines == ["`large` for gas has no gas: the blob is too long.", ""]
+    assert proving.unsettled([]) == []
+
+
 def test_gas_stands_beside_gas_where_both_were_measured() -> None:
     common = {"model": "m", "setup_s": 2.0, "peak_rss_bytes": 4_000, "key_bytes": 10}
     common |= {"prove_s": 1.0, "prove_warm_s": 0.25, "proof_bytes": 7_000}
