@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from avow.api.examples import DEAD_LETTER, DELIVERY, JOB, MODEL, VERDICT, WEBHOOK
+from avow.api.examples import DEAD_LETTER, DELIVERY, INFER, JOB, MODEL, VERDICT, WEBHOOK
 from avow.verifier.lifecycle import JobState
 
 
@@ -232,3 +232,95 @@ class ReadyAnswer(BaseModel):
 
     status: str
     models: int
+
+
+class ServerAnswer(BaseModel):
+    """This server, for clients of the Open Inference Protocol."""
+
+    model_config = _described({"name": "avow", "version": "0.1.0", "extensions": []})
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class LiveAnswer(BaseModel):
+    """The process answers."""
+
+    model_config = _described({"live": True})
+
+    live: bool
+
+
+class ServerReadyAnswer(BaseModel):
+    """Requests are taken."""
+
+    model_config = _described({"ready": True})
+
+    ready: bool
+
+
+class ModelReadyAnswer(BaseModel):
+    """The model is compiled here."""
+
+    model_config = _described({"name": "tumour-risk", "ready": True})
+
+    name: str
+    ready: bool
+
+
+class NamedModelAnswer(BaseModel):
+    """A model and its versions."""
+
+    name: str
+    versions: list[str]
+
+
+class NamedModelsAnswer(BaseModel):
+    """The models that can be asked."""
+
+    model_config = _described({"models": [{"name": "tumour-risk", "versions": ["1.0.0"]}]})
+
+    models: list[NamedModelAnswer]
+
+
+class TensorAnswer(BaseModel):
+    """An input or output: `parameters` hold its scale, integer type and declared range."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    parameters: dict[str, int | str]
+
+
+class MetadataAnswer(BaseModel):
+    """A model for clients of the Open Inference Protocol."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorAnswer]
+    outputs: list[TensorAnswer]
+    parameters: dict[str, str]
+
+
+class InferOutputAnswer(BaseModel):
+    """An output, flat and row-major; the real is integer / 2^scale."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: dict[str, int]
+    data: list[float] | list[int]
+
+
+class InferAnswer(BaseModel):
+    """The answer; `parameters` name the job, its state, and the bundle once it is proven."""
+
+    model_config = _described(INFER)
+
+    model_name: str
+    model_version: str
+    id: str = Field(default="", description="As in the request.")
+    parameters: dict[str, bool | str]
+    outputs: list[InferOutputAnswer]

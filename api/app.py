@@ -10,7 +10,16 @@ from avow.api import problems
 from avow.api.console import mount
 from avow.api.gate import Gate, terms_of
 from avow.api.observed import Observed
-from avow.api.routes import bundles, dead_letters, health, jobs, metrics, models, webhooks
+from avow.api.routes import (
+    bundles,
+    dead_letters,
+    health,
+    inference,
+    jobs,
+    metrics,
+    models,
+    webhooks,
+)
 from avow.api.services import Services, open_services
 from avow.prover.config import Config, from_environment
 from avow.prover.metrics.jobs import JobFigures
@@ -52,7 +61,10 @@ def create_app(services: Services, reachable: bool = False) -> FastAPI:
     app.state.registry = registry = new_registry(VERSION)
     registry.register(JobFigures(services.database))
     problems.install(app)
-    for module in (jobs, dead_letters, bundles, webhooks, models, health, metrics):
+    for module in (
+        *(jobs, dead_letters, bundles, webhooks, models, inference),
+        *(health, metrics),
+    ):
         app.include_router(module.router)
     mount.install(app)
     app.add_middleware(Gate, services=services, terms=terms_of(services, reachable))

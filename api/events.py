@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -42,17 +43,31 @@ class Streams:
 
     def respond(self, look: Look, first: News, after: int) -> StreamingResponse:
         """A response that tells `first` and then whatever follows, until the job's end."""
+        self._check_room()
+        return StreamingResponse(
+            self._tell(look, first, after), media_type=MEDIA_TYPE, headers=_HEADERS
+        )
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Counts somebody who waits; refuses with 503 when too many do."""
+        self._check_room()
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+
+    def _check_room(self) -> None:
         if self.open >= self._most:
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"{self._most} clients follow jobs already; ask for the job itself instead",
                 {"Retry-After": "10"},
             )
-        return StreamingResponse(
-            self._tell(look, first, after), media_type=MEDIA_TYPE, headers=_HEADERS
-        )
 
     async def _tell(self, look: Look, news: News | None, after: int) -> AsyncIterator[bytes]:
+        # Counted only while it is told: a response that is never sent must not be.
         self.open += 1
         try:
             told = _Told(after)

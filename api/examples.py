@@ -50,6 +50,29 @@ JOB: dict[str, Any] = {
     ],
 }
 
+INFER: dict[str, Any] = {
+    "model_name": "tumour-risk",
+    "model_version": "1.0.0",
+    "id": "patient-17",
+    "parameters": {
+        "job_id": "0f" * 16,
+        "state": "proven",
+        "evidence": "sumcheck/v1",
+        "proven": True,
+        "statement": _digest("4d"),
+        "bundle": f"/v1/jobs/{'0f' * 16}/bundle",
+    },
+    "outputs": [
+        {
+            "name": "logits",
+            "shape": [1, 2],
+            "datatype": "FP64",
+            "parameters": {"scale": 13},
+            "data": [-1.0, 2.0],
+        }
+    ],
+}
+
 DEAD_LETTER: dict[str, Any] = {
     "job_id": "0f" * 16,
     "model": _digest("1a"),

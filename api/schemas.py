@@ -102,3 +102,74 @@ class VerifyBody(BaseModel):
     bundle: dict[str, Any] = Field(description="The bundle as GET /v1/jobs/{id}/bundle gave it.")
     policy: dict[str, Any] | None = Field(default=None, description="A policy file's content.")
     at: int | None = Field(default=None, ge=0, lt=2**40, description="Unix time in seconds.")
+
+
+class InferInput(BaseModel):
+    """One input by its name; `data` is flat and row-major, or nested."""
+
+    model_config = _STRICT
+
+    name: str = Field(max_length=200)
+    shape: list[int] = Field(max_length=16)
+    datatype: str = Field(max_length=20, description="FP* is quantised, INT* taken as it is.")
+    data: list[Any]
+
+
+class OutputParameters(BaseModel):
+    """How an output is wanted."""
+
+    model_config = _STRICT
+
+    integers: bool = Field(default=False, description="The proven integers instead of reals.")
+
+
+class InferOutput(BaseModel):
+    """An output that is wanted; all of them when none is named."""
+
+    model_config = _STRICT
+
+    name: str = Field(max_length=200)
+    parameters: OutputParameters = OutputParameters()
+
+
+class InferParameters(BaseModel):
+    """The evidence wanted, and how long the answer may be waited for."""
+
+    model_config = _STRICT
+
+    evidence: str | None = Field(
+        default=None, max_length=64, description="Proof system: `sumcheck` or `ezkl`."
+    )
+    hides: Literal["none", "inputs"] | None = Field(
+        default=None, description="`inputs`: the proof must not show the input."
+    )
+    until: Literal["answered", "proven"] = Field(
+        default="answered", description="What to wait for before answering."
+    )
+    wait: int = Field(default=30, ge=0, le=60, description="At most so many seconds.")
+    record: Digest | None = Field(default=None, description="Pins one compiled artifact.")
+    nonce: str | None = Field(default=None, max_length=78, description="Decimal, never zero.")
+    priority: int = Field(default=5, ge=0, le=9, description="Of those that wait, 9 goes first.")
+
+
+class InferBody(BaseModel):
+    """An inference request of the Open Inference Protocol, version 2."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "example": {
+                "id": "patient-17",
+                "inputs": [
+                    {"name": "features", "shape": [1, 2], "datatype": "FP64", "data": [0.5, 0.25]}
+                ],
+                "parameters": {"evidence": "sumcheck", "until": "proven", "wait": 20},
+            }
+        },
+    )
+
+    id: str | None = Field(default=None, max_length=200)
+    inputs: list[InferInput] = Field(min_length=1, max_length=16)
+    outputs: list[InferOutput] | None = Field(default=None, max_length=16)
+    parameters: InferParameters = InferParameters()
