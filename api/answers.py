@@ -81,11 +81,11 @@ class WebhookAnswer(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": WEBHOOK})
 
     id: str
-    job_id: str | None
+    job_id: str | None = None
     url: str
     events: list[str]
     created_at: int
-    disabled_at: int | None
+    disabled_at: int | None = None
 
 
 class NewWebhookAnswer(WebhookAnswer):
@@ -115,10 +115,10 @@ class DeliveryAnswer(BaseModel):
     state: str
     attempts: int
     created_at: int
-    due_at: int | None
-    delivered_at: int | None
-    dead_at: int | None
-    status: int | None = Field(description="What the receiver last answered.")
+    due_at: int | None = None
+    delivered_at: int | None = None
+    dead_at: int | None = None
+    status: int | None = Field(default=None, description="What the receiver last answered.")
     error: str
 
 
@@ -161,7 +161,7 @@ class JobsAnswer(BaseModel):
     model_config = _described({"jobs": [JOB], "next": "MTcwMDAwMDAwMDAwMDowZjBm"})
 
     jobs: list[JobAnswer]
-    next: str | None
+    next: str | None = None
 
 
 class DeadLetterAnswer(BaseModel):

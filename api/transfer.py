@@ -13,7 +13,7 @@ from avow.verifier.bundle import MEDIA_TYPE
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII | re.IGNORECASE)
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
-_BINARY: dict[str, Any] = {"schema": {"type": "string", "contentMediaType": "application/json"}}
+_WHOLE: dict[str, Any] = {"schema": {"type": "object"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def transfer(request: Request, data: bytes, asked: Asked) -> Response:
 def described() -> dict[int | str, dict[str, Any]]:
     """The OpenAPI description of what `transfer` answers."""
     return {
-        200: {"description": "The bundle's canonical bytes.", "content": {MEDIA_TYPE: _BINARY}},
-        206: {"description": "The part asked for.", "content": {MEDIA_TYPE: _BINARY}},
+        200: {"description": "The bundle's canonical bytes.", "content": {MEDIA_TYPE: _WHOLE}},
+        206: {"description": "The part asked for.", "content": {MEDIA_TYPE: {}}},
         304: {"description": "The client has it."},
     }
 

@@ -145,7 +145,7 @@ def retry(job_id: JobId, offered: Offered, caller: Operator) -> Response:
         200: {
             "description": "A stream of `state` events, each with its id, and `progress` events "
             "without one. It ends after the final state; comments are heartbeats.",
-            "content": {EVENTS: {"schema": {"type": "string"}, "example": EVENT_STREAM}},
+            "content": {EVENTS: {"example": EVENT_STREAM}},
         },
         204: {"description": "The job has ended and the client knows everything."},
         **refusals(400, 401, 403, 404, 422, 429, 503),
