@@ -61,10 +61,8 @@ def create_app(services: Services, reachable: bool = False) -> FastAPI:
     app.state.registry = registry = new_registry(VERSION)
     registry.register(JobFigures(services.database))
     problems.install(app)
-    for module in (
-        *(jobs, dead_letters, bundles, webhooks, models, inference),
-        *(health, metrics),
-    ):
+    served = (jobs, dead_letters, bundles, webhooks, models, inference, health, metrics)
+    for module in served:
         app.include_router(module.router)
     mount.install(app)
     app.add_middleware(Gate, services=services, terms=terms_of(services, reachable))

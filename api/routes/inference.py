@@ -26,10 +26,10 @@ from avow.api.inference import answer, came, check_outputs, metadata, ordered_in
 from avow.api.problems import Problem, refusals
 from avow.api.schemas import InferBody
 from avow.api.services import Offered, Services
-from avow.prover.version import VERSION
 from avow.prover.catalogue import Compiled, system_id
 from avow.prover.job import Job
 from avow.prover.request import request_from
+from avow.prover.version import VERSION
 from avow.verifier.lifecycle import JobState
 from avow.verifier.verdict import Hides
 

@@ -39,7 +39,7 @@ def bearer(shop: Shop, *scopes: Scope, per_minute: int | None = None) -> dict[st
 
 
 async def test_without_a_key_nothing_but_health(outside: httpx.AsyncClient) -> None:
-    for path in ("/v1/jobs", "/v1/models", "/v1/bundles/0x00", "/nowhere"):
+    for path in ("/v1/jobs", "/v1/models", "/v1/bundles/0x00", "/metrics", "/nowhere"):
         answer = await outside.get(path)
         expect_problem(answer, 401, "API key is required")
         assert answer.headers["www-authenticate"].startswith("Bearer")
