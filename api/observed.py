@@ -15,12 +15,13 @@ from prometheus_client import CollectorRegistry, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from avow.prover import tracing
 from avow.prover.logs import about
 from avow.prover.metrics import names
 from avow.prover.metrics.serve import counter_of
 
 _LOG = logging.getLogger("avow.api")
-_HEADER = b"x-request-id"
+_HEADER, _TRACE = b"x-request-id", b"traceparent"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Asked every few seconds by machines.
@@ -54,25 +55,36 @@ class Observed:
                 MutableHeaders(scope=message)["X-Request-Id"] = request
             await send(message)
 
-        with about(request=request):
+        given = _header(scope, _TRACE)
+        with about(request=request), tracing.serving("HTTP", given) as span:
             try:
                 await self._app(scope, receive, sending)
             finally:
                 self._note(scope, status, time.perf_counter() - began)
+                if span is not None:
+                    method, route = _named(scope)
+                    span.update_name(f"{method} {route}")
+                    span.set_attribute("http.response.status_code", status)
+                    span.set_attribute("avow.request", request)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        route = getattr(scope.get("route"), "path", None) or "unmatched"
+        method, route = _named(scope)
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
         level = logging.DEBUG if route in _POLLED and status < 500 else logging.INFO
         _LOG.log(level, "%s %s status=%d seconds=%.3f", method, route, status, seconds)
 
 
+def _named(scope: Scope) -> tuple[str, str]:
+    """Method and route's pattern, of which there are few."""
+    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    return method, getattr(scope.get("route"), "path", None) or "unmatched"
+
+
 def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == _HEADER:
-            given = value.decode("latin-1")
-            if _ID.fullmatch(given):
-                return str(given)
-    return uuid.uuid4().hex
+    given = _header(scope, _HEADER)
+    return given if _ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")

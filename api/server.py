@@ -11,6 +11,7 @@ from avow.api.app import from_config
 from avow.api.errors import ApiError
 from avow.prover.config import from_environment
 from avow.prover.logs import set_up_logging
+from avow.prover.tracing import end_tracing, set_up_tracing
 
 _CONNECTIONS = 200
 _KEEP_ALIVE_SECONDS = 10
@@ -24,6 +25,7 @@ def serve_api(host: str, port: int) -> None:
     """
     config = from_environment()
     set_up_logging(config)
+    set_up_tracing(config, "avow-api")
     with _bound(host, port) as listening:
         shown = listening.getsockname()
         reachable = not ipaddress.ip_address(shown[0]).is_loopback
@@ -43,7 +45,10 @@ def serve_api(host: str, port: int) -> None:
         click.echo(f"API on http://{name}:{shown[1]}")
         if reachable and config.api_keys == "off":
             click.echo("warning: reachable from other machines, and it asks for no API key")
-        server.run([listening])
+        try:
+            server.run([listening])
+        finally:
+            end_tracing()
 
 
 class _Server(uvicorn.Server):

@@ -20,6 +20,7 @@ from avow.prover.errors import (
 from avow.prover.leases import Lease, fail, put_back, take
 from avow.prover.logs import about
 from avow.prover.outbox import Task
+from avow.prover.tracing import span
 
 _LOG = logging.getLogger("avow.prover")
 _LONGEST_DELAY_MS = 60_000
@@ -47,12 +48,18 @@ def attempt(bench: Bench, job_id: str, leg: int, task: Task, work: Work) -> Outc
     lease = take_up(bench, job_id, leg, task)
     if lease is None:
         return _say(Outcome.NOTHING_TO_DO, job_id, task)
-    with about(job=job_id, order=lease.order):
+    ids = {"job": job_id, "order": lease.order}
+    counts = {"leg": leg, "attempt": lease.attempt}
+    with about(**ids), span(task.value, lease.traceparent, **ids, **counts) as traced:
         try:
             work(bench, lease)
         except Exception as error:
-            return conclude(bench, lease, error)
-        return conclude(bench, lease, None)
+            outcome = conclude(bench, lease, error)
+        else:
+            outcome = conclude(bench, lease, None)
+        if traced is not None:
+            traced.set_attribute("avow.outcome", outcome.value)
+        return outcome
 
 
 def conclude(bench: Bench, lease: Lease, error: Exception | None) -> Outcome:

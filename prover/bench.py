@@ -22,6 +22,7 @@ from avow.prover.stores.address import open_store
 from avow.prover.stores.store import BundleStore
 from avow.prover.systems.provers import PROVERS
 from avow.prover.systems.system import Limits, ProvingSystem, Tick
+from avow.prover.tracing import set_up_tracing
 from avow.verifier.policy import Policy
 from avow.verifier.tensor import Tensor
 
@@ -81,7 +82,8 @@ class Bench:
 
 @lru_cache(maxsize=1)
 def open_bench(config: Config, worker: str) -> Bench:
-    """The bench of the calling process."""
+    """The bench of the calling process, which traces from now on where that is configured."""
+    set_up_tracing(config, "avow-worker")
     device = Device(config.device)
     return Bench(
         config=config,

@@ -66,6 +66,7 @@ class Config:
     log_format: str = "plain"
     log_level: str = "info"
     metrics: tuple[str, int] | None = None
+    traces: str | None = field(default=None, repr=False)
 
     def concurrency_of(self, queue: WorkQueue) -> int:
         """How many tasks of a queue one worker carries out at the same time."""
@@ -142,6 +143,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         log_format=_one_of(env, "AVOW_LOG_FORMAT", FORMATS) or FORMATS[0],
         log_level=_one_of(env, "AVOW_LOG_LEVEL", LEVELS) or "info",
         metrics=_listen(env, "AVOW_METRICS"),
+        traces=_traces(env),
     )
 
 
@@ -161,6 +163,7 @@ def as_environment(config: Config, environment: Mapping[str, str]) -> dict[str, 
         "AVOW_LARGE_PROOF_BYTES": str(config.large_proof or ""),
         "AVOW_LOG_FORMAT": config.log_format,
         "AVOW_LOG_LEVEL": config.log_level,
+        "AVOW_TRACES": config.traces or "",
         "AVOW_MAX_ATTEMPTS": str(config.max_attempts),
         "AVOW_LEASE_SECONDS": str(config.lease_seconds),
         "AVOW_INFER_SECONDS": str(config.infer_seconds),
@@ -233,6 +236,14 @@ def _listen(env: Mapping[str, str], name: str) -> tuple[str, int] | None:
     if not address or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise ConfigurationError(f"{name}: expected IP-ADDRESS:PORT, got {value[:40]!r}")
     return address, int(port)
+
+
+def _traces(env: Mapping[str, str]) -> str | None:
+    address = env.get("AVOW_TRACES") or None
+    if address is not None and not address.startswith(("http://", "https://")):
+        # Never repeated, since it may hold a password.
+        raise ConfigurationError("AVOW_TRACES: expected http://... or https://... of a collector")
+    return address
 
 
 def _flag(env: Mapping[str, str], name: str) -> bool:

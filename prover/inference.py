@@ -12,6 +12,7 @@ from avow.prover.publication import StoredAnswer, publish_answer
 from avow.prover.pulse import Pulse
 from avow.prover.request import check_inputs
 from avow.prover.systems.system import Answer, Limits
+from avow.prover.tracing import span
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 
@@ -29,7 +30,8 @@ def infer(bench: Bench, lease: Lease) -> None:
     program = bench.program(bench.config.home, case.compiled, case.inputs)
     pulse("running", None)
     limits = Limits(bench.config.infer_seconds, bench.config.prove_memory or memory.available())
-    answer = case.system.answer(case.compiled, case.inputs, case.salt, limits, pulse)
+    with span("answer", system=case.compiled.record.system):
+        answer = case.system.answer(case.compiled, case.inputs, case.salt, limits, pulse)
     _check_outputs(case, answer)
     stored = StoredAnswer(
         outputs=output_text(answer.outputs, case.compiled.record.outputs),

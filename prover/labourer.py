@@ -18,6 +18,7 @@ from avow.prover.config import Config, from_environment
 from avow.prover.errors import ConfigurationError, ProverError
 from avow.prover.logs import set_up_logging
 from avow.prover.queues import WorkQueue
+from avow.prover.tracing import end_tracing
 
 WORKER_ID = "AVOW_WORKER_ID"
 READY_FD = "AVOW_READY_FD"
@@ -44,6 +45,7 @@ def work(config: Config, queue: WorkQueue, worker: str, bench: Callable[[], Benc
     register(app, bench)
     signals.setup_logging.connect(_keep_logging)
     signals.worker_process_init.connect(_bind_to_parent)
+    signals.worker_process_shutdown.connect(_send_traces)
     signals.worker_ready.connect(_say_ready)
     app.worker_main(
         [
@@ -81,6 +83,10 @@ def _keep_logging(**_ignored: object) -> None:
 
 def _bind_to_parent(**_ignored: object) -> None:
     die_with_parent()
+
+
+def _send_traces(**_ignored: object) -> None:
+    end_tracing()
 
 
 def _say_ready(**_ignored: object) -> None:

@@ -30,6 +30,7 @@ from avow.prover.pulse import Pulse
 from avow.prover.stores.store import StoredAlready, StoredFile
 from avow.prover.systems.system import Limits, Proof
 from avow.prover.timing import measured as measured_times
+from avow.prover.tracing import span
 from avow.verifier import merkle
 from avow.verifier.bundle import Bundle
 from avow.verifier.fields import to_hex
@@ -168,7 +169,8 @@ class _Work:
         limits = Limits(_CHECK_SECONDS, memory.available())
         draft = self.bench.store.draft(self._stored_bytes(stored))
         try:
-            self.bench.check(draft, self._policy(one), limits, self.pulse)
+            with span("check", bundles=1):
+                self.bench.check(draft, self._policy(one), limits, self.pulse)
         finally:
             draft.unlink(missing_ok=True)
         self._note(one, stored, time.monotonic() - began, TAKEN_UP)
@@ -189,7 +191,8 @@ class _Work:
         limits = Limits(bench.config.prove_seconds, room)
         root, paths = merkle.build([one.digest for one in members])
         pulse("proving", None)
-        proofs = self._run(members, size, root, limits)
+        with span("make proof", system=first.case.compiled.record.system, batch=size):
+            proofs = self._run(members, size, root, limits)
         drafts: dict[Lease, Path] = {}
         failed: dict[Lease, Exception] = {}
         try:
@@ -204,7 +207,8 @@ class _Work:
             wanted = [(drafts[one.lease], self._policy(one)) for one in checked]
             patience = Limits(min(_CHECK_SECONDS, limits.seconds), limits.memory)
             began = time.monotonic()
-            found = bench.check_all(wanted, patience, pulse)
+            with span("check", bundles=len(wanted)):
+                found = bench.check_all(wanted, patience, pulse)
             verifying = time.monotonic() - began
             pulse("storing", None)
             peak = max((one.peak_memory or 0 for one in proofs), default=0) or None
@@ -214,7 +218,8 @@ class _Work:
                     if wrong is not None:
                         raise wrong
                     self._hold(one)
-                    stored = bench.store.publish(drafts[one.lease], one.digest)
+                    with span("store", job=one.lease.job_id):
+                        stored = bench.store.publish(drafts[one.lease], one.digest)
                     shared = Shared(size, len(members), places[one.lease])
                     self._note(one, stored, pulse.seconds, shared, measured)
                     measured = None

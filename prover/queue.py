@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import time
 import uuid
@@ -21,11 +22,13 @@ from avow.prover.following import News, read_news
 from avow.prover.history import end, locked, move
 from avow.prover.job import Job, read_job, stored_client_key
 from avow.prover.listing import Page, Wanted, read_page
+from avow.prover.logs import about
 from avow.prover.outbox import Task, enqueue
 from avow.prover.request import Request, batches_text, quantised
 from avow.prover.stores.address import open_store
 from avow.prover.stores.store import BundleStore
 from avow.prover.tables import EvidenceRow, JobRow, ProofRow, TransitionRow
+from avow.prover.tracing import span, traceparent
 from avow.prover.webhooks.registry import add
 from avow.verifier import canonical
 from avow.verifier.fields import to_hex
@@ -34,6 +37,7 @@ from avow.verifier.lifecycle import JOB_TRANSITIONS, JobState, LegState, job_end
 from avow.verifier.statement import ZERO_ADDRESS
 from avow.verifier.tensor import Tensor, tensors_digest
 
+_LOG = logging.getLogger("avow.prover")
 Clock = Callable[[], int]
 _LATELY_MS = 600_000
 _OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVING)
@@ -85,7 +89,9 @@ class Queue:
         self._refuse_when_full()
         chosen = job_id or uuid.uuid4().hex
         try:
-            self._insert(chosen, request, compiled, inputs, fingerprint)
+            with span("submit", job=chosen), about(job=chosen):
+                self._insert(chosen, request, compiled, inputs, fingerprint)
+                _LOG.info("job accepted")
         except IntegrityError:
             # Somebody submitted the same client key or id between the look and the insertion.
             known = self._known(request, fingerprint)
@@ -289,6 +295,8 @@ class Queue:
                     created_at=now,
                     updated_at=now,
                     deadline=deadline,
+                    # What workers do for the job belongs to the trace of who asked.
+                    traceparent=traceparent(),
                 )
             )
             # Without relationships SQLAlchemy orders unrelated rows by name, not by foreign key.

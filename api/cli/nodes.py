@@ -167,6 +167,7 @@ def _run(config: "Config", node: "Node", poll: float, once: bool) -> None:
     from avow.prover.metrics.serve import new_registry, shown
     from avow.prover.nodes.figures import NodeFigures
     from avow.prover.nodes.node import LOG
+    from avow.prover.tracing import end_tracing, set_up_tracing
     from avow.prover.version import VERSION
 
     LOG.info(
@@ -175,12 +176,14 @@ def _run(config: "Config", node: "Node", poll: float, once: bool) -> None:
         node.market.chain.chain_id,
         node.signer.shown,
     )
+    set_up_tracing(config, f"avow-{node.role}")
     registry = new_registry(VERSION)
     figures = NodeFigures(node, registry)
     try:
         with shown(registry, config.metrics):
             _steps(node, poll, once, figures.refresh)
     finally:
+        end_tracing()
         node.close()
 
 

@@ -38,6 +38,7 @@ from avow.verifier.tensor import Tensor
 from avow.verifier.verdict import Assurance, Hides
 from avow.verifier.verify import verify
 from tests.prover.provers import children
+from tests.prover.tracing import traced, tree
 
 pytestmark = pytest.mark.usefixtures("earlier")
 UNSAFE = Policy(unsafe_allow_unsafe_srs=True)
@@ -141,6 +142,25 @@ def test_a_real_answer_is_proven(place: Place) -> None:
     assert bundle.statement.nonce == 9 and bundle.statement.domain.chain_id == 31337
     with pytest.raises(VerificationError, match="SRS is unsafe"):
         verify(data, Policy())
+
+
+def test_a_trace_goes_on_in_the_proving_process(place: Place) -> None:
+    with traced() as exporter:
+        job = place.queue.submit(place.ask())
+        assert place.work(job.id) == (Outcome.DONE, Outcome.DONE)
+        (child,) = children()
+        spans = exporter.get_finished_spans()
+    inside = [span for span in spans if span.attributes.get("avow.pid") == child.pid]
+    named = {span.name for span in inside}
+    assert named >= {"loading", "running", "commit", "opening"}
+    parents = tree(exporter)
+    assert parents["running"] == "answer"
+    assert {parents[stage] for stage in named & set(STAGES)} == {"make proof"}
+    proof = next(span for span in spans if span.name == "make proof")
+    stages = [span for span in inside if span.name in STAGES]
+    assert len({span.context.trace_id for span in spans}) == 1
+    assert all(proof.start_time <= one.start_time <= one.end_time for one in stages)
+    assert all(one.end_time <= proof.end_time for one in stages)
 
 
 def test_every_row_has_a_proof_of_its_own(place: Place) -> None:

@@ -18,6 +18,7 @@ from typing import IO, Any
 from avow.prover.children import before_exec
 from avow.prover.errors import Refused, TryAgain
 from avow.prover.systems.system import Limits, Tick
+from avow.prover.tracing import record, traceparent
 
 _MODULE = "avow.prover.systems.sumcheck.inside"
 _TICK_SECONDS = 0.1
@@ -52,14 +53,16 @@ class Workshop:
         `tick` is called about ten times a second with the stage that the child named last.
         """
         with self._lock:
-            whole = {**request, "memory": limits.memory}
+            whole = {**request, "memory": limits.memory, "traceparent": traceparent()}
             try:
                 try:
-                    return self._ready().ask(whole, limits.seconds, tick)
+                    reply = self._ready().ask(whole, limits.seconds, tick)
                 except _Unreachable:
                     # It had ended by itself, between two jobs.
                     self._drop()
-                    return self._ready().ask(whole, limits.seconds, tick)
+                    reply = self._ready().ask(whole, limits.seconds, tick)
+                record(reply.pop("spans", ()), pid=reply.pop("pid", 0))
+                return reply
             except _Unreachable as error:
                 self._drop()
                 raise TryAgain(f"the proving process could not be started: {error}") from error

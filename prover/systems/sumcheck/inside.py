@@ -3,6 +3,8 @@
 Usage: `python -m avow.prover.systems.sumcheck.inside PARENT_PID`. A request is a line of JSON on
 stdin: {do, folder, samples, root, memory}; `do` is `answer` or `prove`, `samples` has the inputs
 of each. Lines of JSON on stdout: {stage} while it works, then the reply, {refused} or {failed}.
+A request with a `traceparent` gets this process's `pid` and `spans` with its reply: when each stage
+began and ended, which the worker sends on as part of that trace.
 """
 
 import json
@@ -147,6 +149,27 @@ class Desk:
         return found
 
 
+class Stages:
+    """Passes what is said on, and keeps when each stage began, in Unix nanoseconds."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._began: list[tuple[str, int]] = []
+
+    def __call__(self, value: dict[str, Any]) -> None:
+        """Say it."""
+        self._began.append((str(value["stage"]), time.time_ns()))
+        self._say(value)
+
+    def spans(self) -> list[dict[str, Any]]:
+        """Every stage so far; each ends where the next one begins, the last one now."""
+        ends = [at for _, at in self._began[1:]] + [time.time_ns()]
+        return [
+            {"name": name, "start": start, "end": end}
+            for (name, start), end in zip(self._began, ends, strict=True)
+        ]
+
+
 def main() -> None:
     """Tie this process to its parent and serve until stdin ends or nothing comes for minutes."""
     die_with_parent()
@@ -167,8 +190,14 @@ def main() -> None:
         signal.alarm(0)
         if not line:
             return
-        reply = serve(desk, json.loads(line), say)
-        say(reply)
+        request = json.loads(line)
+        if request.get("traceparent"):
+            stages = Stages(say)
+            reply = serve(desk, request, stages)
+            say({**reply, "spans": stages.spans(), "pid": os.getpid()})
+        else:
+            reply = serve(desk, request, say)
+            say(reply)
         if "failed" in reply:
             # What went wrong may have left this process in any state.
             return
