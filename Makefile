@@ -26,7 +26,8 @@ TESTS := $(addprefix test-,$(filter $(TESTED),$(LONGEST)) $(filter-out $(LONGEST
 
 .PHONY: $(TESTS)
 .PHONY: help setup setup-train demo serve test test-gpu campaign campaign-chaos lint type \
-        contracts-test bench clean prerequisites links native native-sanitize npm lock readme format
+        contracts-test bench clean prerequisites links native native-sanitize npm lock readme format \
+        screenshots
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +81,9 @@ contracts-test: setup # forge: unit, fuzz, stateful invariants
 
 bench: setup ## measure every model on every system: build/bench.json
 	@$(BIN)/avow bench --json build/bench.json
+
+screenshots: setup # the console's pages as pictures: docs/console/
+	$(BIN)/python -m tests.console.screenshots docs/console
 
 clean: ## remove the environment, the npm folder and everything built
 	rm -rf $(VENV) build dist prover/native/*.so contracts/node_modules contracts/out contracts/cache

@@ -17,6 +17,7 @@ from avow.api.console.verdicts import Verdicts
 from avow.api.problems import Problem
 from avow.api.services import Offered, Services
 from avow.prover.errors import NotReady
+from avow.prover.following import is_final
 from avow.prover.job import Evidence, Job, Output
 from avow.prover.nodes.ledger import Ledger
 from avow.verifier.bundle import Bundle, parse_bundle
@@ -76,6 +77,7 @@ async def job(job_id: str, request: Request, offered: Offered, caller: Reader) -
     ledger = Ledger(offered.database)
     entries = await to_thread.run_sync(ledger.of_job, job_id)
     legs = [(leg, await _stored(request, offered, found.id, leg)) for leg in found.evidence]
+    checking = any(stored and stored.bundle and not stored.told for _, stored in legs)
     return page(
         request,
         "job.html",
@@ -85,13 +87,13 @@ async def job(job_id: str, request: Request, offered: Offered, caller: Reader) -
         sign=states.sign(found.state),
         open=found.state in states.OPEN,
         ended=job_ends(found.state),
+        changing=checking or not is_final(found.state.value, found.chain_id),
         stops=stops(found),
         outputs=shown(found.answer, found.preview) if found.answer else (),
         legs=legs,
         entries=entries,
         said=SAID,
         paid=paid,
-        checking=any(stored and stored.bundle and not stored.told for _, stored in legs),
     )
 
 
