@@ -23,12 +23,13 @@ def bars(
     title: str,
     shown: Shown = significant,
     stress: bool = True,
+    width: int = _WIDTH,
 ) -> Markup:
     """Horizontal bars from a common zero, one row for each labelled value, the largest stressed."""
     label, number = 52, 72
     finite = [value for _, value in values if math.isfinite(value)]
     low, high = min([0.0, *finite]), max([0.0, *finite])
-    span, room = (high - low) or 1.0, _WIDTH - label - number
+    span, room = (high - low) or 1.0, width - label - number
 
     def at(value: float) -> float:
         return round(label + room * (value - low) / span, 2)
@@ -45,9 +46,9 @@ def bars(
                 chosen, start, middle - 7, max(round(end - start, 2), 1)
             )
         )
-        rows.append(_text(f"number{chosen}", _WIDTH, middle + 4, shown(value)))
+        rows.append(_text(f"number{chosen}", width, middle + 4, shown(value)))
     height = _ROW * len(values)
-    return _svg(height, title, [_line("axis", at(0.0), 0, at(0.0), height), *rows])
+    return _svg(height, title, [_line("axis", at(0.0), 0, at(0.0), height), *rows], width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
     return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(kind, x1, y1, x2, y2)
 
 
-def _svg(height: float, title: str, inside: Sequence[Markup]) -> Markup:
+def _svg(height: float, title: str, inside: Sequence[Markup], width: int = _WIDTH) -> Markup:
     return Markup(
         '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
-    ).format(_WIDTH, height, title, Markup("").join(inside))
+    ).format(width, height, title, Markup("").join(inside))

@@ -29,6 +29,8 @@ router = APIRouter()
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 _SHOWN = 16
+# Beside a table there is less room.
+_CHART = 330
 # A bundle of more would take long to read for a page.
 _BUNDLE_BYTES = 16 * 2**20
 _PATH = (JobState.QUEUED, JobState.ANSWERED, JobState.PROVEN, JobState.SETTLED)
@@ -156,7 +158,11 @@ def shown(answer: Output, preview: dict[str, object] | None) -> tuple[Shown, ...
             for at in range(min(_SHOWN, len(reals)))
         )
         labelled = [(str(at), real) for at, _, real, _ in rows]
-        chart = bars(labelled, f"The values of {spec.name}") if 1 < len(reals) <= _SHOWN else ""
+        chart = (
+            bars(labelled, f"The values of {spec.name}", width=_CHART)
+            if 1 < len(reals) <= _SHOWN
+            else ""
+        )
         found.append(Shown(spec.name, tensor.shape, rows, len(reals), chart))
     return tuple(found)
 

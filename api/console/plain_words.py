@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from avow.api.console.charts import bars
 from avow.api.console.checking import Judgement, Outcome
 
 
@@ -103,6 +104,7 @@ class Value:
     scale: int
     rows: tuple[tuple[int, str, float], ...]
     count: int
+    chart: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,18 +240,21 @@ def _undecided(judged: Judgement) -> Explained:
     )
 
 
-_SHOWN = 32
+_SHOWN = 16
 
 
 def _value(output: Mapping[str, Any]) -> Value:
     integers: Sequence[str] = output["integers"]
-    scale = int(output["scale"])
+    scale, name = int(output["scale"]), str(output["name"])
+    rows = tuple(
+        (number, text, int(text) / 2.0**scale) for number, text in enumerate(integers[:_SHOWN])
+    )
+    drawn = [(str(number), real) for number, _, real in rows]
     return Value(
-        name=str(output["name"]),
+        name=name,
         shape=json.dumps(output["shape"]),
         scale=scale,
-        rows=tuple(
-            (number, text, int(text) / 2.0**scale) for number, text in enumerate(integers[:_SHOWN])
-        ),
+        rows=rows,
         count=len(integers),
+        chart=bars(drawn, f"The values of {name}") if 1 < len(integers) <= _SHOWN else "",
     )
