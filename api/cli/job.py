@@ -201,6 +201,8 @@ def print_job(found: "Job", as_json: bool) -> None:
         for spec, reals in zip(found.answer.specs, found.answer.reals(), strict=True):
             numbers = ", ".join(f"{real:g}" for real in reals[:16])
             click.echo(f"  answer    {spec.name} = [{numbers}]")
+    if found.answered_on:
+        click.echo(f"  ran on    {found.answered_on}")
     for item in found.evidence:
         size = f", bundle of {item.bundle_size} bytes" if item.bundle_size else ""
         click.echo(f"  evidence  {item.system}: {item.state}{size}{_shared(item.batch)}")
