@@ -42,8 +42,9 @@ _SAY_SECONDS = 30.0
 class Plan:
     """What a run is: how long it kills, how often, and how much is asked for, in seconds.
 
-    `settle` is how long the service may take to finish once the kills end, `checked` how many
-    bundles are verified wholly.
+    It kills on beyond its time until there were `least` kills, on a slow machine too. `settle` is
+    how long the service may take to finish once the kills end, `checked` how many bundles are
+    verified wholly.
     """
 
     seconds: float
@@ -54,7 +55,7 @@ class Plan:
     settle: float
     checked: int
     workers: int = 2
-    kills: int | None = None
+    least: int = 1
 
 
 @dataclass
@@ -180,7 +181,7 @@ def _storm(
     began = time.monotonic()
     ends, said = began + plan.seconds, began
     next_kill, next_job, next_order = began + 1.0, began, began + 0.5
-    while time.monotonic() < ends:
+    while time.monotonic() < ends or sum(chaos.kills.values()) < plan.least:
         now = time.monotonic()
         ground.revive()
         if now >= next_job:
@@ -189,7 +190,7 @@ def _storm(
         if now >= next_order:
             stream.order(rng.randrange(1000))
             next_order = now + rng.uniform(0.5, 1.5) * plan.order_every
-        if now >= next_kill and (plan.kills is None or sum(chaos.kills.values()) < plan.kills):
+        if now >= next_kill:
             chaos.strike()
             next_kill = now + rng.uniform(0, 2 * plan.kill_every)
         if now - said >= _SAY_SECONDS:
