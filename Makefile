@@ -19,7 +19,7 @@ SOURCES := $(shell find $(ROOMS) -not -name '__pycache__' -not -path '*/__pycach
 
 # Two rooms of tests are run side by side, each by a process of its own, which is faster and keeps
 # one room's leftovers from another. What takes long begins first; a room is shown when it has ended.
-LONGEST := prover integration verifier soundness api circuits chaos models native
+LONGEST := prover api integration soundness verifier relation circuits chaos console models native
 TESTED := $(sort $(foreach file,$(wildcard tests/*/test_*.py tests/*/*/test_*.py),\
   $(word 2,$(subst /, ,$(file)))))
 TESTS := $(addprefix test-,$(filter $(TESTED),$(LONGEST)) $(filter-out $(LONGEST),$(TESTED)))
