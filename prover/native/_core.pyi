@@ -238,10 +238,11 @@ class FractionTree:
 
     The leaves, at least two, are followed by 0 / 1 up to 2^depth. Layer k has a sumcheck of
     sum_x eq(t, x) (p0 q1 + p1 q0 + mu q0 q1)(x) over k variables, the last one bound first, where
-    p0 / q0 and p1 / q1 are the children 2x and 2x + 1.
+    p0 / q0 and p1 / q1 are the children 2x and 2x + 1. Leaves 2^stride apart are worked on
+    together, which saves time where they are picked, and many are 0 / c alike: 0 to 30.
     """
 
-    def __init__(self, p: Frs, q: Frs) -> None: ...
+    def __init__(self, p: Frs | Lazy, q: Frs | Lazy, stride: int = 0) -> None: ...
     @property
     def depth(self) -> int: ...
     def nodes(self) -> tuple[int, int, int, int]:

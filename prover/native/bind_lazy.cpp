@@ -3,10 +3,13 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 
+#include <algorithm>
+
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "frs.hpp"
 #include "lazy.hpp"
+#include "parts.hpp"
 
 namespace nb = nanobind;
 
@@ -22,9 +25,11 @@ std::shared_ptr<Picked> picked(const Frs& table, nb::handle array, Rest rest) {
   const nb::gil_scoped_release released;
   // A copy, because the caller's memory may change.
   const auto index = indices(own);
-  return std::make_shared<Picked>(
-      values, std::make_shared<const std::vector<std::int32_t>>(index.begin(), index.end()),
-      rest.value_or(-1));
+  auto copy = std::make_shared<Indices>(index.size());
+  parallel_for(index.size(), kGrain, [&](std::size_t begin, std::size_t end) {
+    std::copy(index.begin() + begin, index.begin() + end, copy->data() + begin);
+  });
+  return std::make_shared<Picked>(values, std::move(copy), rest.value_or(-1));
 }
 
 std::shared_ptr<Picked> picked_of(const Picked& self, const Frs& table, Rest rest) {

@@ -136,10 +136,14 @@ nb::list values(PyProductSum& self) {
   return out;
 }
 
-void make_fraction_tree(PyFractionTree* self, const Frs& p, const Frs& q) {
-  const Vector tops = p.read(), bottoms = q.read();
+constexpr unsigned kMostStride = 30;
+
+void make_fraction_tree(PyFractionTree* self, nb::handle p, nb::handle q, unsigned stride) {
+  constexpr const char* expected = "FractionTree: expected two vectors";
+  if (stride > kMostStride) throw std::invalid_argument("FractionTree: expected a stride to 30");
+  Factor tops = factor_of_object(p, expected), bottoms = factor_of_object(q, expected);
   const nb::gil_scoped_release released;
-  new (self) PyFractionTree(tops, bottoms);
+  new (self) PyFractionTree(std::move(tops), std::move(bottoms), stride);
 }
 
 void descend(PyFractionTree& self, nb::handle u, nb::handle mu) {
@@ -164,7 +168,7 @@ void bind_sumcheck(nb::module_& module) {
       .def("bind", &bind<ProductSum>, nb::arg("r"))
       .def("values", &values);
   nb::class_<PyFractionTree>(module, "FractionTree")
-      .def("__init__", &make_fraction_tree, nb::arg("p"), nb::arg("q"))
+      .def("__init__", &make_fraction_tree, nb::arg("p"), nb::arg("q"), nb::arg("stride") = 0)
       .def_prop_ro("depth",
                    [](PyFractionTree& self) {
                      return self.run([](FractionTree& tree) { return tree.depth(); });

@@ -69,20 +69,31 @@ struct ProductChunk {
   Limb* totals;
 };
 
+// A block of fractions: p and q.
+struct FractionBlock {
+  const Limb *p, *q;
+};
+
 // One round over a layer of fractions: at every point of it p0 + mu q0, p1, q0, q1, the numbers of
-// two children. `open` makes them of the layer below, its p and q in from[0] and from[1], by mu;
-// otherwise the last challenge folds twice as many points. Both in `by`, prepared.
+// two children; a block of points has the four one after the other. In the first round points are
+// made of the layer below, in the second one they are made again and folded by the last challenge,
+// later the folded ones are. A pair of blocks of points is of even and odd places.
 struct FractionChunk {
-  const Limb* from[4];
-  Limb* to[4];
-  const Limb* by;
-  bool open;
+  const FractionBlock* below;  // for each block of points (of twice as many, if folded) two; or null
+  const Limb* const* points;   // instead: for each block of points the two that it is folded of
+  Limb* const* to;             // for each block of points where it goes; null in the first round
+  const std::int32_t* same;    // for each pair which constant both blocks repeat, or -1
+  unsigned apart;              // how many times even and odd places are blocks of their own
+  const Limb* mu;              // prepared
+  const Limb* r;               // prepared; null in the first round
   const Limb* eq_low;   // one chunk's table
   const Limb* eq_high;  // one element for each chunk
   std::size_t chunk;    // which
-  std::size_t blocks;   // of pairs of points in this chunk, at most `chunk_blocks`
+  std::size_t blocks;   // pairs in this chunk, at most `chunk_blocks`
   bool all;             // whether the value at 1 is wanted too
-  Limb* totals;         // blocks: at 0, leading coefficient, at 1; added to
+  // Blocks, added to: at 0, leading coefficient, at 1, without the pairs that repeat a constant;
+  // then for each constant their eq.
+  Limb* totals;
 };
 
 struct Kernels {
@@ -156,9 +167,10 @@ struct Kernels {
   void (*zero_chunk)(const ZeroChunk& chunk);
   void (*product_chunk)(const ProductChunk& chunk);
 
-  // Parents from two blocks of children for each of theirs: p0 q1 + p1 q0 over q0 q1.
-  void (*add_fractions)(Limb* p, Limb* q, const Limb* below_p, const Limb* below_q,
-                        std::size_t blocks);
+  // Parents from two blocks of children for each of theirs: p0 q1 + p1 q0, then q0 q1. A place
+  // that is null is left out; `apart` says that one block has all even children.
+  void (*add_fractions)(Limb* const* to, const FractionBlock* below, std::size_t blocks,
+                        bool apart);
   void (*fraction_chunk)(const FractionChunk& chunk);
 };
 

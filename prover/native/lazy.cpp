@@ -2,7 +2,6 @@
 #include "lazy.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -13,24 +12,20 @@ namespace avow::native {
 
 namespace {
 
+// In 32 bits; empty where one does not fit.
 template <class Int>
-std::vector<std::int64_t> widened(const void* data, std::size_t count) {
+std::vector<std::int32_t> narrowed(const void* data, std::size_t count) {
   const Int* values = static_cast<const Int*>(data);
-  return {values, values + count};
-}
-
-std::vector<std::int64_t> widened(Ints ints, std::size_t count) {
-  switch (ints.kind) {
-    case IntKind::int8:
-      return widened<std::int8_t>(ints.data, count);
-    case IntKind::int16:
-      return widened<std::int16_t>(ints.data, count);
-    case IntKind::int32:
-      return widened<std::int32_t>(ints.data, count);
-    case IntKind::int64:
-      break;
+  std::vector<std::int32_t> out(count);
+  Int lost = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    // Once, because the caller's memory may change.
+    const Int value = values[i];
+    out[i] = std::int32_t(value);
+    lost = Int(lost | (value ^ Int(out[i])));
   }
-  return widened<std::int64_t>(ints.data, count);
+  if (lost) out.clear();
+  return out;
 }
 
 }  // namespace
@@ -48,7 +43,7 @@ Vector Lazy::written() const {
 Picked::Picked(Vector table, Index index, std::int32_t rest)
     : Lazy(*table.kernels), table_(std::move(table)), index_(std::move(index)), rest_(rest) {
   if (table_.size == 0) throw std::invalid_argument("Picked: expected a table that is not empty");
-  check_indices(*index_, table_.size, "Picked");
+  check_indices({index_->data(), index_->size()}, table_.size, "Picked");
   check_indices({&rest_, 1}, table_.size, "Picked, rest");
 }
 
@@ -60,8 +55,23 @@ bool Picked::nothing(std::size_t first, std::size_t count) const {
   if (rest_ >= 0) return false;
   // -1 has every bit, no other index has the highest one.
   std::int32_t all = -1;
-  for (std::size_t i = first; i < first + count; ++i) all &= (*index_)[i];
+  for (std::size_t i = first; i < first + count; ++i) all &= index_->data()[i];
   return all == -1;
+}
+
+std::optional<std::int32_t> Picked::same(std::size_t first, std::size_t count) const {
+  const std::int32_t* at = index_->data() + first;
+  std::int32_t different = 0;
+  for (std::size_t i = 1; i < count; ++i) different |= at[i] ^ at[0];
+  return different ? std::nullopt : std::optional(at[0]);
+}
+
+std::shared_ptr<const Picked> Picked::with(const Fr& behind, Index index) const {
+  Vector table = Vector::raw(kernels(), table_.size + 1);
+  set_range(table, 0, table_);
+  set_range(table, table_.size, vector_of(kernels(), {&behind, 1}));
+  return std::shared_ptr<const Picked>(
+      new Picked(kernels(), std::move(table), std::move(index), rest_));
 }
 
 std::size_t Picked::runs(const Vector& weights, const char* name) const {
@@ -102,17 +112,24 @@ Vector Picked::fold_rows(const Vector& weights) const {
 }
 
 Integers::Integers(const Kernels& kernels, Ints ints, std::size_t count)
-    : Lazy(kernels), count_(count), wide_(widened(ints, count)) {
-  std::int64_t least = 0, most = 0;
-  for (const std::int64_t one : wide_) {
-    least = std::min(least, one);
-    most = std::max(most, one);
+    : Lazy(kernels), count_(count) {
+  switch (ints.kind) {
+    case IntKind::int8:
+      narrow_ = narrowed<std::int8_t>(ints.data, count);
+      break;
+    case IntKind::int16:
+      narrow_ = narrowed<std::int16_t>(ints.data, count);
+      break;
+    case IntKind::int32:
+      narrow_ = narrowed<std::int32_t>(ints.data, count);
+      break;
+    case IntKind::int64:
+      narrow_ = narrowed<std::int64_t>(ints.data, count);
+      break;
   }
-  using Narrow = std::numeric_limits<std::int32_t>;
-  if (least < Narrow::min() || most > Narrow::max()) return;
-  narrow_.reserve(count);
-  for (const std::int64_t one : wide_) narrow_.push_back(std::int32_t(one));
-  wide_ = {};
+  if (narrow_.size() == count) return;
+  const auto* values = static_cast<const std::int64_t*>(ints.data);
+  wide_.assign(values, values + count);
 }
 
 void Integers::read(Limb* out, std::size_t first, std::size_t count) const {

@@ -24,8 +24,10 @@ constexpr std::size_t kKept = std::size_t(1) << 15;    // from here on kept for 
 #if defined(__SANITIZE_ADDRESS__)
 constexpr std::size_t kMostKept = 0;  // so that a use after the end is seen
 #else
-constexpr std::size_t kMostKept = std::size_t(96) << 20;
+constexpr std::size_t kMostKept = std::size_t(192) << 20;
 #endif
+
+constexpr std::size_t kMostLarger = 2;
 
 // At most an eighth more, so that few sizes come up.
 std::size_t rounded(std::size_t bytes) {
@@ -89,7 +91,10 @@ Storage::Storage(std::size_t words) {
     Kept& all = kept();
     const std::unique_lock lock(all.mutex, std::try_to_lock);
     if (lock) {
-      if (const auto found = all.blocks.find(bytes_); found != all.blocks.end()) {
+      // Rather a block that is too large than fresh pages.
+      const auto found = all.blocks.lower_bound(bytes_);
+      if (found != all.blocks.end() && found->first <= kMostLarger * bytes_) {
+        bytes_ = found->first;
         data_ = found->second;
         all.blocks.erase(found);
         all.bytes -= bytes_;

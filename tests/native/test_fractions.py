@@ -2,6 +2,7 @@
 
 from random import Random
 
+import numpy as np
 import pytest
 
 from avow.prover.native import _core
@@ -95,14 +96,61 @@ def test_zeros_among_numbers_and_challenges(backend: str, count: int) -> None:
     follow(_core.FractionTree(frs(p), frs(q)), Plain(p, q), rng, zero=True)
 
 
+@pytest.mark.parametrize("count", [2, 33, 64, 130, 511, 1024, 1500])
+@pytest.mark.parametrize("stride", [0, 1, 3, 5, 30])
+def test_picked_leaves_of_any_stride(backend: str, count: int, stride: int) -> None:
+    # Runs of leaves alike, as dead cells are: 0 over one of a few numbers, or 1 over one.
+    rng = Random(count + stride)
+    p_table = [0, 0, 1, *(rng.randrange(R) for _ in range(5))]
+    q_table = [rng.randrange(R) for _ in p_table]
+    index: list[int] = []
+    while len(index) < count:
+        if rng.random() < 0.5:
+            index += [rng.choice((0, 0, 1, 2))] * rng.choice((1, 8, 60, 300))
+        else:
+            index += [rng.randrange(len(p_table)) for _ in range(rng.choice((1, 7, 40)))]
+    del index[count:]
+    for dead in (0, 3, 4):
+        # Eight neighbours, and eight that are 2^dead apart.
+        for at in range(8):
+            for place in (64 + at, 256 + (at << dead)):
+                if place < count:
+                    index[place] = 1
+    p, q = [p_table[at] for at in index], [q_table[at] for at in index]
+    top = _core.Picked(frs(p_table), np.array(index, np.int32))
+    tree = _core.FractionTree(top, top.of(frs(q_table)), stride)
+    follow(tree, Plain(p, q), rng, zero=count == 130)
+
+
+@pytest.mark.parametrize("count", [5, 64, 700])
+def test_vectors_and_others_that_are_not_written_out(backend: str, count: int) -> None:
+    rng = Random(count)
+    p = [rng.choice((0, 0, 0, 1)) for _ in range(count)]
+    q = [rng.randrange(R) for _ in range(count)]
+    tops = _core.Integers(np.array(p))
+    bottoms = _core.Picked(frs(q), np.arange(count, dtype=np.int32))
+    for top, bottom in ((tops, frs(q)), (frs(p), bottoms), (tops, bottoms), (frs(p), frs(q))):
+        follow(_core.FractionTree(top, bottom, 2), Plain(p, q), rng, zero=False)
+
+
+def test_leaves_that_are_all_alike(backend: str) -> None:
+    rng, count = Random(3), 2**9
+    top = _core.Picked(frs([0, 5]), np.zeros(count, np.int32))
+    tree = _core.FractionTree(top, top.of(frs([7, 8])), 4)
+    follow(tree, Plain([0] * count, [7] * count), rng, zero=False)
+
+
 def test_several_threads_give_the_same(backend: str) -> None:
     rng, count = Random(5), 9000
-    p, q = ([rng.randrange(R) for _ in range(count)] for _ in range(2))
+    index = np.array([rng.choice((0, 1, 2)) for _ in range(count)], np.int32)
+    index[1000:4000] = 0
+    top = _core.Picked(frs([0, 1, 2]), index)
+    bottom = top.of(frs([rng.randrange(R) for _ in range(3)]))
     before, found = _core.threads(), []
     try:
         for threads in (1, 3):
             _core.set_threads(threads)
-            tree = _core.FractionTree(frs(p), frs(q))
+            tree = _core.FractionTree(top, bottom, 6)
             said: list[tuple[int, ...]] = [tree.nodes()]
             for layer in range(1, tree.depth):
                 tree.descend(layer, 7 * layer)
@@ -121,6 +169,10 @@ def test_misuse_is_refused(backend: str) -> None:
         _core.FractionTree(frs([1]), frs([1]))
     with pytest.raises(ValueError):
         _core.FractionTree(frs([1, 2]), frs([1, 2, 3]))
+    with pytest.raises(ValueError, match="stride"):
+        _core.FractionTree(frs([1, 2]), frs([1, 2]), 31)
+    with pytest.raises(ValueError, match="two vectors"):
+        _core.FractionTree(frs([1, 2]), [1, 2])  # type: ignore[arg-type]
     tree = _core.FractionTree(frs([1, 2, 3]), frs([4, 5, 6]))
     with pytest.raises(ValueError, match="all variables are bound"):
         tree.round()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from avow.prover.native._core import FractionTree
+from avow.prover.native._core import FractionTree, Frs, Picked
 from avow.prover.systems.sumcheck.field import constant, vector
 from avow.prover.systems.sumcheck.lookups import fingerprint, joined
 from avow.prover.systems.sumcheck.prepared import Prepared
@@ -21,29 +21,31 @@ def make_tree(
     """Numerators and denominators of the leaves, block by block, and their sums.
 
     Arguments as of `make_helpers`. A denominator is computed once for each row of a table, and
-    gathered where the row is looked up.
+    read where the row is looked up.
     """
     alpha, lam = challenges
     plan, blocks = prepared.plan, prepared.plan.frame.blocks
     bottoms = [
         fingerprint(table, alpha + number, lam, 1) for number, table in enumerate(prepared.rows)
     ]
-    # A dead cell's fingerprint is its table's number alone.
-    dead = sum(len(each) for each in bottoms)
-    below = joined([*bottoms, *(constant(alpha + number, 1) for number in range(len(bottoms)))])
-    tops: dict[int, Cells] = {}
-    places: dict[int, Indices] = {}
-    tables = zip(plan.tables, counts, prepared.starts, blocks, strict=False)
-    for table, count, start, block in tables:
-        tops[block] = -count * table.live.cells(prepared.reads.__getitem__)
-        places[block] = np.arange(start, start + len(count), dtype=np.int32)
+    # A leaf names a row that is looked up, a table's own row, or a dead cell, whose fingerprint is
+    # its table's number alone.
+    rows_of = sum(len(each) for each in bottoms)
+    dead = joined([constant(alpha + number, 1) for number in range(len(bottoms))])
+    below = joined([*bottoms, *bottoms, dead])
+    counted = zip(plan.tables, counts, strict=True)
+    own = [
+        vector(-count * table.live.cells(prepared.reads.__getitem__)) for table, count in counted
+    ]
+    above = joined([constant(1, rows_of), *own, Frs.zeros(len(bottoms))])
+    index = np.empty(sum(len(each) for each in (*counts, *rows)), np.int32)
+    for count, start, block in zip(counts, prepared.starts, blocks, strict=False):
+        first = rows_of + start
+        index[block : block + len(count)] = np.arange(first, first + len(count))
     for lookup, row, block in zip(plan.lookups, rows, blocks[len(plan.tables) :], strict=True):
-        at = row + np.int32(prepared.starts[lookup.table])
-        places[block] = np.where(row < 0, np.int32(dead + lookup.table), at)
-        tops[block] = (row >= 0).astype(np.int8)
+        places = index[block : block + len(row)]
+        np.add(row, np.int32(prepared.starts[lookup.table]), out=places)
+        np.copyto(places, np.int32(2 * rows_of + lookup.table), where=row < 0)
     breathe()
-    order = sorted(tops)
-    top = vector(np.concatenate([tops[block] for block in order]))
-    bottom = below.gather(np.concatenate([places[block] for block in order]))
-    breathe()
-    return FractionTree(top, bottom)
+    top = Picked(above, index)
+    return FractionTree(top, top.of(below), prepared.stride)

@@ -22,6 +22,8 @@ from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.systems.sumcheck.stack import Stack
 from avow.verifier.tensor import TensorSpec
 
+_MOST_STRIDE = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -30,7 +32,8 @@ class Prepared:
     `digests` are those of program, key and SRS.
     `columns` and `reads` hold the cells that no input changes, `rows` the components of each
     table, `starts` where its rows begin when all tables stand one behind the other, `live` the
-    live cells of each lookup.
+    live cells of each lookup, `stride` the logarithm of how far apart the layers' leaves best lie
+    that are worked on together.
     """
 
     program: Program
@@ -46,6 +49,7 @@ class Prepared:
     rows: tuple[tuple[Cells, ...], ...]
     starts: tuple[int, ...]
     live: tuple[NDArray[np.intp], ...]
+    stride: int
 
     @property
     def stack(self) -> Stack:
@@ -90,6 +94,7 @@ def prepare(
         if plan.is_fixed(number)
     }
     sizes = [2**table.variables for table in plan.tables]
+    live = _live_cells(plan, reads)
     return Prepared(
         program=program,
         key=key,
@@ -103,7 +108,8 @@ def prepare(
         reads=reads,
         rows=_table_rows(plan, reads),
         starts=tuple(sum(sizes[:at]) for at in range(len(sizes))),
-        live=_live_cells(plan, reads),
+        live=live,
+        stride=_best_stride(plan, live) if relation.layered else 0,
     )
 
 
@@ -126,3 +132,22 @@ def _live_cells(plan: Plan, reads: dict[int, Cells]) -> tuple[NDArray[np.intp], 
         if lookup.live not in live:
             live[lookup.live] = np.flatnonzero(lookup.live.cells(reads.__getitem__))
     return tuple(live[lookup.live] for lookup in plan.lookups)
+
+
+def _best_stride(plan: Plan, live: Sequence[NDArray[np.intp]]) -> int:
+    """With which the fewest groups of eight leaves hold a live one; the largest of equal ones."""
+    many: dict[int, int] = {}
+    for cells in live:
+        many[id(cells)] = many.get(id(cells), 0) + 1
+    counts = [0] * (_MOST_STRIDE + 1)
+    for lookup, cells in zip(plan.lookups, live, strict=True):
+        alive = np.zeros(2**lookup.variables, bool)
+        alive[cells] = True
+        for stride in range(len(counts)):
+            if 8 << stride <= len(alive):
+                groups = alive.reshape(-1, 8, 2**stride).any(axis=1)
+                counts[stride] += many[id(cells)] * int(groups.sum())
+            else:
+                counts[stride] += many[id(cells)] * len(alive) // 8
+        many[id(cells)] = 0
+    return min(range(len(counts)), key=lambda stride: (counts[stride], -stride))
