@@ -5,8 +5,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-POINT_BYTES = 64
-
 
 class Bases(Protocol):
     """Fixed points, to commit to rows of integers with."""

@@ -2,8 +2,9 @@
 
 import secrets
 
-from avow.circuits.curve import POINT_BYTES, Curve
+from avow.circuits.curve import Curve
 from avow.circuits.errors import CircuitError
+from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.curves import FQ, FQ2, G2, curve_order, pairing
 from avow.verifier.srs import G2Coordinates
 

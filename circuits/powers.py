@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from avow.circuits.curve import POINT_BYTES
 from avow.circuits.errors import CircuitError
 from avow.circuits.files import sha256_file
 from avow.circuits.ptau import MAGIC, inspect_ptau
 from avow.circuits.srs import inspect, unsafe_note
+from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.srs import G2Coordinates, srs_digest
 
 

@@ -48,7 +48,7 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     from avow.models.load import load_model
     from avow.models.store import ModelStore
     from avow.prover.config import from_environment
-    from avow.verifier.systems.ezkl.half import SYSTEM_ID as EZKL
+    from avow.verifier.systems.ezkl.settings import SYSTEM_ID as EZKL
     from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 
     config = from_environment()

@@ -9,7 +9,7 @@ from avow.circuits.ezkl.files import SETTINGS, SRS, VK
 from avow.circuits.files import read_file, read_json, sha256_file, write_json
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import parse_hex, to_hex
-from avow.verifier.systems.ezkl.half import SYSTEM_ID
+from avow.verifier.systems.ezkl.settings import SYSTEM_ID
 
 
 @dataclass(frozen=True, slots=True)

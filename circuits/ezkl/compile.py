@@ -29,8 +29,7 @@ from avow.verifier import canonical
 from avow.verifier.fields import to_hex
 from avow.verifier.records import ModelRecord
 from avow.verifier.srs import srs_digest
-from avow.verifier.systems.ezkl.half import SYSTEM_ID
-from avow.verifier.systems.ezkl.settings import EZKL_VERSION, parse_settings
+from avow.verifier.systems.ezkl.settings import EZKL_VERSION, SYSTEM_ID, parse_settings
 
 _ROWS = "calibration.json"
 _PROOF = "first-proof.json"

@@ -20,9 +20,8 @@ from avow.circuits.memory import predicted_proving_bytes
 from avow.circuits.srs import MAX_LOGROWS
 from avow.models.store import StoredModel
 from avow.verifier.records import InputVisibility
-from avow.verifier.systems.ezkl.half import SYSTEM_ID
 from avow.verifier.systems.ezkl.layout import BINDING_LIMBS
-from avow.verifier.systems.ezkl.settings import MAX_SETTINGS_BYTES
+from avow.verifier.systems.ezkl.settings import MAX_SETTINGS_BYTES, SYSTEM_ID
 
 # Rows that a column cannot use: blinding, and the last one.
 _RESERVED = 8

@@ -15,10 +15,9 @@ from avow.verifier.records import (
     SystemRecord,
     parse_system_record,
 )
-from avow.verifier.systems.ezkl.half import SYSTEM_ID
 from avow.verifier.systems.ezkl.layout import Layout, encode_layout, instance_layout
 from avow.verifier.systems.ezkl.material import Details, key_digest, program_digest
-from avow.verifier.systems.ezkl.settings import Settings, parse_settings
+from avow.verifier.systems.ezkl.settings import SYSTEM_ID, Settings, parse_settings
 from avow.verifier.tensor import ElementType, TensorSpec
 
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avow.circuits.artifact import Artifact
-from avow.circuits.curve import POINT_BYTES
 from avow.circuits.errors import CircuitError
 from avow.circuits.files import read_file
 from avow.circuits.sumcheck.files import KEY, POWERS
 from avow.models.errors import ModelError
 from avow.models.program.files import load_program
 from avow.verifier import canonical
+from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.canonical import Json
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields, parse_hex

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avow.circuits.artifact import MODEL, RECORD, Artifact, load_artifact, place
-from avow.circuits.curve import POINT_BYTES, Curve
+from avow.circuits.curve import Curve
 from avow.circuits.errors import CircuitError
 from avow.circuits.files import make_folder, write_file
 from avow.circuits.lock import LOCK, exclusive
@@ -25,6 +25,7 @@ from avow.models.program.files import BLOBS, write_program
 from avow.models.programs import KeptProgram, keep_program, kept_program
 from avow.models.store import StoredModel
 from avow.verifier import canonical
+from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program

@@ -10,9 +10,9 @@ from eth_abi.exceptions import DecodingError
 from avow.verifier.chain.client import checksum, unchecksum
 from avow.verifier.chain.errors import RpcRefused
 from avow.verifier.records import ModelRecord, SystemRecord
-from avow.verifier.systems.ezkl.half import SYSTEM_ID as EZKL
 from avow.verifier.systems.ezkl.layout import Kind, Layout, instance_layout
 from avow.verifier.systems.ezkl.material import parse_details
+from avow.verifier.systems.ezkl.settings import SYSTEM_ID as EZKL
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 
 # EzklSeal.MAXIMUM_INSTANCES of the contracts.

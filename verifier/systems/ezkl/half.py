@@ -25,11 +25,15 @@ from avow.verifier.systems.ezkl.material import (
     parse_proof,
 )
 from avow.verifier.systems.ezkl.process import MEMORY_BYTES, SECONDS, check_proof
-from avow.verifier.systems.ezkl.settings import EZKL_VERSION, Settings, parse_settings
+from avow.verifier.systems.ezkl.settings import (
+    EZKL_VERSION,
+    SYSTEM_ID,
+    Settings,
+    parse_settings,
+)
 from avow.verifier.systems.system import Evidence, Findings
 from avow.verifier.verdict import Assurance, Hides
 
-SYSTEM_ID = "ezkl/v1"
 _HIDES = {
     (InputVisibility.PUBLIC, WeightVisibility.FIXED): Hides.NONE,
     (InputVisibility.HASHED, WeightVisibility.FIXED): Hides.INPUTS,
