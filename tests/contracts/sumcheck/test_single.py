@@ -7,8 +7,8 @@ import pytest
 
 from avow.circuits.sumcheck.blob import blob
 from avow.verifier.argument import proof as proofs
-from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.argument.transcript import Label, Transcript
+from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.tensor import Tensor, tensors_digest
 from tests.contracts.sumcheck.desk import Desk, Established, Refused, data_of, selector
 from tests.soundness.checking import check_all
