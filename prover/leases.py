@@ -85,6 +85,7 @@ def take(
             stage="started",
             percent=0,
             eta_seconds=None,
+            reserved=0,
         )
         .execution_options(synchronize_session=False)
     )

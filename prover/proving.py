@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from avow.prover.leases import Lease
 from avow.prover.logs import about
 from avow.prover.publication import TAKEN_UP, Measured, Shared, StoredProof, publish_proof
 from avow.prover.pulse import Pulse
+from avow.prover.reservations import reserve
 from avow.prover.stores.store import StoredAlready, StoredFile
 from avow.prover.systems.system import Limits, Proof
 from avow.prover.timing import measured as measured_times
@@ -55,7 +56,7 @@ def prove(bench: Bench, lease: Lease) -> None:
     work = _Work(bench, pulse, lease)
     members = [first]
     if bench.store.find(first.digest) is None:
-        work.room = _room(bench, first.case)
+        work.room = _room(bench, first.case, lease)
         work.sizes = usable_sizes(bench, first.case, lease, work.room)
         for other in gather(bench, first.case, lease, work.sizes, pulse):
             with work.noting(other):
@@ -187,7 +188,12 @@ class _Work:
         size = next(size for size in self.sizes if size >= len(members))
         times = measured_times(bench.database, first.case.compiled.record_digest)
         pulse.begin(times.get(size))
-        room = self.room if self.room is not None else _room(bench, first.case)
+        room = self.room if self.room is not None else _room(bench, first.case, self.own)
+        if size > 1:
+            needed = first.case.system.batch_memory(first.case.compiled, size)
+            # One that was cancelled meanwhile leaves the others alone.
+            with suppress(LeaseLost):
+                room = min(room, reserve(bench, first.lease, needed, memory.total()))
         limits = Limits(bench.config.prove_seconds, room)
         root, paths = merkle.build([one.digest for one in members])
         pulse("proving", None)
@@ -314,8 +320,11 @@ def _bundle(one: _Member, path: merkle.Path, proof: Proof) -> Bundle:
     )
 
 
-def _room(bench: Bench, case: CaseFile) -> int:
-    """Bytes of memory that the proof may take; refuses what cannot fit, now or ever."""
+def _room(bench: Bench, case: CaseFile, lease: Lease) -> int:
+    """Bytes of memory that the proof may take; refuses what cannot fit, now or ever.
+
+    What it is predicted to take is kept for it from here on.
+    """
     predicted = case.compiled.record.proving_memory_bytes
     ever = min(memory.total(), bench.config.prove_memory or memory.total())
     if predicted > ever:
@@ -329,4 +338,4 @@ def _room(bench: Bench, case: CaseFile) -> int:
             f"the disk of the bundle store is full: {free} bytes are free, "
             f"at least {bench.config.minimum_free_disk} must be"
         )
-    return now
+    return min(now, reserve(bench, lease, predicted, memory.total()))
