@@ -51,6 +51,8 @@ campaign: setup native-sanitize ## the fuzz and invariant tests, for hours inste
 	  $(BIN)/python -m pytest -m hypothesis --hypothesis-profile=campaign --timeout=0
 	AVOW_TEST_INSTALLED=1 AVOW_TEST_CAMPAIGN=1 \
 	  $(BIN)/python -m pytest --timeout=0 tests/relation tests/soundness
+	AVOW_TEST_INSTALLED=1 AVOW_TEST_FUZZ=1000 \
+	  $(BIN)/python -m pytest --timeout=0 tests/api/test_fuzz.py
 
 # PostgreSQL by AVOW_TEST_POSTGRES_URL, else SQLite. SEED repeats the kinds of a run, not its times.
 campaign-chaos: setup ## kill random parts of a working service for MINUTES (20), then audit it
