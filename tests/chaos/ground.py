@@ -82,6 +82,7 @@ class Ground:
             child.process.kill()
             child.process.wait()
         self._forget(name, down)
+        self._reap()
         return True
 
     def revive(self) -> None:
@@ -111,6 +112,13 @@ class Ground:
         # The supervisor would signal a number that may be somebody else's by then.
         self.supervisor.children.remove(self.parts[name])
         self.due[name] = time.monotonic() + down
+
+    def _reap(self) -> None:
+        """Children of killed parts became this process's own: nobody else takes their status."""
+        known = {child.pid for child in self.parts.values()}
+        for process in psutil.Process().children():
+            if process.pid not in known and process.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(process.pid, os.WNOHANG)
 
     def _command(self, name: str) -> tuple[list[str], Mapping[str, str]]:
         chain = ["--rpc", self.network.rpc]
