@@ -40,8 +40,8 @@ class Verdicts:
             self._known[sha256] = await judge(bundle, None, allow_unsafe_srs=True)
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
-        except Problem:
-            # Too many wait: whoever looks again begins again.
+        except (Problem, OSError):
+            # Too many wait, or there is no room for its file: whoever looks again begins again.
             return
         finally:
             del self._begun[sha256]

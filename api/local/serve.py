@@ -66,7 +66,7 @@ class Server:
             wait_ready(worker, network.start_provider(api), network.start_validator(STAKE))
         with step("ready", "Running; Ctrl-C ends everything"):
             folders = network.folders
-            say(f"chain      {network.rpc}", f"API        {api}")
+            say(f"chain      {network.rpc}", f"API        {api}", f"console    {api}/")
             say(f"contracts  {folders.deployment}", f"logs       {folders.logs}")
             for name, key in keys.items():
                 say(f"model      {name}: key {to_hex(key)}")

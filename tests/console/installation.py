@@ -57,7 +57,7 @@ class HeldProver(SumcheckProver):
         def noted(stage: str, percent: int | None) -> None:
             tick(stage, percent)
             if stage == self.hold_at:
-                self.go_on.wait(30)
+                self.go_on.wait(120)
 
         return super().prove(compiled, inputs, salt, root, limits, noted)
 

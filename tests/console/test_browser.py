@@ -18,7 +18,7 @@ from tests.console.installation import Installation, installed
 
 ACCESSIBLE = (Path(__file__).parent / "accessible.js").read_text("utf-8")
 SCHEMES = ("light", "dark")
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 def chromium() -> str:
@@ -59,7 +59,7 @@ def opened(browser: Browser, **settings: Any) -> Iterator[tuple[Page, list[str]]
     """A page of a fresh context, and what the browser complained of."""
     context = browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **settings})
     page, complaints = context.new_page(), list[str]()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
         "console",
