@@ -152,10 +152,10 @@ def test_another_worker_takes_over_from_a_killed_one(real: RealWorker, queue: Qu
         second.start()
         assert not second.named("redis-server")
         jobs = [queue.submit(request(-2, value, 0, 0)) for value in range(4)]
-        until(lambda: bool(real.named("sleep 2")), 30, "the first worker has begun a proof")
+        until(lambda: bool(real.named("sleep 2")), 90, "the first worker has begun a proof")
         real.stop(signal.SIGKILL)
         for job in jobs:
-            second.wait_for(queue, job.id, JobState.PROVEN, 40)
+            second.wait_for(queue, job.id, JobState.PROVEN, 120)
         assert second.named("redis-server")
         assert len(second.events("end", -2)) == 4
         assert len(second.events("begin", -2)) > 4
