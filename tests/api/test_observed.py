@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from avow.prover.logs import JsonLines
 from avow.prover.metrics.names import METRICS, Shown
 from tests.prover.metrics.test_serve import family_names
 
@@ -50,3 +51,23 @@ async def test_ids_of_requests(client: httpx.AsyncClient, caplog: pytest.LogCapt
     assert re.fullmatch(r"GET /v1/models status=200 seconds=\d+\.\d{3}", lines[0])
     await client.get("/healthz")
     assert len([record for record in caplog.records if record.name == "avow.api"]) == 5
+
+
+async def test_nothing_of_a_caller_is_logged(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    body = {"model": "marked-model", "inputs": {"marked-input": [311, 307]}, "client_key": "marked"}
+    headers = {"Authorization": "Bearer avow_marked", "Cookie": "marked=1"}
+    for path in ("/v1/jobs?token=marked", "/v1/verify", "/marked", "/v1/jobs/marked"):
+        await client.post(path, json=body, headers=headers)
+        await client.get(path, headers=headers)
+    # The client's own lines are not the server's.
+    lines = [
+        JsonLines().format(record)
+        for record in caplog.records
+        if not record.name.startswith(("httpx", "httpcore"))
+    ]
+    assert len([line for line in lines if '"avow.api"' in line]) == 8
+    text = "\n".join(lines)
+    assert "marked" not in text and not re.search(r"311\D{1,3}307", text), text
