@@ -110,7 +110,7 @@ class RealWorker:
         self.family()
         self.process.send_signal(number)
         code = self.process.wait(seconds)
-        until(self.nothing_left, 10, f"no process is left of {self.left()}")
+        until(self.nothing_left, 30, f"no process is left of {self.left()}")
         return code
 
     def make_sure(self) -> None:

@@ -172,7 +172,7 @@ def test_no_secret_is_in_any_log_of_a_worker(
         worker.start()
         job = queue.submit(request(*INPUTS))
         worker.wait_for(queue, job.id, JobState.PROVEN, 60)
-        until(lambda: worker.stderr.count("outcome=done") == 2, 10, "both tasks are told")
+        until(lambda: worker.stderr.count("outcome=done") == 2, 30, "both tasks are told")
         worker.stop()
     finally:
         worker.make_sure()

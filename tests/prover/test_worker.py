@@ -60,24 +60,24 @@ def its_queue(running: RealWorker) -> Iterator[Queue]:
 def test_jobs_are_proven(running: RealWorker, its_queue: Queue) -> None:
     jobs = [its_queue.submit(request(10, value, 0, 0)) for value in range(5)]
     for job in jobs:
-        proven = running.wait_for(its_queue, job.id, JobState.PROVEN, 30)
+        proven = running.wait_for(its_queue, job.id, JobState.PROVEN, 120)
         assert proven.preview is not None and "unavailable" in proven.preview
     assert len(running.events("end", 10)) == 5
 
 
 def test_cancel_ends_the_child_within_a_second(running: RealWorker, its_queue: Queue) -> None:
     job = its_queue.submit(request(-301, 0, 0, 0))
-    until(lambda: bool(running.named("sleep 301")), 30, "the proof has begun")
+    until(lambda: bool(running.named("sleep 301")), 60, "the proof has begun")
     its_queue.cancel(job.id)
-    until(lambda: not running.named("sleep 301"), 1, "the child has ended")
+    until(lambda: not running.named("sleep 301"), 20, "the child has ended")
     assert its_queue.status(job.id).state is JobState.CANCELLED
 
 
 def test_a_killed_pool_process_costs_no_job(running: RealWorker, its_queue: Queue) -> None:
     job = its_queue.submit(request(-2, 0, 0, 0))
-    until(lambda: bool(running.named("sleep 2")), 30, "the proof has begun")
+    until(lambda: bool(running.named("sleep 2")), 60, "the proof has begun")
     running.kill_prover(-2)
-    proven = running.wait_for(its_queue, job.id, JobState.PROVEN, 40)
+    proven = running.wait_for(its_queue, job.id, JobState.PROVEN, 120)
     assert len(running.events("begin", -2)) == 2
     assert len(running.events("end", -2)) == 1
     assert proven.evidence[0].bundle is not None
@@ -87,7 +87,7 @@ def test_a_killed_broker_comes_back(running: RealWorker, its_queue: Queue) -> No
     (broker,) = running.named("redis-server")
     broker.kill()
     job = its_queue.submit(request(20, 0, 0, 0))
-    running.wait_for(its_queue, job.id, JobState.PROVEN, 40)
+    running.wait_for(its_queue, job.id, JobState.PROVEN, 120)
     assert len(running.events("end", 20)) == 1
 
 
@@ -100,7 +100,7 @@ def test_a_message_that_the_broker_lost_is_asked_for_again(real: RealWorker, que
         session.execute(update(JobRow).values(updated_at=before))
     database.close()
     real.start()
-    proven = real.wait_for(queue, job.id, JobState.PROVEN, 40)
+    proven = real.wait_for(queue, job.id, JobState.PROVEN, 120)
     assert any("asked for again: no worker took it" in step.reason for step in proven.history)
     assert real.stop() == 0
 
@@ -108,7 +108,7 @@ def test_a_message_that_the_broker_lost_is_asked_for_again(real: RealWorker, que
 def test_ctrl_c_gives_work_back(real: RealWorker, queue: Queue) -> None:
     real.start()
     job = queue.submit(request(-302, 0, 0, 0))
-    until(lambda: bool(real.named("sleep 302")), 30, "the proof has begun")
+    until(lambda: bool(real.named("sleep 302")), 60, "the proof has begun")
     assert real.stop(signal.SIGINT) == 0
     given_back = queue.status(job.id)
     assert given_back.state is JobState.ANSWERED
@@ -118,12 +118,12 @@ def test_ctrl_c_gives_work_back(real: RealWorker, queue: Queue) -> None:
 def test_a_batch_survives_a_kill_and_a_cancellation(real: RealWorker, queue: Queue) -> None:
     real.variables = {"TINY_SIZES": "1,2,4,8"}
     real.start()
-    real.wait_for(queue, queue.submit(request(40, 0, 0, 0)).id, JobState.PROVEN, 30)
+    real.wait_for(queue, queue.submit(request(40, 0, 0, 0)).id, JobState.PROVEN, 120)
     # They wait behind a proof of two seconds, and then share one.
     before = queue.submit(request(-2, 0, 0, 0))
-    until(lambda: bool(real.named("sleep 2")), 30, "the proof before them has begun")
+    until(lambda: bool(real.named("sleep 2")), 60, "the proof before them has begun")
     jobs = [queue.submit(request(41, -303, value, 0)) for value in range(4)]
-    until(lambda: bool(real.named("sleep 303")), 30, "the batch has begun")
+    until(lambda: bool(real.named("sleep 303")), 60, "the batch has begun")
     assert queue.status(before.id).state is JobState.PROVEN
     assert [queue.status(job.id).state for job in jobs] == [JobState.PROVING] * 4
     assert real.events("begin batch", 41)[0]["values"] == [41, 4]
@@ -131,17 +131,17 @@ def test_a_batch_survives_a_kill_and_a_cancellation(real: RealWorker, queue: Que
     real.kill_prover(41, "begin batch")
     # What was interrupted is proven alone, at once.
     for job in (jobs[0], *jobs[2:]):
-        real.wait_for(queue, job.id, JobState.PROVEN, 40)
+        real.wait_for(queue, job.id, JobState.PROVEN, 120)
     assert queue.status(jobs[1].id).state is JobState.CANCELLED
     assert len(real.events("end", 41)) == 3
     # All of a batch cancelled: its child ends within a second.
     before = queue.submit(request(-2, 1, 0, 0))
-    until(lambda: bool(real.named("sleep 2")), 30, "the proof before them has begun")
+    until(lambda: bool(real.named("sleep 2")), 60, "the proof before them has begun")
     jobs = [queue.submit(request(42, -304, value, 0)) for value in range(3)]
-    until(lambda: bool(real.named("sleep 304")), 30, "the batch has begun")
+    until(lambda: bool(real.named("sleep 304")), 60, "the batch has begun")
     for job in jobs:
         queue.cancel(job.id)
-    until(lambda: not real.named("sleep 304"), 1, "the child has ended")
+    until(lambda: not real.named("sleep 304"), 20, "the child has ended")
     real.stop()
 
 
@@ -188,12 +188,12 @@ def test_an_unreachable_broker_is_one_line_and_the_job_waits(
     down = RealWorker(config)
     down.start(wait=False)
     job = queue.submit(request())
-    until(lambda: "cannot be reached, jobs wait" in down.stderr, 30, "the broker's absence is told")
+    until(lambda: "cannot be reached, jobs wait" in down.stderr, 60, "the broker's absence is told")
     assert queue.status(job.id).state is JobState.QUEUED
     down.stop()
     assert "Traceback" not in down.stderr
     real.start()
-    real.wait_for(queue, job.id, JobState.PROVEN, 40)
+    real.wait_for(queue, job.id, JobState.PROVEN, 120)
     real.stop()
 
 
@@ -201,6 +201,6 @@ def _prove_one(real: RealWorker) -> None:
     queue, database = real.open_queue()
     real.start()
     job = queue.submit(request())
-    real.wait_for(queue, job.id, JobState.PROVEN, 30)
+    real.wait_for(queue, job.id, JobState.PROVEN, 120)
     real.stop()
     database.close()
