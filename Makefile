@@ -43,7 +43,7 @@ serve: setup ## run chain, queue, provider, validator and API until interrupted
 	@$(BIN)/avow serve
 
 test: setup ## lint, types, contracts and every Python test, on the installed wheels
-	@$(MAKE) -j2 --output-sync=target lint type contracts-test $(TESTS)
+	@$(MAKE) -j2 --keep-going --output-sync=target lint type contracts-test $(TESTS)
 
 campaign: setup native-sanitize ## the fuzz and invariant tests, for hours instead of seconds
 	cd contracts && npm run --silent campaign
