@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from math import prod
 
 from avow.circuits.errors import CircuitError
+from avow.circuits.sumcheck.identities import lookup
+from avow.circuits.sumcheck.identities import product as identity_product
 from avow.circuits.sumcheck.links import axes, coefficient, eq_pairs, public
-from avow.circuits.sumcheck.steps import ONE, Tape
+from avow.circuits.sumcheck.steps import ONE, Tape, numbers, sum_code
 from avow.verifier.argument.proof import HALF, R
 from avow.verifier.program.program import output_specs
 from avow.verifier.relation.relation import Axis, Expression, Kind, Read
@@ -21,9 +23,10 @@ from avow.verifier.systems.sumcheck.key import COMMITTED, Key
 from avow.verifier.tensor import TensorSpec
 
 VERSION = 1
-LAMBDA_WORD = 1
-# Stands for lambda among the constants: the contract writes the challenge there.
-LAMBDA = R
+# Stand for lambda and alpha among the constants: the contract writes the challenges there.
+CHALLENGES = (R, R + 1)
+# Each variable of z before those of a column, and the bit of its block there.
+Place = tuple[tuple[int, int], ...]
 # EIP-170.
 MOST_BYTES = 24_576
 
@@ -34,7 +37,7 @@ def blob(key: Key, batch: int = 1) -> bytes:
         raise CircuitError("no contract checks layered lookups: compile with --lookups committed")
     relation = key.relation(batch)
     places = frame(relation, key.logrows)
-    constants = [1, LAMBDA]
+    constants = [1, *CHALLENGES]
     while True:
         draft = _Draft(key, places, constants)
         code = draft.code()
@@ -65,6 +68,7 @@ class _Draft:
         self.ends = places.ends() if self.batch else []
         self.z = self.first + places.variables + places.summed + self.batch + self.inner
         sent = self.z + places.stack.logsize
+        self.sent = range(sent, sent + len(self.reads))
         self.at_r = {spot: sent + number for number, spot in enumerate(self.reads)}
         sent += len(self.reads)
         self.at_s = {spot: sent + number for number, spot in enumerate(self.factors)}
@@ -101,7 +105,7 @@ class _Draft:
         words = tape.top + 1 + len(self.relation.tables)
         key, program = self.key, self.key.program
         _, witness, helpers = places.stack.matrices
-        numbers = (
+        fields = (
             (0, 1),
             (VERSION, 1),
             (places.variables, 1),
@@ -132,7 +136,7 @@ class _Draft:
             (len(self.ends), 1),
             (0, 2),
         )
-        head = b"".join(_number(value, octets) for value, octets in numbers)
+        head = b"".join(_number(value, octets) for value, octets in fields)
         digests = (program.digest(), key.digest(), srs_digest(key.tau_g2))
         return head + b"".join(digests) + tau_g2_octets(key.tau_g2) + b"".join(body)
 
@@ -145,10 +149,10 @@ class _Draft:
     def _statement(self) -> tuple[dict[int, int], list[tuple[int, int]]]:
         """The statement's number of each of the program's tensors, and which two are one."""
         program = self.key.program
-        numbers = [*range(len(program.inputs)), *(output.tensor for output in program.outputs)]
+        tensors = [*range(len(program.inputs)), *(output.tensor for output in program.outputs)]
         found: dict[int, int] = {}
         equalities = []
-        for number, tensor in enumerate(numbers):
+        for number, tensor in enumerate(tensors):
             if tensor in found:
                 equalities.append((found[tensor], number))
             found.setdefault(tensor, number)
@@ -169,33 +173,33 @@ class _Draft:
         self, expression: Expression | None, positions: Positions, sent: dict[Spot, int]
     ) -> bytes:
         terms = expression.terms if expression else ()
-        return self._terms(
+        return sum_code(
             [
                 (self._word(read, positions, sent), self.tape.constant(factor))
                 for factor, read in terms
             ]
         )
 
-    def _terms(self, terms: Sequence[tuple[int, int]]) -> bytes:
-        """u8 plain terms, u8 others; the words of the first, word and coefficient of the others."""
-        plain = [word for word, factor in terms if factor == ONE]
-        others = [pair for pair in terms if pair[1] != ONE]
-        words = [*plain, *(word for pair in others for word in pair)]
-        counts = _number(len(plain), 1) + _number(len(others), 1)
-        return counts + b"".join(_number(word, 2) for word in words)
-
     def _tail(self, expression: Expression) -> bytes:
         return self._sum(expression, self.places.tail(expression.variables), self.at_r)
 
-    def _row(self, components: Sequence[Expression]) -> bytes:
-        """sum lambda^i component_i as one sum."""
-        terms = []
-        for power, component in enumerate(components):
-            positions = self.places.tail(component.variables)
-            for factor, read in component.terms:
-                weight = self.tape.product([LAMBDA_WORD] * power + [self.tape.constant(factor)])
-                terms.append((self._word(read, positions, self.at_r), weight))
-        return self._terms(terms)
+    def _terms(self, expression: Expression) -> list[tuple[int, int]]:
+        positions = self.places.tail(expression.variables)
+        return [
+            (self._word(read, positions, self.at_r), factor) for factor, read in expression.terms
+        ]
+
+    def _lookup(self, helper: int, live: int, components: Sequence[Expression]) -> bytes:
+        return lookup(
+            self.tape,
+            helper,
+            live,
+            [
+                (word, power, factor)
+                for power, component in enumerate(components)
+                for word, factor in self._terms(component)
+            ],
+        )
 
     def _live(self, live: Expression) -> int:
         ((factor, read),) = live.terms
@@ -210,26 +214,24 @@ class _Draft:
     def _identities(self) -> bytes:
         places, relation = self.places, self.relation
         helpers = iter([self.at_r[spot] for spot in places.helpers()])
-        code = _number(len(relation.tables) + len(relation.lookups), 2)
+        count = len(relation.tables) + len(relation.lookups) + len(relation.products)
+        code = _number(count, 2)
         sums: list[list[tuple[int, int]]] = []
         for table in relation.tables:
             variables, helper = table.live.variables, next(helpers)
-            count = self.at_r[relation.whole(table.multiplicity), places.tail(variables)]
-            live = self.tape.product([self._live(table.live), count])
-            code += _number(helper, 2) + _number(live, 2) + self._row(table.components)
+            times = self.at_r[relation.whole(table.multiplicity), places.tail(variables)]
+            live = self.tape.product([self._live(table.live), times])
+            code += self._lookup(helper, live, table.components)
             share = -pow(HALF, places.variables - variables, R)
             sums.append([(helper, self.tape.constant(share))])
-        for lookup in relation.lookups:
-            helper, live = next(helpers), self._live(lookup.live)
-            code += _number(helper, 2) + _number(live, 2) + self._row(lookup.components)
-            share = self._share(places.variables - lookup.live.variables)
-            sums[lookup.table].append((helper, share))
-        code += _number(len(relation.products), 2)
+        for one in relation.lookups:
+            helper = next(helpers)
+            code += self._lookup(helper, self._live(one.live), one.components)
+            sums[one.table].append((helper, self._share(places.variables - one.live.variables)))
         for product in relation.products:
-            factors = product.factors or ()
-            code += _number(len(factors), 1) + b"".join(map(self._tail, factors))
-            code += self._tail(product.rest)
-        return code + _number(len(sums), 1) + b"".join(map(self._terms, sums))
+            factors = [self._terms(factor) for factor in product.factors or ()]
+            code += identity_product(self.tape, factors, self._terms(product.rest), self.sent)
+        return code + _number(len(sums), 1) + b"".join(map(_runs, sums))
 
     def _bilinear_claim(self) -> bytes:
         code = _number(len(self.relation.bilinears), 2)
@@ -258,25 +260,18 @@ class _Draft:
     # Claims.
 
     def _claims(self) -> tuple[bytes, int]:
-        """Every claim's coefficient and four parts of its column's place; the word of row 0.
+        """Every claim's coefficient and its column's place; the word of row 0.
 
         Those of a batch's inputs and outputs follow. The key's rows are the first entries of the
         stack's: its columns have their places at the other variables of z, the others being 0.
         """
         stack, tape = self.places.stack, self.tape
-        split, columns = stack.logsize - stack.logrows, stack.logrows
+        split = stack.logsize - stack.logrows
         spots = [*self.reads, *self.factors, *self.ends]
         rows = max(matrix.first_row + matrix.rows for matrix in stack.matrices)
-        tree = tape.tree(self.z, split, max(rows, 1))
-        keys = [size(spot[0].view.ins) for spot in spots if self._in_key(spot)]
-        others = [size(spot[0].view.ins) for spot in spots if not self._in_key(spot)]
+        first_row = tape.table(self.z, split, max(rows, 1))
         first = tape.corner(self.z + split, self.batch, 0)
-        if self.batch:
-            trees = self._trees(self.z + split, columns - min(others))
-            deepest = stack.key_logrows - min(keys, default=stack.key_logrows)
-            key_trees = self._trees(self.z + split + self.batch, deepest)
-        else:
-            trees = key_trees = self._trees(self.z + split, columns - min(others + keys))
+        places = self._places(spots, first_row)
         points = [self._points(spot) for spot in spots]
         # The short products first: they are the tails of the long ones.
         pairs = [eq_pairs(spot[0].view, *point) for spot, point in zip(spots, points, strict=True)]
@@ -284,33 +279,62 @@ class _Draft:
             tape.eq(short)
         code = b""
         for spot, point in zip(spots, points, strict=True):
-            view, in_key = spot[0].view, self._in_key(spot)
-            factors = [coefficient(tape, view, *point), first if in_key else ONE]
-            words = [tape.product(factors)]
-            block = self.places.starts[spot[0].column] >> size(view.ins)
-            missing = (stack.key_logrows if in_key else columns) - size(view.ins)
-            words.append(tree + 2 ** (split + min(missing, 0)) + (block >> max(missing, 0)))
-            for part, depth in key_trees if in_key else trees:
-                taken = max(min(missing, depth), 0)
-                missing -= taken
-                inside = (block >> max(missing, 0)) % 2**taken
-                words.append(part + 2**taken + inside if taken else ONE)
-            code += b"".join(_number(word, 2) for word in words)
-        return code, tree + 2**split
+            factors = [
+                coefficient(tape, spot[0].view, *point),
+                first if self._in_key(spot) else ONE,
+            ]
+            code += _number(tape.product(factors), 2) + _number(places[self._place(spot)], 2)
+        return code, first_row
 
     def _in_key(self, spot: Spot) -> bool:
         number, columns = spot[0].column, self.relation.columns
         return number < len(columns) and columns[number].kind is Kind.KEY
 
-    def _trees(self, start: int, deepest: int) -> list[tuple[int, int]]:
-        """The block of a column inside its row, by three parts of it: tree and depth of each."""
-        deepest = max(deepest, 0)
-        third = -(-deepest // 3)
-        trees = []
-        for depth in (third, min(third, deepest - third), max(deepest - 2 * third, 0)):
-            trees.append((self.tape.tree(start, depth, 2**depth), depth))
-            start += depth
-        return trees
+    def _place(self, spot: Spot) -> Place:
+        """The variables of z before those that a claim's column has, and its block in binary."""
+        stack, variables = self.places.stack, size(spot[0].view.ins)
+        split, start = stack.logsize - stack.logrows, self.places.starts[spot[0].column]
+        row = range(self.z, self.z + split)
+        inside = range(
+            self.z + split + (self.batch if self._in_key(spot) else 0), self.z + stack.logsize
+        )
+        before = [*row, *inside][: split + len(inside) - variables]
+        block = start >> variables
+        last = len(before) - 1
+        return tuple((word, block >> (last - at) & 1) for at, word in enumerate(before))
+
+    def _places(self, spots: Sequence[Spot], first_row: int) -> dict[Place, int]:
+        """The word of each place: eq of its variables and its block, the way to it step by step."""
+        stack = self.places.stack
+        split = stack.logsize - stack.logrows
+        known: dict[Place, int] = {(): ONE}
+        wanted = {self._place(spot) for spot in spots}
+        for place in wanted:
+            if len(place) >= split:
+                row = sum(bit << (split - 1 - at) for at, (_, bit) in enumerate(place[:split]))
+                known[place[:split]] = first_row + row
+        # Each variable's words are those that an earlier one made.
+        ways: dict[int, dict[Place, None]] = {}
+        for place in sorted(wanted):
+            for depth in range(len(place)):
+                if depth >= split or len(place) < split:
+                    ways.setdefault(place[depth][0], {})[place[:depth]] = None
+        if ways:
+            start, word = min(ways), 0
+            top = self.tape.top
+            levels = []
+            for variable in range(start, max(ways) + 1):
+                level = []
+                for way in ways.get(variable, ()):
+                    level.append(known[way])
+                    for bit in (0, 1):
+                        known.setdefault((*way, (variable, bit)), top + word + bit)
+                    word += 2
+                levels.append(level)
+            made = self.tape.branches(start, levels)
+            if made != top:
+                raise CircuitError("the places of columns were made before")
+        return {place: known[place] for place in wanted}
 
     def _points(self, spot: Spot) -> tuple[list[int], list[int]]:
         """The words of a claim's point and of the last variables of z that its column has."""
@@ -350,6 +374,17 @@ class _Draft:
         if count != len(self.ends):
             raise CircuitError("two tensors of the statement are one")
         return _number(shared[0], 2) + shared[1] + steps
+
+
+def _runs(helpers: Sequence[tuple[int, int]]) -> bytes:
+    """Helpers with their factors, those that stand together and have the same one together."""
+    runs: list[tuple[int, int, int]] = []
+    for word, factor in helpers:
+        if runs and runs[-1][0] == factor and sum(runs[-1][1:]) == word:
+            runs[-1] = (factor, runs[-1][1], runs[-1][2] + 1)
+        else:
+            runs.append((factor, word, 1))
+    return numbers(len(runs), *(part for run in runs for part in run))
 
 
 def _schema(spec: TensorSpec) -> bytes:

@@ -9,6 +9,21 @@ from avow.circuits.sumcheck.steps import ONE, Run, Tape
 from avow.verifier.relation.relation import Column, Fixed, Value
 from avow.verifier.relation.views import Lengths, Link, View, bits
 
+# Cells of an axis whose weights are made one by one.
+_SHORT_AXIS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Corner:
+    """eq(x, k) of so many variables."""
+
+    x: int
+    variables: int
+    k: int
+
+
+# A word, or what needs a step of its own.
+Factor = int | Corner
 # An axis: its first variable's word, its number of variables, its length.
 Axis = tuple[int, int, int]
 
@@ -30,11 +45,20 @@ def axes(words: Sequence[int], lengths: Lengths) -> list[Axis]:
 def coefficient(tape: Tape, view: View, out_words: Sequence[int], in_words: Sequence[int]) -> int:
     """`View.coefficient` at two points."""
     outs, ins = axes(out_words, view.outs), axes(in_words, view.ins)
-    factors = [tape.eq(eq_pairs(view, out_words, in_words))]
+    factors: list[Factor] = [tape.eq(eq_pairs(view, out_words, in_words))]
     for link in view.links:
         if link.pairs is not None:
             factors += _joined(tape, link, [outs[k] for k in link.outs], [ins[k] for k in link.ins])
-    return tape.product(factors)
+    return _times(tape, factors)
+
+
+def _times(tape: Tape, factors: Sequence[Factor]) -> int:
+    """The product, corners last: views that differ by them alone have the rest in common."""
+    word = tape.product([factor for factor in factors if isinstance(factor, int)])
+    for factor in factors:
+        if isinstance(factor, Corner):
+            word = tape.corner(factor.x, factor.variables, factor.k, word)
+    return word
 
 
 def eq_pairs(
@@ -86,17 +110,17 @@ def _line(start: int, step: int, count: int, length: int) -> _Line | None:
     return _Line(low, shift, variables, rest >> variables)
 
 
-def _fixed_bits(tape: Tape, axis: Axis, line: _Line) -> list[int]:
+def _fixed_bits(axis: Axis, line: _Line) -> list[Corner]:
     """eq of the variables before and after those that count, and where these stand."""
     first, count, _ = axis
     before = count - line.variables - line.step
     return [
-        tape.corner(first, before, line.high),
-        tape.corner(first + before + line.variables, line.step, line.low),
+        Corner(first, before, line.high),
+        Corner(first + before + line.variables, line.step, line.low),
     ]
 
 
-def _joined(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> list[int]:
+def _joined(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> list[Factor]:
     """sum over the link's pairs of eq(out, o) eq(in, i), as the words of its factors."""
     pairs = link.pairs or ()
     if not pairs:
@@ -113,16 +137,16 @@ def _joined(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -
         for axis, line, other in ((outs, lines[0], ins), (ins, lines[1], outs)):
             if axis and line and not other:
                 first = axis[0][0] + axis[0][1] - line.variables - line.step
-                return [*_fixed_bits(tape, axis[0], line), tape.less(first, line.variables, n)]
+                return [*_fixed_bits(axis[0], line), tape.less(first, line.variables, n)]
     form, cells = _form(tape, link, outs, ins)
     sources = _vector(tape, ins)
     return [tape.dot(form, sources, cells)]
 
 
-def _same(tape: Tape, out: Axis, at: _Line, source: Axis, of: _Line, n: int) -> list[int]:
+def _same(tape: Tape, out: Axis, at: _Line, source: Axis, of: _Line, n: int) -> list[Factor]:
     x = out[0] + out[1] - at.variables - at.step
     y = source[0] + source[1] - of.variables - of.step
-    factors = [*_fixed_bits(tape, out, at), *_fixed_bits(tape, source, of)]
+    factors = [*_fixed_bits(out, at), *_fixed_bits(source, of)]
     return [*factors, tape.same(x, y, at.variables, n)]
 
 
@@ -164,9 +188,7 @@ def _vector(tape: Tape, parts: Sequence[Axis]) -> int:
         return last
     rest = _vector(tape, others)
     cells = math.prod(n for _, _, n in others)
-    return tape.form(
-        cells * length, [(rest + k, last, k * length, 1, 1, length) for k in range(cells)]
-    )
+    return tape.convolve(rest, cells, last, length, length)
 
 
 def _form(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> tuple[int, int]:
@@ -180,6 +202,9 @@ def _form(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> 
         table = _vector(tape, outs)
         runs: list[Run] = [(ONE, table + o, i, p, q, n) for o, i, p, q, n in _runs(link.pairs)]
         return tape.form(cells, runs), cells
+    convolved = _convolved(tape, link, outs, cells)
+    if convolved is not None:
+        return convolved, cells
     # Along the longest axis of the result, for every cell of the others.
     place = max(range(len(outs)), key=lambda k: outs[k][2])
     others = [axis for k, axis in enumerate(outs) if k != place]
@@ -199,15 +224,74 @@ def _form(tape: Tape, link: Link, outs: Sequence[Axis], ins: Sequence[Axis]) -> 
     return tape.form(cells, runs), cells
 
 
+def _convolved(tape: Tape, link: Link, outs: Sequence[Axis], cells: int) -> int | None:
+    """Two axes that join the source's cell offset[k] + step * position: a convolution's.
+
+    The positions' weights are products of those of their first and their last variables. These
+    are joined with the first axis, which makes a short vector, and that with the others.
+    """
+    if len(outs) != 2:
+        return None
+    tap_axis, axis = sorted(outs, key=lambda one: one[2])
+    taps, (first, count, positions) = tap_axis[2], axis
+    pairs = link.pairs or ()
+    if len(pairs) != taps * positions or len(dict(pairs)) != len(pairs) or positions < 2:
+        return None
+    inner = outs[1][2]
+    joined = {divmod(o, inner) if axis == outs[1] else divmod(o, inner)[::-1]: i for o, i in pairs}
+    offsets = [joined[tap, 0] for tap in range(taps)]
+    step = joined[0, 1] - offsets[0]
+    if step < 1 or any(i != offsets[tap] + step * at for (tap, at), i in joined.items()):
+        return None
+    least = min(offsets)
+    spread = max(offsets) - least
+
+    def cost(low: int) -> int:
+        # A run costs as much as three of its cells, a step as much as ten.
+        size = 1 << low
+        return taps * size + (positions >> low) * (spread + step * (size - 1) + 4) + 10
+
+    most = (positions & -positions).bit_length() - 1
+    low = min(range(1, most + 1), key=cost, default=0)
+    if not low or low == count or cost(low) >= taps * positions:
+        low, part, length = count, tape.table(first, count, positions), positions
+    else:
+        part, length = tape.table(first + count - low, low, 1 << low), 1 << low
+    factors = _vector(tape, [tap_axis])
+    dilation = offsets[1] - offsets[0] if taps > 1 else 1
+    if step == 1 and offsets == [least + k * dilation for k in range(taps)]:
+        if low == count and (least or spread + length != cells):
+            return None
+        part = tape.convolve(factors, taps, part, length, dilation)
+    elif low == count:
+        return None
+    else:
+        runs = [(factors + k, part, at - least, 1, step, length) for k, at in enumerate(offsets)]
+        part = tape.form(spread + step * (length - 1) + 1, runs)
+    if low == count:
+        return part
+    length = spread + step * (length - 1) + 1
+    outer = tape.table(first, count - low, positions >> low)
+    if not least and (positions // 2**low - 1) * (step << low) + length == cells:
+        return tape.convolve(outer, positions >> low, part, length, step << low)
+    blocks = range(positions >> low)
+    return tape.form(
+        cells, [(outer + k, part, least + k * (step << low), 1, 1, length) for k in blocks]
+    )
+
+
 def _tensor(tape: Tape, number: int, view: View, outs: Sequence[Axis]) -> int:
     """sum over the source's cells of weight * element, group of axes by group of axes."""
-    groups = []
+    groups: list[tuple[int, int, int]] = []
     for link in sorted(view.links, key=lambda link: link.ins):
         if link.ins and list(link.ins) != list(range(link.ins[0], link.ins[-1] + 1)):
             raise CircuitError("a public tensor is read through axes that do not stand together")
+        stride = math.prod(view.ins[link.ins[-1] + 1 :]) if link.ins else 1
+        if _as_it_stands(link, outs, view.ins):
+            groups += axis_groups(tape, outs[link.outs[0]], stride)
+            continue
         ins = [(ONE, bits(view.ins[k]), view.ins[k]) for k in link.ins]
         weights, cells = _form(tape, link, [outs[k] for k in link.outs], ins)
-        stride = math.prod(view.ins[link.ins[-1] + 1 :]) if link.ins else 1
         groups.append((weights, cells, stride))
     # The contract goes through the last group element by element.
     if not groups or groups[-1][2] != 1:
@@ -215,9 +299,35 @@ def _tensor(tape: Tape, number: int, view: View, outs: Sequence[Axis]) -> int:
     return tape.tensor(number, groups)
 
 
+def _as_it_stands(link: Link, outs: Sequence[Axis], ins: Lengths) -> bool:
+    """Whether a link joins every cell of one axis with the same cell of another."""
+    if len(link.outs) != 1 or len(link.ins) != 1:
+        return False
+    length = outs[link.outs[0]][2]
+    if length != ins[link.ins[0]]:
+        return False
+    return link.pairs is None or link.pairs == tuple((k, k) for k in range(length))
+
+
+def axis_groups(tape: Tape, axis: Axis, stride: int) -> list[tuple[int, int, int]]:
+    """One axis of a tensor as groups of a `tensor` step: a long one in two parts.
+
+    Its weights are products then, and not all of them have to be made.
+    """
+    first, count, length = axis
+    low = min(count // 2, (length & -length).bit_length() - 1)
+    if length <= _SHORT_AXIS or low < 2:
+        return [(tape.table(first, count, length), length, stride)]
+    high = count - low
+    return [
+        (tape.table(first, high, length >> low), length >> low, stride << low),
+        (tape.table(first + high, low, 1 << low), 1 << low, stride),
+    ]
+
+
 def _fixed(tape: Tape, values: Sequence[int], view: View, outs: Sequence[Axis]) -> int:
     """A view of integers that everybody knows."""
-    factors = []
+    factors: list[Factor] = []
     for link in view.links:
         axis = [outs[k] for k in link.outs]
         if not link.ins:
@@ -236,7 +346,7 @@ def _fixed(tape: Tape, values: Sequence[int], view: View, outs: Sequence[Axis]) 
             factors.append(tape.dot(form, numbers, cells))
     if not view.ins:
         factors.append(tape.constant(values[0]))
-    return tape.product(factors)
+    return _times(tape, factors)
 
 
 def range_columns(rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -19,9 +19,9 @@ MOST_ROWS = 2000
 # 40 ms of the plain verifier.
 _SECONDS_PER_BYTE = 2e-6
 _SHARE_OF_VERIFYING = 0.05
-# Keys for a contract leave room for batches: rows of at most 2^14 entries, so that 64 answers fit
+# Keys for a contract leave room for batches: rows of at most 2^16 entries, so that 16 answers fit
 # in a proof, as long as these are few; else the shortest that are.
-_ROOM_FOR_BATCHES = range(LIMITS.logrows - 6, LIMITS.logrows + 1)
+_ROOM_FOR_BATCHES = range(LIMITS.logrows - 4, LIMITS.logrows + 1)
 _FEW_ROWS = 128
 # On the way to a contract a second of proving counts as so much gas.
 _GAS_PER_SECOND = 100_000

@@ -27,12 +27,14 @@ class Step(IntEnum):
     RAMP = 5
     RANGE = 6
     PRODUCT = 7
-    TREE = 8
+    BRANCH = 8
     TABLE = 9
     FORM = 10
     DOT = 11
     TENSOR = 12
     COPY = 13
+    SUM = 14
+    CONVOLVE = 15
 
 
 class Tape:
@@ -77,7 +79,7 @@ class Tape:
             ):
                 count += 1
             x, y = rest[-count]
-            word = self._step(Step.EQ, _u16(x, y) + bytes([count]) + _u16(word))
+            word = self._step(Step.EQ, numbers(x, y) + bytes([count]) + numbers(word))
             rest = rest[:-count]
             self._made[_name(pairs[len(rest) :])] = word
         return word
@@ -86,13 +88,14 @@ class Tape:
         """sum over k < n of eq(x, k) eq(y, k)."""
         if n == 2**variables:
             return self.eq([(x + k, y + k) for k in range(variables)])
-        return self._step(Step.SAME, _u16(x, y) + bytes([variables]) + _u32(n))
+        return self._step(Step.SAME, numbers(x, y) + bytes([variables]) + _u32(n))
 
-    def corner(self, x: int, variables: int, k: int) -> int:
-        """eq(x, k)."""
+    def corner(self, x: int, variables: int, k: int, earlier: int = ONE) -> int:
+        """eq(x, k) times an earlier word."""
         if not variables:
-            return ONE
-        return self._step(Step.CORNER, _u16(x) + bytes([variables]) + _u32(k) + _u16(ONE))
+            return earlier
+        operands = numbers(x) + bytes([variables]) + _u32(k) + numbers(earlier)
+        return self._step(Step.CORNER, operands)
 
     def less(self, x: int, variables: int, n: int) -> int:
         """sum over k < n of eq(x, k)."""
@@ -101,15 +104,15 @@ class Tape:
             variables, n = variables - 1, n // 2
         if n == 2**variables:
             return ONE
-        return self._step(Step.LESS, _u16(x) + bytes([variables]) + _u32(n))
+        return self._step(Step.LESS, numbers(x) + bytes([variables]) + _u32(n))
 
     def ramp(self, x: int, variables: int, n: int) -> int:
         """sum over k < n of k eq(x, k)."""
-        return self._step(Step.RAMP, _u16(x) + bytes([variables]) + _u32(n))
+        return self._step(Step.RAMP, numbers(x) + bytes([variables]) + _u32(n))
 
     def range_table(self, x: int, variables: int) -> tuple[int, int]:
         """The two columns of the range table."""
-        word = self._step(Step.RANGE, _u16(x) + bytes([variables]), 2)
+        word = self._step(Step.RANGE, numbers(x) + bytes([variables]), 2)
         return word, word + 1
 
     def product(self, words: Sequence[int]) -> int:
@@ -117,39 +120,52 @@ class Tape:
         factors = sorted(word for word in words if word != ONE)
         if len(factors) < 2:
             return factors[0] if factors else ONE
-        return self._step(Step.PRODUCT, bytes([len(factors)]) + _u16(*factors))
+        return self._step(Step.PRODUCT, bytes([len(factors)]) + numbers(*factors))
 
-    def tree(self, x: int, variables: int, n: int) -> int:
-        """eq of the first d variables and k at word 2^d + k from the one returned."""
-        return self._step(Step.TREE, _u16(x) + bytes([variables]) + _u32(n), 2**variables + n)
+    def sum(self, terms: Sequence[tuple[int, int]]) -> int:
+        """The sum of words, each times another."""
+        if len(terms) == 1 and terms[0][1] == ONE:
+            return terms[0][0]
+        return self._step(Step.SUM, sum_code(terms))
+
+    def branches(self, x: int, levels: Sequence[Sequence[int]]) -> int:
+        """For each variable from x on its words; for each of these two: times 1 - x, times x."""
+        code = b"".join(numbers(len(words), *words) for words in levels)
+        count = 2 * sum(map(len, levels))
+        return self._step(Step.BRANCH, numbers(x) + bytes([len(levels)]) + code, count)
 
     def table(self, x: int, variables: int, n: int) -> int:
         """eq(x, k) for k < n."""
         if not variables:
             return ONE
-        return self._step(Step.TABLE, _u16(x) + bytes([variables]) + _u32(n), n)
+        return self._step(Step.TABLE, numbers(x) + bytes([variables]) + _u32(n), n)
 
     def form(self, cells: int, runs: Sequence[Run]) -> int:
         """A vector of cells, each the sum of what runs add to it."""
         code = b"".join(
-            _u16(factor, source, cell) + _i16(step) + _i16(cell_step) + _u16(count)
+            numbers(factor, source, cell) + _i16(step) + _i16(cell_step) + numbers(count)
             for factor, source, cell, step, cell_step, count in runs
         )
-        return self._step(Step.FORM, _u16(cells, len(runs)) + code, cells)
+        return self._step(Step.FORM, numbers(cells, len(runs)) + code, cells)
+
+    def convolve(self, left: int, n: int, right: int, m: int, shift: int) -> int:
+        """Cell i + k shift is the sum of left_k right_i, for k < n and i < m."""
+        code = numbers(left, n, right, m, shift)
+        return self._step(Step.CONVOLVE, code, (n - 1) * shift + m)
 
     def copy(self, x: int, n: int) -> int:
         """Words once more, where they stand next to others."""
-        return self._step(Step.COPY, _u16(x) + bytes([n]), n)
+        return self._step(Step.COPY, numbers(x) + bytes([n]), n)
 
     def dot(self, left: int, right: int, n: int) -> int:
         """sum of the products of two vectors."""
         if n == 1:
             return self.product([left, right])
-        return self._step(Step.DOT, _u16(left, right, n))
+        return self._step(Step.DOT, numbers(left, right, n))
 
     def tensor(self, number: int, groups: Sequence[tuple[int, int, int]]) -> int:
         """A view of a tensor of the statement: (weights, cells, stride) of every group of axes."""
-        code = b"".join(_u16(weights, cells) + _u32(stride) for weights, cells, stride in groups)
+        code = b"".join(numbers(weights, cells) + _u32(stride) for weights, cells, stride in groups)
         return self._step(Step.TENSOR, bytes([number, len(groups)]) + code)
 
     def _step(self, step: Step, operands: bytes, words: int = 1) -> int:
@@ -162,15 +178,27 @@ class Tape:
         return self._made[code]
 
 
+def sum_code(terms: Sequence[tuple[int, int]]) -> bytes:
+    """u8 plain terms, u8 others; the words of the first, word and coefficient of the others."""
+    plain = [word for word, factor in terms if factor == ONE]
+    others = [pair for pair in terms if pair[1] != ONE]
+    if max(len(plain), len(others)) > 255:
+        raise CircuitError("a sum has more than 255 terms, which the contract does not read")
+    return bytes([len(plain), len(others)]) + numbers(
+        *plain, *(word for pair in others for word in pair)
+    )
+
+
 def _name(pairs: Sequence[tuple[int, int]]) -> bytes:
     # No step is named 0.
-    return bytes(1) + b"".join(_u16(x, y) for x, y in pairs)
+    return bytes(1) + b"".join(numbers(x, y) for x, y in pairs)
 
 
-def _u16(*numbers: int) -> bytes:
-    if any(number >= _WORDS for number in numbers):
+def numbers(*words: int) -> bytes:
+    """Numbers of words, u16 each."""
+    if any(word >= _WORDS for word in words):
         raise CircuitError("the contract's tape would have more than 65,536 words for this key")
-    return b"".join(number.to_bytes(2, "big") for number in numbers)
+    return b"".join(word.to_bytes(2, "big") for word in words)
 
 
 def _i16(number: int) -> bytes:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Field} from "./Field.sol";
+import {Field, R} from "./Field.sol";
 import {Tape} from "./Tape.sol";
 
 /// @notice The fixed part of a blob. Names are those of `docs/reference/sumcheck-evm.md`; addresses of memory
-/// follow what the blob itself says.
+/// follow what the blob itself says. `order` is r, for code that runs seldom and is shorter with a variable.
 struct Blob {
     uint256 variables;
     uint256 summed;
@@ -40,6 +40,7 @@ struct Blob {
     uint256 rows;
     uint256 body;
     uint256 end;
+    uint256 order;
 }
 
 /// @notice Reads a blob from an account's code.
@@ -98,6 +99,7 @@ library BlobReader {
             blob.rows = start + HEADER;
             blob.body = start + HEADER + 64 * blob.keyRows;
             blob.end = start + size;
+            blob.order = R;
         }
     }
 

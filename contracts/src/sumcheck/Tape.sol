@@ -27,11 +27,13 @@ library Views {
     uint256 private constant RAMP = 5;
     uint256 private constant RANGE = 6;
     uint256 private constant PRODUCT = 7;
-    uint256 private constant TREE = 8;
+    uint256 private constant BRANCH = 8;
     uint256 private constant TABLE = 9;
     uint256 private constant FORM = 10;
     uint256 private constant DOT = 11;
     uint256 private constant COPY = 13;
+    uint256 private constant SUM = 14;
+    uint256 private constant CONVOLVE = 15;
 
     error StepUnknown(uint256 operation);
 
@@ -46,36 +48,48 @@ library Views {
                 uint256 word = Field.load(code);
                 uint256 step = word >> 248;
                 uint256 value;
-                if (step == EQ) {
-                    value = eq(_word(base, word, 232), _word(base, word, 216), (word >> 208) & 0xff);
-                    value = mulmod(value, Field.load(_word(base, word, 192)), R);
-                    code += 8;
+                // The frequent ones first.
+                if (step < LESS) {
+                    if (step == EQ) {
+                        value = Field.load(_word(base, word, 192));
+                        value =
+                            eq(_word(base, word, 232), _word(base, word, 216), (word >> 208) & 0xff, value);
+                        code += 8;
+                    } else if (step == CORNER) {
+                        value = Field.load(_word(base, word, 176));
+                        value = _corner(_word(base, word, 232), word, value);
+                        code += 10;
+                    } else if (step == SAME) {
+                        value = _same(_word(base, word, 232), _word(base, word, 216), word);
+                        code += 10;
+                    } else {
+                        other = word;
+                        break;
+                    }
                 } else if (step == PRODUCT) {
                     (value, code) = _product(base, code);
-                } else if (step == FORM) {
-                    (top, code) = _form(base, top, code);
-                    continue;
+                } else if (step == LESS) {
+                    value = _less(_word(base, word, 232), word);
+                    code += 8;
+                } else if (step == SUM) {
+                    (value, code) = sum(base, code + 1);
                 } else if (step == TABLE) {
                     top =
                         _table(_word(base, word, 232), (word >> 224) & 0xff, (word >> 192) & 0xffffffff, top);
                     code += 8;
                     continue;
-                } else if (step == SAME) {
-                    value = _same(_word(base, word, 232), _word(base, word, 216), word);
-                    code += 10;
-                } else if (step == CORNER) {
-                    value = Field.load(_word(base, word, 176));
-                    value = _corner(_word(base, word, 232), word, value);
-                    code += 10;
-                } else if (step == LESS) {
-                    value = _less(_word(base, word, 232), word);
-                    code += 8;
+                } else if (step == FORM) {
+                    (top, code) = _form(base, top, code);
+                    continue;
+                } else if (step == CONVOLVE) {
+                    top = _convolve(base, word, top);
+                    code += 11;
+                    continue;
                 } else if (step == DOT) {
                     value = _dot(_word(base, word, 232), _word(base, word, 216), (word >> 200) & 0xffff);
                     code += 7;
-                } else if (step == TREE) {
-                    top = _tree(_word(base, word, 232), (word >> 224) & 0xff, (word >> 192) & 0xffffffff, top);
-                    code += 8;
+                } else if (step == BRANCH) {
+                    (top, code) = _branch(base, code, top);
                     continue;
                 } else if (step == RANGE) {
                     (value, word) = _range(_word(base, word, 232), (word >> 224) & 0xff);
@@ -101,17 +115,63 @@ library Views {
         }
     }
 
-    /// @notice prod (1 - x_i - y_i + 2 x_i y_i), of points at two addresses.
-    function eq(uint256 x, uint256 y, uint256 variables) internal pure returns (uint256 value) {
+    /// @notice earlier * prod (1 - x_i - y_i + 2 x_i y_i), of points at two addresses.
+    function eq(uint256 x, uint256 y, uint256 variables, uint256 earlier)
+        internal
+        pure
+        returns (uint256 value)
+    {
         assembly ("memory-safe") {
-            value := 1
+            value := earlier
             let distance := sub(y, x)
-            for { let end := add(x, shl(5, variables)) } lt(x, end) { x := add(x, 32) } {
+            let end := add(x, shl(5, variables))
+            if and(variables, 1) {
+                let left := mload(x)
+                let right := mload(y)
+                x := add(x, 32)
+                // With 2 r added it is not negative, and below 5 r it fits.
+                left := sub(add(add(R, R), add(1, shl(1, mulmod(left, right, R)))), add(left, right))
+                value := mulmod(value, left, R)
+            }
+            for {} lt(x, end) { x := add(x, 64) } {
                 let left := mload(x)
                 let right := mload(add(x, distance))
-                // With 2 r added it is not negative, and below 5 r it fits.
                 let one := sub(add(add(R, R), add(1, shl(1, mulmod(left, right, R)))), add(left, right))
-                value := mulmod(value, one, R)
+                left := mload(add(x, 32))
+                right := mload(add(add(x, distance), 32))
+                let two := sub(add(add(R, R), add(1, shl(1, mulmod(left, right, R)))), add(left, right))
+                value := mulmod(mulmod(value, one, R), two, R)
+            }
+        }
+    }
+
+    /// @notice u8 plain terms and u8 others, then u16 word for each of the first, u16 word and u16 factor's word
+    /// for each of the others.
+    function sum(uint256 base, uint256 code) internal pure returns (uint256 total, uint256 next) {
+        assembly ("memory-safe") {
+            let counts := mload(code)
+            next := add(code, 2)
+            switch shr(240, counts)
+            case 0x100 {
+                // One plain term, the usual case of a sum that is a factor.
+                total := mload(add(base, and(shr(219, counts), 0x1fffe0)))
+                next := add(code, 4)
+            }
+            default {
+                let end := add(next, shl(1, byte(0, counts)))
+                for {} lt(next, end) { next := add(next, 2) } {
+                    total := addmod(total, mload(add(base, shl(5, shr(240, mload(next))))), R)
+                }
+                end := add(end, shl(2, byte(1, counts)))
+                for {} lt(next, end) { next := add(next, 4) } {
+                    let term := mload(next)
+                    let word := mload(add(base, shl(5, shr(240, term))))
+                    total := addmod(
+                        total,
+                        mulmod(word, mload(add(base, and(shr(219, term), 0x1fffe0))), R),
+                        R
+                    )
+                }
             }
         }
     }
@@ -124,12 +184,18 @@ library Views {
     }
 
     /// @dev EQ: prod eq(x_i, y_i) times an earlier word: u16 x, u16 y, u8 variables, u16 earlier; see `run`.
-    /// PRODUCT: a product of earlier words: u8 count, u16 each.
+    /// PRODUCT: a product of two earlier words or more: u8 count, u16 each.
     function _product(uint256 base, uint256 code) private pure returns (uint256 value, uint256 next) {
         assembly ("memory-safe") {
-            value := 1
-            let end := add(add(code, 2), shl(1, byte(1, mload(code))))
-            for { next := add(code, 2) } lt(next, end) { next := add(next, 2) } {
+            let word := mload(code)
+            value := mulmod(
+                mload(add(base, and(shr(219, word), 0x1fffe0))),
+                mload(add(base, and(shr(203, word), 0x1fffe0))),
+                R
+            )
+            next := add(code, 6)
+            for { let end := add(add(code, 2), shl(1, byte(1, word))) } lt(next, end) { next := add(next, 2) }
+            {
                 value := mulmod(value, mload(add(base, shl(5, shr(240, mload(next))))), R)
             }
         }
@@ -243,95 +309,141 @@ library Views {
         }
     }
 
-    /// @dev TREE: eq of the first d variables and k at word 2^d + k, for every d; of the whole for k < n only:
-    /// u16 x, u8 variables, u32 n. Word 0 is 0.
-    function _tree(uint256 x, uint256 variables, uint256 n, uint256 top) private pure returns (uint256 end) {
+    /// @dev BRANCH: two words for each of earlier words: times 1 - x and times x, variable by variable: u16 x,
+    /// u8 variables, for each u16 words, these words.
+    function _branch(uint256 base, uint256 code, uint256 top)
+        private
+        pure
+        returns (uint256 end, uint256 next)
+    {
+        // Functions that return early stay functions of their own, whose variables fit the stack.
         assembly ("memory-safe") {
-            mstore(top, 0)
-            mstore(add(top, 32), 1)
-            let node := add(top, 32)
-            let child := add(top, 64)
-            end := add(child, shl(5, sub(add(shl(variables, 1), n), 2)))
-            for { let level := child } lt(child, end) { level := child } {
+            let word := mload(code)
+            let x := add(base, and(shr(227, word), 0x1fffe0))
+            end := top
+            next := add(code, 4)
+            for { let last := add(x, shl(5, byte(3, word))) } lt(x, last) { x := add(x, 32) } {
                 let one := mload(x)
-                x := add(x, 32)
-                // All of one level, or what is wanted of the last.
-                let last := add(top, shr(1, sub(end, top)))
-                if lt(level, last) { last := level }
-                for {} lt(node, last) { node := add(node, 32) } {
-                    let whole := mload(node)
-                    let right := mulmod(whole, one, R)
-                    mstore(child, addmod(whole, sub(R, right), R))
-                    mstore(add(child, 32), right)
-                    child := add(child, 64)
+                let zero := sub(add(R, 1), one)
+                let done := add(end, shl(6, shr(240, mload(next))))
+                next := add(next, 2)
+                for {} lt(end, done) { end := add(end, 64) } {
+                    let whole := mload(add(base, shl(5, shr(240, mload(next)))))
+                    next := add(next, 2)
+                    mstore(end, mulmod(whole, zero, R))
+                    mstore(add(end, 32), mulmod(whole, one, R))
                 }
             }
         }
     }
 
-    /// @dev TABLE: eq(x, k) for k < n: u16 x, u8 variables, u32 n.
+    /// @dev TABLE: eq(x, k) for k < n, n above 2^(variables - 1): u16 x, u8 variables, u32 n. From the last
+    /// variable on, two entries at a time; one may be written behind the last.
     function _table(uint256 x, uint256 variables, uint256 n, uint256 top) private pure returns (uint256 end) {
         assembly ("memory-safe") {
-            mstore(top, 1)
-            for {} variables {} {
-                let one := mload(x)
-                x := add(x, 32)
-                // From the last entry, so that none is written before it is read.
-                let child := add(top, shl(6, shr(variables, sub(n, 1))))
-                variables := sub(variables, 1)
-                for { let node := add(top, shr(1, sub(child, top))) } iszero(lt(node, top)) {} {
+            let at_ := add(x, shl(5, sub(variables, 1)))
+            let one := mload(at_)
+            mstore(top, addmod(1, sub(R, one), R))
+            mstore(add(top, 32), one)
+            end := add(top, shl(5, n))
+            for { let half := 64 } lt(x, at_) { half := shl(1, half) } {
+                at_ := sub(at_, 32)
+                one := mload(at_)
+                // All of them twice, with the last variable as far as is wanted; the rest of them once.
+                let lower := add(top, half)
+                let both := sub(end, half)
+                if gt(both, lower) { both := lower }
+                let node := top
+                for {} lt(node, both) { node := add(node, 64) } {
                     let whole := mload(node)
                     let right := mulmod(whole, one, R)
-                    mstore(child, addmod(whole, sub(R, right), R))
-                    mstore(add(child, 32), right)
-                    child := sub(child, 64)
-                    node := sub(node, 32)
+                    mstore(add(node, half), right)
+                    mstore(node, addmod(whole, sub(R, right), R))
+                    whole := mload(add(node, 32))
+                    right := mulmod(whole, one, R)
+                    mstore(add(add(node, half), 32), right)
+                    mstore(add(node, 32), addmod(whole, sub(R, right), R))
+                }
+                one := sub(add(R, 1), one)
+                for {} lt(node, lower) { node := add(node, 32) } {
+                    mstore(node, mulmod(mload(node), one, R))
                 }
             }
-            end := add(top, shl(5, n))
         }
     }
 
     /// @dev FORM: for every cell of a source the sum of what is joined to it: u16 cells, u16 runs; a run adds
     /// factor * word to `count` cells: u16 factor, u16 word, u16 cell, i16 and i16 steps of both, u16 count.
     function _form(uint256 base, uint256 top, uint256 code) private pure returns (uint256 end, uint256 next) {
+        unchecked {
+            uint256 word = Field.load(code);
+            end = _zeros(top, (word >> 232) & 0xffff);
+            next = code + 5;
+            for (uint256 last = next + 12 * ((word >> 216) & 0xffff); next < last; next += 12) {
+                word = Field.load(next);
+                uint256 factor = Field.load(base + 32 * (word >> 240));
+                uint256 source = _word(base, word, 224);
+                uint256 cell = _word(top, word, 208);
+                // Both in steps of one word is the usual case.
+                if (uint32(word >> 176) == 0x10001) _addRun(factor, source, cell, uint16(word >> 160));
+                else _addSteps(factor, source, cell, word);
+            }
+        }
+    }
+
+    /// @dev CONVOLVE: word i of a second vector times word k of a first one is added to cell i + k * shift:
+    /// u16 first, u16 n, u16 second, u16 m, u16 shift; (n - 1) * shift + m cells.
+    function _convolve(uint256 base, uint256 word, uint256 top) private pure returns (uint256 end) {
+        unchecked {
+            uint256 factor = _word(base, word, 232);
+            uint256 last = factor + 32 * uint16(word >> 216);
+            uint256 source = _word(base, word, 200);
+            uint256 count = uint16(word >> 184);
+            uint256 shift = uint16(word >> 168);
+            end = _zeros(top, (uint16(word >> 216) - 1) * shift + count);
+            for (; factor < last; factor += 32) {
+                _addRun(Field.load(factor), source, top, count);
+                top += 32 * shift;
+            }
+        }
+    }
+
+    function _zeros(uint256 top, uint256 cells) private pure returns (uint256 end) {
         assembly ("memory-safe") {
-            let word := mload(code)
-            let size := shl(5, and(shr(232, word), 0xffff))
-            end := add(top, size)
-            calldatacopy(top, calldatasize(), size)
-            next := add(code, 5)
-            for { let last := add(next, mul(12, and(shr(216, word), 0xffff))) } lt(next, last) {
-                next := add(next, 12)
-            } {
-                word := mload(next)
-                let factor := mload(add(base, shl(5, shr(240, word))))
-                let source := add(base, shl(5, and(shr(224, word), 0xffff)))
-                let cell := add(top, shl(5, and(shr(208, word), 0xffff)))
-                let sourceStep := shl(5, signextend(1, shr(192, word)))
-                let cellStep := shl(5, signextend(1, shr(176, word)))
-                let count := and(shr(160, word), 0xffff)
-                // Both in steps of one word, the usual case, four at a time.
-                if and(eq(sourceStep, 32), eq(cellStep, 32)) {
-                    for { let last_ := add(cell, shl(7, shr(2, count))) } lt(cell, last_) {
-                        cell := add(cell, 128)
-                    } {
-                        mstore(cell, addmod(mload(cell), mulmod(factor, mload(source), R), R))
-                        let next_ := add(cell, 32)
-                        mstore(next_, addmod(mload(next_), mulmod(factor, mload(add(source, 32)), R), R))
-                        next_ := add(cell, 64)
-                        mstore(next_, addmod(mload(next_), mulmod(factor, mload(add(source, 64)), R), R))
-                        next_ := add(cell, 96)
-                        mstore(next_, addmod(mload(next_), mulmod(factor, mload(add(source, 96)), R), R))
-                        source := add(source, 128)
-                    }
-                    count := and(count, 3)
-                }
-                for {} count { count := sub(count, 1) } {
-                    mstore(cell, addmod(mload(cell), mulmod(factor, mload(source), R), R))
-                    source := add(source, sourceStep)
-                    cell := add(cell, cellStep)
-                }
+            calldatacopy(top, calldatasize(), shl(5, cells))
+            end := add(top, shl(5, cells))
+        }
+    }
+
+    /// @dev Adds factor times successive words to successive cells, four at a time.
+    function _addRun(uint256 factor, uint256 source, uint256 cell, uint256 count) private pure {
+        assembly ("memory-safe") {
+            source := sub(source, cell)
+            for { let last := add(cell, shl(7, shr(2, count))) } lt(cell, last) { cell := add(cell, 128) } {
+                let from := add(cell, source)
+                mstore(cell, addmod(mload(cell), mulmod(factor, mload(from), R), R))
+                let next := add(cell, 32)
+                mstore(next, addmod(mload(next), mulmod(factor, mload(add(from, 32)), R), R))
+                next := add(cell, 64)
+                mstore(next, addmod(mload(next), mulmod(factor, mload(add(from, 64)), R), R))
+                next := add(cell, 96)
+                mstore(next, addmod(mload(next), mulmod(factor, mload(add(from, 96)), R), R))
+            }
+            for { count := and(count, 3) } count { count := sub(count, 1) } {
+                mstore(cell, addmod(mload(cell), mulmod(factor, mload(add(cell, source)), R), R))
+                cell := add(cell, 32)
+            }
+        }
+    }
+
+    function _addSteps(uint256 factor, uint256 source, uint256 cell, uint256 run_) private pure {
+        assembly ("memory-safe") {
+            let sourceStep := shl(5, signextend(1, shr(192, run_)))
+            let cellStep := shl(5, signextend(1, shr(176, run_)))
+            for { let count := and(shr(160, run_), 0xffff) } count { count := sub(count, 1) } {
+                mstore(cell, addmod(mload(cell), mulmod(factor, mload(source), R), R))
+                source := add(source, sourceStep)
+                cell := add(cell, cellStep)
             }
         }
     }

@@ -80,24 +80,28 @@ library Tensors {
         unchecked {
             uint256 code = tape.code;
             uint256 word = Field.load(code);
+            uint256 record = records + RECORD * ((word >> 240) & 0xff);
             uint256 last = code + 8 * ((word >> 232) & 0xff) - 5;
+            // Most inputs are of 16 bits and not negative: their rows, the last two groups, are taken together.
+            bool short = last > code + 3 && Field.load(record + 64) == 2 && Field.load(record + 96) >> 63 == 0;
             uint256 list;
             assembly ("memory-safe") {
                 list := mload(0x40) // Beyond what is in use; nothing else is made meanwhile.
                 mstore(list, 1)
                 mstore(add(list, 32), 0)
             }
-            // Where the last group begins, with what weight: all combinations of the others.
+            // Where the groups that are left begin, with what weight: all combinations of the others.
             uint256 end = list + 64;
-            for (code += 3; code < last; code += 8) {
+            for (code += 3; code < (short ? last - 8 : last); code += 8) {
                 (list, end) = _expand(tape.base, Field.load(code), list, end);
             }
-            uint256 value =
-                _dots(tape.base, Field.load(code), records + RECORD * ((word >> 240) & 0xff), list, end);
-            tape.code = code + 8;
             word = tape.top;
-            Field.store(word, value);
             tape.top = word + 32;
+            tape.code = last + 8;
+            Field.store(
+                word,
+                short ? _short(tape.base, code, record, list, end) : _dots(tape.base, code, record, list, end)
+            );
         }
     }
 
@@ -127,55 +131,137 @@ library Tensors {
     }
 
     /// @dev Every weight of the list times the last group's weights with successive elements.
-    function _dots(uint256 base, uint256 group, uint256 record, uint256 list, uint256 end)
+    function _dots(uint256 base, uint256 code, uint256 record, uint256 list, uint256 end)
         private
         pure
         returns (uint256 value)
     {
-        uint256 first = base + 32 * (group >> 240);
-        uint256 size = 32 * uint256(uint16(group >> 224));
-        // Most inputs are of 16 bits and not negative.
-        if (Field.load(record + 64) == 2 && Field.load(record + 96) >> 63 == 0) {
-            return _short(first, size, Field.load(record), list, end);
-        }
         unchecked {
+            (uint256 first, uint256 last,) = _group(base, code);
             for (; list < end; list += 64) {
-                uint256 inner = _dot(first, first + size, record, Field.load(list + 32));
+                uint256 inner = _dot(first, last, record, Field.load(list + 32));
                 value = addmod(value, mulmod(Field.load(list), inner, R), R);
             }
         }
     }
 
-    /// @dev The same for elements of two bytes that are not negative, four at a time; four zeros add nothing.
-    function _short(uint256 first, uint256 size, uint256 data, uint256 list, uint256 end)
+    /// @dev The same for the last two groups of a tensor of two bytes whose elements are not negative. Both groups'
+    /// weights are copied, with zeros up to a multiple of four, and those inside a row made weights of prefixes:
+    /// with p_k = x_0 2^(16 k) + ... + x_k, which a shift gives, x_k is p_k - 2^16 p_(k-1), so that
+    /// sum w_k x_k = sum (w_k - 2^16 w_(k+1)) p_k over each four elements, and none is cut out.
+    function _short(uint256 base, uint256 code, uint256 record, uint256 list, uint256 end)
         private
         pure
         returns (uint256 value)
     {
+        (uint256 rows, uint256 inner, uint256 stride) = _group(base, code);
+        (rows, inner) = _padded(rows, inner, end, 96);
+        uint256 last;
+        {
+            (uint256 first, uint256 behind,) = _group(base, code + 8);
+            (first, last) = _padded(first, behind, inner, 128);
+        }
         assembly ("memory-safe") {
-            for {} lt(list, end) { list := add(list, 64) } {
-                let source := add(data, shl(1, mload(add(list, 32))))
-                let inner := 0
-                let weight := first
-                for { let last_ := add(first, and(size, not(127))) } lt(weight, last_) {
-                    weight := add(weight, 128)
-                } {
-                    let word := shr(192, mload(source))
-                    if word {
-                        // Products are below r, and five of them fit a word.
-                        inner := add(inner, mulmod(mload(weight), shr(48, word), R))
-                        inner := add(inner, mulmod(mload(add(weight, 32)), and(shr(32, word), 0xffff), R))
-                        inner := add(inner, mulmod(mload(add(weight, 64)), and(shr(16, word), 0xffff), R))
-                        inner := addmod(inner, mulmod(mload(add(weight, 96)), and(word, 0xffff), R), R)
-                    }
-                    source := add(source, 8)
-                }
-                for { let last_ := add(first, size) } lt(weight, last_) { weight := add(weight, 32) } {
-                    inner := addmod(inner, mulmod(mload(weight), shr(240, mload(source)), R), R)
-                    source := add(source, 2)
-                }
-                value := addmod(value, mulmod(mload(list), inner, R), R)
+            // Each below 2 r, which mulmod reduces.
+            for { let weight := inner } lt(weight, last) { weight := add(weight, 128) } {
+                let second := mload(add(weight, 32))
+                let third := mload(add(weight, 64))
+                mstore(weight, add(mload(weight), mulmod(second, sub(R, 0x10000), R)))
+                mstore(add(weight, 32), add(second, mulmod(third, sub(R, 0x10000), R)))
+                mstore(add(weight, 64), add(third, mulmod(mload(add(weight, 96)), sub(R, 0x10000), R)))
             }
+        }
+        unchecked {
+            uint256 data = Field.load(record);
+            for (; list < end; list += 64) {
+                uint256 sum = _rows(data + 2 * Field.load(list + 32), 2 * stride, rows, inner, last);
+                value = addmod(value, mulmod(Field.load(list), sum, R), R);
+            }
+        }
+    }
+
+    /// @dev sum over rows and columns of weight times element, four of each at a time; the weights of columns begin
+    /// where those of the rows end.
+    function _rows(uint256 data, uint256 step, uint256 row, uint256 columns, uint256 end)
+        private
+        pure
+        returns (uint256 value)
+    {
+        while (row < columns) {
+            (uint256 a, uint256 b, uint256 c) = _four(data, step, columns, end);
+            assembly ("memory-safe") {
+                a := add(mulmod(mload(row), a, R), mulmod(mload(add(row, 32)), b, R))
+                c := mulmod(mload(add(row, 64)), c, R)
+                value := addmod(value, add(a, c), R)
+                data := add(data, mul(3, step))
+                row := add(row, 96)
+            }
+        }
+    }
+
+    /// @dev sum over columns of weight times element, of four rows. Four columns that are zero in all of them add
+    /// nothing.
+    function _four(uint256 source, uint256 step, uint256 weights, uint256 end)
+        private
+        pure
+        returns (uint256 a, uint256 b, uint256 c)
+    {
+        if (weights == end) return (0, 0, 0); // Keeps this a function of its own, whose variables fit the stack.
+        assembly ("memory-safe") {
+            for {} lt(weights, end) { weights := add(weights, 128) } {
+                let x := mload(source)
+                let y := mload(add(source, step))
+                let z := mload(add(source, shl(1, step)))
+                source := add(source, 8)
+                if shr(192, or(or(x, y), z)) {
+                    // Sums are below r; three more products, each below r, fit the word.
+                    let weight := mload(weights)
+                    a := add(a, mulmod(shr(240, x), weight, R))
+                    b := add(b, mulmod(shr(240, y), weight, R))
+                    c := add(c, mulmod(shr(240, z), weight, R))
+                    weight := mload(add(weights, 32))
+                    a := add(a, mulmod(shr(224, x), weight, R))
+                    b := add(b, mulmod(shr(224, y), weight, R))
+                    c := add(c, mulmod(shr(224, z), weight, R))
+                    weight := mload(add(weights, 64))
+                    a := add(a, mulmod(shr(208, x), weight, R))
+                    b := add(b, mulmod(shr(208, y), weight, R))
+                    c := add(c, mulmod(shr(208, z), weight, R))
+                    weight := mload(add(weights, 96))
+                    a := addmod(a, mulmod(shr(192, x), weight, R), R)
+                    b := addmod(b, mulmod(shr(192, y), weight, R), R)
+                    c := addmod(c, mulmod(shr(192, z), weight, R), R)
+                }
+            }
+        }
+    }
+
+    /// @dev Where a group's weights begin and end, and its stride.
+    function _group(uint256 base, uint256 code)
+        private
+        pure
+        returns (uint256 first, uint256 end, uint256 stride)
+    {
+        assembly ("memory-safe") {
+            let word := mload(code)
+            first := add(base, shl(5, shr(240, word)))
+            end := add(first, shl(5, and(shr(224, word), 0xffff)))
+            stride := and(shr(192, word), 0xffffffff)
+        }
+    }
+
+    /// @dev Copies weights, and zeros behind them up to a multiple of `unit` bytes.
+    function _padded(uint256 first, uint256 last, uint256 target, uint256 unit)
+        private
+        pure
+        returns (uint256 start, uint256 end)
+    {
+        assembly ("memory-safe") {
+            let size := sub(last, first)
+            start := target
+            end := add(target, mul(unit, add(div(sub(size, 1), unit), 1)))
+            calldatacopy(sub(end, unit), calldatasize(), unit)
+            mcopy(target, first, size)
         }
     }
 
@@ -254,6 +340,7 @@ library Tensors {
         pure
         returns (bool holds)
     {
+        if (size == 0) return true; // Keeps this a function of its own, whose variables fit the stack.
         unchecked {
             uint256 bits = 8 * width;
             uint256 unit = type(uint256).max / ((1 << (2 * bits)) - 1);
@@ -265,17 +352,58 @@ library Tensors {
             uint256 above = carry + unit * (((schema >> 96) + half) & mask);
             uint256 shift = (unit | carry) * half;
             uint256 last = size & 31;
+            uint256 end = data + size;
+            uint256 word;
             if (last != 0) {
                 // What is behind the last element, zero so far, becomes the least value, and zero again.
-                uint256 beyond = ((least | (least << bits)) ^ shift) & (type(uint256).max >> (8 * last));
-                uint256 end = data + size - last;
-                uint256 word = Field.load(end);
-                Field.store(end, word | beyond);
-                holds = _lanes(data, end + 32, unit * mask, bits, below, above, shift);
-                Field.store(end, word);
-            } else {
-                holds = _lanes(data, data + size, unit * mask, bits, below, above, shift);
+                end += 32 - last;
+                word = Field.load(end - 32);
+                uint256 beyond = (least | (least << bits)) ^ shift;
+                Field.store(end - 32, word | (beyond & (type(uint256).max >> (8 * last))));
             }
+            if (schema >> 223 & 1 == 0) {
+                carry |= unit;
+                holds = _natural(
+                    data,
+                    end,
+                    shift,
+                    carry * (half - 1 - ((schema >> 96) & mask)),
+                    carry * ((schema >> 160) & mask)
+                );
+            } else {
+                holds = _lanes(data, end, unit * mask, bits, below, above, shift);
+            }
+            if (last != 0) Field.store(end - 32, word);
+        }
+    }
+
+    /// @dev The same where the least value is not negative: an element x without its highest bit sets that bit in
+    /// x + (2^(bits - 1) - 1 - largest) exactly if it is too large, and keeps it in x + 2^(bits - 1) - least exactly
+    /// if it is not too small; neither goes beyond the element's own bits. One with its highest bit is refused as
+    /// it stands, whatever its neighbours become.
+    function _natural(uint256 data, uint256 end, uint256 high, uint256 more, uint256 least)
+        private
+        pure
+        returns (bool holds)
+    {
+        assembly ("memory-safe") {
+            let large := 0
+            let enough := high
+            if and(sub(end, data), 32) {
+                let word := mload(data)
+                large := or(word, add(word, more))
+                enough := and(enough, sub(or(word, high), least))
+                data := add(data, 32)
+            }
+            for {} lt(data, end) { data := add(data, 64) } {
+                let word := mload(data)
+                large := or(large, or(word, add(word, more)))
+                enough := and(enough, sub(or(word, high), least))
+                word := mload(add(data, 32))
+                large := or(large, or(word, add(word, more)))
+                enough := and(enough, sub(or(word, high), least))
+            }
+            holds := and(iszero(and(large, high)), eq(enough, high))
         }
     }
 

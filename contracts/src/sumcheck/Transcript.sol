@@ -84,8 +84,13 @@ library Transcript {
         words(dialogue, label, target, count);
         bool canonical = true;
         assembly ("memory-safe") {
-            for { let end := add(target, shl(5, count)) } lt(target, end) { target := add(target, 32) } {
-                canonical := and(canonical, lt(mload(target), R))
+            let end := add(target, shl(5, count))
+            if and(count, 1) {
+                canonical := lt(mload(target), R)
+                target := add(target, 32)
+            }
+            for {} lt(target, end) { target := add(target, 64) } {
+                canonical := and(and(lt(mload(target), R), lt(mload(add(target, 32)), R)), canonical)
             }
         }
         if (!canonical) revert ScalarNotCanonical(label);
