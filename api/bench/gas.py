@@ -52,7 +52,7 @@ POINTS: dict[str, tuple[tuple[int, int], ...]] = {
 }
 _ROOT = bytes(range(32))
 # The units that whole transactions tell; the others are costs of precompiles and of single parts.
-_FREE = ("once", "public_cells", "public_lines", "claims", "folds")
+_FREE = ("once", "public_cells", "claims")
 Say = Callable[[str], None]
 
 
@@ -153,7 +153,7 @@ def page(found: dict[str, Any]) -> str:
         "# Gas",
         "",
         "What the contract that checks `sumcheck/v1` takes for real proofs: transactions to",
-        "`SumcheckVerifier` itself on a development chain (Prague rules), one proof each, with",
+        "`SumcheckVerifier` itself on a development chain (Osaka's rules), one proof each, with",
         f"input, output and proof in calldata. Measured on {found['measured_at']}. The contract",
         f"has {found['code_bytes']:,} bytes and took {found['deployment_gas']:,} gas to deploy,",
         "once for all models.",

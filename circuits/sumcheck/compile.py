@@ -107,7 +107,9 @@ def _make(
     draft = _draft(program, blobs)
     memory = options.memory_bytes or machine_bytes() * 9 // 10
     most = most_powers(options.srs)
-    bounds = Bounds(memory, most, options.width, options.logrows, options.lookups)
+    bounds = Bounds(
+        memory, _longest(options, most), options.width, options.logrows, options.lookups
+    )
     tensors = Tensors.of(draft.tensors())
     plan = choose(lambda width: draft.relation(width, 1), tensors, bounds, options.target)
     report(
@@ -142,6 +144,14 @@ def _make(
     artifact = load_artifact(place(build, target, SYSTEM_ID))
     report("artifact", "done")
     return Made(artifact, plan, True, batch)
+
+
+def _longest(options: Options, most: int | None) -> int | None:
+    """The longest rows, as a power of two: keys for a contract have room for a batch asked for."""
+    if options.target is Target.TIME or options.batch is None or options.logrows is not None:
+        return most
+    room = LIMITS.logrows if most is None else min(most, LIMITS.logrows)
+    return max(room - bits(options.batch), LIMITS.least_logrows)
 
 
 def _doublings(draft: Draft, plan: Plan, batch: int | None, most: int | None, memory: int) -> int:

@@ -8,25 +8,24 @@ from avow.circuits.sumcheck.cost import Survey, proof_bytes
 from avow.verifier.systems.sumcheck.stack import stack
 from avow.verifier.tensor import TensorSpec
 
-# Gas of one of each count, calldata apart: cells of public tensors, and the lengths of their axes;
-# openings of a batch; rounds of the sumchecks; evaluations; rows; folds of the opening. Fitted to
-# `docs/gas.json`, but for rounds and rows, which are costs of precompiles and of single parts; what
-# batches alone have is from 4 and 16 answers of two models, and `further_answers`, what router and
-# adapter take for each, is a guess.
+# Gas of one of each count, calldata apart: cells of public tensors; openings of a batch; rounds of
+# the sumchecks; evaluations; rows; folds of the opening. Fitted to `docs/gas.json`, but for rounds,
+# rows and folds, which are costs of precompiles and of single parts; what batches alone have is
+# from 4 and 16 answers of two models, and `further_answers`, what router and adapter take for
+# each, is a guess.
 UNITS: dict[str, dict[str, float]] = {
     "adapter": {"once": 40_000},
-    "statement": {"once": 41_500},
+    "statement": {"once": 84_300},
     "answers": {
-        "public_cells": 128,
-        "public_lines": 95,
+        "public_cells": 91,
         "batched_cells": 84,
         "openings": 24_500,
         "further_answers": 15_000,
     },
     "rounds": {"rounds": 450},
-    "claims": {"claims": 1_422},
+    "claims": {"claims": 1_165},
     "rows": {"rows": 6_550},
-    "folds": {"folds": 27_600},
+    "folds": {"folds": 8_000},
     "pairing": {"once": 113_000},
 }
 # Every transaction, and a byte of its data (EIP-7623: a token, four of them where it is not zero).
@@ -78,14 +77,12 @@ class Tensors:
 def counts(found: Survey, logrows: int, tensors: Tensors, answers: int = 1) -> dict[str, int]:
     """How often a contract pays each of the units."""
     placed = stack(found.relation, logrows)
-    columns, ends, several = found.relation.columns, found.relation.ends, int(answers > 1)
+    several = int(answers > 1)
     return {
         "once": 1,
         "rounds": found.variables + found.summed + placed.logsize,
         "public_cells": 0 if several else tensors.cells,
         "batched_cells": answers * tensors.cells * several,
-        # Weights are made axis by axis, without that of the batch, and once for all answers.
-        "public_lines": sum(sum(columns[at].lengths[several:]) for at in ends),
         "further_answers": answers - 1,
         "openings": answers * several,
         "claims": found.reads + found.factors,
