@@ -22,7 +22,7 @@ from tests.integration.trade import BODY, SELECTOR, Trade, flipped, forgeries
 # EIP-170: of the account that holds a key's data, too.
 MOST_CODE = 24_576
 # Of one order's settlement, the first, which pays for fresh storage too; and of each of four.
-MOST_GAS = {"lenet5": (950_000, 390_000), "mlp-784-64-10": (840_000, 350_000)}
+MOST_GAS = {"lenet5": (830_000, 350_000), "mlp-784-64-10": (710_000, 400_000)}
 
 
 @pytest.fixture(params=sorted(MOST_GAS))
