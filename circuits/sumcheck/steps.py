@@ -12,6 +12,7 @@ from avow.verifier.relation.views import R
 
 ONE = 0
 _WORDS = 2**16
+_LONGEST_STEP = 2**15
 
 # (factor, source, cell, step of the source, step of the cell, count)
 Run = tuple[int, int, int, int, int, int]
@@ -142,11 +143,12 @@ class Tape:
 
     def form(self, cells: int, runs: Sequence[Run]) -> int:
         """A vector of cells, each the sum of what runs add to it."""
+        parts = [part for run in runs for part in _parts(run)]
         code = b"".join(
             numbers(factor, source, cell) + _i16(step) + _i16(cell_step) + numbers(count)
-            for factor, source, cell, step, cell_step, count in runs
+            for factor, source, cell, step, cell_step, count in parts
         )
-        return self._step(Step.FORM, numbers(cells, len(runs)) + code, cells)
+        return self._step(Step.FORM, numbers(cells, len(parts)) + code, cells)
 
     def convolve(self, left: int, n: int, right: int, m: int, shift: int) -> int:
         """Cell i + k shift is the sum of left_k right_i, for k < n and i < m."""
@@ -199,6 +201,14 @@ def numbers(*words: int) -> bytes:
     if any(word >= _WORDS for word in words):
         raise CircuitError("the contract's tape would have more than 65,536 words for this key")
     return b"".join(word.to_bytes(2, "big") for word in words)
+
+
+def _parts(run: Run) -> list[Run]:
+    """A run, or its cells one by one where its steps are longer than a blob says."""
+    factor, source, cell, step, cell_step, count = run
+    if max(abs(step), abs(cell_step)) < _LONGEST_STEP:
+        return [run]
+    return [(factor, source + k * step, cell + k * cell_step, 0, 0, 1) for k in range(count)]
 
 
 def _i16(number: int) -> bytes:
