@@ -66,7 +66,9 @@ class Desk:
         answer = self.http.post(self.url, json=request).json()
         if "error" in answer:
             data = answer["error"].get("data") or "0x"
-            starved = "OutOfGas" in answer["error"]["message"]
+            # One name for each cause: OutOfGas, MemoryOOG, PrecompileOOG and others.
+            message = answer["error"]["message"]
+            starved = "OutOfGas" in message or "OOG" in message
             assert starved or answer["error"]["code"] in (3, -32003), answer
             raise Refused(bytes.fromhex(data.removeprefix("0x")))
         return answer["result"]
