@@ -10,8 +10,17 @@ from urllib.parse import urlsplit
 from avow.prover.errors import RequestRefused
 
 _MOST_CHARACTERS = 2000
-# A translator behind it may reach private addresses of the older protocol.
-_TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+# All that was ever given out for the public internet; the rest is reserved, translates into
+# addresses of the older protocol (64:ff9b::/96), or was once private (fec0::/10).
+_UNICAST = ipaddress.ip_network("2000::/3")
+# Not in every Python's table of what is not global, and the address at which a cloud's machines
+# ask for their own secrets, though it is one of the public numbers.
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20"),
+    )
+)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -69,8 +78,10 @@ def is_public(address: Address) -> bool:
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
         wrapped = address.sixtofour is not None or address.teredo is not None
-        if wrapped or any(address in network for network in _TRANSLATED):
+        if wrapped or address not in _UNICAST:
             return False
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     return address.is_global and not address.is_multicast
 
 

@@ -106,11 +106,17 @@ class Courier:
                 receipt = await self._send(client, letter)
         except TimeoutError:
             receipt = Receipt(None, f"no answer within {_SECONDS:g} s")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        # A name that no host can have is a ValueError of the socket's or of TLS.
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             receipt = Receipt(None, _one_line(error))
         except RequestRefused as error:
             receipt = Receipt(None, str(error))
-        await to_thread.run_sync(self._note, letter, receipt)
+        try:
+            await to_thread.run_sync(self._note, letter, receipt)
+        except DatabaseUnavailable as error:
+            # Raised, it would end every delivery of this process. The claim runs out, and the
+            # message is sent again under its id.
+            _LOG.error("webhooks: %s: what became of %s is not noted", error, letter.id)
 
     async def _send(self, client: httpx.AsyncClient, letter: Letter) -> Receipt:
         target = parse_target(letter.url, self._allow_private)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook as Checker
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from avow.prover.errors import RequestRefused, UnknownWebhook
+from avow.prover.errors import DatabaseUnavailable, RequestRefused, UnknownWebhook
 from avow.prover.queue import now_ms
 from avow.prover.webhooks import registry
 from avow.prover.webhooks.courier import PAUSES, Courier
@@ -112,6 +112,44 @@ async def test_a_sender_that_died_loses_nothing(shop: Shop) -> None:
         shop.clock.now += 60_001
         assert await other.once() == 1
         assert receiver.received[0].headers["webhook-id"] == letter.id
+
+
+async def test_a_database_that_goes_away_while_a_message_is_sent_ends_no_sender(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Receiver() as receiver:
+        found, _ = hook(shop, receiver.url)
+        cancelled(shop)
+        courier = Courier(shop.database, shop.clock, allow_private=True)
+
+        def away(letter: object, receipt: object) -> None:
+            raise DatabaseUnavailable("job database: database is locked")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(courier, "_note", away)
+            assert await courier.once() == 1
+        assert told(shop, found)[0].state == "pending"
+        # At least once: it goes out again when the claim has run out, under the same id.
+        assert await courier.once() == 0
+        shop.clock.now += 60_001
+        assert await courier.once() == 1
+    assert told(shop, found)[0].state == "delivered"
+    assert len({item.headers["webhook-id"] for item in receiver.received}) == 1
+
+
+async def test_an_address_that_no_socket_takes_is_a_failure_like_others(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, _ = hook(shop, "http://a..b/hook")
+    cancelled(shop)
+
+    async def refusing(*_host: object, **_kind: object) -> None:
+        raise UnicodeError("label empty or too long")
+
+    monkeypatch.setattr(anyio, "getaddrinfo", refusing)
+    assert await Courier(shop.database, shop.clock, allow_private=True).once() == 1
+    (delivery,) = told(shop, found)
+    assert (delivery.state, delivery.error) == ("pending", "label empty or too long")
 
 
 async def test_many_senders_send_each_message_once(any_shop: Shop) -> None:
