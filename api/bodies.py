@@ -14,9 +14,13 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
 from avow.api.problems import Problem
+from avow.verifier.limits import LIMITS
 
 # Deep enough for every format of this project.
 _MAX_DEPTH = 32
+# Every key that a shape does not know becomes an error with a message: a million of them, which
+# fit into one body, would take seconds and gigabytes.
+_MOST_KEYS = LIMITS.object_keys
 JSON_BODY_BYTES = 8 * 2**20
 BODY_SECONDS = 30
 # A parsed body takes many times its size, so only a few are parsed at a time.
@@ -119,7 +123,7 @@ def parse_json(data: bytes) -> Any:
             text,
             parse_constant=_refuse_constant,
             parse_float=_finite,
-            object_pairs_hook=_refuse_duplicates,
+            object_pairs_hook=_object,
         )
     except json.JSONDecodeError as error:
         raise Problem(
@@ -146,7 +150,12 @@ def _finite(text: str) -> float:
     return value
 
 
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > _MOST_KEYS:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            f"the body holds an object of {len(pairs)} keys, at most {_MOST_KEYS} may be",
+        )
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:

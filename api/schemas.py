@@ -22,7 +22,7 @@ class InputBody(BaseModel):
     reals: list[Any] | None = None
     integers: list[Any] | None = None
     type: str | None = None
-    shape: list[int] | None = None
+    shape: list[int] | None = Field(default=None, max_length=16)
     data: str | None = None
 
 

@@ -57,6 +57,7 @@ def expect_problem(answer: httpx.Response, status: int, says: str = "") -> None:
         (b"{}", 422, "required"),
         (b'{"surprise": 1}', 422, ""),
         (b'{"model": "\\ud800", "inputs": [], "bundle": {"\\ud800": 1}}', 400, "not JSON"),
+        (json.dumps(dict.fromkeys(map(str, range(257)), 1)).encode(), 400, "257 keys"),
         (b" " * (JSON_BODY_BYTES + 1), 413, "at most"),
     ],
 )
@@ -120,6 +121,7 @@ async def test_an_undeclared_body_is_cut_off_while_it_arrives(app: FastAPI) -> N
         ({"inputs": [{"integers": [2**63]}]}, "64-bit integers"),
         ({"inputs": [{"type": "int8", "shape": [2], "data": "AA=="}]}, "2 bytes"),
         ({"inputs": [{"type": "int8", "shape": [-1], "data": ""}]}, "dimension"),
+        ({"inputs": [{"type": "int8", "shape": ["1"] * 17, "data": ""}]}, "at most 16"),
         ({"inputs": [{"type": "int8", "shape": [2**31, 2**31], "data": ""}]}, "elements"),
         ({"inputs": [{"reals": [0.5]}] * 17}, "inputs"),
         ({"nonce": "0"}, "nonce"),
