@@ -37,6 +37,11 @@ class Streams:
         self._most = most
         self.open = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether nobody more may wait here."""
+        return self.open >= self._most
+
     def stop(self) -> None:
         """Ends every stream soon; their clients come back to whoever serves then."""
         self._stopping.set()
@@ -59,7 +64,7 @@ class Streams:
             self.open -= 1
 
     def _check_room(self) -> None:
-        if self.open >= self._most:
+        if self.full:
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"{self._most} clients follow jobs already; ask for the job itself instead",

@@ -174,7 +174,8 @@ def _submit(
 async def _wait(offered: Services, job_id: str, body: InferBody) -> Job:
     look = partial(offered.queue.status, job_id)
     job = await to_thread.run_sync(look)
-    if body.parameters.wait == 0 or came(job, body.parameters.until):
+    # Where nobody more may wait the job is stored all the same: who were refused would ask twice.
+    if body.parameters.wait == 0 or offered.streams.full or came(job, body.parameters.until):
         return job
     with offered.streams.place(), anyio.move_on_after(body.parameters.wait):
         while not came(job, body.parameters.until):

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from avow.api.problems import MEDIA_TYPE
 from avow.prover.attempt import attempt
@@ -129,6 +131,19 @@ async def test_who_does_not_wait_gets_the_job(shop: Shop, caller: httpx.AsyncCli
     assert value["outputs"] == [] and value["parameters"]["state"] == "queued"
     job = (await caller.get(answer.headers["location"])).json()
     assert (job["id"], job["priority"]) == (value["parameters"]["job_id"], 9)
+
+
+async def test_where_no_more_may_wait_the_job_is_told(
+    stall: FastAPI, caller: httpx.AsyncClient
+) -> None:
+    """Refused after it was stored, it would be asked for a second time."""
+    streams = stall.state.services.streams
+    with ExitStack() as places:
+        while not streams.full:
+            places.enter_context(streams.place())
+        answer = await caller.post("/v2/models/tiny/infer", json=ASK)
+    assert (answer.status_code, answer.json()["outputs"]) == (202, [])
+    assert (await caller.get(answer.headers["location"])).json()["state"] == "queued"
 
 
 async def test_waiting_ends(shop: Shop, caller: httpx.AsyncClient) -> None:
