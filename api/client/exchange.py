@@ -156,7 +156,7 @@ def retry_after(head: Head) -> float | None:
         return float(text[:9])
     try:
         date = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

@@ -150,7 +150,7 @@ class _Object:
         if item is None:
             return None
         if kind is float and isinstance(item, int) and not isinstance(item, bool):
-            item = float(item)
+            item = self._real(key, item)
         if not isinstance(item, kind) or (isinstance(item, bool) and kind is not bool):
             raise self._bad(key, kind.__name__, item)
         return item
@@ -184,13 +184,19 @@ class _Object:
         for item in found:
             if isinstance(item, bool) or not isinstance(item, (int, kind)):
                 raise self._bad(key, "numbers", item)
-        return tuple(map(kind, found))
+        return tuple(self._real(key, item) if kind is float else int(item) for item in found)
 
     def state(self, key: str) -> JobState:
         found = self.text(key)
         if found not in {state.value for state in JobState}:
             raise self._bad(key, "a job's state", found)
         return JobState(found)
+
+    def _real(self, key: str, item: float) -> float:
+        try:
+            return float(item)
+        except OverflowError:
+            raise self._bad(key, "a real number", item) from None
 
     def _bad(self, key: str, expected: str, got: object) -> Misbehaved:
         return Misbehaved(f"{self._what}.{key}: expected {expected}, got {str(got)[:60]!r}")

@@ -175,6 +175,26 @@ def test_parts_that_do_not_fit_are_refused(provider: Provider, client: Client) -
         client.result(asked)
 
 
+HUGE = int("9" * 400)
+
+
+def test_numbers_beyond_every_float_are_refused(provider: Provider, client: Client) -> None:
+    claim = {"name": "y", "shape": [1], "integers": [1], "reals": [HUGE]}
+    work = {"task": "prove", "stage": "proof", "attempt": 1, "percent": 1, "eta_seconds": HUGE}
+    for more in ({"answer": [claim]}, {"progress": work}):
+        value = provider.job("proving") | more
+        provider.on["GET /v1/jobs/*"] = lambda request, value=value: httpx.Response(200, json=value)
+        with pytest.raises(Misbehaved, match="expected a real number"):
+            client.job(JOB)
+
+
+def test_a_date_that_no_calendar_has_is_none(provider: Provider, client: Client) -> None:
+    far = {"retry-after": "Mon, 1 Jan 2024 00:00:00 +99999999999999"}
+    provider.on["GET /v1/jobs/*"] = lambda request: problem(503, "full", **far)
+    with pytest.raises(ClientError, match="full"):
+        client.job(JOB)
+
+
 def endless(kind: str, piece: bytes, status: int = 200) -> tuple[httpx.Response, Endless]:
     """An answer that never ends."""
     body = Endless(piece)
