@@ -28,11 +28,12 @@ from avow.prover.version import VERSION
 from avow.prover.webhooks.courier import Courier
 
 
-def create_app(services: Services, reachable: bool = False) -> FastAPI:
+def create_app(services: Services, reachable: bool = False, here_only: bool = False) -> FastAPI:
     """The application on these services; it closes them when it ends.
 
     `reachable` is whether other machines reach it: then callers need a key, unless the
-    configuration says otherwise.
+    configuration says otherwise. With `here_only` requests must be for the loopback address and
+    come through no proxy, unless the configuration says whether keys are needed.
     """
 
     @asynccontextmanager
@@ -65,12 +66,14 @@ def create_app(services: Services, reachable: bool = False) -> FastAPI:
     for module in served:
         app.include_router(module.router)
     mount.install(app)
-    app.add_middleware(Gate, services=services, terms=terms_of(services, reachable))
+    app.add_middleware(Gate, services=services, terms=terms_of(services, reachable, here_only))
     # Added last, it is around everything else.
     app.add_middleware(Observed, registry=registry)
     return app
 
 
-def from_config(config: Config | None = None, reachable: bool = False) -> FastAPI:
+def from_config(
+    config: Config | None = None, reachable: bool = False, here_only: bool = False
+) -> FastAPI:
     """The application of a configuration, by default the environment's."""
-    return create_app(open_services(config or from_environment()), reachable)
+    return create_app(open_services(config or from_environment()), reachable, here_only)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import math
+import re
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -28,22 +29,26 @@ _BURST_SHARE = 6
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Whether a key is required, and the requests a minute of one caller; 0 for no limit."""
+    """Whether a key is required, and the requests a minute of one caller; 0 for no limit.
+
+    `here_only`: nothing but this machine's own programs may ask, by its own address.
+    """
 
     keys_required: bool
     per_minute: int
+    here_only: bool = False
 
 
-def terms_of(services: Services, reachable: bool) -> Terms:
+def terms_of(services: Services, reachable: bool, here_only: bool) -> Terms:
     """The terms of a configuration; `reachable` is whether other machines reach the API."""
     choice, rate = services.config.api_keys, services.config.api_rate
     required = choice == "required" or (choice == "auto" and reachable)
     usual = _USUAL_PER_MINUTE if required else 0
-    return Terms(required, usual if rate is None else rate)
+    return Terms(required, usual if rate is None else rate, here_only and choice == "auto")
 
 
 class Gate:
-    """Puts the `Caller` into the scope, or answers 401, 403 or 429 itself."""
+    """Puts the `Caller` into the scope, or answers 401, 403, 421 or 429 itself."""
 
     def __init__(self, app: ASGIApp, services: Services, terms: Terms) -> None:
         self._app = app
@@ -57,6 +62,8 @@ class Gate:
             return
         headers = Headers(scope=scope)
         refusal = _cross_site(scope, headers)
+        if refusal is None and self._terms.here_only and scope["path"] not in OPEN:
+            refusal = _from_elsewhere(scope, headers)
         limit: tuple[Rate, Allowance] | None = None
         if refusal is None and scope["path"] not in OPEN:
             try:
@@ -129,10 +136,33 @@ class Gate:
 
 def _cross_site(scope: Scope, headers: Headers) -> ASGIApp | None:
     # On the loopback address no key protects from what a web page elsewhere makes a browser send.
-    if headers.get("sec-fetch-site") == "cross-site" and scope["method"] not in _SAFE:
+    # Another port of this machine is the same site to a browser, but not the same origin.
+    foreign = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    if foreign and scope["method"] not in _SAFE:
         problem = problems.Problem(HTTPStatus.FORBIDDEN, "another web site's page sent this")
         return problems.refuse(scope, problem)
     return None
+
+
+def _from_elsewhere(scope: Scope, headers: Headers) -> ASGIApp | None:
+    # A name that leads to the loopback address makes a browser take its owner's page for this
+    # API's own, and a proxy on this machine hands on what strangers send.
+    forwarded = "forwarded" in headers or "x-forwarded-for" in headers
+    if not forwarded and _is_here(headers.get("host", "")):
+        return None
+    detail = (
+        "without API keys only this machine is served, by the name localhost or its address: "
+        "set AVOW_API_KEYS=required, or off"
+    )
+    return problems.refuse(scope, problems.Problem(HTTPStatus.MISDIRECTED_REQUEST, detail))
+
+
+def _is_here(host: str) -> bool:
+    name = re.sub(r":[0-9]{1,5}\Z", "", host).lower()
+    try:
+        return ipaddress.ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return name in ("", "localhost") or name.endswith(".localhost")
 
 
 def _is_interface(scope: Scope) -> bool:

@@ -29,7 +29,7 @@ def serve_api(host: str, port: int) -> None:
     with _bound(host, port) as listening:
         shown = listening.getsockname()
         reachable = not ipaddress.ip_address(shown[0]).is_loopback
-        app = from_config(config, reachable)
+        app = from_config(config, reachable, here_only=not reachable)
         name = f"[{shown[0]}]" if listening.family is socket.AF_INET6 else shown[0]
         settings = uvicorn.Config(
             app,

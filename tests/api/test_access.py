@@ -4,6 +4,7 @@ import base64
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -96,11 +97,50 @@ async def test_a_browser_is_asked_for_the_key(shop: Shop, outside: httpx.AsyncCl
 
 
 async def test_another_sites_page_starts_nothing(caller: httpx.AsyncClient) -> None:
-    headers = {"Sec-Fetch-Site": "cross-site"}
-    expect_problem(await caller.post("/v1/jobs", json=BODY, headers=headers), 403, "web site")
-    assert (await caller.get("/v1/models", headers=headers)).status_code == 200
+    for site in ("cross-site", "same-site"):
+        headers = {"Sec-Fetch-Site": site}
+        expect_problem(await caller.post("/v1/jobs", json=BODY, headers=headers), 403, "web site")
+        expect_problem(await caller.post(f"/v1/jobs/{'0' * 32}/cancel", headers=headers), 403)
+        assert (await caller.get("/v1/models", headers=headers)).status_code == 200
     same = {"Sec-Fetch-Site": "same-origin"}
     assert (await caller.post("/v1/jobs", json=BODY, headers=same)).status_code == 202
+
+
+HERE = ("localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "[::1]", "a.localhost", "")
+ELSEWHERE = (
+    "evil.example",
+    "evil.example:8000",
+    "127.0.0.1.evil.example",
+    "localhost.evil.example",
+    "10.0.0.1",
+    "[::1",
+    "localhost:",
+    "localhost:8000:1",
+    "127.0.0.1@evil.example",
+)
+
+
+async def test_without_keys_only_this_machine_is_served(shop: Shop) -> None:
+    """Else a name that leads here lets a page read jobs, and a proxy here lets everybody."""
+
+    def get(app: FastAPI, headers: dict[str, str], path: str = "/v1/jobs") -> Any:
+        transport = httpx.ASGITransport(app=app)
+        client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+        return client.get(path, headers=headers)
+
+    open_to_here = create_app(services_of(shop), here_only=True)
+    for host in HERE:
+        assert (await get(open_to_here, {"Host": host})).status_code == 200, host
+    for host in ELSEWHERE:
+        answer = await get(open_to_here, {"Host": host})
+        expect_problem(answer, 421, "set AVOW_API_KEYS=required")
+        assert (await get(open_to_here, {"Host": host}, "/healthz")).status_code == 200
+    for name in ("Forwarded", "X-Forwarded-For"):
+        expect_problem(await get(open_to_here, {name: "for=1.1.1.1"}), 421)
+    for choice, status in (("off", 200), ("required", 401)):
+        config = replace(shop.config, api_keys=choice)
+        said = create_app(services_of(shop, config), here_only=True)
+        assert (await get(said, {"Host": "evil.example"})).status_code == status
 
 
 async def test_one_caller_does_not_see_anothers_jobs(
