@@ -56,6 +56,8 @@ def create_app(services: Services, reachable: bool = False, here_only: bool = Fa
         # The interactive pages load their scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        # Behind a proxy a redirect would lead to plain HTTP, and a client take its key there.
+        redirect_slashes=False,
         lifespan=life,
     )
     app.state.services = services

@@ -63,11 +63,12 @@ def submit(
         job = offered.queue.submit(request, job_id)
         content = job.to_json()
         if request.webhook is not None:
-            secret = request.webhook.secret
-            # A repeated request got an earlier job, which has the webhook of its own request.
-            hook = of_job(offered.database, job.id, secret)
-            if hook is not None:
-                content["webhook"] = hook.to_json() | {"secret": secret}
+            # A repeated request got an earlier job, which has the webhook of its own request. But
+            # the job of this idempotency key is this request's, whoever stored it and then died.
+            secret = None if job.id == job_id else request.webhook.secret
+            found = of_job(offered.database, job.id, secret)
+            if found is not None:
+                content["webhook"] = found[0].to_json() | {"secret": found[1]}
         return JSONResponse(content, HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{job.id}"})
 
     return once(offered, caller, idempotency_key, {"jobs": asked}, act)

@@ -114,12 +114,14 @@ def register(database: Database, wish: Wish, owner: str, now: int) -> Webhook:
         return add(session, wish, owner, None, now)
 
 
-def of_job(database: Database, job_id: str, secret: str) -> Webhook | None:
-    """The webhook that was registered for a job with this secret."""
-    query = select(WebhookRow).where(WebhookRow.job_id == job_id, WebhookRow.secret == secret)
+def of_job(database: Database, job_id: str, secret: str | None) -> tuple[Webhook, str] | None:
+    """The webhook that was registered for a job with this secret (None: any), and its secret."""
+    query = select(WebhookRow).where(WebhookRow.job_id == job_id)
+    if secret is not None:
+        query = query.where(WebhookRow.secret == secret)
     with database.read() as session:
         row = session.scalars(query).first()
-        return None if row is None else _read(row)
+        return None if row is None else (_read(row), row.secret)
 
 
 def webhooks(database: Database, owner: str | None) -> list[Webhook]:

@@ -143,6 +143,12 @@ async def test_without_keys_only_this_machine_is_served(shop: Shop) -> None:
         assert (await get(said, {"Host": "evil.example"})).status_code == status
 
 
+async def test_nobody_is_sent_elsewhere(caller: httpx.AsyncClient) -> None:
+    """A redirect names the scheme that the proxy spoke, and a client would take its key there."""
+    for path in ("/v1/jobs/", "/v1/models/", "/verify/", "/v2/"):
+        assert (await caller.get(path, follow_redirects=False)).status_code == 404
+
+
 async def test_one_caller_does_not_see_anothers_jobs(
     shop: Shop, outside: httpx.AsyncClient
 ) -> None:

@@ -5,12 +5,16 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook as Checker
 
+from avow.api import idempotency
 from avow.api.app import create_app
 from avow.prover.access.keys import Scope, create
+from avow.prover.errors import DatabaseUnavailable
 from avow.prover.queue import now_ms
 from avow.prover.webhooks.courier import Courier
+from avow.prover.webhooks.tables import WebhookRow
 from tests.api.stall import BODY, services_of, work
 from tests.api.test_bad_input import expect_problem
 from tests.prover.tiny import Shop
@@ -70,6 +74,25 @@ async def test_the_replay_of_a_request_has_the_secret(caller: httpx.AsyncClient)
     assert again.content == first.content
     assert json.loads(first.content)["webhook"]["secret"].startswith("whsec_")
     assert len((await caller.get("/v1/webhooks")).json()["webhooks"]) == 1
+
+
+async def test_who_repeats_a_request_whose_server_died_gets_the_secret(
+    shop: Shop, caller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job and its webhook were stored, the answer was not: nobody knows the secret yet."""
+
+    def dying(*_given: object) -> None:
+        raise DatabaseUnavailable("job database: gone")
+
+    body, headers = BODY | {"webhook": HOOK}, {"Idempotency-Key": "k"}
+    with monkeypatch.context() as patch:
+        patch.setattr(idempotency, "finish", dying)
+        expect_problem(await caller.post("/v1/jobs", json=body, headers=headers), 503)
+    shop.clock.now += 60_001
+    again = (await caller.post("/v1/jobs", json=body, headers=headers)).json()
+    with shop.database.read() as session:
+        (stored,) = session.scalars(select(WebhookRow)).all()
+        assert (stored.job_id, stored.secret) == (again["id"], again["webhook"]["secret"])
 
 
 @pytest.mark.parametrize(
