@@ -1,5 +1,6 @@
 """RFC 9457 problem+json: how the API says no."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -32,6 +33,7 @@ from avow.prover.errors import (
 from avow.verifier.errors import VerificationError
 
 MEDIA_TYPE = "application/problem+json"
+_LOG = logging.getLogger("avow.api")
 
 # First match wins, so that a class stands before its base.
 _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
@@ -53,6 +55,15 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (CircuitError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ApiError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (OSError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+# What these say names addresses, accounts and folders of the installation: for its log only.
+_INWARD: tuple[tuple[type[Exception], str], ...] = (
+    (DatabaseUnavailable, "the job database cannot be reached or written now"),
+    (BrokerUnavailable, "the message broker cannot be reached now"),
+    (ConfigurationError, "this server is not set up for that; its log says why"),
+    (OSError, "this server's files or network refused; its log says why"),
 )
 
 
@@ -95,7 +106,10 @@ def of(error: Exception) -> Problem:
         headers["Retry-After"] = "1"
     elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "5"
-    return Problem(status, describe(error), headers)
+    told = next((text for kind, text in _INWARD if isinstance(error, kind)), None)
+    if told is not None:
+        _LOG.error("answered %d: %s", status, describe(error))
+    return Problem(status, told or describe(error), headers)
 
 
 def refuse(scope: Scope, problem: HTTPException) -> JSONResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ except ModuleNotFoundError as error:
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 # PreconditionFailed: it is there; ConditionalRequestConflict: somebody else stores it right now.
 _THERE = frozenset({"PreconditionFailed", "412"})
+_ADDRESS = re.compile(r"\"?\bhttps?://\S+", re.IGNORECASE)
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 10, 60, 4
 
 
@@ -181,4 +183,6 @@ def _code(error: ClientError) -> str:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    # Where the bucket is is nothing for those to whom this is told.
+    text = _ADDRESS.sub("its address", str(error))
+    return " ".join(text.split())[:200] or type(error).__name__

@@ -54,17 +54,22 @@ async def test_health(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.anyio
 async def test_not_ready_while_the_database_is_gone(
-    app: FastAPI, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """Where it is and who asked it is in the log, not told to strangers."""
     from avow.prover.errors import DatabaseUnavailable
 
     def gone(*args: object, **kwargs: object) -> Any:
-        raise DatabaseUnavailable("job database: disk I/O error")
+        raise DatabaseUnavailable('job database: no route to "10.1.2.3", user "avow"')
 
     monkeypatch.setattr(type(app.state.services.queue), "jobs", gone)
     answer = await client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["detail"] == "job database: disk I/O error"
+    assert answer.json()["detail"] == "the job database cannot be reached or written now"
+    assert '10.1.2.3", user "avow"' in caplog.text
     assert answer.headers["retry-after"]
     assert (await client.get("/healthz")).status_code == 200
 

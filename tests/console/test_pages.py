@@ -149,7 +149,7 @@ async def test_a_database_that_is_gone_is_a_page(
     monkeypatch.setattr(Overview, "counts", gone)
     answer = await client.get("/")
     assert answer.status_code == 503 and answer.headers["retry-after"]
-    assert "disk I/O error" in answer.text and "try again" in answer.text
+    assert "database cannot be reached" in answer.text and "try again" in answer.text
 
 
 async def test_the_document_of_the_api_has_no_pages(client: httpx.AsyncClient) -> None:
