@@ -168,7 +168,8 @@ def _open(
     try:
         desk = wish.desk(artifact)
     except (ChainError, CircuitError) as error:
-        return None, str(error)
+        # The folder is this machine's.
+        return None, str(error).removeprefix(f"{artifact.folder}: ")
     return (desk, desk.open(inputs)), None
 
 

@@ -61,7 +61,7 @@ _BYTES: dict[str, float] = {
     "read_cells": 43,
     "row_length": 800,
     "long_rows": 25e6,
-    "claims": 25e3,
+    "claims": 13e3,
     "layered_leaves": 25,
     "layered_cells": 190,
 }

@@ -26,8 +26,20 @@ from avow.verifier.systems.sumcheck.stack import stack
 # Seconds beside the stages of a proof, fitted to `docs/proving.json`: what a kept process's caller
 # waits for; what a process made for the proof takes before it proves; the making of a key.
 _WARM = 2.5e-3
-_FRESH = {"once": 0.134, "read_cells": 1.25e-7, "claims": 1.2e-4, "key_cells": 1.06e-8}
-_SETUP = {"once": 2e-3, "key_cells": 2.65e-8, "claims": 3e-5}
+_FRESH = {
+    "once": 0.178,
+    "read_cells": 1e-7,
+    "claims": 1.4e-4,
+    "key_cells": 2e-8,
+    "row_length": 5e-7,
+}
+_SETUP = {
+    "once": 1e-3,
+    "read_cells": 1.2e-8,
+    "claims": 3.2e-5,
+    "key_cells": 2.75e-8,
+    "row_length": 6.9e-8,
+}
 
 _FINALITY = "with the block of the settling transaction; off chain at once"
 _HIDES = "nothing"
@@ -84,8 +96,8 @@ def _forecast(draft: Draft, plan: Plan, target: Target, batch: int, machine: Mac
         finality=_FINALITY,
         setup=f"tables of {plan.width} bits, {cost.rows} rows of 2^{logrows}, "
         f"{plan.lookups} lookups",
-        setup_seconds=_weighed(_SETUP, alone),
-        fresh_seconds=warm + _weighed(_FRESH, found),
+        setup_seconds=_weighed(_SETUP, alone, plan.logrows),
+        fresh_seconds=warm + _weighed(_FRESH, found, logrows),
         warm_seconds=warm,
         verify_seconds=cost.verify_seconds,
         memory_bytes=round(cost.memory_bytes / MARGIN),
@@ -112,8 +124,9 @@ def _off_chain(draft: Draft, plan: Plan, batch: int) -> str | None:
     return None
 
 
-def _weighed(units: dict[str, float], found: Survey) -> float:
-    return sum(unit * found.counts[name] for name, unit in units.items())
+def _weighed(units: dict[str, float], found: Survey, logrows: int) -> float:
+    counts = found.counts | {"row_length": float(1 << logrows)}
+    return sum(unit * counts[name] for name, unit in units.items())
 
 
 def _too_much(cost: Cost, machine: Machine) -> str:

@@ -117,12 +117,12 @@ def to_register(folder: Path, sizes: Sequence[int], gas_cap: int) -> registratio
     artifact = load_artifact(folder)
     if artifact.record.system != SUMCHECK:
         return registration.read_artifact(folder)
-    if artifact.record.evm_codehash is None:
-        raise ArtifactRefused(
-            f"{folder}: no contract can check its proofs (compile with --optimize gas)"
-        )
     contracts = KeyContracts(load(artifact).key)
-    if contracts.code_hash() != artifact.record.evm_codehash:
+    try:
+        code = contracts.code()
+    except (CircuitError, VerificationError) as error:
+        raise ArtifactRefused(f"{folder}: no contract can check its proofs: {error}") from error
+    if keccak256(code) != artifact.record.evm_codehash:
         raise ArtifactRefused(f"{folder}: the record names another contract than the key's")
     if not contracts.fits(gas_cap):
         raise ArtifactRefused(
@@ -131,8 +131,8 @@ def to_register(folder: Path, sizes: Sequence[int], gas_cap: int) -> registratio
         )
     batches = []
     for size in sorted({*sizes} - {1}) if sizes else contracts.usual_sizes(gas_cap):
-        code = contracts.code(size)
-        batches.append(BatchVerifier(size, creation_code(code), keccak256(code)))
+        larger = contracts.code(size)
+        batches.append(BatchVerifier(size, creation_code(larger), keccak256(larger)))
     return registration.Compiled(
-        artifact.model, artifact.record, creation_code(contracts.code()), tuple(batches)
+        artifact.model, artifact.record, creation_code(code), tuple(batches)
     )
