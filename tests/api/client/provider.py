@@ -10,17 +10,9 @@ from typing import Any
 import httpx
 
 from avow.api.client.settings import Bounds
-from avow.circuits.sumcheck.artifact import load
-from avow.prover.systems.sumcheck.prepared import prepare
-from avow.prover.systems.sumcheck.prove import prove
 from avow.verifier.bundle import MEDIA_TYPE, Bundle
-from avow.verifier.commitment import commit_public
-from avow.verifier.fields import to_base64, to_hex
-from avow.verifier.keccak import ZERO_WORD
-from avow.verifier.merkle import build
+from avow.verifier.fields import to_hex
 from avow.verifier.policy import Policy
-from avow.verifier.statement import OFF_CHAIN, Statement
-from avow.verifier.systems.sumcheck.key import PROOF_FORMAT
 from avow.verifier.tensor import Tensor, parse_tensor
 from tests.circuits.sumcheck import small
 
@@ -35,37 +27,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 @cache
 def bundle(values: tuple[Tensor, ...], nonce: int) -> Bundle:
     """The proven answer to an input under a nonce, off chain."""
-    record = small.compiled().artifact.record
-    loaded = load(small.compiled().artifact)
-    prepared = prepare(loaded.program, loaded.blobs, loaded.key, loaded.powers)
-    (outputs,) = prove(prepared, bytes(32), [values]).outputs
-    statement = Statement(
-        domain=OFF_CHAIN,
-        model=record.model,
-        system=record.system,
-        program=record.program,
-        key=record.key,
-        input=commit_public(values),
-        output=commit_public(outputs),
-        order=ZERO_WORD,
-        provider=bytes(20),
-        nonce=nonce,
-    )
-    root, (path,) = build([statement.digest()])
-    proof = prove(prepared, root, [values]).proof
-    made = small.compiled().artifact
-    return Bundle(
-        statement=statement,
-        path=path,
-        model=made.model,
-        system=record,
-        signature=None,
-        inputs=values,
-        salt=None,
-        outputs=outputs,
-        proof={"format": PROOF_FORMAT, "batch": 1, "data": to_base64(proof)},
-        material=loaded.key.to_json(),
-    )
+    return small.bundle(small.compiled(), values, nonce)
 
 
 def reals(row: int = 0) -> list[float]:

@@ -5,6 +5,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from avow.api.bench.statements import off_chain
 from avow.circuits.srs_choice import UnsafeSrs
 from avow.circuits.sumcheck.artifact import load
 from avow.circuits.sumcheck.compile import Made, Options, compile_model
@@ -15,11 +16,8 @@ from avow.prover.native.curve import NativeCurve
 from avow.prover.systems.sumcheck.prepared import prepare
 from avow.prover.systems.sumcheck.prove import prove
 from avow.verifier.bundle import Bundle
-from avow.verifier.commitment import commit_public
 from avow.verifier.fields import to_base64
-from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.merkle import build
-from avow.verifier.statement import OFF_CHAIN, Statement
 from avow.verifier.systems.sumcheck.key import PROOF_FORMAT
 from avow.verifier.tensor import Tensor
 
@@ -63,25 +61,14 @@ def inputs(name: str = "digits-mlp", row: int = 0) -> tuple[Tensor, ...]:
     return tuple(quantise_row(stored(name).record, rows, row))
 
 
-def bundle(made: Made, values: tuple[Tensor, ...]) -> Bundle:
+def bundle(made: Made, values: tuple[Tensor, ...], nonce: int = 1) -> Bundle:
     """A proven answer, off chain."""
     loaded = load(made.artifact)
     prepared = prepare(loaded.program, loaded.blobs, loaded.key, loaded.powers)
     # Any root does to learn the answer, which the statement then names.
     (outputs,) = prove(prepared, bytes(32), [values]).outputs
     record = made.artifact.record
-    statement = Statement(
-        domain=OFF_CHAIN,
-        model=record.model,
-        system=record.system,
-        program=record.program,
-        key=record.key,
-        input=commit_public(values),
-        output=commit_public(outputs),
-        order=ZERO_WORD,
-        provider=bytes(20),
-        nonce=1,
-    )
+    statement = off_chain(record, values, outputs, nonce)
     root, (path,) = build([statement.digest()])
     proved = prove(prepared, root, [values])
     return Bundle(
