@@ -86,7 +86,7 @@ def soundness_terms(relation: Relation, logrows: int, powers: int = POWERS) -> t
         Term("eta", "claims less one", claims - 1),
         Term("z", "2 N, and N for rows that are too long", 3 * shape.stack.logsize),
         Term("beta", "8 D, D the powers of tau in the world", 8 * powers),
-        Term("q", "k - 1, or 1", max((logrows - 1) // 3 - 1, 1)),
+        Term("q", "k - 1, or 1", max((logrows - 2) // 3 - 1, 1)),
         Term("zeta", "D + 9", powers + 9),
     )
 

@@ -200,7 +200,7 @@ def predict(
 def proof_bytes(found: Survey, placed: Stack) -> int:
     """The one length that a proof has: points of 64 bytes and scalars of 32."""
     _, witness, helper = placed.matrices
-    folds = (placed.logrows - 1) // 3
+    folds = (placed.logrows - 2) // 3
     points = witness.rows + helper.rows + (folds - 1) + 2
     scalars = (
         found.layers * (found.layers + 3)

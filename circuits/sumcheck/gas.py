@@ -87,7 +87,7 @@ def counts(found: Survey, logrows: int, tensors: Tensors, answers: int = 1) -> d
         "openings": answers * several,
         "claims": found.reads + found.factors,
         "rows": sum(matrix.rows for matrix in placed.matrices),
-        "folds": max(placed.logrows - 1, 0) // 3,
+        "folds": max(placed.logrows - 2, 0) // 3,
     }
 
 

@@ -25,7 +25,11 @@ class Honest:
 ARGUMENTS = (COMMITTED, LAYERED)
 
 
-def honest(batch: int, logrows: int = 7, lookups: str = COMMITTED) -> Honest:
+# Samples and key's rows: long enough for a fold that is committed, and a batch's are longer still.
+SIZES = {"one": (1, 8), "three": (3, 7)}
+
+
+def honest(batch: int, logrows: int, lookups: str = COMMITTED) -> Honest:
     """An honest proof of a batch."""
     program, blobs, names = every_operation()
     case = make_case(program, blobs, 3, logrows, lookups)
@@ -42,19 +46,19 @@ def argument(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def one(argument: str) -> Honest:
     """An honest proof of one sample."""
-    return honest(1, lookups=argument)
+    return honest(*SIZES["one"], argument)
 
 
 @pytest.fixture(scope="session")
 def three(argument: str) -> Honest:
     """An honest proof of three samples."""
-    return honest(3, lookups=argument)
+    return honest(*SIZES["three"], argument)
 
 
 @pytest.fixture(scope="session")
 def short(argument: str) -> Honest:
     """An honest proof of one sample, in the shortest rows there are."""
-    return honest(1, 4, argument)
+    return honest(1, 5, argument)
 
 
 @pytest.fixture

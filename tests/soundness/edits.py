@@ -100,7 +100,7 @@ def rescaled(bits: int, low: int | None, high: int | None, factors: tuple[int, i
     x = s.input("x", (3,), -100, 100)
     t = s.add("t", op.Rescale((x,), bits, low, high))
     s.add("y", op.Affine((t, x), factors, 0), True)
-    return make_case(s.program(), s.blobs, 3, 4)
+    return make_case(s.program(), s.blobs, 3, 5)
 
 
 def divided() -> Case:
@@ -109,7 +109,7 @@ def divided() -> Case:
     n, d = s.input("n", (3,), -50, 50), s.input("d", (3,), 1, 5)
     q = s.add("q", op.Divide((n, d)))
     s.add("product", op.Multiply((q, d)), True)
-    return make_case(s.program(), s.blobs, 3, 4)
+    return make_case(s.program(), s.blobs, 3, 5)
 
 
 def greater() -> Case:
@@ -117,7 +117,7 @@ def greater() -> Case:
     s = Sketch()
     a, b = s.input("a", (3,), -9, 9), s.input("b", (3,), -9, 9)
     s.add("m", op.Maximum((a, b)), True)
-    return make_case(s.program(), s.blobs, 3, 4)
+    return make_case(s.program(), s.blobs, 3, 5)
 
 
 def two_tables() -> Case:
@@ -127,7 +127,7 @@ def two_tables() -> Case:
     rows = range(-5, 8)
     s.add("relu", op.Table((t,), s.blob([max(v, 0) for v in rows], 13), -5), True)
     s.add("other", op.Table((t,), s.blob([v - 5 for v in rows], 13), -5), True)
-    return make_case(s.program(), s.blobs, 3, 4)
+    return make_case(s.program(), s.blobs, 3, 5)
 
 
 def short_table() -> Case:
@@ -135,7 +135,7 @@ def short_table() -> Case:
     s = Sketch()
     t = s.input("t", (2,), 0, 4)
     s.add("y", op.Table((t,), s.blob([7, -1, 2, 3, 4], 5), 0), True)
-    return make_case(s.program(), s.blobs, 3, 4)
+    return make_case(s.program(), s.blobs, 3, 5)
 
 
 def contracted() -> Case:
@@ -144,7 +144,7 @@ def contracted() -> Case:
     x, z = s.input("x", (1, 3), -9, 9), s.input("z", (3, 1), -9, 9)
     a, b = s.add("a", op.Rescale((x,), 1, None, None)), s.add("b", op.Rescale((z,), 1, None, None))
     s.add("y", op.Contract((a, b)), True)
-    return make_case(s.program(), s.blobs, 3, 4)
+    return make_case(s.program(), s.blobs, 3, 5)
 
 
 def summed() -> Case:
@@ -152,7 +152,7 @@ def summed() -> Case:
     s = Sketch()
     x = s.input("x", (3,), -9, 9)
     s.add("y", op.Sum((s.add("t", op.Rescale((x,), 1, None, None)),), (0,)), True)
-    return make_case(s.program(), s.blobs, 3, 4)
+    return make_case(s.program(), s.blobs, 3, 5)
 
 
 def dense(weights: Sequence[int] = (1, -2, 3, 4, 5, -6), bias: Sequence[int] = (7, -1)) -> Case:
@@ -160,7 +160,7 @@ def dense(weights: Sequence[int] = (1, -2, 3, 4, 5, -6), bias: Sequence[int] = (
     s = Sketch()
     t = s.add("t", op.Rescale((s.input("x", (3,), -9, 9),), 1, None, None))
     s.add("y", op.Dense((t,), s.blob(list(weights), 2, 3), s.blob(list(bias), 2)), True)
-    return make_case(s.program(), s.blobs, 3, 4)
+    return make_case(s.program(), s.blobs, 3, 5)
 
 
 def embedded() -> Case:
@@ -168,7 +168,7 @@ def embedded() -> Case:
     s = Sketch()
     t = s.add("t", op.Rescale((s.input("x", (1,), 0, 6),), 1, None, None))
     s.add("y", op.LookupRow((t,), s.blob([10, 11, 20, 21, 30, 31, 40, 41], 4, 2)), True)
-    return make_case(s.program(), s.blobs, 3, 4)
+    return make_case(s.program(), s.blobs, 3, 5)
 
 
 # What may be wrong with them.

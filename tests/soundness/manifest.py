@@ -90,8 +90,8 @@ def manifest(frame: Frame) -> list[Element]:
             add("reduction", f"round {number} g({x})")
     add("stack", "value")
     columns = frame.stack.logrows
-    left = columns % 3 or 3
-    folds = (columns - left) // 3
+    folds = (columns - 2) // 3
+    left = columns - 3 * folds
     for number in range(1, folds):
         add("folds", f"f_{number}", 64)
     for number in range(2**left):

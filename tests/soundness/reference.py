@@ -543,7 +543,7 @@ class Prover:
     def open(self) -> None:
         """Fold the rows, and open the row that is left."""
         folds, inner = [self.fold()], list(self.z[len(self.z) - self.frame.stack.logrows :])
-        while len(inner) > 3:
+        while len(inner) > 4:
             folds.append(self.fold_eighth(folds[-1], inner[-3:]))
             del inner[-3:]
         last, self.left = folds.pop(), inner

@@ -58,7 +58,7 @@ def random_case(rng: Random, seed: int, batch: int, widest: int) -> Case:
     """The key of a random program at random parameters, of no more rows than are checked."""
     program, blobs = random_program(seed, rng.choice((1, 3, 6, 12)))
     width = rng.randint(1, widest)
-    logrows = rng.randint(4, max(6, width))
+    logrows = rng.randint(5, max(6, width))
     lookups = LAYERED if seed % 2 else COMMITTED
     while True:
         case = make_case(program, blobs, width, logrows, lookups)

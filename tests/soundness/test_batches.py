@@ -483,7 +483,7 @@ def test_a_single_key_serves_all_sizes() -> None:
     from tests.soundness.programs import every_operation
 
     program, blobs, _ = every_operation()
-    case = make_case(program, blobs, 3, 4)
+    case = make_case(program, blobs, 3, 5)
     for batch in (1, 2, 3, 4):
         prover = case.prover(samples(program, 2, batch))
         proof = prover.prove()

@@ -102,7 +102,7 @@ def test_a_false_interval_leaves_an_answer_unproven_and_proves_no_other() -> Non
     y = s.add("y", op.Dense((x,), s.blob([1], 1, 1), s.blob([0], 1)))
     t = s.add("t", op.Rescale((y,), 0, 0, 4))
     s.add("z", op.Affine((t, x), (1, 1), 0), True)
-    true = make_case(s.program(), s.blobs, 3, 4)
+    true = make_case(s.program(), s.blobs, 3, 5)
     false = replace(true, key=replace(true.key, intervals=(Interval(0, 4),)))
     inputs = inputs_of(true, [6])
     for case, expected in ((true, [4 + 6]), (false, [])):

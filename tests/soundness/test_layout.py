@@ -59,7 +59,7 @@ def test_gaps_between_columns_count_for_nothing(one: Honest, batch: int) -> None
 @pytest.mark.parametrize("logrows", [1, 2, 4, 7, 9])
 def test_columns_stand_apart(batch: int, logrows: int) -> None:
     program, blobs, _ = every_operation()
-    relation = make_case(program, blobs, 3, 4).relation(batch)
+    relation = make_case(program, blobs, 3, 5).relation(batch)
     shape = frame(relation, logrows)
     sizes = dict(enumerate(2**column.variables for column in relation.columns))
     first = len(relation.columns)
@@ -109,7 +109,7 @@ def shared_outputs() -> Case:
     y = s.add("y", op.Multiply((x, x)), True)
     s.outputs += [replace(s.outputs[0], name="again"), replace(s.outputs[0], name="x", tensor=x)]
     assert s.outputs[0].tensor == y
-    return make_case(s.program(), s.blobs, 3, 4)
+    return make_case(s.program(), s.blobs, 3, 5)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -144,7 +144,7 @@ def without_sums() -> Case:
     s = Sketch()
     x = s.input("x", (3,), -9, 9)
     s.add("y", op.Rescale((s.add("m", op.Multiply((x, x))),), 1, None, None), True)
-    return make_case(s.program(), s.blobs, 2, 4)
+    return make_case(s.program(), s.blobs, 2, 5)
 
 
 def without_lookups() -> Case:
@@ -153,7 +153,7 @@ def without_lookups() -> Case:
     x = s.input("x", (2, 3), -9, 9)
     weight = s.blob([1, 2, 3, 4, 5, 6], 2, 3)
     s.add("y", op.Dense((x,), weight, s.blob([1, 2], 2)), True)
-    return make_case(s.program(), s.blobs, 1, 4)
+    return make_case(s.program(), s.blobs, 1, 5)
 
 
 def scalars() -> Case:
@@ -161,7 +161,7 @@ def scalars() -> Case:
     s = Sketch()
     x = s.input("x", (), -9, 9)
     s.add("y", op.Rescale((s.add("m", op.Multiply((x, x))),), 0, None, 50), True)
-    return make_case(s.program(), s.blobs, 2, 4)
+    return make_case(s.program(), s.blobs, 2, 5)
 
 
 @pytest.mark.parametrize("make", [without_sums, without_lookups, scalars])

@@ -56,7 +56,7 @@ def test_forged_proofs_are_refused(seed: int) -> None:
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 5, 7])
 def test_both_provers_say_the_same_of_every_operation(batch: int, argument: str) -> None:
-    slow: Honest = honest(batch, lookups=argument)
+    slow: Honest = honest(batch, 7, argument)
     key = slow.case.key
     prepared = prepare(
         slow.case.program, slow.case.blobs, key, powers(key.logrows + bits(batch)), batch

@@ -60,7 +60,7 @@ def other_keys(key: Key) -> Iterator[tuple[str, Key]]:
     """Keys that differ in one element."""
     for width in (1, 2, 4, 5, 16):
         yield f"width {width}", replace(key, width=width)
-    for logrows in (5, 6, 7, 9):
+    for logrows in (6, 7, 8, 9):
         yield f"logrows {logrows}", replace(key, logrows=logrows)
     for number, row in enumerate(key.rows):
         others = {
@@ -128,7 +128,7 @@ def test_every_element_of_the_key_counts(short: Honest) -> None:
         names.append(name)
         if not refused(short, key=key):
             accepted.append(name)
-    assert len(names) >= 80
+    assert len(names) >= 75
     assert accepted == []
 
 

@@ -15,7 +15,7 @@ from avow.prover.native import _core
 from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.keccak import keccak256
 from tests.soundness.checking import check_all
-from tests.soundness.conftest import ARGUMENTS, Honest, honest
+from tests.soundness.conftest import ARGUMENTS, SIZES, Honest, honest
 from tests.soundness.inventory import Entry, absorbed, drawn, listen
 from tests.soundness.manifest import SECTIONS, manifest
 from tests.soundness.workbench import quicken
@@ -252,9 +252,9 @@ def main() -> None:
     monkeypatch = pytest.MonkeyPatch()
     quicken(monkeypatch)
     diaries = listen(monkeypatch)
-    names = [(name, lookups) for lookups in ARGUMENTS for name in ("one", "three")]
+    names = [(name, lookups) for lookups in ARGUMENTS for name in SIZES]
     for name, lookups in names:
-        check(honest({"one": 1, "three": 3}[name], lookups=lookups))
+        check(honest(*SIZES[name], lookups))
     entries = {
         f"{name}, {lookups}": diary.entries
         for (name, lookups), diary in zip(names, diaries, strict=True)

@@ -20,7 +20,7 @@ from avow.verifier.keccak import keccak256
 from tests.soundness.checking import check_all
 from tests.verifier.sumcheck.example import ROOT, Case, small_case
 
-LOGROWS = 7  # Long enough for a fold that is committed.
+LOGROWS = 8  # Long enough for a fold that is committed.
 PATH = Path(__file__).with_name("sumcheck-proof.json")
 BATCH = Path(__file__).with_name("sumcheck-batch.json")
 

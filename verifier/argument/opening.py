@@ -22,13 +22,13 @@ Equation = tuple[Terms, Terms]
 def opening(dialogue: Dialogue, rows: Rows, point: Point, columns: int, claim: int) -> Equation:
     """What holds only if the stack of `rows` (number, commitment) is worth `claim` at `point`.
 
-    The last `columns` variables, at least 4, are those inside a row. f_0 is the sum of the rows
+    The last `columns` variables, at least 5, are those inside a row. f_0 is the sum of the rows
     weighted by eq(row variables). With f_i = sum_t X^t g_t(X^8) the next one, an eighth as long, is
     f_{i+1} = sum_t eq(three variables, t) g_t; variables are taken from the last to the first. The
-    one with at most three variables left is sent in clear, so no row is longer than 2^columns.
+    one with two to four variables left is sent in clear, so no row is longer than 2^columns.
     """
     transcript, split = dialogue.transcript, len(point) - columns
-    count = (columns - 1) // 3
+    count = (columns - 2) // 3
     left = columns - 3 * count
 
     # a. The f_i are fixed before the point at which they are compared.

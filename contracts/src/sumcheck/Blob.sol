@@ -91,7 +91,7 @@ library BlobReader {
             blob.tapeWords = (word >> 160) & 0xffffffff;
             blob.inner = (word >> 152) & 0xff;
             blob.ends = (word >> 144) & 0xff;
-            if (blob.columns < 4 || blob.columns > blob.stackVariables) revert BlobMalformed();
+            if (blob.columns < 5 || blob.columns > blob.stackVariables) revert BlobMalformed();
             blob.program = bytes32(Field.load(start + 48));
             blob.key = bytes32(Field.load(start + 80));
             blob.srs = bytes32(Field.load(start + 112));
@@ -106,7 +106,7 @@ library BlobReader {
     /// @notice The one length that a proof can have.
     function proofBytes(Blob memory blob) internal pure returns (uint256) {
         unchecked {
-            uint256 folds = (blob.columns - 1) / 3;
+            uint256 folds = (blob.columns - 2) / 3;
             uint256 points = blob.witnessRows + blob.helperRows + folds + 1;
             uint256 scalars = 3 * blob.variables + blob.reads + blob.degree * blob.summed + blob.factors + 2
                 * blob.stackVariables + 2 + (1 << (blob.columns - 3 * folds)) + 8 * folds;

@@ -48,7 +48,7 @@ library Opening {
 
     /// @notice Reads the folds and checks that they end in `claim`.
     /// @param point the last `columns` variables of the point, those inside a row.
-    /// @param scratch memory that nobody uses: 4 columns + 40 words, of which k folds take 11 k + 36.
+    /// @param scratch memory that nobody uses: 4 columns + 40 words, of which k folds take 11 k + 44.
     function fold(Dialogue memory dialogue, uint256 point, uint256 columns, uint256 claim, uint256 scratch)
         internal
         view
@@ -57,7 +57,7 @@ library Opening {
         unchecked {
             opened.order = R;
             opened.point = point;
-            opened.count = (columns - 1) / 3;
+            opened.count = (columns - 2) / 3;
             opened.left = columns - 3 * opened.count;
             opened.folds = scratch;
             opened.values = scratch + 64 * (opened.count + 1);

@@ -23,11 +23,11 @@ _OMEGA = pow(5, (R - 1) // 8, R)
 def open_row(row: Frs, point: Sequence[int], bases: Bases, send: Send, draw: Draw) -> bytes:
     """Send what shows that the row's value at a point is what was claimed; return W2.
 
-    `row` has 2^len(point) entries, at least 16; the point's first coordinate stands for the most
+    `row` has 2^len(point) entries, at least 32; the point's first coordinate stands for the most
     significant index bit. All other messages go through `send`.
     """
     folds, inner = [row], list(point)
-    while len(inner) > 3:
+    while len(inner) > 4:
         fold = folds[-1]
         for _ in range(3):
             fold = fold_pairs(fold, inner.pop())

@@ -28,7 +28,7 @@ def powers_of(logrows: int) -> bytes:
     return string().first(logrows)
 
 
-@pytest.mark.parametrize("logrows", [4, 6, 8])
+@pytest.mark.parametrize("logrows", [5, 6, 8])
 def test_rows_are_the_constants_at_their_places(logrows: int) -> None:
     loaded = load(compiled().artifact)
     relation = loaded.key.relation(1)

@@ -7,7 +7,7 @@ import pytest
 
 from avow.verifier.chain.anvil import running_anvil
 from tests.contracts.sumcheck.desk import Desk
-from tests.soundness.conftest import Honest, honest
+from tests.soundness.conftest import Honest, honest, SIZES
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +22,10 @@ def desk(contracts_folder: Path) -> Iterator[Desk]:
 @pytest.fixture(scope="session")
 def one() -> Honest:
     """An honest proof of one run of the program with every operation."""
-    return honest(1)
+    return honest(*SIZES["one"])
 
 
 @pytest.fixture(scope="session")
 def three() -> Honest:
     """An honest proof of three runs."""
-    return honest(3)
+    return honest(*SIZES["three"])

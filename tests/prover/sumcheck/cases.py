@@ -56,7 +56,7 @@ def random_case(seed: int, operations: int = 8) -> Case:
 
 
 @cache
-def full_case(lookups: str = COMMITTED, logrows: int = 4) -> Case:
+def full_case(lookups: str = COMMITTED, logrows: int = 5) -> Case:
     """A program with every operation."""
     program, blobs, _ = every_operation()
     return make_case(program, blobs, 3, logrows, lookups)

@@ -137,7 +137,7 @@ def test_no_multiplicity_can_be_another(table: int, argument: str) -> None:
 def test_no_message_can_be_another(label: Label, argument: str) -> None:
     if label in ABSENT[argument]:
         return
-    case = full_case(argument, 7)
+    case = full_case(argument, 8)
 
     class Liar(Prover):
         def send(self, said: Label, data: bytes) -> None:
@@ -213,7 +213,7 @@ def test_another_program_or_too_few_powers_are_refused(argument: str) -> None:
     given = powers(case.key.logrows)
     with pytest.raises(Refused, match="another program"):
         prepare(other.program, other.blobs, case.key, given)
-    with pytest.raises(Refused, match="16 powers of tau"):
+    with pytest.raises(Refused, match="32 powers of tau"):
         prepare(case.program, case.blobs, case.key, given[:-64])
     with pytest.raises(ValueError):
         prepare(case.program, case.blobs, case.key, given[:-1] + bytes([given[-1] ^ 1]))

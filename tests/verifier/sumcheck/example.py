@@ -25,7 +25,7 @@ from tests.soundness.reference import Prover
 # A secret that everybody knows: only to commit quickly in tests.
 TAU = int.from_bytes(keccak256(b"the secret of a toy string"), "big") % R
 ROOT = keccak256(b"a statement")
-WIDTH, LOGROWS = 3, 4
+WIDTH, LOGROWS = 3, 5
 
 
 def tau_g2(tau: int = TAU) -> G2Coordinates:

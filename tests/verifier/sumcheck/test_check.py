@@ -59,7 +59,7 @@ def check(
 def test_honest_proofs_of_random_programs_convince(seed: int) -> None:
     program, blobs = random_program(seed, 5)
     rng = Random(seed)
-    sizes = {"width": rng.randint(2, 4), "logrows": rng.randint(4, 6)}
+    sizes = {"width": rng.randint(2, 4), "logrows": rng.randint(5, 7)}
     check(make_case(program, blobs, seed, rng.randint(1, 2), **sizes))
 
 

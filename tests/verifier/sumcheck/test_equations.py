@@ -29,7 +29,7 @@ class Table:
     def __init__(self, run: Run, seed: int = 0) -> None:
         rng = Random(seed)
         self.run = run
-        self.frame: Frame = frame(run.relation, 4)
+        self.frame: Frame = frame(run.relation, 5)
         self.alpha, self.fingerprint, self.gamma, self.theta = (rng.randrange(R) for _ in range(4))
         self.rho = self.point(rng, self.frame.variables)
         self.helpers = self._helpers()

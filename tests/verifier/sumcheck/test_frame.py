@@ -22,7 +22,7 @@ def places() -> Frame:
 def test_the_length_of_a_proof_follows_from_its_frame(places: Frame) -> None:
     _, witness, helper = places.stack.matrices
     columns = places.stack.logrows
-    folds = (columns - 1) // 3
+    folds = (columns - 2) // 3
     points = witness.rows + helper.rows + folds - 1 + 2
     rounds = 3 * places.variables + places.degree * places.summed + 2 * places.stack.logsize
     opened = 2 ** (columns - 3 * folds) + 8 * folds + 1
@@ -34,7 +34,7 @@ def test_a_shared_axis_makes_the_degree_three(places: Frame) -> None:
     assert places.degree == 3
     relation = places.relation
     plain = [replace(bilinear, shared=()) for bilinear in relation.bilinears]
-    assert frame(replace(relation, bilinears=plain), 4).degree == 2
+    assert frame(replace(relation, bilinears=plain), 5).degree == 2
 
 
 def test_terms_are_evaluated_at_the_last_challenges(places: Frame) -> None:

@@ -85,7 +85,7 @@ class Opener:
             return words
 
         folds, inner = [self.folded], list(self.point[self.split :])
-        while len(inner) > 3:
+        while len(inner) > 4:
             variables = [inner.pop() for _ in range(3)]
             folds.append(fold(folds[-1], variables[::-1] if self.backwards else variables))
         last = folds.pop()[: 2 ** len(inner)]
@@ -132,19 +132,19 @@ def opener(seed: int = 0, columns: int = 5) -> Opener:
     return Opener({**rows, 1: [0] * 2**columns}, 2 + columns, columns, seed)
 
 
-@pytest.mark.parametrize("columns", [4, 5, 6, 7, 8, 10])
+@pytest.mark.parametrize("columns", [5, 6, 7, 8, 9, 10])
 def test_an_honest_opening_convinces(columns: int) -> None:
     honest = opener(columns, columns)
     honest.check(honest.open())
 
 
 def test_one_row_without_row_variables_opens() -> None:
-    honest = Opener({0: list(range(5, 21))}, 4, 4)
+    honest = Opener({0: list(range(5, 37))}, 5, 5)
     honest.check(honest.open())
 
 
 def test_rows_of_zeros_open_to_zero() -> None:
-    honest = Opener({0: [0] * 16, 1: [0] * 16}, 5, 4)
+    honest = Opener({0: [0] * 32, 1: [0] * 32}, 6, 5)
     honest.check(honest.open())
     with pytest.raises(VerificationError):
         honest.check(honest.open(), claim=1)
@@ -208,7 +208,7 @@ def adding(name: str, at: int, by: int = 1) -> Callable[[str, list[int]], None]:
 
 @pytest.mark.parametrize("at", range(17))
 def test_a_wrong_value_of_a_fold_is_refused(at: int) -> None:
-    honest = opener(columns=7)
+    honest = opener(columns=8)
     with pytest.raises(VerificationError, match=r"do not end in the last one|does not fit"):
         honest.check(honest.open(adding("values", at)))
 
@@ -237,7 +237,7 @@ def test_a_last_fold_that_still_has_the_claimed_value_is_refused() -> None:
 @pytest.mark.parametrize("pair", [(0, 1), (0, 4), (3, 7), (8, 9), (10, 15)])
 def test_wrong_values_that_still_end_in_the_last_fold_are_refused(pair: tuple[int, int]) -> None:
     # Two values of one fold moved so that what follows from them is unchanged.
-    honest = opener(columns=7)
+    honest = opener(columns=8)
     first, second = pair
     number = first // 8
     end = len(honest.point) - 3 * number
@@ -266,7 +266,7 @@ def test_a_wrong_value_that_is_only_derived_is_refused() -> None:
         honest.check(honest.open(adding("values", 8)))
 
 
-@pytest.mark.parametrize("columns", [4, 7, 9])
+@pytest.mark.parametrize("columns", [5, 8, 10])
 def test_another_order_of_the_variables_is_refused(columns: int) -> None:
     liar = opener(columns=columns)
     liar.backwards = True
@@ -275,13 +275,13 @@ def test_another_order_of_the_variables_is_refused(columns: int) -> None:
 
 
 def test_a_fold_of_too_high_a_degree_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    # f_1 plus X^16, as a longer string allows; all values are those of what is committed.
-    honest = opener(columns=7)
+    # f_1 plus X^32, as a longer string allows; all values are those of what is committed.
+    honest = opener(columns=8)
     own = fold
 
     def longer(vector: Sequence[int], variables: Sequence[int]) -> Vector:
         found = own(vector, variables)
-        return [*found, 1] if len(vector) == 128 else found
+        return [*found, 1] if len(vector) == 256 else found
 
     monkeypatch.setitem(Opener.open.__globals__, "fold", longer)
     with pytest.raises(VerificationError, match=r"the folded rows do not end in|does not fit"):
@@ -289,12 +289,12 @@ def test_a_fold_of_too_high_a_degree_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_another_fold_with_its_own_true_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = opener(columns=7)
+    honest = opener(columns=8)
     own = fold
 
     def other(vector: Sequence[int], variables: Sequence[int]) -> Vector:
         found = own(vector, variables)
-        return [(x + 1) % R for x in found] if len(vector) == 128 else found
+        return [(x + 1) % R for x in found] if len(vector) == 256 else found
 
     monkeypatch.setitem(Opener.open.__globals__, "fold", other)
     with pytest.raises(VerificationError, match="claimed value"):
@@ -319,7 +319,7 @@ def test_a_wrong_commitment_is_refused(name: str) -> None:
         if which == name:
             words[1] = field_modulus - words[1]
 
-    honest = opener(columns=7)
+    honest = opener(columns=8)
     with pytest.raises(VerificationError):
         honest.check(honest.open(lie))
 
@@ -330,12 +330,12 @@ def test_the_identity_in_place_of_a_commitment_is_refused(name: str) -> None:
         if which == name:
             words[:2] = [0, 0]
 
-    honest = opener(columns=7)
+    honest = opener(columns=8)
     with pytest.raises(VerificationError):
         honest.check(honest.open(lie))
 
 
-@pytest.mark.parametrize("columns", [4, 5, 7])
+@pytest.mark.parametrize("columns", [5, 6, 8])
 @pytest.mark.parametrize("extra", [1, 16, 200])
 def test_a_row_longer_than_a_row_is_refused(columns: int, extra: int) -> None:
     # The string is longer than a row: its powers beyond must not hide anything.

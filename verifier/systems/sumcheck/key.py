@@ -47,7 +47,7 @@ class KeyLimits:
     work: int = 2**23
     width: int = 16
     logrows: int = 20
-    least_logrows: int = 4
+    least_logrows: int = 5
     batch: int = 2**10
     proof_bytes: int = 2**22
 
