@@ -47,6 +47,8 @@ library Field {
             mstore(add(at, 128), sub(order, 2))
             mstore(add(at, 160), order)
             success := staticcall(100000, 5, at, 192, 0, 32)
+            // Where a chain lacks the precompile, a call to it succeeds and returns nothing.
+            success := and(success, eq(returndatasize(), 32))
             y := mload(0)
         }
         if (!success || y == 0) revert InverseOfZero();

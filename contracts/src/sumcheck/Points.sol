@@ -64,6 +64,8 @@ library Points {
             mstore(add(at, 224), mod(sub(modulus, mload(add(right, 32))), modulus))
             mcopy(add(at, 256), tauG2, 128)
             success := staticcall(1000000, 8, at, 384, 0, 32)
+            // Where a chain lacks the precompile, a call to it succeeds and returns nothing.
+            success := and(success, eq(returndatasize(), 32))
             holds := mload(0)
         }
         if (!success) revert PairingRefused();
