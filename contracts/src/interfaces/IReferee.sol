@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @notice What a provider claims of one run, and the root of the trace that is to bear it out.
+/// @param key digest of the program as a referee knows it.
+/// @param program digest of the program.
+/// @param statementRoot leaf of the statement's digest, which names order and provider.
+/// @param traceRoot root over all tensors of the run.
+/// @param input public commitment to the inputs.
+/// @param output public commitment to the outputs.
+struct TracedClaim {
+    bytes32 key;
+    bytes32 program;
+    bytes32 statementRoot;
+    bytes32 traceRoot;
+    bytes32 input;
+    bytes32 output;
+}
+
+/// @title The contract that recomputes one element of a run of "optimistic/v1"
+/// @notice It holds nothing and belongs to nobody. `docs/reference/optimistic.md` has every byte that it reads.
+interface IReferee {
+    /// @notice Whether one element of the trace is shown to be wrong.
+    /// @dev Reverts with a typed error where the refutation is malformed, does not belong to the claim, or asks
+    /// for an operation without a meaning. Nothing refutes the trace of an honest run.
+    function refutes(TracedClaim calldata claim, bytes calldata refutation) external pure returns (bool);
+
+    /// @notice Sizes of one tensor of the program with that key.
+    /// @param place program digest, key part, tensor number, descriptor and its path in the program tree.
+    /// @return tensor its number.
+    /// @return traceDepth levels between the trace's root and its leaf.
+    /// @return tensorDepth levels between its root and its chunks.
+    /// @return tensors how many leaves of a trace are no padding.
+    /// @return octets bytes of the tensor; its last chunk is padded with zeros.
+    function depthOf(bytes32 key, bytes calldata place)
+        external
+        pure
+        returns (uint32 tensor, uint8 traceDepth, uint8 tensorDepth, uint32 tensors, uint64 octets);
+}
