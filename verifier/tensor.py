@@ -160,9 +160,13 @@ def parse_tensors(value: Json, what: str) -> tuple[Tensor, ...]:
 
 def tensors_digest(tensors: Sequence[Tensor]) -> bytes:
     """The digest of a model's inputs or outputs in order; one tensor is its own digest."""
-    if not 1 <= len(tensors) <= LIMITS.tensors:
-        raise VerificationError("parse", f"{len(tensors)} tensors; 1 to {LIMITS.tensors} allowed")
-    digests = [tensor.digest() for tensor in tensors]
+    return digest_of_digests([tensor.digest() for tensor in tensors])
+
+
+def digest_of_digests(digests: Sequence[bytes]) -> bytes:
+    """The digest of tensors whose own digests are known."""
+    if not 1 <= len(digests) <= LIMITS.tensors:
+        raise VerificationError("parse", f"{len(digests)} tensors; 1 to {LIMITS.tensors} allowed")
     if len(digests) == 1:
         return digests[0]
     return keccak256(_TENSORS_TAG + bytes([len(digests)]) + b"".join(digests))

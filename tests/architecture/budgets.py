@@ -8,11 +8,12 @@ CORE_LINES = 2_500
 PROGRAM_LINES = 1_300
 RELATION_LINES = 1_400
 ARGUMENT_LINES = 320
+TRACE_LINES = 900
 HALF_LINES = 900
 FILE_LINES = 600
 
 # Rooms of the verifier with a budget of their own (chain/ is for those who settle).
-ROOMS = {"chain", "program", "relation", "argument"}
+ROOMS = {"chain", "program", "relation", "argument", "trace"}
 
 # Modules of verifier/systems that every half shares; they count as core.
 SHARED = {"__init__.py", "system.py", "table.py"}
@@ -44,12 +45,11 @@ def lines(path: Path) -> int:
 
 def core_files(verifier: Path) -> list[Path]:
     """List what an auditor reads whatever the proof system: neither chain/ and the halves, nor
-    what a program is, when one of its runs is proven, and what an argument is made of."""
+    what a program is, when a run of it is proven or refuted, and what an argument is made of."""
     return [
         path
         for path in sorted(verifier.rglob("*.py"))
-        if (relative := path.relative_to(verifier)).parts[0]
-        not in ("chain", "program", "relation", "argument")
+        if (relative := path.relative_to(verifier)).parts[0] not in ROOMS
         and (relative.parts[0] != "systems" or relative.parts[1] in SHARED)
     ]
 

@@ -9,6 +9,7 @@ from tests.architecture.budgets import (
     HALF_LINES,
     PROGRAM_LINES,
     RELATION_LINES,
+    TRACE_LINES,
     core_files,
     empty_names,
     halves,
@@ -42,6 +43,12 @@ def test_what_arguments_are_made_of_keeps_its_budget() -> None:
     files = list((ROOT / "verifier" / "argument").glob("*.py"))
     assert ROOT / "verifier" / "argument" / "opening.py" in files
     assert sum(map(lines, files)) < ARGUMENT_LINES
+
+
+def test_traces_and_their_refutations_keep_their_budget() -> None:
+    files = list((ROOT / "verifier" / "trace").glob("*.py"))
+    assert ROOT / "verifier" / "trace" / "refutation.py" in files
+    assert sum(map(lines, files)) < TRACE_LINES
 
 
 def test_each_proof_systems_half_keeps_its_budget() -> None:

@@ -6,6 +6,7 @@ This is the definition. Every executor, prover and referee must agree with it bi
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
@@ -37,6 +38,15 @@ Index = tuple[int, ...]
 Read = Callable[[int, Index], int]
 
 
+class Constants(Protocol):
+    """What an element needs of a blob: its shape, and its elements by row-major position."""
+
+    @property
+    def shape(self) -> Shape: ...
+
+    def at(self, position: int) -> int: ...
+
+
 def position(index: Index, shape: Shape) -> int:
     """The row-major position of an index."""
     at = 0
@@ -60,7 +70,11 @@ def indices(shape: Shape) -> Iterator[Index]:
 
 
 def element(
-    operation: Operation, index: Index, shapes: Sequence[Shape], read: Read, blobs: Sequence[Blob]
+    operation: Operation,
+    index: Index,
+    shapes: Sequence[Shape],
+    read: Read,
+    blobs: Sequence[Constants],
 ) -> int:
     """Return the element of the result at `index`.
 
@@ -96,7 +110,10 @@ def element(
             value = value if low is None else max(value, low)
             return value if high is None else min(value, high)
         case Divide():
-            return read(0, index) // read(1, index)
+            divisor = read(1, index)
+            if divisor < 1:
+                raise VerificationError("program", f"a division by {divisor} has no meaning")
+            return read(0, index) // divisor
         case Maximum():
             return max(read(0, index), read(1, index))
         case Table(blob=blob, first=first):
@@ -109,7 +126,7 @@ def element(
 
 
 def _convolution(
-    operation: Convolution, index: Index, x: Shape, read: Read, blobs: Sequence[Blob]
+    operation: Convolution, index: Index, x: Shape, read: Read, blobs: Sequence[Constants]
 ) -> int:
     sample, output, *place = index
     weight = blobs[operation.weight]
@@ -141,7 +158,7 @@ def _expand(index: Index, axes: tuple[int, ...], shape: Shape) -> Iterator[Index
 
 
 def _source(
-    operation: Operation, index: Index, shapes: Sequence[Shape], blobs: Sequence[Blob]
+    operation: Operation, index: Index, shapes: Sequence[Shape], blobs: Sequence[Constants]
 ) -> tuple[int, Index] | int:
     """Where a view's element comes from: (operand, index), or the padding value."""
     match operation:
