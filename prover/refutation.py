@@ -1,0 +1,224 @@
+"""Making refutations: from a run as it was committed to, the bytes that show one wrong element."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from avow.prover.errors import Refused
+from avow.prover.trace import load, store_blob
+from avow.verifier.program.blob import Blob
+from avow.verifier.program.operations import Shape
+from avow.verifier.program.program import Program
+from avow.verifier.program.semantics import Index, element, index_at
+from avow.verifier.tensor import Tensor
+from avow.verifier.trace.commitment import trace_tree
+from avow.verifier.trace.descriptor import Given, blob_fields
+from avow.verifier.trace.key import ProgramKey
+from avow.verifier.trace.layout import CHUNK, Layout
+from avow.verifier.trace.octets import malformed
+from avow.verifier.trace.refutation import Kind
+from avow.verifier.trace.tree import Tree, chunk_leaves
+
+_MOST_CHUNKS = 2**16 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An element that is wrong: what kind of wrong, the tensor's number, the row-major place.
+
+    `output` is the number of the program's output, for that kind only.
+    """
+
+    kind: Kind
+    tensor: int
+    element: int
+    output: int = 0
+
+
+class _Recorded:
+    """A stored tensor that remembers which of its chunks were read."""
+
+    def __init__(self, layout: Layout, data: bytes) -> None:
+        self.layout = layout
+        self.data = data
+        self.chunks: set[int] = set()
+
+    @property
+    def shape(self) -> Shape:
+        return self.layout.shape
+
+    def read(self, index: Index) -> int:
+        width = self.layout.width
+        start = self.layout.place(index) * width
+        self.chunks.add(start // CHUNK)
+        return int.from_bytes(self.data[start : start + width], "big", signed=True)
+
+    def at(self, position: int) -> int:
+        if not 0 <= position < self.layout.count:
+            raise malformed(f"position {position} lies outside {self.layout.count} constants")
+        return self.read(index_at(position, self.shape))
+
+
+def encode_opening(layout: Layout, data: bytes, tree: Tree, chunks: Iterable[int]) -> bytes:
+    """Show these chunks of a tensor: the bytes that `verifier.trace.opening` reads."""
+    places = sorted(chunks)
+    ranges: list[list[int]] = []
+    for at in places:
+        if ranges and at == sum(ranges[-1]):
+            ranges[-1][1] += 1
+        else:
+            ranges.append([at, 1])
+    if len(ranges) > _MOST_CHUNKS or any(count > _MOST_CHUNKS for _, count in ranges):
+        raise Refused(f"{len(places)} chunks in {len(ranges)} ranges are too many to show")
+    return b"".join(
+        [
+            len(ranges).to_bytes(2, "big"),
+            *(first.to_bytes(4, "big") + count.to_bytes(2, "big") for first, count in ranges),
+            *(data[at * CHUNK : (at + 1) * CHUNK] for at in places),
+            *(tree.siblings(places) if places else ()),
+        ]
+    )
+
+
+class Refuter:
+    """A committed run of a program, any of whose elements it can show to a referee.
+
+    `statement` is the statement's leaf, `tensors` are the committed ones, inputs first, in
+    storage order. Nothing here says that an element is wrong: `verifier.trace.refutation` does.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        blobs: Sequence[Blob],
+        key: ProgramKey,
+        statement: bytes,
+        tensors: Sequence[bytes],
+    ) -> None:
+        self._program = program
+        self._blobs = tuple(blobs)
+        self._key = key
+        self._tensors = tuple(tensors)
+        self.trees = [Tree(chunk_leaves(data)) for data in tensors]
+        self.trace = trace_tree(statement, [tree.root for tree in self.trees])
+
+    @property
+    def root(self) -> bytes:
+        """The root of the trace."""
+        return self.trace.root
+
+    def refute(self, place: Place, stated: Sequence[Tensor] = ()) -> bytes:
+        """The refutation of the element at a place.
+
+        `stated` are the statement's inputs or outputs, for those kinds. Raises
+        `VerificationError` where the element has no meaning for the committed operands.
+        """
+        if place.kind is Kind.OPERATION:
+            return self._operation(place)
+        number = place.tensor if place.kind is Kind.INPUT else place.output
+        others = (tensor.digest() for at, tensor in enumerate(stated) if at != number)
+        return b"".join(
+            [
+                self._head(place),
+                self._open(place.tensor, self._element_chunks(place)),
+                *self.trace.siblings([place.tensor]),
+                *([bytes([number])] if place.kind is Kind.OUTPUT else []),
+                *others,
+                stated[number].data(),
+            ]
+        )
+
+    def _head(self, place: Place) -> bytes:
+        return b"".join(
+            [
+                bytes([place.kind]),
+                self.place(place.tensor),
+                place.element.to_bytes(4, "big"),
+            ]
+        )
+
+    def place(self, tensor: int) -> bytes:
+        """What shows a tensor's descriptor to be one of the key's."""
+        return b"".join(
+            [
+                self._key.outline.encode(),
+                tensor.to_bytes(4, "big"),
+                self._key.descriptors[tensor].encode(),
+                *self._key.tree.siblings([tensor]),
+            ]
+        )
+
+    def _open(self, tensor: int, chunks: Iterable[int]) -> bytes:
+        layout = self._key.descriptors[tensor].result
+        return encode_opening(layout, self._tensors[tensor], self.trees[tensor], chunks)
+
+    def _element_chunks(self, place: Place) -> list[int]:
+        layout = self._key.descriptors[place.tensor].result
+        return [layout.place(index_at(place.element, layout.shape)) * layout.width // CHUNK]
+
+    def _operation(self, place: Place) -> bytes:
+        descriptor = self._key.descriptors[place.tensor]
+        operation = descriptor.maker
+        if isinstance(operation, Given):
+            raise Refused(f"tensor {place.tensor} is an input, made by no operation")
+        step = self._program.steps[place.tensor - len(self._program.inputs)]
+        operands = [
+            _Recorded(layout, self._tensors[tensor])
+            for tensor, layout in zip(descriptor.of, descriptor.operands, strict=True)
+        ]
+        numbers = [getattr(step.operation, name) for name in blob_fields(type(operation))]
+        blobs = [
+            _Recorded(committed.layout, store_blob(committed.layout, self._blobs[number]))
+            for number, committed in zip(numbers, descriptor.blobs, strict=True)
+        ]
+        index = index_at(place.element, descriptor.result.shape)
+        shapes = [layout.shape for layout in descriptor.operands]
+        element(operation, index, shapes, lambda n, at: operands[n].read(at), blobs)
+        read = {place.tensor}
+        read |= {n for n, one in zip(descriptor.of, operands, strict=True) if one.chunks}
+        return b"".join(
+            [
+                self._head(place),
+                self._open(place.tensor, self._element_chunks(place)),
+                *(
+                    self._open(number, one.chunks)
+                    for number, one in zip(descriptor.of, operands, strict=True)
+                ),
+                *(_open_blob(one) for one in blobs),
+                *self.trace.siblings(read),
+            ]
+        )
+
+
+def _open_blob(blob: _Recorded) -> bytes:
+    return encode_opening(blob.layout, blob.data, Tree(chunk_leaves(blob.data)), blob.chunks)
+
+
+def first_wrong(
+    program: Program,
+    layouts: Sequence[Layout],
+    own: Sequence[bytes],
+    committed: Sequence[bytes],
+    outputs: Sequence[Tensor],
+) -> Place | None:
+    """Where a committed run first differs from one's own run of the same input; None nowhere.
+
+    Both are all tensors in storage order, inputs first; `outputs` are the statement's. The
+    element found refutes: what it is made from is right. Outputs are looked at last.
+    """
+    for tensor, (mine, theirs, layout) in enumerate(zip(own, committed, layouts, strict=True)):
+        if len(mine) != len(theirs):
+            raise Refused(f"tensor {tensor} needs {len(mine)} bytes, got {len(theirs)}")
+        if mine != theirs:
+            a, b = (load(layout, data).reshape(-1) for data in (mine, theirs))
+            kind = Kind.INPUT if tensor < len(program.inputs) else Kind.OPERATION
+            return Place(kind, tensor, int(np.flatnonzero(a != b)[0]))
+    for number, (output, stated) in enumerate(zip(program.outputs, outputs, strict=True)):
+        right = load(layouts[output.tensor], own[output.tensor]).reshape(-1)
+        wrong = np.flatnonzero(right != np.array(stated.values))
+        if wrong.size:
+            return Place(Kind.OUTPUT, output.tensor, int(wrong[0]), number)
+    return None
