@@ -33,7 +33,7 @@ from avow.prover.systems.system import Limits, Proof
 from avow.prover.timing import measured as measured_times
 from avow.prover.tracing import span
 from avow.verifier import merkle
-from avow.verifier.bundle import Bundle
+from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.fields import to_hex
 from avow.verifier.policy import Policy
 from avow.verifier.records import InputVisibility
@@ -164,7 +164,11 @@ class _Work:
         self._take_up(one, stored)
 
     def _take_up(self, one: _Member, stored: StoredFile) -> None:
-        """Notes a bundle that is stored already, once it convinces."""
+        """Notes a bundle that is stored already, once it convinces.
+
+        Raises Refused for one of another statement: nothing in a store is overwritten, so that no
+        attempt could do better before somebody has removed it.
+        """
         began = time.monotonic()
         self.pulse("checking", None)
         limits = Limits(_CHECK_SECONDS, memory.available())
@@ -172,8 +176,13 @@ class _Work:
         try:
             with span("check", bundles=1):
                 self.bench.check(draft, self._policy(one), limits, self.pulse)
+            # Now that it is known to be a bundle. The digest pins what a policy cannot: a hidden
+            # input, and one that is too large for a policy's file.
+            found = parse_bundle(draft.read_bytes()).statement.digest()
         finally:
             draft.unlink(missing_ok=True)
+        if found != one.digest:
+            raise Refused(f"{stored.name} in the store is the bundle of another statement")
         self._note(one, stored, time.monotonic() - began, TAKEN_UP)
 
     def _stored_bytes(self, stored: StoredFile) -> bytes:
@@ -288,6 +297,7 @@ class _Work:
         return Policy(
             model=record.model,
             systems=(record.system,),
+            record=record.digest(),
             program=record.program,
             domain=case.domain,
             order=case.order,

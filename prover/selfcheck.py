@@ -80,6 +80,7 @@ def policy_json(policy: Policy) -> Json:
     }
     pins = {
         "model": policy.model,
+        "record": policy.record,
         "program": policy.program,
         "order": policy.order,
         "provider": policy.provider,

@@ -54,7 +54,7 @@ class EzklProver(OneAtATime):
             )
         )
         material = _said(lambda: witness.material(artifact).to_json())
-        return Proof(proved.run.outputs, proved.proof.to_json(), material)
+        return Proof(proved.run.outputs, proved.proof.to_json(), material, proved.peak_rss_bytes)
 
 
 def _load(compiled: Compiled, tick: Tick) -> EzklArtifact:

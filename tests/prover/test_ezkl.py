@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from avow.circuits.ezkl.files import PK
 from avow.models.compiler.compile import compile_model as compile_program
@@ -16,12 +17,14 @@ from avow.prover.bench import Bench, open_bench
 from avow.prover.catalogue import Compiled
 from avow.prover.config import Config
 from avow.prover.inference import infer
+from avow.prover.metrics.names import PEAK_MEMORY
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
 from avow.prover.queue import Queue, open_queue
 from avow.prover.request import Numbers, OrderContext, Request
 from avow.prover.systems.ezkl import EzklProver, forget_artifacts
 from avow.prover.systems.system import Limits, Proof, Tick
+from avow.prover.tables import ObservationRow
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
@@ -109,6 +112,12 @@ def test_a_real_answer_is_proven(place: Place) -> None:
         assert bundle.statement.input.scheme is Scheme.EZKL_POSEIDON
     with pytest.raises(VerificationError, match="SRS is unsafe"):
         verify(data, Policy())
+    with place.bench.database.read() as session:
+        query = select(ObservationRow.total).where(
+            ObservationRow.metric == PEAK_MEMORY.name, ObservationRow.label == "ezkl/v1"
+        )
+        (peak,) = session.scalars(query).all()
+    assert 50 * 2**20 < peak < 2 * bundle.system.proving_memory_bytes
 
 
 def test_the_exact_program_stands_beside_the_answer(place: Place) -> None:

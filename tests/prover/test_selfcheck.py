@@ -67,6 +67,7 @@ def test_every_pin_of_a_job_reaches_the_verifier() -> None:
         minimum_assurance=Assurance.PROVEN,
         model=b"\x01" * 32,
         systems=("ezkl/v1",),
+        record=b"\x06" * 32,
         program=b"\x02" * 32,
         domain=Domain(5, b"\x03" * 20),
         order=b"\x04" * 32,

@@ -4,21 +4,25 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from avow.prover.attempt import Outcome, attempt
+from avow.prover.casefile import open_case, statement_of
 from avow.prover.config import from_environment
 from avow.prover.errors import ConfigurationError, NotReady, TryAgain
 from avow.prover.inference import infer
+from avow.prover.job import Job
+from avow.prover.leases import put_back, take
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
 from avow.prover.stores.address import Bucket, open_store, parse_address
 from avow.prover.stores.folder import FolderStore
 from avow.prover.stores.store import BundleStore, StoredAlready
+from avow.verifier.bundle import parse_bundle
 from avow.verifier.lifecycle import JobState
 from tests.prover.tiny import Shop, request
 
@@ -166,6 +170,60 @@ def test_what_somebody_else_stored_is_checked_before_it_is_taken_up(shop: Shop) 
         assert attempt(shop.bench(), job.id, 0, Task.PROVE, prove) is Outcome.AGAIN
     assert "did not pass its own check" in shop.queue.status(job.id).reason
     assert [path.read_bytes() for path in shop.config.bundles.iterdir()] == [b"no bundle"]
+
+
+def proven(shop: Shop, *values: int, nonce: int) -> Job:
+    """A job whose bundle is stored."""
+    job = shop.queue.submit(request(*values, nonce=nonce))
+    attempt(shop.bench(), job.id, 0, Task.INFER, infer)
+    assert attempt(shop.bench(), job.id, 0, Task.PROVE, prove) is Outcome.DONE
+    return shop.queue.status(job.id)
+
+
+def statement_of_next(shop: Shop, *values: int, nonce: int) -> tuple[str, str]:
+    """A job that is answered, and the name that the bundle of its statement will have."""
+    job = shop.queue.submit(request(*values, nonce=nonce))
+    attempt(shop.bench(), job.id, 0, Task.INFER, infer)
+    with shop.database.write() as session:
+        lease = take(session, job.id, 0, Task.PROVE, "looks", shop.clock(), shop.bench().terms)
+    assert lease is not None
+    case = open_case(shop.bench(), lease)
+    assert case.published is not None
+    digest = statement_of(case, case.published).digest()
+    with shop.database.write() as session:
+        put_back(session, lease, "looked", shop.clock(), shop.bench().terms, 0, counted=False)
+    return job.id, f"{digest.hex()}.avow.json"
+
+
+def test_another_requests_valid_bundle_is_not_taken_up(shop: Shop) -> None:
+    """Nonce, output and proof are right; only the input is another one's."""
+    other = proven(shop, 1, 2, 3, 4, nonce=7)
+    job, name = statement_of_next(shop, 4, 3, 2, 1, nonce=7)
+    (shop.config.bundles / name).write_bytes(shop.queue.bundle(other.id))
+    assert attempt(shop.bench(), job, 0, Task.PROVE, prove) is Outcome.FAILED
+    failed = shop.queue.status(job)
+    assert failed.state is JobState.FAILED
+    assert failed.reason == f"{name} in the store is the bundle of another statement"
+    with pytest.raises(NotReady):
+        shop.queue.bundle(job)
+    # Once an operator has removed it, the job is proven anew.
+    (shop.config.bundles / name).unlink()
+    shop.queue.retry(job)
+    assert attempt(shop.bench(), job, 0, Task.PROVE, prove) is Outcome.DONE
+    assert parse_bundle(shop.queue.bundle(job)).statement.digest().hex() in name
+
+
+def test_a_bundle_under_another_record_is_not_taken_up(shop: Shop) -> None:
+    """The statement does not name the record: its constraints, fidelity and memory are claims."""
+    job, name = statement_of_next(shop, 1, 2, 3, 4, nonce=7)
+    other = proven(shop, 1, 2, 3, 4, nonce=7)
+    stored = shop.config.bundles / name
+    bundle = parse_bundle(shop.queue.bundle(other.id))
+    stored.write_bytes(replace(bundle, system=replace(bundle.system, constraints=9)).encode())
+    assert attempt(shop.bench(), job, 0, Task.PROVE, prove) is Outcome.AGAIN
+    assert "about something else" in shop.queue.status(job).reason
+    stored.write_bytes(bundle.encode())
+    assert attempt(shop.bench(), job, 0, Task.PROVE, prove) is Outcome.DONE
 
 
 def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:

@@ -180,7 +180,8 @@ def check(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None:
         "seal": seal(root, bundle.inputs, run_sum(bundle.inputs))
     }:
         raise TryAgain("the proof did not pass its own check: wrong seal")
-    if bundle.statement.nonce != policy.nonce or bundle.outputs != policy.outputs:
+    said = (bundle.statement.nonce, bundle.outputs, bundle.system.digest())
+    if said != (policy.nonce, policy.outputs, policy.record):
         raise TryAgain("the proof did not pass its own check: about something else")
 
 
