@@ -75,7 +75,7 @@ def measure_point(family: str, size: Size, proofs: int, home: Path) -> dict[str,
     the program in memory. Each executor uses one thread, as a worker's does.
     """
     program, blobs, model = grow(net_of(family, size), BITS)
-    sample = _sample(program)
+    sample = sample_of(program)
     curve = NativeCurve()
     draft = draft_key(program, blobs)
     tensors = Tensors.of(draft.tensors())
@@ -121,12 +121,13 @@ def measure_point(family: str, size: Size, proofs: int, home: Path) -> dict[str,
         "peak_rss_bytes": peak,
         "proof_bytes": len(made.proof),
         "verify_s": round(verify_seconds, 6),
-        "exact_s": round(_time(lambda: exact.run(arrays)), 9),
-        "float_s": round(_time(_floating(model, program)), 9),
+        "exact_s": round(time_of(lambda: exact.run(arrays)), 9),
+        "float_s": round(time_of(_floating(model, program)), 9),
     }
 
 
-def _sample(program: Program) -> list[Tensor]:
+def sample_of(program: Program) -> list[Tensor]:
+    """Random valid inputs, the same every time."""
     random = np.random.default_rng(1)
     return [
         Tensor(
@@ -150,7 +151,7 @@ def _floating(model: bytes, program: Program) -> Callable[[], object]:
     return lambda: session.run(None, {port.name: values})
 
 
-def _time(action: Callable[[], object]) -> float:
+def time_of(action: Callable[[], object]) -> float:
     """The median of at least five calls in at least a tenth of a second."""
     action()
     times: list[float] = []

@@ -5,6 +5,7 @@ from enum import Enum
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from avow.models.devices import CUDA, PROCESSOR, Placement, placement, recorded
 from avow.models.errors import ModelError, one_line
@@ -17,6 +18,8 @@ from avow.verifier.program.program import Program
 # Larger batches are run in parts whose widest array stays near this size, in bytes: arrays that
 # leave the processor's caches cost more than calls.
 WORKING_SET = 8 * 2**20
+
+Carried = NDArray[np.generic]
 
 
 # Without these, products keep ten bits of each factor, and a library chooses the algorithm.
@@ -104,7 +107,7 @@ class FastExecutor:
         """
         batch = batch_of(self._program, inputs)
         parts = [
-            self._answer(inputs, at, min(batch, at + self._part))
+            [array.astype(np.int64) for array in self._answer(inputs, at, at + self._part)]
             for at in range(0, batch, self._part)
         ]
         found = iter(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True)))
@@ -113,7 +116,26 @@ class FastExecutor:
             for out in self._export.outputs
         ]
 
-    def _answer(self, inputs: Sequence[AnyIntegers], start: int, stop: int) -> list[Integers]:
+    def carried(self, inputs: Sequence[AnyIntegers]) -> list[Carried]:
+        """The outputs of one sample in whatever type the session computed them, (1, *shape).
+
+        Otherwise as `run`: the numbers are the same integers, floats perhaps.
+        """
+        if batch_of(self._program, inputs) != 1:
+            raise ModelError("one sample at a time")
+        found = iter(self._answer(inputs, 0, 1))
+        return [
+            next(found) if out.constant is None else out.constant for out in self._export.outputs
+        ]
+
+    @property
+    def constants(self) -> frozenset[int]:
+        """The places of the outputs that are the same for every input."""
+        return frozenset(
+            at for at, out in enumerate(self._export.outputs) if out.constant is not None
+        )
+
+    def _answer(self, inputs: Sequence[AnyIntegers], start: int, stop: int) -> list[Carried]:
         if self._session is None:
             return []
         feed = {
@@ -125,10 +147,7 @@ class FastExecutor:
         except Exception as error:
             raise ModelError(f"onnxruntime failed on a program: {one_line(error)}") from error
         shapes = [out.shape for out in self._export.outputs if out.constant is None]
-        return [
-            answer.astype(np.int64).reshape(-1, *shape)
-            for answer, shape in zip(answers, shapes, strict=True)
-        ]
+        return [answer.reshape(-1, *shape) for answer, shape in zip(answers, shapes, strict=True)]
 
 
 def _with_options(names: Sequence[str]) -> list[tuple[str, dict[str, str]]]:

@@ -27,6 +27,19 @@ def field_operations(field: str, a: bytes, b: bytes) -> list[bytes]:
 def keccak256(data: bytes) -> bytes:
     """Return the 32 bytes of Ethereum's Keccak-256."""
 
+def tensor_root(
+    array: NDArray[np.generic], width: int, lengths: list[int], steps: list[int]
+) -> bytes:
+    """Return the root over a tensor's chunks of 256 bytes (`verifier.trace.commitment`).
+
+    `array` holds its integers contiguously as int8 to int64, float32 or float64. Stored is, with
+    `width` bytes each, the element at sum(i steps) for each i below `lengths`, row-major.
+    ValueError where they leave the array, and for a number that is no integer of that width.
+    """
+
+def trace_root(statement: bytes, roots: bytes) -> bytes:
+    """Return the root over a run's tensors from their roots, 32 bytes each, in order."""
+
 class Transcript:
     """The chained state that challenges are drawn from; `verifier` has the same in Python."""
 

@@ -8,6 +8,7 @@ namespace avow::native {
 void bind_arith(nanobind::module_& module);
 void bind_field(nanobind::module_& module);
 void bind_transcript(nanobind::module_& module);
+void bind_trace(nanobind::module_& module);
 void bind_bases(nanobind::module_& module);
 void bind_frs(nanobind::module_& module);
 void bind_lazy(nanobind::module_& module);

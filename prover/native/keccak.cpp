@@ -7,50 +7,16 @@
 #include <stdexcept>
 #include <string>
 
+#include "permutation.hpp"
+
 namespace avow::native {
 
 namespace {
 
 using State = std::array<std::uint64_t, 25>;
 
-constexpr int kRounds = 24;
-
-// The round constants are the output of a linear feedback shift register of eight bits.
-constexpr std::array<std::uint64_t, kRounds> round_constants() {
-  std::array<std::uint64_t, kRounds> constants{};
-  unsigned shift = 1;
-  for (int round = 0; round < kRounds; ++round) {
-    for (int j = 0; j < 7; ++j) {
-      if (shift & 1) constants[round] |= std::uint64_t(1) << ((1 << j) - 1);
-      shift = shift << 1 ^ (shift & 0x80 ? 0x171 : 0);
-    }
-  }
-  return constants;
-}
-
-struct Step {
-  int lane;
-  int rotation;
-};
-
-// Where rho and pi take each lane, one after the other, starting from lane 1.
-constexpr std::array<Step, 24> walk() {
-  std::array<Step, 24> steps{};
-  int x = 1, y = 0;
-  for (int t = 0; t < 24; ++t) {
-    const int next = (2 * x + 3 * y) % 5;
-    x = y;
-    y = next;
-    steps[t] = {x + 5 * y, (t + 1) * (t + 2) / 2 % 64};
-  }
-  return steps;
-}
-
-constexpr auto kConstants = round_constants();
-constexpr auto kWalk = walk();
-
 void permute(State& a) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < KeccakConstants::kRounds; ++round) {
     std::uint64_t column[5];
     for (int x = 0; x < 5; ++x) column[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
     for (int x = 0; x < 5; ++x) {
@@ -58,7 +24,7 @@ void permute(State& a) {
       for (int y = 0; y < 25; y += 5) a[x + y] ^= mixed;
     }
     std::uint64_t moving = a[1];
-    for (const Step& step : kWalk) {
+    for (const KeccakStep& step : kKeccak.walk) {
       const std::uint64_t next = a[step.lane];
       a[step.lane] = std::rotl(moving, step.rotation);
       moving = next;
@@ -67,8 +33,14 @@ void permute(State& a) {
       for (int x = 0; x < 5; ++x) column[x] = a[y + x];
       for (int x = 0; x < 5; ++x) a[y + x] = column[x] ^ (~column[(x + 1) % 5] & column[(x + 2) % 5]);
     }
-    a[0] ^= kConstants[round];
+    a[0] ^= kKeccak.round[round];
   }
+}
+
+Digest digest_of(const State& state) {
+  Digest digest;
+  for (std::size_t i = 0; i < 32; ++i) digest[i] = std::uint8_t(state[i / 8] >> (8 * (i % 8)));
+  return digest;
 }
 
 }  // namespace
@@ -87,15 +59,25 @@ Digest Keccak256::finish() {
   state_[filled_ / 8] ^= std::uint64_t(1) << (8 * (filled_ % 8));
   state_[kRate / 8 - 1] ^= std::uint64_t(0x80) << 56;
   permute(state_);
-  Digest digest;
-  for (std::size_t i = 0; i < 32; ++i) digest[i] = std::uint8_t(state_[i / 8] >> (8 * (i % 8)));
-  return digest;
+  return digest_of(state_);
 }
 
 Digest keccak256(Bytes data) {
   Keccak256 hash;
   hash.update(data);
   return hash.finish();
+}
+
+Digest keccak256_padded(const std::uint8_t* padded, std::size_t blocks) {
+  constexpr std::size_t words = 17;
+  State state{};
+  for (std::size_t at = 0; at < blocks * words; ++at) {
+    std::uint64_t word = 0;
+    for (int i = 0; i < 8; ++i) word |= std::uint64_t(padded[8 * at + i]) << (8 * i);
+    state[at % words] ^= word;
+    if (at % words == words - 1) permute(state);
+  }
+  return digest_of(state);
 }
 
 void Transcript::absorb(std::uint8_t label, Bytes words) {

@@ -25,6 +25,9 @@ class Keccak256 {
 
 Digest keccak256(Bytes data);
 
+// Of a message that has its padding already: `blocks` blocks of 136 bytes.
+Digest keccak256_padded(const std::uint8_t* padded, std::size_t blocks);
+
 // Starts as 32 zero bytes; absorbing and drawing both replace the state by a hash of itself and of
 // what is said: state || 0x00 || label || count || words, or state || 0x01 || label.
 class Transcript {

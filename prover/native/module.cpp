@@ -12,6 +12,7 @@ NB_MODULE(_core, module) {
   avow::native::bind_arith(module);
   avow::native::bind_field(module);
   avow::native::bind_transcript(module);
+  avow::native::bind_trace(module);
   avow::native::bind_bases(module);
 #ifdef AVOW_FRS
   avow::native::bind_frs(module);
