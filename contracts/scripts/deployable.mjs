@@ -6,6 +6,7 @@ export const DEPLOYABLE = {
   EzklAdapter: "EzklAdapter.sol",
   SumcheckVerifier: "SumcheckVerifier.sol",
   SumcheckAdapter: "SumcheckAdapter.sol",
+  Referee: "Referee.sol",
   ValidatorSet: "ValidatorSet.sol",
   Market: "Market.sol",
   Timelock: "Timelock.sol",

@@ -7,7 +7,8 @@ import pytest
 from avow.circuits.sumcheck.blob import blob
 from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.tensor import tensors_digest
-from tests.contracts.sumcheck.desk import Desk, Established, Refused, Sample, data_of, selector
+from tests.contracts.node import Refused, selector
+from tests.contracts.sumcheck.desk import Desk, Established, Sample, data_of
 from tests.soundness.conftest import Honest
 from tests.soundness.manifest import changes, manifest
 from tests.verifier.sumcheck.example import ROOT, small_case

@@ -8,8 +8,9 @@ from avow.circuits.sumcheck.blob import blob
 from avow.prover.native import _core
 from avow.verifier.systems.sumcheck.check import Sample as Held
 from avow.verifier.systems.sumcheck.frame import frame
-from tests.contracts.sumcheck import desk as desk_module
-from tests.contracts.sumcheck.desk import Desk, Refused, data_of
+from tests.contracts import node as node_module
+from tests.contracts.node import Refused
+from tests.contracts.sumcheck.desk import Desk, data_of
 from tests.soundness.adversary import Adversary
 from tests.soundness.checking import Bytes
 from tests.soundness.conftest import Honest
@@ -74,15 +75,15 @@ def test_no_amount_of_gas_makes_a_lie_true(
         last.put(honest.proof, _core.point_add(last.of(honest.proof), GENERATOR)),
         first.put(honest.proof, GENERATOR),
     ]
-    low, high = 0, desk_module.GAS
+    low, high = 0, node_module.GAS
     while high - low > 1_000:
         middle = (low + high) // 2
-        monkeypatch.setattr(desk_module, "GAS", middle)
+        monkeypatch.setattr(node_module, "GAS", middle)
         enough = believed(desk, honest.case, honest.prover, honest.proof)
         low, high = (low, middle) if enough else (middle, high)
     for changed in lies:
         proof = Bytes(changed)
         proof.openings = honest.proof.openings
         for missing in range(-10_000, 240_000, 5_000):
-            monkeypatch.setattr(desk_module, "GAS", high - missing)
+            monkeypatch.setattr(node_module, "GAS", high - missing)
             assert not believed(desk, honest.case, honest.prover, proof), missing

@@ -8,7 +8,8 @@ import pytest
 from avow.circuits.sumcheck.blob import blob
 from avow.verifier.program import operations as op
 from avow.verifier.tensor import ElementType
-from tests.contracts.sumcheck.desk import Desk, Refused, data_of
+from tests.contracts.node import Refused
+from tests.contracts.sumcheck.desk import Desk, data_of
 from tests.contracts.sumcheck.test_single import established
 from tests.programs.builder import Builder
 from tests.verifier.sumcheck.example import ROOT, Case, make_case

@@ -14,7 +14,8 @@ from avow.verifier.program import operations as op
 from avow.verifier.program.program import Output, output_specs
 from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec, tensors_digest
-from tests.contracts.sumcheck.desk import Desk, Refused, Sample, data_of, selector
+from tests.contracts.node import Refused, selector
+from tests.contracts.sumcheck.desk import Desk, Sample, data_of
 from tests.programs.builder import Builder
 from tests.soundness.rounds import powers
 from tests.soundness.workbench import ROOT, Case, make_case

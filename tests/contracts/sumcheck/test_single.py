@@ -10,7 +10,8 @@ from avow.verifier.argument import proof as proofs
 from avow.verifier.argument.transcript import Label, Transcript
 from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.tensor import Tensor, tensors_digest
-from tests.contracts.sumcheck.desk import Desk, Established, Refused, data_of, selector
+from tests.contracts.node import Refused, selector
+from tests.contracts.sumcheck.desk import Desk, Established, data_of
 from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.manifest import changes, manifest

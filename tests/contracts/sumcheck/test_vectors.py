@@ -12,7 +12,8 @@ from avow.verifier.fields import parse_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.systems.sumcheck.key import parse_key
 from avow.verifier.tensor import Tensor, parse_tensor
-from tests.contracts.sumcheck.desk import Desk, Refused, Sample, data_of
+from tests.contracts.node import Refused
+from tests.contracts.sumcheck.desk import Desk, Sample, data_of
 from tests.contracts.sumcheck.test_single import established
 from tests.vectors.generate_sumcheck import BATCH, PATH
 

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IReferee, TracedClaim} from "../interfaces/IReferee.sol";
+import {Cursor, Cursors} from "./referee/Cursor.sol";
+import {Descriptor, Descriptors, Opcode} from "./referee/Descriptor.sol";
+import {Opening, Openings} from "./referee/Opening.sol";
+import {Operations} from "./referee/Operations.sol";
+import {Place, Places} from "./referee/Place.sol";
+import {PublicTensors} from "./referee/PublicTensors.sol";
+import {Shape} from "./referee/Shape.sol";
+import {Opened, Traces} from "./referee/Trace.sol";
+import {Trees} from "./referee/Trees.sol";
+
+/// @title The referee of "optimistic/v1": recomputes one element of a run
+/// @dev `docs/reference/optimistic.md` has every byte that it reads, `verifier/program/semantics.py` what an
+/// operation means.
+contract Referee is IReferee {
+    using Cursors for Cursor;
+    using Descriptors for Descriptor;
+    using Openings for Opening;
+    using Places for Place;
+    using Traces for Opened;
+
+    uint256 private constant OPERATION = 0;
+    uint256 private constant INPUT = 1;
+    uint256 private constant OUTPUT = 2;
+
+    error KindUnknown(uint256 kind);
+    error NotOfThisKind(uint256 kind, uint256 tensor);
+    error TraceDiffers(bytes32 expected, bytes32 found);
+    error BlobDiffers(uint256 blob, bytes32 expected, bytes32 found);
+    error OutputOutside(uint256 output, uint256 outputs);
+
+    /// @inheritdoc IReferee
+    function refutes(TracedClaim calldata claim, bytes calldata refutation) external pure returns (bool) {
+        Cursor memory cursor = Cursors.over(refutation);
+        uint256 kind = cursor.unsigned(1);
+        Place memory place = Places.read(cursor, claim.key, claim.program);
+        uint256 element = cursor.unsigned(4);
+        bool input = place.descriptor.opcode == Opcode.INPUT;
+        if (kind > OUTPUT) revert KindUnknown(kind);
+        if (kind != OUTPUT && input != (kind == INPUT)) revert NotOfThisKind(kind, place.tensor);
+        if (kind == OPERATION) return _operation(cursor, claim, place, element);
+        int256 committed = _alone(cursor, claim, place, element);
+        if (kind == INPUT) return _input(cursor, claim, place, element, committed);
+        return _output(cursor, claim, place, element, committed);
+    }
+
+    /// @inheritdoc IReferee
+    function depthOf(bytes32 key, bytes calldata place)
+        external
+        pure
+        returns (uint32 tensor, uint8 traceDepth, uint8 tensorDepth, uint32 tensors, uint64 octets)
+    {
+        Cursor memory cursor = Cursors.over(place);
+        bytes32 program = bytes32(cursor.unsigned(32));
+        Place memory found = Places.read(cursor, key, program);
+        cursor.finish();
+        Shape shape = found.descriptor.result;
+        tensor = uint32(found.tensor);
+        traceDepth = uint8(Trees.depthOf(found.tensors));
+        tensorDepth = uint8(shape.depth());
+        tensors = uint32(found.tensors);
+        octets = uint64(shape.octets());
+    }
+
+    /// @dev Opens the result, its operands and blobs, and compares the result with what they make.
+    function _operation(
+        Cursor memory cursor,
+        TracedClaim calldata claim,
+        Place memory place,
+        uint256 element
+    ) private pure returns (bool) {
+        Descriptor memory descriptor = place.descriptor;
+        Opening memory result = Openings.read(cursor, descriptor.result);
+        Opening[] memory operands = new Opening[](descriptor.operands.length);
+        for (uint256 i; i < operands.length; ++i) {
+            operands[i] = Openings.read(cursor, descriptor.operands[i]);
+        }
+        Opening[] memory blobs = _openBlobs(cursor, descriptor.blobs);
+        Opened memory opened = Traces.room(operands.length + 1);
+        opened.add(claim.statementRoot, place.tensor, result.root);
+        for (uint256 i; i < operands.length; ++i) {
+            if (!operands[i].given()) continue;
+            uint256 number = Descriptors.numberOf(descriptor.operands[i]);
+            opened.add(claim.statementRoot, number, operands[i].root);
+        }
+        _requireTrace(cursor, claim, place, opened);
+        cursor.finish();
+        int256 committed = _element(descriptor.result, result, element);
+        return committed != Operations.recompute(descriptor, element, operands, blobs);
+    }
+
+    function _openBlobs(Cursor memory cursor, Shape[] memory shapes)
+        private
+        pure
+        returns (Opening[] memory blobs)
+    {
+        blobs = new Opening[](shapes.length);
+        for (uint256 i; i < blobs.length; ++i) {
+            blobs[i] = Openings.read(cursor, shapes[i]);
+            bytes32 root = Descriptors.rootOf(shapes[i]);
+            if (blobs[i].given() && blobs[i].root != root) revert BlobDiffers(i, root, blobs[i].root);
+        }
+    }
+
+    /// @dev Opens the result only; returns the committed element.
+    function _alone(Cursor memory cursor, TracedClaim calldata claim, Place memory place, uint256 element)
+        private
+        pure
+        returns (int256)
+    {
+        Shape shape = place.descriptor.result;
+        Opening memory opening = Openings.read(cursor, shape);
+        Opened memory opened = Traces.room(1);
+        opened.add(claim.statementRoot, place.tensor, opening.root);
+        _requireTrace(cursor, claim, place, opened);
+        return _element(shape, opening, element);
+    }
+
+    function _requireTrace(
+        Cursor memory cursor,
+        TracedClaim calldata claim,
+        Place memory place,
+        Opened memory opened
+    ) private pure {
+        bytes32 found = opened.rootOf(cursor, place.tensors);
+        if (found != claim.traceRoot) revert TraceDiffers(claim.traceRoot, found);
+    }
+
+    /// @dev The committed element is not the input's, or that is outside its range.
+    function _input(
+        Cursor memory cursor,
+        TracedClaim calldata claim,
+        Place memory place,
+        uint256 element,
+        int256 committed
+    ) private pure returns (bool) {
+        Shape shape = place.descriptor.result;
+        int256 value = PublicTensors.element(
+            cursor, shape, shape.width(), element, place.tensor, place.inputs, claim.input
+        );
+        cursor.finish();
+        (int256 low, int256 high) = place.descriptor.range();
+        return committed != value || value < low || value > high;
+    }
+
+    /// @dev The committed element is not the output's.
+    function _output(
+        Cursor memory cursor,
+        TracedClaim calldata claim,
+        Place memory place,
+        uint256 element,
+        int256 committed
+    ) private pure returns (bool) {
+        uint256 number = cursor.unsigned(1);
+        if (number >= place.outputs) revert OutputOutside(number, place.outputs);
+        if (place.outputAt(number) != place.tensor) revert NotOfThisKind(OUTPUT, place.tensor);
+        int256 value = PublicTensors.element(
+            cursor,
+            place.descriptor.result,
+            _outputWidth(place.descriptor),
+            element,
+            number,
+            place.outputs,
+            claim.output
+        );
+        cursor.finish();
+        return committed != value;
+    }
+
+    /// @dev An input that is an output, too, is one in the narrowest type of its range.
+    function _outputWidth(Descriptor memory descriptor) private pure returns (uint256 width) {
+        if (descriptor.opcode != Opcode.INPUT) return descriptor.result.width();
+        (int256 low, int256 high) = descriptor.range();
+        width = 1;
+        unchecked {
+            while (low < -int256(1 << (8 * width - 1)) || high >= int256(1 << (8 * width - 1))) width *= 2;
+        }
+    }
+
+    /// @dev An element of an opened tensor at a row-major place.
+    function _element(Shape shape, Opening memory opening, uint256 element) private pure returns (int256) {
+        return opening.element(shape.place(shape.unravel(element)));
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {TensorLib} from "../../types/Tensor.sol";
+import {Cursor, Cursors} from "./Cursor.sol";
+import {Shape} from "./Shape.sol";
+
+/// @notice The inputs and outputs of a statement, of which one is shown and the others by their digests.
+/// @dev `verifier/tensor.py`.
+library PublicTensors {
+    using Cursors for Cursor;
+
+    error CommitmentDiffers(bytes32 expected, bytes32 found);
+
+    /// @notice Passes over the digests of the other tensors and the data of this one; returns its element at a
+    /// row-major place. Refuses a list that is not the one committed to.
+    /// @param width bytes of an element as the digest has it.
+    /// @param count how many tensors the list has, `number` being this one's place.
+    function element(
+        Cursor memory cursor,
+        Shape shape,
+        uint256 width,
+        uint256 place,
+        uint256 number,
+        uint256 count,
+        bytes32 commitment
+    ) internal pure returns (int256 value) {
+        uint256 others = cursor.take(32 * (count - 1));
+        uint256 size = shape.elements() * width;
+        uint256 data = cursor.take(size);
+        bytes32 found = _digest(shape, width, data, size);
+        if (count != 1) found = _list(others, number, count, found);
+        if (found != commitment) revert CommitmentDiffers(commitment, found);
+        assembly ("memory-safe") {
+            value := sar(sub(256, shl(3, width)), calldataload(add(data, mul(place, width))))
+        }
+    }
+
+    /// @dev keccak256(tag || u8 type || u8 rank || u32 dimensions || data).
+    function _digest(Shape shape, uint256 width, uint256 data, uint256 size)
+        private
+        pure
+        returns (bytes32 digest)
+    {
+        bytes32 tag = TensorLib.TENSOR_TAG;
+        uint256 rank = shape.rank();
+        // Widths 1, 2, 4, 8 have numbers 1 to 4.
+        uint256 code = width == 8 ? 4 : width == 4 ? 3 : width;
+        assembly ("memory-safe") {
+            let scratch := mload(0x40)
+            mstore(scratch, tag)
+            mstore8(add(scratch, 32), code)
+            mstore8(add(scratch, 33), rank)
+            let to := add(scratch, 34)
+            for { let from := add(shape, 2) } rank { rank := sub(rank, 1) } {
+                calldatacopy(to, from, 4)
+                to := add(to, 4)
+                from := add(from, 8)
+            }
+            calldatacopy(to, data, size)
+            digest := keccak256(scratch, sub(add(to, size), scratch))
+        }
+    }
+
+    /// @dev keccak256(tag || u8 count || digests).
+    function _list(uint256 others, uint256 place, uint256 count, bytes32 own)
+        private
+        pure
+        returns (bytes32 digest)
+    {
+        bytes32 tag = TensorLib.TENSORS_TAG;
+        assembly ("memory-safe") {
+            let scratch := mload(0x40)
+            mstore(scratch, tag)
+            mstore8(add(scratch, 32), count)
+            let before := shl(5, place)
+            let list := add(scratch, 33)
+            calldatacopy(list, others, before)
+            mstore(add(list, before), own)
+            let behind := sub(shl(5, sub(count, 1)), before)
+            calldatacopy(add(list, add(before, 32)), add(others, before), behind)
+            digest := keccak256(scratch, add(33, shl(5, count)))
+        }
+    }
+}

@@ -1,0 +1,117 @@
+"""Three that must agree on every element: the definition, the numpy executor, the contract."""
+
+import dataclasses
+from random import Random
+
+import numpy as np
+import pytest
+
+from avow.models.program.reference import Reference
+from avow.verifier.errors import VerificationError
+from avow.verifier.program.operations import NAMES
+from avow.verifier.trace.layout import Layout
+from avow.verifier.trace.refutation import Kind
+from avow.prover.refutation import Place
+from tests.contracts.optimistic.desk import Desk, readable
+from tests.programs.builder import random_program
+from tests.programs.every import every_operation
+from tests.programs.runs import CommittedRun, honest_run
+
+SEEDS = range(24)
+
+
+def operations_of(run: CommittedRun) -> range:
+    """The numbers of the tensors that operations make."""
+    return range(len(run.program.inputs), len(run.values))
+
+
+def some(count: int, rng: Random, most: int = 3) -> list[int]:
+    """The first, the last and other places of a tensor."""
+    return sorted({0, count - 1, *(rng.randrange(count) for _ in range(most - 2))})
+
+
+def requires(desk: Desk, run: CommittedRun, place: Place, expected: str) -> None:
+    """Contract and readable verifier give this answer about an element of a committed run."""
+    stated = {Kind.OPERATION: (), Kind.INPUT: run.inputs, Kind.OUTPUT: run.outputs}[place.kind]
+    refuter = run.refuter()
+    refutation = refuter.refute(place, stated)
+    claim = run.claim(refuter.root)
+    assert readable(claim, refutation) == expected, place
+    assert desk.verdict(claim, refutation) == expected, place
+
+
+def extreme(layout: Layout, rng: Random) -> tuple[int, ...]:
+    """Integers of that width, its ends among them."""
+    high = 2 ** (8 * layout.width - 1) - 1
+    ends = (-high - 1, high, -1, 0, 1, -high, high - 1)
+    return tuple(
+        rng.choice(ends) if rng.random() < 0.5 else rng.randint(-high - 1, high)
+        for _ in range(layout.count)
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_element_of_an_honest_run_is_refuted_and_every_other_one_is(
+    desk: Desk, seed: int
+) -> None:
+    run = honest_run(*random_program(seed), seed)
+    arrays = [
+        np.array(tensor.values, np.int64).reshape(1, *tensor.shape) for tensor in run.inputs
+    ]
+    traced = Reference(run.program, run.blobs).trace(
+        [
+            array.astype(f"int{8 * tensor.element_type.width}")
+            for array, tensor in zip(arrays, run.inputs, strict=True)
+        ]
+    )
+    assert [tuple(array.reshape(-1).tolist()) for array in traced] == list(run.values)
+    rng = Random(seed)
+    for tensor in operations_of(run):
+        for element in some(len(run.values[tensor]), rng):
+            place = Place(Kind.OPERATION, tensor, element)
+            requires(desk, run, place, "false")
+            requires(desk, run.flipped(tensor, element), place, "true")
+    for tensor in range(len(run.program.inputs)):
+        place = Place(Kind.INPUT, tensor, len(run.values[tensor]) - 1)
+        requires(desk, run, place, "false")
+        requires(desk, run.flipped(tensor, place.element), place, "true")
+    for number, output in enumerate(run.program.outputs):
+        place = Place(Kind.OUTPUT, output.tensor, 0, number)
+        requires(desk, run, place, "false")
+        requires(desk, run.flipped(output.tensor, 0), place, "true")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_a_liar_commits_to_is_recomputed_from(desk: Desk, seed: int) -> None:
+    """Operands of any value that their width holds: beyond what an honest run can have."""
+    program, blobs = random_program(1000 + seed)
+    honest = honest_run(program, blobs, seed)
+    rng = Random(seed)
+    layouts = [descriptor.result for descriptor in honest.key.descriptors]
+    run = dataclasses.replace(honest, values=tuple(extreme(one, rng) for one in layouts))
+    refuter = run.refuter()
+    claim = run.claim(refuter.root)
+    for tensor in operations_of(run):
+        for element in some(layouts[tensor].count, rng):
+            place = Place(Kind.OPERATION, tensor, element)
+            try:
+                refutation = refuter.refute(place)
+            except VerificationError:
+                continue
+            assert desk.verdict(claim, refutation) == readable(claim, refutation), place
+
+
+def test_the_seeds_have_every_operation() -> None:
+    kinds = {
+        type(step.operation) for seed in SEEDS for step in random_program(seed)[0].steps
+    }
+    assert kinds == set(NAMES.values())
+
+
+def test_every_element_of_a_program_of_every_operation(desk: Desk) -> None:
+    run = honest_run(*every_operation())
+    refuter, claim = run.refuter(), run.claim()
+    for tensor in operations_of(run):
+        for element in range(len(run.values[tensor])):
+            refutation = refuter.refute(Place(Kind.OPERATION, tensor, element))
+            assert not desk.refutes(claim, refutation), (tensor, element)
