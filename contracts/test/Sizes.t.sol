@@ -19,6 +19,7 @@ contract SizesTest is MarketWorld {
         ISumcheckVerifier sumcheck = newSumcheckVerifier();
         _record("code of the sumcheck verifier, bytes", address(sumcheck));
         _record("code of the sumcheck adapter, bytes", address(newSumcheckAdapter(registry, sumcheck)));
+        _record("code of the referee, bytes", address(newReferee()));
     }
 
     function _record(string memory sentence, address deployed) private {

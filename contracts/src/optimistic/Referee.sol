@@ -66,12 +66,11 @@ contract Referee is IReferee {
     }
 
     /// @dev Opens the result, its operands and blobs, and compares the result with what they make.
-    function _operation(
-        Cursor memory cursor,
-        TracedClaim calldata claim,
-        Place memory place,
-        uint256 element
-    ) private pure returns (bool) {
+    function _operation(Cursor memory cursor, TracedClaim calldata claim, Place memory place, uint256 element)
+        private
+        pure
+        returns (bool)
+    {
         Descriptor memory descriptor = place.descriptor;
         Opening memory result = Openings.read(cursor, descriptor.result);
         Opening[] memory operands = new Opening[](descriptor.operands.length);

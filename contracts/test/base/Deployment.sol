@@ -13,6 +13,7 @@ import {RiskAwareLendingPool} from "../../src/examples/RiskAwareLendingPool.sol"
 import {Timelock} from "../../src/governance/Timelock.sol";
 import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
+import {IReferee} from "../../src/interfaces/IReferee.sol";
 import {ISumcheckVerifier} from "../../src/interfaces/ISumcheckVerifier.sol";
 import {RouterEntryConfig} from "../../src/interfaces/IProofRouter.sol";
 import {MarketParameters} from "../../src/market/MarketParameters.sol";
@@ -43,6 +44,10 @@ abstract contract Deployment is TestBase {
 
     function newSumcheckVerifier() internal returns (ISumcheckVerifier) {
         return ISumcheckVerifier(_deploy("SumcheckVerifier", ""));
+    }
+
+    function newReferee() internal returns (IReferee) {
+        return IReferee(_deploy("Referee", ""));
     }
 
     function newRouter(address owner, address guardian, RouterEntryConfig[] memory entries)

@@ -44,7 +44,7 @@ class Desk(Node):
         """A tensor's number, depths of trace and tensor, tensors, octets."""
         data = call_of("depthOf", ("bytes32", "bytes"), (key, place))
         answer = self.ask(self.referee, data)
-        return decode(["uint32", "uint8", "uint8", "uint32", "uint64"], answer)  # type: ignore[return-value]
+        return decode(["uint32", "uint8", "uint8", "uint32", "uint64"], answer)
 
     def verdict(self, claim: TracedClaim, refutation: bytes) -> str:
         """What the contract says: true, false or refused."""

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from avow.models.program.reference import Reference
+from avow.prover.refutation import Place
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.operations import NAMES
 from avow.verifier.trace.layout import Layout
 from avow.verifier.trace.refutation import Kind
-from avow.prover.refutation import Place
 from tests.contracts.optimistic.desk import Desk, readable
 from tests.programs.builder import random_program
 from tests.programs.every import every_operation
@@ -55,9 +55,7 @@ def test_no_element_of_an_honest_run_is_refuted_and_every_other_one_is(
     desk: Desk, seed: int
 ) -> None:
     run = honest_run(*random_program(seed), seed)
-    arrays = [
-        np.array(tensor.values, np.int64).reshape(1, *tensor.shape) for tensor in run.inputs
-    ]
+    arrays = [np.array(tensor.values, np.int64).reshape(1, *tensor.shape) for tensor in run.inputs]
     traced = Reference(run.program, run.blobs).trace(
         [
             array.astype(f"int{8 * tensor.element_type.width}")
@@ -102,9 +100,7 @@ def test_whatever_a_liar_commits_to_is_recomputed_from(desk: Desk, seed: int) ->
 
 
 def test_the_seeds_have_every_operation() -> None:
-    kinds = {
-        type(step.operation) for seed in SEEDS for step in random_program(seed)[0].steps
-    }
+    kinds = {type(step.operation) for seed in SEEDS for step in random_program(seed)[0].steps}
     assert kinds == set(NAMES.values())
 
 

@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
+from avow.prover.refutation import Place
 from avow.verifier.program import operations as op
 from avow.verifier.program.operations import Operation
 from avow.verifier.tensor import ElementType
 from avow.verifier.trace.refutation import Kind
-from avow.prover.refutation import Place
 from tests.contracts.optimistic.desk import Desk
 from tests.contracts.optimistic.test_differential import requires, some
 from tests.programs.builder import Builder
@@ -52,7 +52,9 @@ def convolution(
     return honest_run(builder.program(), builder.blobs)
 
 
-def dot(kind: ElementType, bound: int, weights: int, count: int, swap: bool = False) -> CommittedRun:
+def dot(
+    kind: ElementType, bound: int, weights: int, count: int, swap: bool = False
+) -> CommittedRun:
     """A dense layer over rows of `count`; swapped, the last axis is not stored last."""
     builder = Builder(Random(12))
     x = builder.add_input((3, count), kind, -bound - 1, bound)

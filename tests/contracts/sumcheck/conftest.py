@@ -7,7 +7,7 @@ import pytest
 
 from avow.verifier.chain.anvil import running_anvil
 from tests.contracts.sumcheck.desk import Desk
-from tests.soundness.conftest import Honest, honest, SIZES
+from tests.soundness.conftest import SIZES, Honest, honest
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,8 @@ class Desk(Node):
         """What a proof of one run establishes."""
         values = (self.place(blob), root, inputs, outputs, proof)
         (found,) = decode(
-            ["(bytes32,bytes32,bytes32,bytes32)"], self.ask(self.verifier, call_of("verify", SINGLE, values))
+            ["(bytes32,bytes32,bytes32,bytes32)"],
+            self.ask(self.verifier, call_of("verify", SINGLE, values)),
         )
         return found  # type: ignore[no-any-return]
 

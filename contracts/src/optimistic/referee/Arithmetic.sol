@@ -31,17 +31,16 @@ library Arithmetic {
             index[last] = 0;
             Nest memory nest;
             nest.add(x.dimension(last), x.stride(last), weight.stride(1));
-            return nest.dot(operands[0], x.place(index), blobs[0], n * weight.stride(0))
-                + blobs[1].element(n);
+            return nest.dot(operands[0], x.place(index), blobs[0], n * weight.stride(0)) + blobs[1].element(n);
         }
     }
 
     /// @notice sum_k a[g, m, k] b[g, k, n].
-    function contraction(
-        Descriptor memory descriptor,
-        uint256[8] memory index,
-        Opening[] memory operands
-    ) internal pure returns (int256) {
+    function contraction(Descriptor memory descriptor, uint256[8] memory index, Opening[] memory operands)
+        internal
+        pure
+        returns (int256)
+    {
         Shape a = descriptor.operands[0];
         Shape b = descriptor.operands[1];
         unchecked {
@@ -82,9 +81,7 @@ library Arithmetic {
                 a += spot * x.stride(axis + 2);
                 b += tap * weight.stride(axis + 2);
                 nest.add(
-                    count,
-                    uint256(descriptor.entry(1, axis)) * x.stride(axis + 2),
-                    weight.stride(axis + 2)
+                    count, uint256(descriptor.entry(1, axis)) * x.stride(axis + 2), weight.stride(axis + 2)
                 );
             }
             nest.add(channels, x.stride(1), weight.stride(1));

@@ -68,11 +68,7 @@ library Nests {
         }
     }
 
-    function _innermost(Nest memory nest)
-        private
-        pure
-        returns (uint256 count, uint256 stepA, uint256 stepB)
-    {
+    function _innermost(Nest memory nest) private pure returns (uint256 count, uint256 stepA, uint256 stepB) {
         uint256 depth = nest.depth;
         if (depth == 0) return (1, 0, 0);
         unchecked {

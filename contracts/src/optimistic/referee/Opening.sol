@@ -80,7 +80,9 @@ library Openings {
         bool found;
         assembly ("memory-safe") {
             // What is read moves forward mostly.
-            if iszero(and(lt(range, end), iszero(lt(octet, mload(range))))) { range := mload(add(opening, 32)) }
+            if iszero(and(lt(range, end), iszero(lt(octet, mload(range))))) {
+                range := mload(add(opening, 32))
+            }
             for {} lt(range, end) { range := add(range, RANGE) } {
                 if lt(octet, mload(add(range, 32))) { break }
             }

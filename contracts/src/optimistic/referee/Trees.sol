@@ -10,8 +10,16 @@ library Trees {
 
     /// @notice Levels above the leaves of a tree of `count` leaves.
     function depthOf(uint256 count) internal pure returns (uint256 depth) {
-        unchecked {
-            while (1 << depth < count) ++depth;
+        assembly ("memory-safe") {
+            // The length in bits of count - 1.
+            let rest := sub(count, 1)
+            for { let half := 16 } half { half := shr(1, half) } {
+                if shr(half, rest) {
+                    rest := shr(half, rest)
+                    depth := add(depth, half)
+                }
+            }
+            depth := add(depth, rest)
         }
     }
 
