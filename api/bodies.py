@@ -22,7 +22,6 @@ _MAX_DEPTH = 32
 # fit into one body, would take seconds and gigabytes.
 _MOST_KEYS = LIMITS.object_keys
 JSON_BODY_BYTES = 8 * 2**20
-BODY_SECONDS = 30
 # A parsed body takes many times its size, so only a few are parsed at a time.
 _PARSERS = 4
 _limiter: RunVar[CapacityLimiter] = RunVar("avow.api.bodies.limiter")
@@ -53,14 +52,16 @@ class StrictRequest(Request):
 async def bounded_body(request: Request, most: int) -> bytes:
     """The whole body; more than `most` bytes are refused before they are read to the end.
 
-    Raises `Problem`: 413, 408 after `BODY_SECONDS`, 400 where the client goes away.
+    Raises `Problem`: 413, 408 after the seconds that the configuration gives, 400 where the client
+    goes away.
     """
+    seconds = request.app.state.services.config.api.body_seconds
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared[:20]) > most:
         raise _too_large(most)
     data = bytearray()
     try:
-        with fail_after(BODY_SECONDS):
+        with fail_after(seconds):
             async for chunk in request.stream():
                 data += chunk
                 if len(data) > most:
@@ -68,7 +69,7 @@ async def bounded_body(request: Request, most: int) -> bytes:
     except TimeoutError as error:
         raise Problem(
             HTTPStatus.REQUEST_TIMEOUT,
-            f"expected the whole body within {BODY_SECONDS} s, got {len(data)} bytes",
+            f"expected the whole body within {seconds} s, got {len(data)} bytes",
             {"Connection": "close"},
         ) from error
     except ClientDisconnect as error:

@@ -6,14 +6,15 @@ from types import FrameType
 
 import click
 import uvicorn
+from fastapi import FastAPI
 
 from avow.api.app import from_config
+from avow.api.connections import protocol
 from avow.api.errors import ApiError
-from avow.prover.config import from_environment
+from avow.prover.config import ApiLimits, from_environment
 from avow.prover.logs import set_up_logging
 from avow.prover.tracing import end_tracing, set_up_tracing
 
-_CONNECTIONS = 200
 _KEEP_ALIVE_SECONDS = 10
 _GRACE_SECONDS = 5
 
@@ -31,17 +32,7 @@ def serve_api(host: str, port: int) -> None:
         reachable = not ipaddress.ip_address(shown[0]).is_loopback
         app = from_config(config, reachable, here_only=not reachable)
         name = f"[{shown[0]}]" if listening.family is socket.AF_INET6 else shown[0]
-        settings = uvicorn.Config(
-            app,
-            # Its lines go where all others do.
-            log_config=None,
-            access_log=False,
-            limit_concurrency=_CONNECTIONS,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-            server_header=False,
-        )
-        server = _Server(settings)
+        server = _Server(settings(app, config.api))
         click.echo(f"API on http://{name}:{shown[1]}")
         if reachable and config.api_keys == "off":
             click.echo("warning: reachable from other machines, and it asks for no API key")
@@ -49,6 +40,26 @@ def serve_api(host: str, port: int) -> None:
             server.run([listening])
         finally:
             end_tracing()
+
+
+def settings(app: FastAPI, limits: ApiLimits) -> uvicorn.Config:
+    """How uvicorn serves an application within the limits of a configuration."""
+    return uvicorn.Config(
+        app,
+        http=protocol(limits),
+        # Else whatever happens to be installed would take connections with other bounds.
+        ws="none",
+        # Its lines go where all others do.
+        log_config=None,
+        access_log=False,
+        limit_concurrency=limits.connections,
+        # Not uvicorn's own variable, nor its trust in whoever is on this machine.
+        proxy_headers=bool(limits.proxies),
+        forwarded_allow_ips=list(limits.proxies),
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        server_header=False,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from avow.prover.errors import ConfigurationError
@@ -19,6 +19,28 @@ _KEYS = ("auto", "required", "off")
 _BACKENDS = ("portable", "mulx", "ifma")
 DEVICES = ("auto", "cpu", "cuda", "tensorrt")
 _FALSE = frozenset({"", "0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLimits:
+    """What one API process, and one caller of it, may be made to hold at the same time.
+
+    `connections` are those of one process; `head_seconds` and `body_seconds` are how long a
+    request's head and body may take to arrive, `read_seconds` how long a full buffer waits for a
+    client that does not read. `jobs`, `streams` and `priority` count for each API
+    key that has none of its own: unfinished jobs, waiting requests in one process, and the highest
+    priority that it may ask for. `proxies` are the peers whose `X-Forwarded-For` is believed:
+    addresses and networks.
+    """
+
+    connections: int = 200
+    head_seconds: int = 10
+    body_seconds: int = 30
+    read_seconds: int = 60
+    jobs: int = 1000
+    streams: int = 20
+    priority: int = 5
+    proxies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +83,7 @@ class Config:
     native_backend: str | None = None
     api_keys: str = "auto"
     api_rate: int | None = None
+    api: ApiLimits = ApiLimits()
     device: str = "auto"
     webhooks_private: bool = False
     log_format: str = "plain"
@@ -138,6 +161,16 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         native_backend=_one_of(env, "AVOW_NATIVE_BACKEND", _BACKENDS),
         api_keys=_one_of(env, "AVOW_API_KEYS", _KEYS) or "auto",
         api_rate=_optional_number(env, "AVOW_API_RATE", 0, 1_000_000),
+        api=ApiLimits(
+            connections=_number(env, "AVOW_API_CONNECTIONS", 200, 2, 100_000),
+            head_seconds=_number(env, "AVOW_API_HEAD_SECONDS", 10, 1, 3600),
+            body_seconds=_number(env, "AVOW_API_BODY_SECONDS", 30, 1, 3600),
+            read_seconds=_number(env, "AVOW_API_READ_SECONDS", 60, 1, 3600),
+            jobs=_number(env, "AVOW_API_JOBS", 1000, 1, 10**9),
+            streams=_number(env, "AVOW_API_STREAMS", 20, 1, 10_000),
+            priority=_number(env, "AVOW_API_PRIORITY", 5, 0, 9),
+            proxies=_networks(env, "AVOW_API_PROXIES"),
+        ),
         device=_one_of(env, "AVOW_DEVICE", DEVICES) or "auto",
         webhooks_private=_flag(env, "AVOW_WEBHOOKS_PRIVATE"),
         log_format=_one_of(env, "AVOW_LOG_FORMAT", FORMATS) or FORMATS[0],
@@ -236,6 +269,18 @@ def _listen(env: Mapping[str, str], name: str) -> tuple[str, int] | None:
     if not address or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise ConfigurationError(f"{name}: expected IP-ADDRESS:PORT, got {value[:40]!r}")
     return address, int(port)
+
+
+def _networks(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    found = [item.strip() for item in env.get(name, "").split(",") if item.strip()]
+    for item in found:
+        try:
+            ip_network(item)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{name}: expected addresses and networks with commas, got {item[:40]!r}"
+            ) from error
+    return tuple(found)
 
 
 def _traces(env: Mapping[str, str]) -> str | None:

@@ -67,12 +67,27 @@ def test_a_worker_hands_everything_on_but_keys() -> None:
         ("AVOW_METRICS", "127.0.0.1:65536", "IP-ADDRESS:PORT"),
         ("AVOW_LOG_FORMAT", "xml", "expected plain, json, got 'xml'"),
         ("AVOW_LOG_LEVEL", "loud", "expected debug, info, warning, error, got 'loud'"),
+        ("AVOW_API_PRIORITY", "10", "a whole number from 0 to 9, got '10'"),
+        ("AVOW_API_CONNECTIONS", "1", "a whole number from 2"),
+        ("AVOW_API_PROXIES", "proxy.example", "addresses and networks with commas, got 'proxy"),
+        ("AVOW_API_PROXIES", "10.0.0.1/8", "addresses and networks"),
+        ("AVOW_API_PROXIES", "*", "addresses and networks"),
         ("AVOW_NATIVE_BACKEND", "gpu", "expected portable, mulx, ifma, got 'gpu'"),
     ],
 )
 def test_bad_values_are_named(name: str, value: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name}: .*{message}"):
         from_environment({name: value})
+
+
+def test_what_the_api_may_be_made_to_hold() -> None:
+    usual = from_environment({}).api
+    assert (usual.connections, usual.head_seconds, usual.body_seconds) == (200, 10, 30)
+    assert (usual.jobs, usual.streams, usual.priority, usual.proxies) == (1000, 20, 5, ())
+    given = {"AVOW_API_PROXIES": "127.0.0.1, ::1,10.0.0.0/8", "AVOW_API_JOBS": "7"}
+    own = from_environment(given | {"AVOW_API_HEAD_SECONDS": "3"}).api
+    assert own.proxies == ("127.0.0.1", "::1", "10.0.0.0/8")
+    assert (own.jobs, own.head_seconds) == (7, 3)
 
 
 def test_the_reference_has_every_variable() -> None:
