@@ -2,8 +2,9 @@
 
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import anyio
 from anyio import to_thread
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from avow.api.problems import Problem
 from avow.prover.errors import DatabaseUnavailable
@@ -30,41 +32,61 @@ Look = Callable[[int], News]
 
 
 class Streams:
-    """The open streams of one process: `open` of them now, at most a fixed number."""
+    """The open streams of one process: `open` of them now, at most a fixed number.
+
+    Where a caller may have only so many, they are counted by its `owner`.
+    """
 
     def __init__(self, most: int = _AT_ONCE) -> None:
         self._stopping = threading.Event()
         self._most = most
+        self._owners: Counter[str] = Counter()
         self.open = 0
 
-    @property
-    def full(self) -> bool:
-        """Whether nobody more may wait here."""
-        return self.open >= self._most
+    def full(self, owner: str = "", most: int | None = None) -> bool:
+        """Whether nobody more may wait here, or nobody more of an owner with at most so many."""
+        return self.open >= self._most or self._has(owner, most)
 
     def stop(self) -> None:
         """Ends every stream soon; their clients come back to whoever serves then."""
         self._stopping.set()
 
-    def respond(self, look: Look, first: News, after: int) -> StreamingResponse:
-        """A response that tells `first` and then whatever follows, until the job's end."""
-        self._check_room()
-        return StreamingResponse(
-            self._tell(look, first, after), media_type=MEDIA_TYPE, headers=_HEADERS
-        )
+    def respond(
+        self, look: Look, first: News, after: int, owner: str = "", most: int | None = None
+    ) -> StreamingResponse:
+        """A response that tells `first` and then whatever follows, until the job's end.
+
+        When it is sent it takes a place, or is refused as `place` says.
+        """
+        told = self._tell(look, first, after)
+        return _Stream(self.place(owner, most), told, media_type=MEDIA_TYPE, headers=_HEADERS)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Counts somebody who waits; refuses with 503 when too many do."""
-        self._check_room()
+    def place(self, owner: str = "", most: int | None = None) -> Iterator[None]:
+        """Counts somebody who waits; refuses with 503 when too many do, 429 when too many of an
+        owner do."""
+        self._check_room(owner, most)
         self.open += 1
+        self._owners[owner] += 1
         try:
             yield
         finally:
             self.open -= 1
+            self._owners[owner] -= 1
+            if not self._owners[owner]:
+                del self._owners[owner]
 
-    def _check_room(self) -> None:
-        if self.full:
+    def _has(self, owner: str, most: int | None) -> bool:
+        return most is not None and self._owners[owner] >= most
+
+    def _check_room(self, owner: str, most: int | None) -> None:
+        if self._has(owner, most):
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"this API key follows {most} jobs already; ask for the job itself instead",
+                {"Retry-After": "10"},
+            )
+        if self.full():
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"{self._most} clients follow jobs already; ask for the job itself instead",
@@ -72,30 +94,43 @@ class Streams:
             )
 
     async def _tell(self, look: Look, news: News | None, after: int) -> AsyncIterator[bytes]:
-        # Counted only while it is told: a response that is never sent must not be.
-        self.open += 1
-        try:
-            told = _Told(after)
-            yield f"retry: {_RETRY_MS}\n\n".encode()
-            silent = 0.0
-            while True:
-                text = told.new(news) if news is not None else b""
-                if not text and silent >= HEARTBEAT_SECONDS:
-                    text = b": still there\n\n"
-                if text:
-                    silent = 0.0
-                    yield text
-                if (news is not None and news.final) or self._stopping.is_set():
-                    return
-                await anyio.sleep(POLL_SECONDS)
-                silent += POLL_SECONDS
-                try:
-                    news = await to_thread.run_sync(look, told.after)
-                except DatabaseUnavailable:
-                    # It may come back; nothing is skipped, since the position stays.
-                    news = None
-        finally:
-            self.open -= 1
+        told = _Told(after)
+        yield f"retry: {_RETRY_MS}\n\n".encode()
+        silent = 0.0
+        while True:
+            text = told.new(news) if news is not None else b""
+            if not text and silent >= HEARTBEAT_SECONDS:
+                text = b": still there\n\n"
+            if text:
+                silent = 0.0
+                yield text
+            if (news is not None and news.final) or self._stopping.is_set():
+                return
+            await anyio.sleep(POLL_SECONDS)
+            silent += POLL_SECONDS
+            try:
+                news = await to_thread.run_sync(look, told.after)
+            except DatabaseUnavailable:
+                # It may come back; nothing is skipped, since the position stays.
+                news = None
+
+
+class _Stream(StreamingResponse):
+    """A stream that has its place while it is told: one that is never sent has none."""
+
+    def __init__(
+        self,
+        place: AbstractContextManager[None],
+        content: AsyncIterator[bytes],
+        media_type: str,
+        headers: Mapping[str, str],
+    ) -> None:
+        super().__init__(content, media_type=media_type, headers=headers)
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 @dataclass(slots=True)

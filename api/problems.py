@@ -25,6 +25,7 @@ from avow.prover.errors import (
     NotReady,
     ProverError,
     QueueFull,
+    QuotaReached,
     RequestRefused,
     UnknownJob,
     UnknownKey,
@@ -38,6 +39,7 @@ _LOG = logging.getLogger("avow.api")
 # First match wins, so that a class stands before its base.
 _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (RequestRefused, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (QuotaReached, HTTPStatus.TOO_MANY_REQUESTS),
     (QueueFull, HTTPStatus.SERVICE_UNAVAILABLE),
     (KeyReused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (KeyInUse, HTTPStatus.CONFLICT),

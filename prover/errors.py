@@ -3,6 +3,7 @@
 ProverError
     RequestRefused        a request from outside is not acceptable; nothing was stored
     QueueFull             too many jobs wait; nothing was stored
+    QuotaReached          too many jobs of one API key wait; nothing was stored
     KeyReused             an idempotency key belongs to another request; nothing was stored
     KeyInUse              the first request with an idempotency key is still in progress
     UnknownJob            no job has this id
@@ -39,6 +40,13 @@ class QueueFull(ProverError):
     def __init__(self, message: str, seconds: int = 30) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class QuotaReached(QueueFull):
+    """Too many jobs of one API key wait already; nothing was stored.
+
+    `seconds` as in `QueueFull`.
+    """
 
 
 class KeyReused(ProverError):

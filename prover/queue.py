@@ -11,13 +11,22 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from avow.prover import dead_letters, publication
+from avow.prover.access.tables import ApiKeyRow
 from avow.prover.catalogue import Catalogue, Compiled, FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.database import Database, open_database
 from avow.prover.dead_letters import DeadLetter
-from avow.prover.errors import IllegalTransition, NotReady, QueueFull, RequestRefused, UnknownJob
+from avow.prover.errors import (
+    IllegalTransition,
+    NotReady,
+    QueueFull,
+    QuotaReached,
+    RequestRefused,
+    UnknownJob,
+)
 from avow.prover.following import News, read_news
 from avow.prover.history import end, locked, move
 from avow.prover.job import Job, read_job, stored_client_key
@@ -68,12 +77,15 @@ class Queue:
         self._store = store
         self._clock = clock
 
-    def submit(self, request: Request, job_id: str | None = None) -> Job:
+    def submit(
+        self, request: Request, job_id: str | None = None, most_open: int | None = None
+    ) -> Job:
         """Accepts a request as a job in state `queued`, with its message in the outbox.
 
         With a client key, a repeated submission of the same request returns the first job; so
-        does one with the `job_id` of a job that exists, whatever it asked for.
-        Raises RequestRefused (nothing was stored), QueueFull, DatabaseUnavailable.
+        does one with the `job_id` of a job that exists, whatever it asked for. `most_open` is how
+        many unfinished jobs the request's owner may have, this one included.
+        Raises RequestRefused (nothing was stored), QueueFull, QuotaReached, DatabaseUnavailable.
         """
         if job_id is not None and (made := self._made(job_id)) is not None:
             return made
@@ -90,7 +102,7 @@ class Queue:
         chosen = job_id or uuid.uuid4().hex
         try:
             with span("submit", job=chosen), about(job=chosen):
-                self._insert(chosen, request, compiled, inputs, fingerprint)
+                self._insert(chosen, request, compiled, inputs, fingerprint, most_open)
                 _LOG.info("job accepted")
         except IntegrityError:
             # Somebody submitted the same client key or id between the look and the insertion.
@@ -249,6 +261,18 @@ class Queue:
                 self._seconds_to_room(),
             )
 
+    def _refuse_beyond(self, session: Session, owner: str, most: int) -> None:
+        # Its row is locked, so that requests of one key are counted one after the other.
+        session.get(ApiKeyRow, owner, with_for_update=True)
+        states = [state.value for state in _OPEN]
+        query = select(func.count()).where(JobRow.owner == owner, JobRow.state.in_(states))
+        count = session.scalar(query) or 0
+        if count >= most:
+            raise QuotaReached(
+                f"{count} jobs of this API key are unfinished, at most {most} may be",
+                self._seconds_to_room(),
+            )
+
     def _seconds_to_room(self) -> int:
         # The mean time between the jobs that were proven of late; without one a guess that says
         # little: half a minute.
@@ -265,6 +289,7 @@ class Queue:
         compiled: Compiled,
         inputs: tuple[Tensor, ...],
         fingerprint: str,
+        most_open: int | None,
     ) -> None:
         now = self._clock()
         order = request.order
@@ -275,6 +300,8 @@ class Queue:
             if deadline <= now:
                 raise RequestRefused("order: its deadline has passed")
         with self._database.write() as session:
+            if most_open is not None:
+                self._refuse_beyond(session, request.owner, most_open)
             session.add(
                 JobRow(
                     id=job_id,

@@ -32,6 +32,7 @@ class JobRow(Base):
     __table_args__ = (
         Index("ix_jobs_state_updated_at", "state", "updated_at"),
         Index("ix_jobs_created_at", "created_at", "id"),
+        Index("ix_jobs_owner_state", "owner", "state"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -131,6 +132,22 @@ class LeaseRow(Base):
     percent: Mapped[int] = mapped_column(Integer)
     eta_seconds: Mapped[int | None]
     reserved: Mapped[int] = mapped_column(server_default="0")
+
+
+class MemoryClaimRow(Base):
+    """A proof that waits for memory which other proofs on a machine hold: `bytes`, since when.
+
+    `seen` is when it last tried; the row goes away when it gets its memory.
+    """
+
+    __tablename__ = "memory_claims"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    leg: Mapped[int] = mapped_column(Integer, primary_key=True)
+    machine: Mapped[str] = mapped_column(String(200), index=True)
+    bytes: Mapped[int]
+    since: Mapped[int]
+    seen: Mapped[int]
 
 
 class DeadLetterRow(Base):

@@ -35,9 +35,31 @@ def keys() -> None:
     type=click.IntRange(1, 1_000_000),
     help="Requests a minute, instead of the usual limit.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 10**9),
+    help="Unfinished jobs at the same time, instead of the usual limit.",
+)
+@click.option(
+    "--streams",
+    type=click.IntRange(1, 10_000),
+    help="Streams and waiting requests in one process, instead of the usual limit.",
+)
+@click.option(
+    "--priority",
+    type=click.IntRange(0, 9),
+    help="The highest priority of its jobs, instead of the usual limit.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def create(
-    name: str, scopes: tuple[str, ...], days: int | None, per_minute: int | None, as_json: bool
+    name: str,
+    scopes: tuple[str, ...],
+    days: int | None,
+    per_minute: int | None,
+    jobs: int | None,
+    streams: int | None,
+    priority: int | None,
+    as_json: bool,
 ) -> None:
     """Make a key called NAME and print its token, which is not kept and cannot be shown again."""
     from avow.prover.access import keys as made
@@ -46,7 +68,8 @@ def create(
     now = time.time_ns() // 1_000_000
     ends = None if days is None else now + days * _DAY_MS
     wanted = [Scope(scope) for scope in scopes]
-    key, token = made.create(_open(), name, wanted, now, ends, per_minute)
+    own = {"per_minute": per_minute, "jobs": jobs, "streams": streams, "priority": priority}
+    key, token = made.create(_open(), name, wanted, now, ends, **own)
     if as_json:
         click.echo(json.dumps(_plain(key) | {"token": token}, indent=2))
         return
@@ -87,7 +110,8 @@ def _open() -> "Database":
 
 
 def _plain(key: "ApiKey") -> dict[str, Any]:
-    names = ("id", "name", "per_minute", "created_at", "expires_at", "revoked_at")
+    limits = ("per_minute", "jobs", "streams", "priority")
+    names = ("id", "name", *limits, "created_at", "expires_at", "revoked_at")
     scopes = sorted(scope.value for scope in key.scopes)
     return {name: getattr(key, name) for name in names} | {"scopes": scopes}
 

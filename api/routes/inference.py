@@ -24,6 +24,7 @@ from avow.api.bodies import StrictRoute
 from avow.api.idempotency import IdempotencyKey, once
 from avow.api.inference import answer, came, check_outputs, metadata, ordered_inputs
 from avow.api.problems import Problem, refusals
+from avow.api.quotas import quota_of
 from avow.api.schemas import InferBody
 from avow.api.services import Offered, Services
 from avow.prover.catalogue import Compiled, system_id
@@ -144,7 +145,7 @@ async def _infer(
     scope = {"infer": asked, "record": compiled.record_digest}
     began = await to_thread.run_sync(once, offered, caller, key, scope, submit)
     job_id = bytes(began.body).decode().strip('"')
-    job = await _wait(offered, job_id, body)
+    job = await _wait(offered, caller, job_id, body)
     if job.state in _ENDS and job.answer is None:
         status = HTTPStatus.SERVICE_UNAVAILABLE
         if job.state is JobState.CANCELLED:
@@ -158,26 +159,30 @@ async def _infer(
 def _submit(
     offered: Services, caller: Submitter, compiled: Compiled, body: InferBody, job_id: str | None
 ) -> Response:
-    wanted = body.parameters
+    wanted, quota = body.parameters, quota_of(caller, offered.config.api)
     value = {
         "model": compiled.model_digest,
         "record": compiled.record_digest,
         "inputs": ordered_inputs(body, compiled.model.inputs),
-        "priority": wanted.priority,
+        "priority": quota.priority_of(
+            wanted.priority if "priority" in wanted.model_fields_set else None
+        ),
     }
     if wanted.nonce is not None:
         value["nonce"] = wanted.nonce
-    job = offered.queue.submit(request_from(value, caller.owner), job_id)
+    job = offered.queue.submit(request_from(value, caller.owner), job_id, quota.jobs)
     return JSONResponse(job.id)
 
 
-async def _wait(offered: Services, job_id: str, body: InferBody) -> Job:
+async def _wait(offered: Services, caller: Submitter, job_id: str, body: InferBody) -> Job:
     look = partial(offered.queue.status, job_id)
     job = await to_thread.run_sync(look)
     # Where nobody more may wait the job is stored all the same: who were refused would ask twice.
-    if body.parameters.wait == 0 or offered.streams.full or came(job, body.parameters.until):
+    mine = (caller.owner, quota_of(caller, offered.config.api).streams)
+    full = offered.streams.full(*mine)
+    if body.parameters.wait == 0 or full or came(job, body.parameters.until):
         return job
-    with offered.streams.place(), anyio.move_on_after(body.parameters.wait):
+    with offered.streams.place(*mine), anyio.move_on_after(body.parameters.wait):
         while not came(job, body.parameters.until):
             await anyio.sleep(_LOOK_SECONDS)
             job = await to_thread.run_sync(look)

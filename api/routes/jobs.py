@@ -16,6 +16,7 @@ from avow.api.events import MEDIA_TYPE as EVENTS
 from avow.api.examples import EVENT_STREAM, JOB
 from avow.api.idempotency import IdempotencyKey, once
 from avow.api.problems import Problem, refusals
+from avow.api.quotas import quota_of
 from avow.api.schemas import JobBody
 from avow.api.services import Offered, Services
 from avow.api.transfer import Conditions, described, transfer
@@ -52,15 +53,17 @@ def submit(
 ) -> Response:
     """Ask for an answer and its proof."""
     asked = body.model_dump(exclude_unset=True)
+    quota = quota_of(caller, offered.config.api)
 
     def act(job_id: str | None) -> Response:
         plain = {name: value for name, value in asked.items() if name != "webhook"}
+        plain["priority"] = quota.priority_of(plain.get("priority"))
         request = request_from(plain, caller.owner)
         if body.webhook is not None:
             private = offered.config.webhooks_private
             wish = make_wish(body.webhook.url, body.webhook.events, private)
             request = replace(request, webhook=wish)
-        job = offered.queue.submit(request, job_id)
+        job = offered.queue.submit(request, job_id, quota.jobs)
         content = job.to_json()
         if request.webhook is not None:
             # A repeated request got an earlier job, which has the webhook of its own request. But
@@ -173,7 +176,10 @@ async def events(
     if news.final and not news.events:
         # Where an EventSource stops asking.
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return offered.streams.respond(lambda known: offered.queue.news(job.id, known), news, after)
+    most = quota_of(caller, offered.config.api).streams
+    return offered.streams.respond(
+        lambda known: offered.queue.news(job.id, known), news, after, caller.owner, most
+    )
 
 
 @router.head("/{job_id}/bundle", include_in_schema=False)

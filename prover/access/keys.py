@@ -31,7 +31,11 @@ class Scope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key without its secret; `per_minute` is its own rate limit, None for the usual one."""
+    """A key without its secret.
+
+    None is the usual limit for `per_minute` (requests), `jobs` (unfinished ones), `streams`
+    (waiting requests in one process of the API) and `priority` (the highest of its jobs).
+    """
 
     id: str
     name: str
@@ -40,6 +44,9 @@ class ApiKey:
     created_at: int
     expires_at: int | None
     revoked_at: int | None
+    jobs: int | None = None
+    streams: int | None = None
+    priority: int | None = None
 
     def allows(self, scope: Scope) -> bool:
         """Whether the key is good for a scope."""
@@ -53,6 +60,9 @@ def create(
     now: int,
     expires_at: int | None = None,
     per_minute: int | None = None,
+    jobs: int | None = None,
+    streams: int | None = None,
+    priority: int | None = None,
 ) -> tuple[ApiKey, str]:
     """Makes a key and gives its token, which nothing can give again; raises RequestRefused.
 
@@ -73,6 +83,9 @@ def create(
         created_at=now,
         expires_at=expires_at,
         revoked_at=None,
+        jobs=jobs,
+        streams=streams,
+        priority=priority,
     )
     with database.write() as session:
         session.add(row)
@@ -125,4 +138,7 @@ def _read(row: ApiKeyRow) -> ApiKey:
         row.created_at,
         row.expires_at,
         row.revoked_at,
+        row.jobs,
+        row.streams,
+        row.priority,
     )

@@ -9,7 +9,7 @@ from avow.prover.tables import Base
 
 
 class ApiKeyRow(Base):
-    """One API key: the SHA-256 of its secret, never the secret."""
+    """One API key: the SHA-256 of its secret, never the secret; and its own limits."""
 
     __tablename__ = "api_keys"
 
@@ -21,6 +21,9 @@ class ApiKeyRow(Base):
     created_at: Mapped[int]
     expires_at: Mapped[int | None]
     revoked_at: Mapped[int | None]
+    jobs: Mapped[int | None] = mapped_column(Integer)
+    streams: Mapped[int | None] = mapped_column(Integer)
+    priority: Mapped[int | None] = mapped_column(Integer)
 
 
 class RateRow(Base):

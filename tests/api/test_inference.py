@@ -139,7 +139,7 @@ async def test_where_no_more_may_wait_the_job_is_told(
     """Refused after it was stored, it would be asked for a second time."""
     streams = stall.state.services.streams
     with ExitStack() as places:
-        while not streams.full:
+        while not streams.full():
             places.enter_context(streams.place())
         answer = await caller.post("/v2/models/tiny/infer", json=ASK)
     assert (answer.status_code, answer.json()["outputs"]) == (202, [])

@@ -19,6 +19,11 @@ def test_a_key_from_its_making_to_its_end(
     assert main(["keys", "create", "short", "--scope", "admin", "--days", "2", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
     assert made["expires_at"] - made["created_at"] == 2 * 24 * 3600 * 1000
+    own = ["--jobs", "7", "--streams", "3", "--priority", "8", "--per-minute", "60"]
+    assert main(["keys", "create", "own", "--scope", "submit", *own, "--json"]) == 0
+    limited = json.loads(capsys.readouterr().out)
+    limits = [limited[name] for name in ("jobs", "streams", "priority", "per_minute")]
+    assert limits == [7, 3, 8, 60] and made["jobs"] is made["priority"] is None
     database = open_database(from_environment({"AVOW_HOME": str(avow_home)}).database_url)
     found = check(database, token, made["created_at"])
     assert found is not None and found.scopes == {Scope.READ, Scope.SUBMIT}
@@ -29,7 +34,7 @@ def test_a_key_from_its_making_to_its_end(
     assert main(["keys", "list", "--json"]) == 0
     out = capsys.readouterr().out
     keys = json.loads(out[out.index("[") :])
-    assert [bool(key["revoked_at"]) for key in keys] == [True, False]
+    assert [bool(key["revoked_at"]) for key in keys] == [True, False, False]
     assert check(database, token, made["created_at"]) is None
     database.close()
 
