@@ -3,16 +3,16 @@
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import Header, Response
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 
 from avow.api.access import Caller
 from avow.api.services import Services
-from avow.prover.access.idempotency import Replay, begin, finish, release
-from avow.prover.errors import QueueFull, RequestRefused
+from avow.prover.access.idempotency import Begun, Replay, abandon, begin, finish, release
+from avow.prover.errors import DatabaseUnavailable, UnknownJob
 
 IdempotencyKey = Annotated[
     str | None,
@@ -47,15 +47,29 @@ def once(
         return _replayed(found)
     try:
         answer = act(found.job_id)
-    except (HTTPException, RequestRefused, QueueFull):
-        # Nothing was stored, so that the key is free. After any other error something may have
-        # been: who repeats the request then gets the same job.
-        release(offered.database, found)
+        kept = {name: answer.headers[name] for name in _KEPT if name in answer.headers}
+        value = json.dumps({"headers": kept, "body": bytes(answer.body).decode()})
+        finish(offered.database, found, answer.status_code, value)
+    except Exception as error:
+        # Else it would stay taken for a minute. Where even this fails, that is how it ends.
+        with suppress(DatabaseUnavailable):
+            _give_back(offered, found, error)
         raise
-    kept = {name: answer.headers[name] for name in _KEPT if name in answer.headers}
-    value = json.dumps({"headers": kept, "body": bytes(answer.body).decode()})
-    finish(offered.database, found, answer.status_code, value)
     return answer
+
+
+def _give_back(offered: Services, begun: Begun, error: Exception) -> None:
+    stored = True
+    # What was sent while the database went away may be stored yet.
+    if not isinstance(error, DatabaseUnavailable):
+        try:
+            offered.queue.status(begun.job_id)
+        except UnknownJob:
+            stored = False
+    if stored:
+        abandon(offered.database, begun)
+    else:
+        release(offered.database, begun)
 
 
 def _replayed(found: Replay) -> Response:

@@ -91,6 +91,26 @@ def finish(database: Database, begun: Begun, status: int, answer: str) -> None:
         )
 
 
+def abandon(database: Database, begun: Begun) -> bool:
+    """Lets the next request with the key, the same one, go on at once under the same job id.
+
+    For a failure after which the job may be stored: whoever repeats the request finds it, or
+    stores it. False as for `release`.
+    """
+    with database.write() as session:
+        done = session.execute(
+            update(IdempotencyRow)
+            .where(
+                IdempotencyRow.owner == begun.owner,
+                IdempotencyRow.key == begun.key,
+                IdempotencyRow.locked_until == begun.token,
+                IdempotencyRow.status.is_(None),
+            )
+            .values(locked_until=0)
+        )
+        return changed(done) == 1
+
+
 def release(database: Database, begun: Begun) -> bool:
     """Gives the key back after a refusal: nothing happened, and the next request may differ.
 

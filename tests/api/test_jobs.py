@@ -7,13 +7,21 @@ from typing import Any
 import httpx
 import pytest
 
+from avow.circuits.errors import CircuitError
 from avow.prover.access import idempotency
 from avow.prover.attempt import Outcome, attempt
-from avow.prover.errors import TryAgain
+from avow.prover.errors import (
+    ConfigurationError,
+    DatabaseUnavailable,
+    QuotaReached,
+    TryAgain,
+)
 from avow.prover.inference import infer
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
+from avow.prover.queue import Queue
 from avow.prover.systems.system import Tick
+from avow.verifier.errors import VerificationError
 from tests.api.stall import BODY, work
 from tests.api.test_bad_input import expect_problem
 from tests.prover.tiny import Shop
@@ -75,6 +83,8 @@ async def test_while_the_first_is_in_progress_the_second_is_told_so(
 
     with monkeypatch.context() as patch:
         patch.setattr("avow.api.idempotency.finish", dies)
+        # Who dies gives nothing back.
+        patch.setattr("avow.api.idempotency._give_back", lambda *_: None)
         with pytest.raises(sqlite3.OperationalError):
             await caller.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": "k-1"})
     answer = await caller.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": "k-1"})
@@ -85,6 +95,63 @@ async def test_while_the_first_is_in_progress_the_second_is_told_so(
     found = await submit(caller, "k-1")
     assert [job.id for job in shop.queue.jobs()] == [found.json()["id"]]
     assert (await submit(caller, "k-1")).content == found.content
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (PermissionError("artifacts"), 503),
+        (ConfigurationError("AVOW_X: expected y"), 503),
+        (CircuitError("a damaged artifact"), 422),
+        (VerificationError("parse", "a damaged record"), 422),
+        (DatabaseUnavailable("job database: away"), 503),
+        (QuotaReached("too many", 7), 429),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("stored", [False, True])
+async def test_after_a_failure_the_key_is_free_at_once(
+    shop: Shop,
+    caller: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    status: int,
+    stored: bool,
+) -> None:
+    """Whether the job was stored before it or not: the repetition stores or finds it, once."""
+    submits = Queue.submit
+
+    def fails(*arguments: Any) -> Any:
+        if stored:
+            submits(*arguments)
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Queue, "submit", fails)
+        answer = await caller.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": "k-1"})
+    expect_problem(answer, status)
+    found = await submit(caller, "k-1")
+    assert [job.id for job in shop.queue.jobs()] == [found.json()["id"]]
+    assert (await submit(caller, "k-1")).content == found.content
+
+
+async def test_a_key_whose_answer_could_not_be_kept_finds_its_job(
+    shop: Shop, caller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise DatabaseUnavailable("job database: away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("avow.api.idempotency.finish", away)
+        answer = await caller.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": "k-1"})
+    expect_problem(answer, 503)
+    # The key is still that request's own: what it asked for may be under way.
+    other = BODY | {"nonce": "9"}
+    expect_problem(
+        await caller.post("/v1/jobs", json=other, headers={"Idempotency-Key": "k-1"}), 422
+    )
+    found = await submit(caller, "k-1")
+    assert [job.id for job in shop.queue.jobs()] == [found.json()["id"]]
 
 
 async def test_a_key_counts_for_a_day(shop: Shop, caller: httpx.AsyncClient) -> None:
