@@ -6,14 +6,17 @@ import logging
 import secrets
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
-from anyio import to_thread
-from sqlalchemy import delete, select, update
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
+from sqlalchemy import delete, func, select, update
 from standardwebhooks import Webhook as Signer
 
 from avow.prover.database import Database
@@ -28,14 +31,18 @@ PAUSES = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 _SECONDS = 15.0
 _CLAIM_MS = 60_000
 _KEEP_MS = 7 * 24 * 3600 * 1000
-_AT_ONCE = 8
+# Messages under way: of one process, to one host, for one owner's webhooks.
+_AT_ONCE = 64
+_PER_HOST = 4
+_PER_OWNER = 32
 _ROUND_SECONDS = 1.0
 _GONE = 410
+_limiter: RunVar[CapacityLimiter] = RunVar("avow.prover.webhooks.courier.limiter")
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message that is due, with the webhook it goes to."""
+    """A message that is due, with the webhook it goes to, and whose shares it takes of."""
 
     id: str
     webhook_id: str
@@ -43,6 +50,7 @@ class Letter:
     secret: str
     body: str
     attempts: int
+    shares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +83,61 @@ class Courier:
         self._clock = clock
         self._allow_private = allow_private
         self._verify = verify
+        self._under_way: Counter[str] = Counter()
+        self._returned = anyio.Event()
 
     async def run(self) -> None:
         """Sends for ever, until it is cancelled."""
-        while True:
-            try:
-                while await self.once():
-                    pass
-            except DatabaseUnavailable as error:
-                _LOG.error("webhooks: %s", error)
-            await anyio.sleep(_ROUND_SECONDS)
+        async with self._client() as client, anyio.create_task_group() as group:
+            while True:
+                try:
+                    letters = await self._take()
+                except DatabaseUnavailable as error:
+                    _LOG.error("webhooks: %s", error)
+                    letters = []
+                for letter in letters:
+                    group.start_soon(self._carry, client, letter)
+                if not letters:
+                    with anyio.move_on_after(_ROUND_SECONDS):
+                        await self._returned.wait()
 
     async def once(self) -> int:
-        """Sends what is due now, a few messages at once; how many were tried."""
-        letters = await to_thread.run_sync(self._claim)
-        if not letters:
-            return 0
-        # No proxy and no redirect decides where a message goes.
-        async with httpx.AsyncClient(
-            trust_env=False, follow_redirects=False, timeout=_SECONDS, verify=self._verify
-        ) as client:
-            async with anyio.create_task_group() as group:
+        """Sends what is due now, as much as may be sent at once; how many messages were tried."""
+        tried = 0
+        async with self._client() as client, anyio.create_task_group() as group:
+            while letters := await self._take():
+                tried += len(letters)
                 for letter in letters:
-                    group.start_soon(self._deliver, client, letter)
-        return len(letters)
+                    group.start_soon(self._carry, client, letter)
+        return tried
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            # No proxy and no redirect decides where a message goes.
+            trust_env=False,
+            follow_redirects=False,
+            timeout=_SECONDS,
+            verify=self._verify,
+            # A connection is known by its address: kept, it would take the message for another
+            # name there without a look at that name's certificate.
+            limits=httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=0),
+        )
+
+    async def _take(self) -> list[Letter]:
+        """Claims what may be sent beside what is under way, and counts it as such."""
+        letters = await to_thread.run_sync(self._claim)
+        for letter in letters:
+            self._under_way.update(letter.shares)
+        return letters
+
+    async def _carry(self, client: httpx.AsyncClient, letter: Letter) -> None:
+        try:
+            await self._deliver(client, letter)
+        finally:
+            self._under_way.subtract(letter.shares)
+            self._under_way += Counter()
+            self._returned.set()
+            self._returned = anyio.Event()
 
     async def _deliver(self, client: httpx.AsyncClient, letter: Letter) -> None:
         try:
@@ -148,41 +187,76 @@ class Courier:
         return Receipt(answer.status_code)
 
     async def _resolve(self, target: Target) -> str | None:
-        found = await anyio.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-        return choose([str(item[4][0]) for item in found], self._allow_private)
+        # In threads of its own: the event loop has a few for everybody's look-ups, and who is
+        # slow to answer them would hold up all others.
+        found = await to_thread.run_sync(
+            look_up, target.host, target.port, abandon_on_cancel=True, limiter=_threads()
+        )
+        return choose(found, self._allow_private)
 
     def _claim(self) -> list[Letter]:
+        """The oldest message of each webhook that has its turn.
+
+        Who is slow keeps no place that belongs to others: there are only so many for one host, and
+        for one owner.
+        """
+        under_way = Counter(self._under_way)
         now = self._clock()
         due = (DeliveryRow.due_at <= now, DeliveryRow.claimed_until <= now)
         with self._database.read() as session:
-            if session.scalars(select(DeliveryRow.id).where(*due).limit(1)).first() is None:
-                return []
+            turns = session.execute(
+                select(WebhookRow.id, WebhookRow.url, WebhookRow.owner)
+                .join(DeliveryRow, DeliveryRow.webhook_id == WebhookRow.id)
+                .where(*due)
+                .group_by(WebhookRow.id, WebhookRow.url, WebhookRow.owner)
+                .order_by(func.min(DeliveryRow.due_at), WebhookRow.id)
+            ).all()
         letters = []
+        for hook_id, url, owner in turns:
+            shares = _shares(url, owner)
+            if any(under_way[share] >= most for share, most in shares.items()):
+                continue
+            letter = self._claim_one(hook_id, tuple(shares), now)
+            if letter is not None:
+                letters.append(letter)
+                under_way.update(letter.shares)
+        if letters:
+            self._forget_old(now)
+        return letters
+
+    def _claim_one(self, hook_id: str, shares: tuple[str, ...], now: int) -> Letter | None:
+        due = (
+            DeliveryRow.webhook_id == hook_id,
+            DeliveryRow.due_at <= now,
+            DeliveryRow.claimed_until <= now,
+        )
         with self._database.write() as session:
-            query = select(DeliveryRow, WebhookRow).join(
-                WebhookRow, WebhookRow.id == DeliveryRow.webhook_id
+            hook = session.get(WebhookRow, hook_id)
+            if hook is None or hook.disabled_at is not None:
+                ended = {"due_at": None, "dead_at": now, "error": "the webhook was removed"}
+                session.execute(update(DeliveryRow).where(*due).values(ended))
+                return None
+            oldest = select(DeliveryRow).where(*due).order_by(DeliveryRow.due_at, DeliveryRow.id)
+            row = session.scalars(oldest.limit(1)).first()
+            if row is None:
+                return None
+            done = session.execute(
+                update(DeliveryRow)
+                .where(DeliveryRow.id == row.id, DeliveryRow.claimed_until == row.claimed_until)
+                .values(claimed_until=now + _CLAIM_MS)
+                .execution_options(synchronize_session=False)
             )
-            oldest = query.where(*due).order_by(DeliveryRow.due_at).limit(_AT_ONCE)
-            for row, hook in session.execute(oldest).all():
-                if hook.disabled_at is not None:
-                    row.due_at, row.dead_at, row.error = None, now, "the webhook was removed"
-                    continue
-                done = session.execute(
-                    update(DeliveryRow)
-                    .where(DeliveryRow.id == row.id, DeliveryRow.claimed_until == row.claimed_until)
-                    .values(claimed_until=now + _CLAIM_MS)
-                    .execution_options(synchronize_session=False)
-                )
-                if changed(done) == 1:
-                    letters.append(
-                        Letter(row.id, hook.id, hook.url, hook.secret, row.body, row.attempts)
-                    )
+            if changed(done) != 1:
+                return None
+            return Letter(row.id, hook.id, hook.url, hook.secret, row.body, row.attempts, shares)
+
+    def _forget_old(self, now: int) -> None:
+        with self._database.write() as session:
             session.execute(
                 delete(DeliveryRow).where(
                     DeliveryRow.due_at.is_(None), DeliveryRow.created_at < now - _KEEP_MS
                 )
             )
-        return letters
 
     def _note(self, letter: Letter, receipt: Receipt) -> None:
         now, attempts = self._clock(), letter.attempts + 1
@@ -203,6 +277,30 @@ class Courier:
                 hook = session.get(WebhookRow, letter.webhook_id)
                 if hook is not None and hook.disabled_at is None:
                     hook.disabled_at = now
+
+
+def look_up(host: str, port: int) -> list[str]:
+    """The addresses of a host; raises OSError, or ValueError for what can be no host."""
+    return [str(item[4][0]) for item in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def _threads() -> CapacityLimiter:
+    # A limiter belongs to one event loop.
+    try:
+        return _limiter.get()
+    except LookupError:
+        limiter = CapacityLimiter(_AT_ONCE)
+        _limiter.set(limiter)
+        return limiter
+
+
+def _shares(url: str, owner: str) -> dict[str, int]:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        # It cannot be sent; that is told when it is tried.
+        host = ""
+    return {"all": _AT_ONCE, f"host:{host}": _PER_HOST, f"owner:{owner}": _PER_OWNER}
 
 
 def _pause_ms(attempts: int) -> int:

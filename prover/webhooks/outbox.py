@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from avow.prover.tables import JobRow
 from avow.prover.webhooks.tables import DeliveryRow, WebhookRow
+from avow.verifier.lifecycle import JobState
 
 
 def tell(session: Session, job: JobRow, came_from: str, now: int) -> None:
@@ -19,6 +20,9 @@ def tell(session: Session, job: JobRow, came_from: str, now: int) -> None:
     The message exists exactly when the caller's transaction does; its id stays the same however
     often it is sent.
     """
+    if (came_from, job.state) == (JobState.PROVING.value, JobState.ANSWERED.value):
+        # It was answered before; this is a proof that was put back.
+        return
     event = f"job.{job.state}"
     query = select(WebhookRow).where(
         WebhookRow.disabled_at.is_(None),

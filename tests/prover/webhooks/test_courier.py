@@ -1,7 +1,10 @@
 """Webhooks: signed, sent at least once under one id, given up in the end, and visible."""
 
 import json
+import socket
 import ssl
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,8 +15,14 @@ from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook as Checker
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from avow.prover.errors import DatabaseUnavailable, RequestRefused, UnknownWebhook
+from avow.prover.attempt import Outcome, attempt
+from avow.prover.errors import DatabaseUnavailable, RequestRefused, TryAgain, UnknownWebhook
+from avow.prover.inference import infer
+from avow.prover.outbox import Task
+from avow.prover.proving import prove
 from avow.prover.queue import now_ms
+from avow.prover.systems.system import Tick
+from avow.prover.webhooks import courier as courier_module
 from avow.prover.webhooks import registry
 from avow.prover.webhooks.courier import PAUSES, Courier
 from avow.prover.webhooks.tables import WebhookRow
@@ -38,8 +47,6 @@ def hook(shop: Shop, url: str, *events: str) -> tuple[registry.Webhook, str]:
 
 def cancelled(shop: Shop, owner: str = "ann") -> str:
     """A job that was submitted and cancelled."""
-    from dataclasses import replace
-
     job = shop.queue.submit(replace(request(), owner=owner))
     shop.queue.cancel(job.id)
     return job.id
@@ -143,10 +150,10 @@ async def test_an_address_that_no_socket_takes_is_a_failure_like_others(
     found, _ = hook(shop, "http://a..b/hook")
     cancelled(shop)
 
-    async def refusing(*_host: object, **_kind: object) -> None:
+    def refusing(*_: object) -> None:
         raise UnicodeError("label empty or too long")
 
-    monkeypatch.setattr(anyio, "getaddrinfo", refusing)
+    monkeypatch.setattr(courier_module, "look_up", refusing)
     assert await Courier(shop.database, shop.clock, allow_private=True).once() == 1
     (delivery,) = told(shop, found)
     assert (delivery.state, delivery.error) == ("pending", "label empty or too long")
@@ -171,6 +178,133 @@ async def test_many_senders_send_each_message_once(any_shop: Shop) -> None:
     assert len(ids) == len(set(ids)) == 12
 
 
+class Silent:
+    """Takes connections and never answers; `taken` is how many it has."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._held: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._held.append(self._listening.accept()[0])
+            except OSError:
+                return
+
+    @property
+    def taken(self) -> int:
+        return len(self._held)
+
+    @property
+    def url(self) -> str:
+        return f"http://slow.test:{self._listening.getsockname()[1]}/hook"
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join(20)
+        for held in self._held:
+            held.close()
+
+
+async def test_a_slow_receiver_holds_up_nobody_else(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has more messages, and older ones, than may be under way at all; and it never answers."""
+    monkeypatch.setattr(courier_module, "_SECONDS", 600.0)
+    monkeypatch.setattr(courier_module, "_AT_ONCE", 6)
+    monkeypatch.setattr(courier_module, "look_up", lambda *_: ["127.0.0.1"])
+    silent = Silent()
+    slow = [hook(shop, silent.url, "job.cancelled")[0] for _ in range(2)]
+    for _ in range(5):
+        cancelled(shop)
+    shop.clock.now += 1
+    with Receiver() as receiver:
+        quick, _ = hook(shop, receiver.url)
+        with anyio.fail_after(120):
+            async with anyio.create_task_group() as group:
+                group.start_soon(Courier(shop.database, shop.clock, allow_private=True).run)
+                for count in range(1, 4):
+                    cancelled(shop)
+                    while len(receiver.received) < count:
+                        await anyio.sleep(0.01)
+                group.cancel_scope.cancel()
+        assert silent.taken <= 4
+        for found in slow:
+            assert {item.state for item in told(shop, found)} == {"pending"}
+        assert len(told(shop, quick)) == 3
+    silent.close()
+
+
+async def test_a_slow_look_up_holds_up_nobody_else(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier_module, "_SECONDS", 600.0)
+    never = threading.Event()
+
+    def look(host: str, port: int) -> list[str]:
+        if host != "quick.test":
+            never.wait(120)
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(courier_module, "look_up", look)
+    for number in range(12):
+        hook(shop, f"http://slow-{number}.test/hook")
+    with Receiver() as receiver:
+        hook(shop, f"http://quick.test:{receiver.port}/hook")
+        cancelled(shop)
+        with anyio.fail_after(120):
+            async with anyio.create_task_group() as group:
+                group.start_soon(Courier(shop.database, shop.clock, allow_private=True).run)
+                while not receiver.received:
+                    await anyio.sleep(0.01)
+                never.set()
+                group.cancel_scope.cancel()
+
+
+async def test_one_owner_does_not_take_every_place(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier_module, "_AT_ONCE", 3)
+    monkeypatch.setattr(courier_module, "_PER_OWNER", 2)
+    for number in range(5):
+        hook(shop, f"http://host-{number}.test/hook")
+    bobs = registry.make_wish("http://bob.test/hook", None, True)
+    other = registry.register(shop.database, bobs, "bob", shop.clock())
+    cancelled(shop)
+    shop.clock.now += 1
+    cancelled(shop, owner="bob")
+    letters = Courier(shop.database, shop.clock, allow_private=True)._claim()
+    assert [letter.webhook_id == other.id for letter in letters] == [False, False, True]
+
+
+async def test_a_kept_connection_takes_no_other_names_message(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both names lead to one address, but its certificate is for one of them."""
+    monkeypatch.setattr(courier_module, "look_up", lambda *_: ["127.0.0.1"])
+    served, trusted = certificate(tmp_path, "hooks.test")
+    with Receiver(context=served) as receiver:
+        hook(shop, f"https://hooks.test:{receiver.port}/hook")
+        courier = Courier(shop.database, shop.clock, allow_private=True, verify=trusted)
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as group:
+                group.start_soon(courier.run)
+                cancelled(shop)
+                while not receiver.received:
+                    await anyio.sleep(0.01)
+                other, _ = hook(shop, f"https://other.test:{receiver.port}/hook")
+                cancelled(shop)
+                while not told(shop, other)[0].error:
+                    await anyio.sleep(0.01)
+                group.cancel_scope.cancel()
+    assert "certificate" in told(shop, other)[0].error.lower()
+    assert {item.headers["host"].partition(":")[0] for item in receiver.received} == {"hooks.test"}
+
+
 async def test_nobody_there_and_nowhere_to_go(shop: Shop) -> None:
     with Receiver() as receiver:
         gone = receiver.url
@@ -188,10 +322,7 @@ async def test_nobody_there_and_nowhere_to_go(shop: Shop) -> None:
 async def test_a_name_that_leads_inside_is_not_followed(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def inside(*args: object, **kwargs: object) -> list[object]:
-        return [(2, 1, 6, "", ("1.1.1.1", 443)), (2, 1, 6, "", ("127.0.0.1", 443))]
-
-    monkeypatch.setattr(anyio, "getaddrinfo", inside)
+    monkeypatch.setattr(courier_module, "look_up", lambda *_: ["1.1.1.1", "127.0.0.1"])
     found, _ = hook(shop, "https://example.com/hook")
     cancelled(shop)
     assert await Courier(shop.database, shop.clock).once() == 1
@@ -205,11 +336,11 @@ async def test_the_address_looked_at_is_the_address_called(
     """One look-up; the certificate is still checked for the name."""
     asked: list[object] = []
 
-    async def look(host: str, *args: object, **kwargs: object) -> list[object]:
+    def look(host: str, port: int) -> list[str]:
         asked.append(host)
-        return [(2, 1, 6, "", ("127.0.0.1", 0))]
+        return ["127.0.0.1"]
 
-    monkeypatch.setattr(anyio, "getaddrinfo", look)
+    monkeypatch.setattr(courier_module, "look_up", look)
     served, trusted = certificate(tmp_path, "hooks.test")
     with Receiver(context=served) as receiver:
         found, _ = hook(shop, f"https://hooks.test:{receiver.port}/hook")
@@ -261,11 +392,22 @@ async def test_only_the_owners_events_that_were_asked_for(shop: Shop) -> None:
     assert registry.webhooks(shop.database, "bob") == []
 
 
+async def test_a_proof_that_is_put_back_is_no_second_answer(shop: Shop) -> None:
+    found, _ = hook(shop, "https://example.com/")
+    job = shop.queue.submit(replace(request(), owner="ann")).id
+    assert attempt(shop.bench(), job, 0, Task.INFER, infer) is Outcome.DONE
+
+    def fails(tick: Tick) -> None:
+        raise TryAgain("no luck")
+
+    shop.system.on_prove = fails
+    assert attempt(shop.bench(), job, 0, Task.PROVE, prove) is Outcome.AGAIN
+    assert [item.event for item in told(shop, found)] == ["job.answered"]
+
+
 async def test_nothing_is_told_of_what_did_not_happen(shop: Shop) -> None:
     """The message is stored with the step: where the step fails there is none."""
     found, _ = hook(shop, "https://example.com/")
-    from dataclasses import replace
-
     from avow.prover.history import end, locked
     from avow.verifier.lifecycle import JobState
 
