@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from avow.prover.errors import LeaseLost
@@ -181,6 +181,15 @@ def fail(session: Session, lease: Lease, reason: str, now: int) -> None:
     _give_up(session, require(session, lease), lease, reason, reason, now)
 
 
+def at_work(session: Session, job_id: str, task: Task) -> bool:
+    """Whether somebody holds the lease on a task of any leg of a job."""
+    session.flush()
+    held = select(LeaseRow.leg).where(
+        LeaseRow.job_id == job_id, LeaseRow.task == task.value, LeaseRow.token != ""
+    )
+    return session.scalars(held.limit(1)).first() is not None
+
+
 def _again(
     session: Session,
     job: JobRow,
@@ -204,7 +213,12 @@ def _again(
     row.stage, row.percent, row.eta_seconds = "waiting", 0, None
     if not counted:
         row.attempts -= 1
-    move(session, job, STATES[lease.task][0], f"{lease.task.value} again: {reason}", now)
+    said = f"{lease.task.value} again: {reason}"
+    if at_work(session, lease.job_id, lease.task):
+        # Another leg's holder would find the job where its work cannot be stored.
+        remark(session, job, f"leg {lease.leg}: {said}", now)
+    else:
+        move(session, job, STATES[lease.task][0], said, now)
     enqueue(session, lease.job_id, lease.leg, lease.task, now, delay_ms)
     return True
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from avow.prover.errors import IllegalTransition, UnknownJob
 from avow.prover.history import end, locked, move
-from avow.prover.leases import Lease, finish, require
+from avow.prover.leases import Lease, at_work, finish, require
 from avow.prover.metrics.names import (
     INFERENCE_SECONDS,
     PEAK_MEMORY,
@@ -144,6 +144,9 @@ def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) 
     )
     if proven == len(_legs(session, job.id)):
         move(session, job, JobState.PROVEN, "every leg has its proof", now)
+    elif not at_work(session, job.id, Task.PROVE):
+        # Where work that waits is asked for again, should its message be lost.
+        move(session, job, JobState.ANSWERED, f"leg {leg.leg} has its proof, others wait", now)
     if proof.measured is not None:
         observe(session, PROVING_SECONDS, leg.system, proof.measured.seconds)
         observe(session, VERIFYING_SECONDS, leg.system, proof.measured.verifying)
