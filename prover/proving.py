@@ -27,7 +27,7 @@ from avow.prover.leases import Lease
 from avow.prover.logs import about
 from avow.prover.publication import TAKEN_UP, Measured, Shared, StoredProof, publish_proof
 from avow.prover.pulse import Pulse
-from avow.prover.reservations import reserve
+from avow.prover.reservations import claim, reserve
 from avow.prover.stores.store import StoredAlready, StoredFile
 from avow.prover.systems.system import Limits, Proof
 from avow.prover.timing import measured as measured_times
@@ -341,6 +341,7 @@ def _room(bench: Bench, case: CaseFile, lease: Lease) -> int:
         raise Refused(f"the proof needs about {predicted} bytes of memory, at most {ever} may be")
     now = min(memory.available(), ever)
     if predicted > now:
+        claim(bench, lease, predicted, now)
         raise NotNow(f"the proof needs about {predicted} bytes of memory, {now} are free now")
     free = bench.store.free()
     if free < bench.config.minimum_free_disk:
@@ -348,4 +349,8 @@ def _room(bench: Bench, case: CaseFile, lease: Lease) -> int:
             f"the disk of the bundle store is full: {free} bytes are free, "
             f"at least {bench.config.minimum_free_disk} must be"
         )
-    return min(now, reserve(bench, lease, predicted, memory.total()))
+    try:
+        return min(now, reserve(bench, lease, predicted, memory.total()))
+    except NotNow:
+        claim(bench, lease, predicted, now)
+        raise

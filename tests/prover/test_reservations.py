@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select, update
 
 from avow.prover import memory
 from avow.prover.attempt import Outcome, attempt
@@ -12,8 +13,9 @@ from avow.prover.inference import infer
 from avow.prover.leases import Lease, finish, take
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
-from avow.prover.reservations import reserve
+from avow.prover.reservations import claim, reserve
 from avow.prover.systems.system import Tick
+from avow.prover.tables import LeaseRow, MemoryClaimRow
 from avow.verifier.lifecycle import JobState
 from tests.prover.tiny import COMPILED, Shop, TinyCatalogue, request
 
@@ -79,6 +81,118 @@ def test_of_many_at_once_only_so_many_are_promised(any_shop: Shop) -> None:
     assert len(promised) == 2
 
 
+def finished(shop: Shop, lease: Lease) -> None:
+    """The work under a lease is stored."""
+    with shop.database.write() as session:
+        finish(session, lease)
+
+
+def refused(shop: Shop, lease: Lease, predicted: int) -> bool:
+    """Whether a proof finds too little memory, as a worker tries it: then it claims it."""
+    try:
+        reserve(shop.bench(), lease, predicted, 8 * GIB)
+    except NotNow:
+        claim(shop.bench(), lease, predicted, 8 * GIB)
+        return True
+    return False
+
+
+def stream(shop: Shop, large: Lease | None, rounds: int) -> list[bool]:
+    """Small proofs, each of which begins before the one before it ends; whether each began.
+
+    A large one tries in between, and ends the stream when it begins.
+    """
+    began, last = [], proving(shop)
+    reserve(shop.bench(), last, 2 * GIB, 8 * GIB)
+    for _ in range(rounds):
+        shop.clock.now += 5_000
+        small = proving(shop)
+        began.append(not refused(shop, small, 2 * GIB))
+        finished(shop, last)
+        if large is not None and not refused(shop, large, 7 * GIB):
+            break
+        last = small
+        with shop.database.write() as session:
+            session.execute(update(LeaseRow).values(expires_at=shop.clock.now + 10_000))
+    return began
+
+
+def test_a_large_proof_does_not_wait_behind_small_ones_for_ever(any_shop: Shop) -> None:
+    shop = any_shop
+    large = proving(shop)
+    began = stream(shop, large, 100)
+    # Half a minute of them go before it; then the memory that they give back is kept for it.
+    assert 5 <= sum(began) <= 8 and len(began) < 12
+    with shop.database.read() as session:
+        assert session.scalar(select(LeaseRow.reserved).where(LeaseRow.token == large.token))
+        waiting = session.scalars(select(MemoryClaimRow.bytes)).all()
+    # It waits no more; the small one that made room does.
+    assert 7 * GIB not in waiting
+
+
+def test_what_fits_beside_a_claim_goes_on(shop: Shop) -> None:
+    first, large, small, medium = (proving(shop) for _ in range(4))
+    assert not refused(shop, first, 4 * GIB) and refused(shop, large, 5 * GIB)
+    shop.clock.now += 9_000
+    assert not refused(shop, small, 2 * GIB)
+    finished(shop, small)
+    for _ in range(4):
+        shop.clock.now += 9_000
+        with shop.database.write() as session:
+            session.execute(update(LeaseRow).values(expires_at=shop.clock.now + 10_000))
+        assert refused(shop, large, 5 * GIB)
+    finished(shop, first)
+    assert refused(shop, medium, 4 * GIB), "it would not leave the five that are claimed"
+    again = proving(shop)
+    assert not refused(shop, again, 3 * GIB)
+    assert not refused(shop, large, 5 * GIB)
+
+
+def test_of_two_that_wait_the_older_goes_first(shop: Shop) -> None:
+    first, older, younger = (proving(shop) for _ in range(3))
+    assert not refused(shop, first, 4 * GIB) and refused(shop, older, 6 * GIB)
+    shop.clock.now += 1_000
+    assert refused(shop, younger, 6 * GIB)
+    shop.clock.now += 40_000
+    finished(shop, first)
+    assert refused(shop, younger, 6 * GIB)
+    assert not refused(shop, older, 6 * GIB)
+
+
+def test_a_claim_ends_with_its_job_and_when_nobody_tries_it(shop: Shop) -> None:
+    first, large, small = (proving(shop) for _ in range(3))
+    assert not refused(shop, first, 4 * GIB) and refused(shop, large, 8 * GIB)
+    shop.clock.now += 40_000
+    finished(shop, first)
+    assert refused(shop, small, 2 * GIB)
+    shop.queue.cancel(large.job_id)
+    assert not refused(shop, small, 2 * GIB)
+    finished(shop, small)
+    forgotten, other = proving(shop), proving(shop)
+    claim(shop.bench(), forgotten, 8 * GIB, 8 * GIB)
+    shop.clock.now += 40_000
+    assert refused(shop, other, 2 * GIB)
+    shop.clock.now += 600_000
+    assert not refused(shop, other, 2 * GIB)
+
+
+def test_what_other_programs_hold_is_not_claimed(shop: Shop) -> None:
+    """Else a proof that cannot begin would keep everybody from beginning."""
+    first, large, small = (proving(shop) for _ in range(3))
+    assert not refused(shop, first, 2 * GIB)
+    claim(shop.bench(), large, 7 * GIB, 4 * GIB)
+    shop.clock.now += 40_000
+    assert not refused(shop, small, 2 * GIB)
+
+
+def test_a_claim_of_another_machine_keeps_nothing_here(shop: Shop) -> None:
+    bench = shop.bench()
+    far = replace(bench, holder=replace(bench.holder, machine="other-1234"))
+    claim(far, proving(shop, "other-1234"), 8 * GIB, 8 * GIB)
+    shop.clock.now += 40_000
+    assert not refused(shop, proving(shop), 2 * GIB)
+
+
 def test_a_proof_waits_for_the_memory_of_another(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,5 +217,10 @@ def test_a_proof_waits_for_the_memory_of_another(
     waiting = shop.queue.status(second)
     assert waiting.state is JobState.ANSWERED
     assert "other proofs here leave" in waiting.reason
+    with shop.database.read() as session:
+        (waiting,) = session.scalars(select(MemoryClaimRow)).all()
+    assert (waiting.job_id, waiting.bytes) == (second, 5 * GIB)
     shop.clock.now += 5_000
     assert attempt(shop.bench(), second, 0, Task.PROVE, prove) is Outcome.DONE
+    with shop.database.read() as session:
+        assert session.scalars(select(MemoryClaimRow)).all() == []
