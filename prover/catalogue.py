@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from avow.verifier.verdict import Hides
 
 # Which system serves a request that names none, the first that the model is compiled for.
 PREFERRED = ("sumcheck/v1", "ezkl/v1")
+_Stamp = tuple[tuple[int, int, int, int] | None, ...]
 _SHORT = {name.partition("/")[0]: name for name in PREFERRED}
 
 
@@ -30,7 +32,7 @@ def system_id(name: str) -> str:
     return _SHORT.get(name, name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Compiled:
     """One model compiled for one system: both records, the artifact's folder, the ONNX file.
 
@@ -43,12 +45,13 @@ class Compiled:
     record: SystemRecord
     signature: bytes | None = None
 
-    @property
+    # Hashing a record costs more than all else that a look-up does.
+    @cached_property
     def model_digest(self) -> str:
         """0x form of the model digest."""
         return to_hex(self.model.digest())
 
-    @property
+    @cached_property
     def record_digest(self) -> str:
         """0x form of the system record's digest."""
         return to_hex(self.record.digest())
@@ -73,11 +76,15 @@ class Catalogue(Protocol):
 
 
 class FolderCatalogue:
-    """The artifacts under a folder, one per system record digest; read anew at every call."""
+    """The artifacts under a folder, one per system record digest.
+
+    The folder is looked at for every call, an artifact's files are read when they have changed.
+    """
 
     def __init__(self, artifacts: Path, models: Path) -> None:
         self._artifacts = artifacts
         self._models = models
+        self._read: dict[str, tuple[_Stamp, Compiled]] = {}
 
     def find(
         self, model: str, system: str | None, record: str | None, hides: Hides | None = None
@@ -130,6 +137,16 @@ class FolderCatalogue:
         return found
 
     def _load(self, folder: Path) -> Compiled:
+        stamp = _stamp(folder)
+        known = self._read.get(folder.name)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        found = self._load_anew(folder)
+        # What changed meanwhile has another stamp by now.
+        self._read[folder.name] = (stamp, found)
+        return found
+
+    def _load_anew(self, folder: Path) -> Compiled:
         try:
             record = parse_system_record(_canonical(folder / "record.json"))
             model = parse_model_record(_canonical(folder / "model.json"))
@@ -163,6 +180,18 @@ def _fitting(items: list[Compiled], system: str | None, hides: Hides | None) -> 
 def _is_model(item: Compiled, model: str) -> bool:
     known = (item.model_digest, item.model.name, f"{item.model.name}@{item.model.version}")
     return model in known
+
+
+def _stamp(folder: Path) -> _Stamp:
+    found: list[tuple[int, int, int, int] | None] = []
+    for name in ("record.json", "model.json", "signature"):
+        try:
+            about = (folder / name).stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
+    return tuple(found)
 
 
 def _canonical(path: Path) -> canonical.Json:

@@ -41,6 +41,27 @@ def test_by_digest_name_and_version(tmp_path: Path) -> None:
         catalogue.find("tiny", "other/v1", None)
 
 
+def test_what_changed_on_disk_is_read_anew(tmp_path: Path) -> None:
+    """What was read once is kept, but only as long as its files stay as they were."""
+    catalogue = FolderCatalogue(tmp_path / "artifacts", tmp_path / "models")
+    place = put(tmp_path / "artifacts", RECORD)
+    first = catalogue.find("tiny", SYSTEM, None)
+    assert catalogue.find("tiny", SYSTEM, None) is first
+    (place / "signature").write_text("0x" + "01" * 65)
+    assert catalogue.find("tiny", SYSTEM, None).signature == b"\x01" * 65
+    kept = (place / "record.json").read_bytes()
+    (place / "record.json").write_bytes(kept.replace(b"1000", b"1001"))
+    with pytest.raises(RequestRefused, match="no compiled model"):
+        catalogue.find("tiny", SYSTEM, None)
+    with pytest.raises(RequestRefused, match="is damaged"):
+        catalogue.find("tiny", SYSTEM, digest(RECORD))
+    (place / "record.json").write_bytes(kept)
+    assert catalogue.find("tiny", SYSTEM, None).record == RECORD
+    for name in ("record.json", "model.json", "signature"):
+        (place / name).unlink()
+    assert catalogue.all() == []
+
+
 def test_several_artifacts_need_a_record(tmp_path: Path) -> None:
     other = replace(RECORD, constraints=2)
     for record in (RECORD, other):
