@@ -10,6 +10,7 @@ from pathlib import Path
 from avow.circuits.errors import CircuitError
 from avow.circuits.ezkl import files as ezkl
 from avow.circuits.files import read_file, read_json, sha256_file, write_file, write_json
+from avow.circuits.optimistic import files as optimistic
 from avow.circuits.sumcheck import files as sumcheck
 from avow.verifier import canonical
 from avow.verifier.errors import VerificationError
@@ -32,6 +33,7 @@ _DIGEST = re.compile(r"(?:0x)?(?P<hex>[0-9a-f]{8,64})")
 # What a system's artifact holds beside both records: files that must be there, others that may.
 FILES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ezkl/v1": (ezkl.REQUIRED, ezkl.OPTIONAL),
+    "optimistic/v1": (optimistic.REQUIRED, optimistic.OPTIONAL),
     "sumcheck/v1": (sumcheck.REQUIRED, sumcheck.OPTIONAL),
 }
 

@@ -24,14 +24,14 @@ class Comparison:
 
 
 def compare_model(
-    model: Model, model_record: ModelRecord, record: SystemRecord, srs_digest: bytes
+    model: Model, model_record: ModelRecord, record: SystemRecord, srs_digest: bytes | None
 ) -> list[Comparison]:
-    """What every system compares before anything is compiled."""
+    """What every system compares before anything is compiled; None: it needs no string."""
     recorded_srs = to_hex(record.srs.digest) if record.srs else ""
     found = [
         Comparison("ONNX SHA-256", to_hex(model_record.onnx_sha256), to_hex(model.sha256)),
         Comparison("model digest", to_hex(record.model), to_hex(model_record.digest())),
-        Comparison("SRS digest", recorded_srs, to_hex(srs_digest)),
+        Comparison("SRS digest", recorded_srs, "" if srs_digest is None else to_hex(srs_digest)),
     ]
     # No digest tells whether the record calls and shapes the tensors as the graph does.
     for what, recorded, ports in (
@@ -40,6 +40,15 @@ def compare_model(
     ):
         found.append(Comparison(what, _tensors(recorded), _tensors(ports)))
     return found
+
+
+def described(specs: Sequence[TensorSpec]) -> str:
+    """Tensors' schemas in full, for comparing."""
+    return ", ".join(
+        f"{one.name!r} {one.element_type.value} {list(one.shape)} scale {one.scale} "
+        f"in [{one.minimum}, {one.maximum}]"
+        for one in specs
+    )
 
 
 def _tensors(described: Sequence[TensorSpec] | Sequence[OutputShape] | Sequence[Port]) -> str:

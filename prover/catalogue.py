@@ -22,13 +22,13 @@ from avow.verifier.records import (
 from avow.verifier.verdict import Hides
 
 # Which system serves a request that names none, the first that the model is compiled for.
-PREFERRED = ("sumcheck/v1", "ezkl/v1")
+PREFERRED = ("sumcheck/v1", "ezkl/v1", "optimistic/v1")
 _Stamp = tuple[tuple[int, int, int, int] | None, ...]
 _SHORT = {name.partition("/")[0]: name for name in PREFERRED}
 
 
 def system_id(name: str) -> str:
-    """The id of a system: `ezkl` and `sumcheck` are short for their first versions."""
+    """The id of a system; `ezkl`, `optimistic` and `sumcheck` stand for their first versions."""
     return _SHORT.get(name, name)
 
 

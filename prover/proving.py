@@ -29,6 +29,7 @@ from avow.prover.publication import TAKEN_UP, Measured, Shared, StoredProof, pub
 from avow.prover.pulse import Pulse
 from avow.prover.reservations import claim, reserve
 from avow.prover.stores.store import StoredAlready, StoredFile
+from avow.prover.systems.assurance import own_sample, promised
 from avow.prover.systems.system import Limits, Proof
 from avow.prover.timing import measured as measured_times
 from avow.prover.tracing import span
@@ -295,6 +296,8 @@ class _Work:
         """Everything that the job fixes, so that a bundle about anything else is refused."""
         record, case = one.case.compiled.record, one.case
         return Policy(
+            minimum_assurance=promised(record.system),
+            sample=own_sample(record.system),
             model=record.model,
             systems=(record.system,),
             record=record.digest(),

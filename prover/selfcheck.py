@@ -34,7 +34,8 @@ def check_draft(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None
     with tempfile.TemporaryDirectory(prefix="avow-check-") as folder:
         wanted = Path(folder) / "policy.json"
         wanted.write_bytes(canonical.encode(policy_json(policy)))
-        arguments = [str(draft), "--policy", str(wanted), "--json"]
+        # Before anything could be final: that is not what is asked here.
+        arguments = [str(draft), "--policy", str(wanted), "--at", "0", "--json"]
         code, output = run_module("avow.verifier", arguments, limits, tick)
     if code in (ACCEPTED, NOT_FINAL):
         return
@@ -86,6 +87,8 @@ def policy_json(policy: Policy) -> Json:
         "provider": policy.provider,
     }
     value |= {key: to_hex(pin) for key, pin in pins.items() if pin is not None}
+    if policy.sample is not None:
+        value["sample"] = policy.sample.to_json()
     if policy.systems is not None:
         value["systems"] = list(policy.systems)
     if policy.nonce is not None:

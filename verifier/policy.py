@@ -9,6 +9,7 @@ from avow.verifier.canonical import Json
 from avow.verifier.fields import Fields, parse_hex
 from avow.verifier.limits import LIMITS
 from avow.verifier.statement import Domain
+from avow.verifier.systems.optimistic.sample import Sample, parse_sample
 from avow.verifier.tensor import Tensor, parse_tensors
 from avow.verifier.verdict import Assurance, Hides
 
@@ -24,8 +25,8 @@ class Policy:
     system records whose model, program and key the caller has recomputed from the ONNX file
     (`avow model check`). `record` is the digest of the system record, as the owner registered it.
     `trusted_srs` are
-    digests of ceremonies that the caller knows to be safe. The unsafe choices say so in their
-    names.
+    digests of ceremonies that the caller knows to be safe. `sample` is enough to recompute of a
+    run that may be challenged; None for all of it. The unsafe choices say so in their names.
     """
 
     minimum_assurance: Assurance = Assurance.PROVEN
@@ -43,6 +44,7 @@ class Policy:
     checked_records: tuple[bytes, ...] = ()
     trusted_srs: tuple[bytes, ...] = ()
     measurements: tuple[bytes, ...] = ()
+    sample: Sample | None = None
     require_owner_signature: bool = False
     require_model_binding: bool = False
     unsafe_allow_unsafe_srs: bool = False
@@ -73,6 +75,7 @@ def parse_policy(data: bytes) -> Policy:
             "checked_records",
             "trusted_srs",
             "measurements",
+            "sample",
             "require_owner_signature",
             "require_model_binding",
             "unsafe_allow_unsafe_srs",
@@ -117,6 +120,7 @@ def parse_policy(data: bytes) -> Policy:
         checked_records=words("checked_records"),
         trusted_srs=words("trusted_srs"),
         measurements=words("measurements", 48),
+        sample=optional("sample", lambda key: parse_sample(fields.raw(key))),
         require_owner_signature=flag("require_owner_signature"),
         require_model_binding=flag("require_model_binding"),
         unsafe_allow_unsafe_srs=flag("unsafe_allow_unsafe_srs"),

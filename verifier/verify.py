@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -43,7 +43,7 @@ def verify(data: bytes, policy: Policy, at: int | None = None) -> Verdict:
     """
     with _bounded():
         case = _open(data)
-        return _conclude(case, _check_proof(case.system, case.evidence), policy, at)
+        return _conclude(case, _check_proof(case, policy), policy, at)
 
 
 def verify_together(
@@ -63,7 +63,7 @@ def verify_together(
             shared = _tried(partial(_check_batch, system, evidence))
 
     def judge(case: _Case, policy: Policy) -> Verdict:
-        found = shared if isinstance(shared, Findings) else _check_proof(case.system, case.evidence)
+        found = shared if isinstance(shared, Findings) else _check_proof(case, policy)
         return _conclude(case, found, policy, at)
 
     return [
@@ -265,9 +265,9 @@ def _match_commitment(what: str, claimed: Commitment, computed: Commitment) -> N
         raise VerificationError("tensors", f"the {what} is not the one that the statement names")
 
 
-def _check_proof(system: System, evidence: Evidence) -> Findings:
-    with _half(evidence):
-        return system.verify(evidence)
+def _check_proof(case: _Case, policy: Policy) -> Findings:
+    with _half(case.evidence):
+        return case.system.verify(replace(case.evidence, sample=policy.sample))
 
 
 def _check_batch(system: BatchSystem, evidence: Sequence[Evidence]) -> Findings:

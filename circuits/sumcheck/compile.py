@@ -12,6 +12,7 @@ from avow.circuits.errors import CircuitError
 from avow.circuits.files import make_folder, write_file
 from avow.circuits.lock import LOCK, exclusive
 from avow.circuits.memory import machine_bytes
+from avow.circuits.programs import obtain_program
 from avow.circuits.srs_choice import Srs, most_powers, obtain_powers
 from avow.circuits.sumcheck.cost import predict, survey
 from avow.circuits.sumcheck.files import KEY, POWERS
@@ -19,10 +20,7 @@ from avow.circuits.sumcheck.gas import Tensors
 from avow.circuits.sumcheck.key import Draft, commit_rows, draft_key
 from avow.circuits.sumcheck.plan import Bounds, Plan, Target, choose
 from avow.circuits.sumcheck.record import OBSERVED, build_record
-from avow.models.compiler.stored import compile_stored
-from avow.models.errors import ModelError
 from avow.models.program.files import BLOBS, write_program
-from avow.models.programs import KeptProgram, keep_program, kept_program
 from avow.models.store import StoredModel
 from avow.verifier import canonical
 from avow.verifier.bn254 import POINT_BYTES
@@ -102,7 +100,7 @@ def _make(
     build: Path,
     report: Report,
 ) -> Made:
-    kept = _program(stored, home, options, report)
+    kept = obtain_program(stored, home, options.bits, options.force, report)
     program, blobs = kept.load()
     draft = _draft(program, blobs)
     memory = options.memory_bytes or machine_bytes() * 9 // 10
@@ -187,22 +185,6 @@ def _too_large(draft: Draft, plan: Plan, doublings: int, room: int, memory: int)
             f"{memory // 2**20} MiB may be used"
         )
     return None
-
-
-def _program(stored: StoredModel, home: Path, options: Options, report: Report) -> KeptProgram:
-    try:
-        kept = None if options.force else kept_program(home, stored.digest)
-    except ModelError:
-        # Damaged, so that it is made again.
-        kept = None
-    # A note of an earlier release does not say what calibration showed.
-    if kept is not None and "observed" in kept.report:
-        if options.bits in (None, kept.report["bits"]):
-            report("program", "kept")
-            return kept
-    compiled = compile_stored(stored, options.bits, lambda what: report("program", what))
-    report("program", "done")
-    return keep_program(home, stored.digest, compiled.program, compiled.blobs, compiled.report)
 
 
 def _draft(program: Program, blobs: Sequence[Blob]) -> Draft:

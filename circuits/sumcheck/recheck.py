@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from avow.circuits.comparison import Comparison, compare_model
+from avow.circuits.comparison import Comparison, compare_model, described
 from avow.circuits.curve import Curve
 from avow.circuits.sumcheck.key import commit_rows, draft_key
 from avow.circuits.sumcheck.record import contract_hash, observed
@@ -16,7 +16,6 @@ from avow.verifier.program.program import output_specs
 from avow.verifier.records import ModelRecord, SystemRecord
 from avow.verifier.srs import G2Coordinates, srs_digest
 from avow.verifier.systems.sumcheck.key import Key
-from avow.verifier.tensor import TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +68,5 @@ def recheck(
         shown = "none: no contract can hold it" if code is None else to_hex(code)
         found.append(Comparison("contract's codehash", to_hex(record.evm_codehash), shown))
     specs = output_specs(program, again.bounds())
-    found.append(Comparison("answers", _specs(record.outputs), _specs(specs)))
+    found.append(Comparison("answers", described(record.outputs), described(specs)))
     return tuple(found)
-
-
-def _specs(specs: tuple[TensorSpec, ...]) -> str:
-    return ", ".join(
-        f"{one.name!r} {one.element_type.value} {list(one.shape)} scale {one.scale} "
-        f"in [{one.minimum}, {one.maximum}]"
-        for one in specs
-    )

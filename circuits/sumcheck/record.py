@@ -50,7 +50,7 @@ def build_record(
             proving_memory_bytes=memory_bytes,
             evm_codehash=contract_hash(key),
             measurements=(),
-            details=_details(report),
+            details=making(report),
         )
         return parse_system_record(record.to_json())
     except VerificationError as error:
@@ -97,7 +97,8 @@ def observed(record: SystemRecord) -> tuple[int, tuple[int, ...]]:
         raise CircuitError("the record cannot be checked: its details hold no integers") from error
 
 
-def _details(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def making(report: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The details that serve those who compile the model again."""
     text = ",".join(map(str, report["observed"]))
     if len(text) > LIMITS.text_characters:
         # Of programs of thousands of operations; then the check from the ONNX file says so.

@@ -9,6 +9,7 @@ from avow.verifier.commitment import Scheme
 from avow.verifier.keccak import keccak256
 from avow.verifier.records import ModelRecord, SystemRecord
 from avow.verifier.statement import Statement
+from avow.verifier.systems.optimistic.sample import Sample
 from avow.verifier.tensor import Tensor
 from avow.verifier.verdict import Assurance, Hides
 
@@ -23,7 +24,7 @@ class Evidence:
     """A parsed bundle whose records and tensors already agree with its statement.
 
     `root` is the Merkle root that the proof must bind, `index` the statement's place under it.
-    `inputs` is None where they are hidden.
+    `inputs` is None where they are hidden. `sample`: what of a run is enough to recompute.
     """
 
     root: bytes
@@ -35,6 +36,7 @@ class Evidence:
     outputs: tuple[Tensor, ...]
     proof: Json
     material: Json
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)

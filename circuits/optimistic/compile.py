@@ -1,0 +1,128 @@
+"""Compiling a model for `optimistic/v1`: program, key, record; no keys to make, no string."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from avow.circuits.artifact import MODEL, RECORD, Artifact, load_artifact, place
+from avow.circuits.errors import CircuitError
+from avow.circuits.files import make_folder, write_file
+from avow.circuits.lock import LOCK, exclusive
+from avow.circuits.optimistic.heaviest import Heaviest, heaviest_element
+from avow.circuits.optimistic.record import build_record
+from avow.circuits.programs import obtain_program
+from avow.models.program.files import BLOBS, write_program
+from avow.models.program.intervals import check
+from avow.models.store import StoredModel
+from avow.verifier import canonical
+from avow.verifier.errors import VerificationError
+from avow.verifier.program.blob import Blob
+from avow.verifier.program.intervals import Interval
+from avow.verifier.program.program import Program
+from avow.verifier.systems.optimistic.claim import MATERIAL_BYTES, SYSTEM_ID, TENSOR_BYTES
+from avow.verifier.trace.key import ProgramKey, program_key
+
+Report = Callable[[str, str], None]
+WINDOW_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compile.
+
+    `bits` None takes the program that the model has, or the cheapest that keeps fidelity. `window`
+    is for how many seconds a claim may be challenged. `force` compiles the program again, too.
+    """
+
+    bits: int | None = None
+    window: int = WINDOW_SECONDS
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A finished artifact, its heaviest element, and whether it was made just now."""
+
+    artifact: Artifact
+    heaviest: Heaviest
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A program that can be refuted, with all that follows from it."""
+
+    intervals: list[Interval]
+    key: ProgramKey
+    heaviest: Heaviest
+
+
+def compile_model(
+    stored: StoredModel, home: Path, options: Options, artifacts: Path, report: Report
+) -> Made:
+    """Make the artifact, or find the same one made before; returns it checked.
+
+    `report` is told every step's name and what came of it. Raises `CircuitError`, and
+    `ModelError` for a model that does not compile to a program.
+    """
+    make_folder(artifacts)
+    name = hashlib.sha256(stored.digest).hexdigest()[:32]
+    build = artifacts / f".building-optimistic-{name}"
+    with exclusive(build):
+        for path in build.iterdir():
+            if path.name == BLOBS:
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+        kept = obtain_program(stored, home, options.bits, options.force, report)
+        program, blobs = kept.load()
+        made = draft(program, blobs)
+        report("key", f"{len(made.key.descriptors)} tensors described")
+        report("heaviest", f"{made.heaviest.gas:,} gas to check one element")
+        record = build_record(
+            stored.record, program, made.intervals, made.key, kept.report, options.window
+        )
+        target = artifacts / record.digest().hex()
+        if not options.force:
+            earlier = _earlier(target)
+            if earlier is not None:
+                report("artifact", "kept")
+                return Made(earlier, made.heaviest, False)
+        write_program(build, program, blobs)
+        write_file(build / RECORD, canonical.encode(record.to_json()))
+        write_file(build / MODEL, canonical.encode(stored.record.to_json()))
+        artifact = load_artifact(place(build, target, SYSTEM_ID))
+        report("artifact", "done")
+        return Made(artifact, made.heaviest, True)
+
+
+def draft(program: Program, blobs: list[Blob]) -> Draft:
+    """The key and the heaviest element; raises `CircuitError` for what cannot be claimed."""
+    size = len(program.encode()) + sum(len(blob.data) for blob in blobs)
+    if size > MATERIAL_BYTES:
+        raise CircuitError(
+            f"program and constants have {size:,} bytes, a bundle of {SYSTEM_ID} holds "
+            f"{MATERIAL_BYTES:,}"
+        )
+    try:
+        intervals = check(program, blobs)
+        key = program_key(program, blobs)
+    except VerificationError as error:
+        raise CircuitError(f"runs of this program cannot be claimed: {error.message}") from error
+    size = sum(descriptor.result.size for descriptor in key.descriptors)
+    if size > TENSOR_BYTES:
+        raise CircuitError(
+            f"the tensors of a run have {size:,} bytes, a bundle of {SYSTEM_ID} holds "
+            f"{TENSOR_BYTES:,}"
+        )
+    return Draft(list(intervals), key, heaviest_element(program, blobs, intervals, key))
+
+
+def _earlier(target: Path) -> Artifact | None:
+    try:
+        return load_artifact(target)
+    except CircuitError:
+        # Missing, or damaged: then it is made anew.
+        return None

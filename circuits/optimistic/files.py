@@ -1,0 +1,9 @@
+"""The files of an artifact of `optimistic/v1` beside its records.
+
+The program's constants lie in `blobs/`, each named by its digest.
+"""
+
+from avow.circuits.sumcheck.files import PROGRAM
+
+REQUIRED = (PROGRAM,)
+OPTIONAL: tuple[str, ...] = ()

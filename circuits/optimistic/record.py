@@ -1,0 +1,61 @@
+"""The system record of a program under `optimistic/v1`, from its pieces."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from avow.circuits.errors import CircuitError
+from avow.circuits.sumcheck.record import fidelity, making
+from avow.verifier.errors import VerificationError
+from avow.verifier.program.intervals import Interval
+from avow.verifier.program.program import Program, output_specs
+from avow.verifier.records import (
+    InputVisibility,
+    ModelRecord,
+    SystemRecord,
+    WeightVisibility,
+    parse_system_record,
+)
+from avow.verifier.systems.optimistic.claim import SYSTEM_ID, WINDOW
+from avow.verifier.systems.optimistic.recompute import run_elements
+from avow.verifier.trace.key import ProgramKey
+
+# Of elements as integers of eight bytes, with room for what an operation makes on the way.
+_BYTES_PER_ELEMENT = 40
+_BASE_BYTES = 256 * 2**20
+
+
+def build_record(
+    model: ModelRecord,
+    program: Program,
+    intervals: Sequence[Interval],
+    key: ProgramKey,
+    report: dict[str, Any],
+    window: int,
+) -> SystemRecord:
+    """The record; `report` is that of the program's compilation, `window` counts seconds.
+
+    Its constraints are the elements that operations make, each of which can be refuted. Raises
+    `CircuitError`.
+    """
+    constants = sum(blob.count * blob.element_type.width for blob in program.blobs)
+    elements = run_elements(program)
+    try:
+        record = SystemRecord(
+            model=model.digest(),
+            system=SYSTEM_ID,
+            program=key.program,
+            key=key.digest,
+            srs=None,
+            outputs=output_specs(program, intervals),
+            input_visibility=InputVisibility.PUBLIC,
+            weight_visibility=WeightVisibility.FIXED,
+            fidelity=fidelity(report),
+            constraints=elements,
+            proving_memory_bytes=_BASE_BYTES + 8 * constants + _BYTES_PER_ELEMENT * elements,
+            evm_codehash=None,
+            measurements=(),
+            details=((WINDOW, str(window)), *making(report)),
+        )
+        return parse_system_record(record.to_json())
+    except VerificationError as error:
+        raise CircuitError(f"no valid system record: {error.message}") from error

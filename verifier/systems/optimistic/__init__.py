@@ -1,0 +1,1 @@
+"""The checking half of `optimistic/v1`."""
