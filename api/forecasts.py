@@ -9,6 +9,7 @@ from avow.circuits.errors import CircuitError
 from avow.circuits.ezkl import cost as ezkl
 from avow.circuits.forecast import Forecast
 from avow.circuits.memory import machine_bytes
+from avow.circuits.optimistic import forecast as optimistic
 from avow.circuits.sumcheck.forecast import Machine, forecast
 from avow.circuits.sumcheck.key import draft_key
 from avow.circuits.sumcheck.plan import Target
@@ -35,8 +36,8 @@ class Subject:
 def forecasts(
     subject: Subject, systems: Sequence[str], batches: Sequence[int]
 ) -> tuple[dict[str, object], list[Forecast]]:
-    """Say what was looked at, and predict: sumcheck for both targets and each batch, then
-    ezkl with an input that is shown and with one that is hidden.
+    """Say what was looked at, and predict: sumcheck for both targets and each batch,
+    a claim of optimistic, then ezkl with an input that is shown and with one that is hidden.
 
     Raises `CircuitError` for a program without proofs, `ModelError` for a model without program.
     """
@@ -57,6 +58,8 @@ def forecasts(
             raise CircuitError(f"the program cannot be proven: {error.message}") from error
         for target in Target:
             found += forecast(draft, target, tuple(dict.fromkeys(batches)), machine)
+    if "optimistic" in systems:
+        found.append(optimistic.forecast(*_program(subject)))
     if "ezkl" in systems:
         found += [
             ezkl.forecast(subject.stored, machine.memory_bytes, visibility)

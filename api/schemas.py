@@ -67,8 +67,8 @@ class JobBody(BaseModel):
     system: str | None = Field(
         default=None,
         max_length=64,
-        description="Proof system, `sumcheck` or `ezkl`. When absent, what the model is compiled "
-        "for: a system that hides the input, else `sumcheck`, else `ezkl`.",
+        description="System, `sumcheck`, `ezkl` or `optimistic`. When absent, what the model is "
+        "compiled for: a system that hides the input, else the first of these.",
     )
     hides: Literal["none", "inputs"] | None = Field(
         default=None, description="`inputs`: the proof must not show the input. `none`: it may."
@@ -138,7 +138,7 @@ class InferParameters(BaseModel):
     model_config = _STRICT
 
     evidence: str | None = Field(
-        default=None, max_length=64, description="Proof system: `sumcheck` or `ezkl`."
+        default=None, max_length=64, description="System: `sumcheck`, `ezkl` or `optimistic`."
     )
     hides: Literal["none", "inputs"] | None = Field(
         default=None, description="`inputs`: the proof must not show the input."

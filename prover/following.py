@@ -51,6 +51,7 @@ def read_news(session: Session, job_id: str, after: int) -> News:
 
 
 def is_final(state: str, chain_id: int) -> bool:
-    """Whether nothing can follow; off chain (0) nothing follows a proof."""
+    """Whether nothing can follow; off chain (0) nothing follows a stored bundle."""
     stands = JobState(state)
-    return job_ends(stands) or (stands is JobState.PROVEN and chain_id == 0)
+    stored = stands in (JobState.PROVEN, JobState.CHALLENGEABLE)
+    return job_ends(stands) or (stored and chain_id == 0)

@@ -19,9 +19,11 @@ from avow.prover.metrics.names import (
 )
 from avow.prover.metrics.observations import observe
 from avow.prover.outbox import Task, enqueue
+from avow.prover.systems.assurance import promised
 from avow.prover.tables import AnswerRow, EvidenceRow, PaymentRow, ProofRow
 from avow.verifier.lifecycle import JOB_TRANSITIONS, LEG_TRANSITIONS, JobState, LegState
 from avow.verifier.statement import ZERO_ADDRESS
+from avow.verifier.verdict import Assurance
 
 # The market of a job that serves no order.
 OFF_CHAIN = "0x" + ZERO_ADDRESS.hex()
@@ -114,6 +116,8 @@ def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: in
 def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) -> None:
     """Notes the bundle of one leg; the job is `proven` when every leg has one.
 
+    Off chain it is `challengeable` instead where one of them is not proven but claimed.
+
     Raises LeaseLost when the work has gone to somebody else; then nothing is stored.
     """
     job = require(session, lease)
@@ -143,7 +147,12 @@ def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) 
         select(func.count()).select_from(ProofRow).where(ProofRow.job_id == job.id)
     )
     if proven == len(_legs(session, job.id)):
-        move(session, job, JobState.PROVEN, "every leg has its proof", now)
+        weakest = min(promised(row.system).rank for row in _legs(session, job.id))
+        if job.market == OFF_CHAIN and weakest == Assurance.CHALLENGEABLE.rank:
+            said = "what was claimed of the run may still be refuted"
+            move(session, job, JobState.CHALLENGEABLE, said, now)
+        else:
+            move(session, job, JobState.PROVEN, "every leg has its proof", now)
     elif not at_work(session, job.id, Task.PROVE):
         # Where work that waits is asked for again, should its message be lost.
         move(session, job, JobState.ANSWERED, f"leg {leg.leg} has its proof, others wait", now)

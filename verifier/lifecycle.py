@@ -28,7 +28,7 @@ JOB_TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING}) | _ENDS_BEFORE_PROOF,
     JobState.RUNNING: frozenset({JobState.ANSWERED, JobState.QUEUED}) | _ENDS_BEFORE_PROOF,
     JobState.ANSWERED: frozenset({JobState.PROVING}) | _ENDS_BEFORE_PROOF | _ENDS_ON_CHAIN,
-    JobState.PROVING: frozenset({JobState.PROVEN, JobState.ANSWERED})
+    JobState.PROVING: frozenset({JobState.PROVEN, JobState.CHALLENGEABLE, JobState.ANSWERED})
     | _ENDS_BEFORE_PROOF
     | _ENDS_ON_CHAIN,
     JobState.PROVEN: frozenset({JobState.SETTLED, JobState.CHALLENGEABLE}) | _ENDS_ON_CHAIN,

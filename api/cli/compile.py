@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from avow.circuits.srs_choice import Srs
     from avow.models.store import StoredModel
 
-EZKL, SUMCHECK = "ezkl", "sumcheck"
-_SYSTEMS = {EZKL: EZKL, "ezkl/v1": EZKL, SUMCHECK: SUMCHECK, "sumcheck/v1": SUMCHECK}
+EZKL, OPTIMISTIC, SUMCHECK = "ezkl", "optimistic", "sumcheck"
 _SECONDS = 6 * 3600
 
 
@@ -22,7 +21,8 @@ _SECONDS = 6 * 3600
 @click.argument("model")
 @click.option(
     "--system",
-    help="Proof system: sumcheck or ezkl; by default sumcheck, ezkl where something is hidden.",
+    help="System: sumcheck, ezkl or optimistic; by default sumcheck, ezkl where something is "
+    "hidden.",
 )
 @click.option(
     "--input",
@@ -50,7 +50,8 @@ _SECONDS = 6 * 3600
 @click.option(
     "--bits",
     type=click.Choice(["8", "12", "16"]),
-    help="sumcheck: width of the program's numbers; by default the cheapest that keeps fidelity.",
+    help="sumcheck, optimistic: width of the program's numbers; by default the cheapest that "
+    "keeps fidelity.",
 )
 @click.option(
     "--optimize",
@@ -70,6 +71,12 @@ _SECONDS = 6 * 3600
     type=click.Choice(["committed", "layered"]),
     help="sumcheck: how tables are looked up, by columns that a contract can check or by layers "
     "of a sum, faster for large models; by default what is predicted to cost less.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(60, 30 * 24 * 3600),
+    metavar="SECONDS",
+    help="optimistic: for how long a claim may be challenged; by default an hour.",
 )
 @click.option(
     "--target",
@@ -109,6 +116,7 @@ def compile_command(
     optimize: str | None,
     batch: int | None,
     lookups: str | None,
+    window: int | None,
     target: str | None,
     scale: int | None,
     no_evm: bool,
@@ -124,12 +132,12 @@ def compile_command(
     commits the weights and writes the system record. For ezkl: makes settings, calibration, keys,
     a Solidity verifier and the system record, measures fidelity on the held-out rows with the
     circuit itself, and proves and checks one row; after a stop, the same command goes on where it
-    was.
+    was. For optimistic: the program and a record, no keys; an answer's run is committed to, not
+    proven, and whoever finds a wrong element can show it.
     """
+    from avow.api.cli.compile_optimistic import compile_optimistic
     from avow.api.cli.compile_sumcheck import compile_sumcheck
     from avow.circuits.errors import CircuitError
-    from avow.models.catalogue import resolve
-    from avow.models.store import ModelStore
     from avow.prover.config import from_environment
 
     if weights == "private":
@@ -138,25 +146,34 @@ def compile_command(
             "take --weights hashed to hide them"
         )
     hiding = input_visibility == "private" or weights == "hashed"
-    chosen = (EZKL if hiding else SUMCHECK) if system is None else _SYSTEMS.get(system)
-    if chosen is None:
-        raise CircuitError(f"expected --system sumcheck or ezkl, got {str(system)[:40]!r}")
-    if chosen == SUMCHECK and hiding:
-        raise CircuitError("sumcheck hides nothing yet: take --system ezkl to hide something")
-    foreign = (
-        {"--bits": bits, "--optimize": optimize, "--batch": batch, "--lookups": lookups}
-        if chosen == EZKL
-        else {
-            "--target": target,
-            "--input-scale": scale,
-            "--no-evm": no_evm or None,
-            "--seconds": seconds,
-        }
-    )
-    for name, value in foreign.items():
-        if value is not None:
+    given = system or (EZKL if hiding else SUMCHECK)
+    chosen = given.removesuffix("/v1")
+    if chosen not in (EZKL, OPTIMISTIC, SUMCHECK):
+        raise CircuitError(f"expected --system sumcheck, ezkl or optimistic, got {given[:40]!r}")
+    if chosen != EZKL and hiding:
+        raise CircuitError(f"{chosen} hides nothing: take --system ezkl to hide something")
+    for name, value, systems in (
+        ("--bits", bits, (SUMCHECK, OPTIMISTIC)),
+        ("--optimize", optimize, (SUMCHECK,)),
+        ("--batch", batch, (SUMCHECK,)),
+        ("--lookups", lookups, (SUMCHECK,)),
+        ("--window", window, (OPTIMISTIC,)),
+        ("--target", target, (EZKL,)),
+        ("--input-scale", scale, (EZKL,)),
+        ("--no-evm", no_evm or None, (EZKL,)),
+        ("--seconds", seconds, (EZKL,)),
+        ("--memory", memory, (EZKL, SUMCHECK)),
+        ("--srs", srs_file, (EZKL, SUMCHECK)),
+        ("--srs-digest", srs_digest, (EZKL, SUMCHECK)),
+        ("--unsafe-srs", unsafe_srs or None, (EZKL, SUMCHECK)),
+    ):
+        if value is not None and chosen not in systems:
             raise CircuitError(f"{name} means nothing to --system {chosen}")
     config = from_environment()
+    if chosen == OPTIMISTIC:
+        stored = _resolved(model, chosen, input_visibility, weights)
+        compile_optimistic(stored, None if bits is None else int(bits), window, force, as_json)
+        return
     srs = _srs(srs_file, srs_digest, unsafe_srs, config.home / "srs", chosen)
     if unsafe_srs:
         click.echo(
@@ -164,12 +181,7 @@ def compile_command(
             "forged; for development only",
             err=True,
         )
-    stored = resolve(ModelStore.at(config.home), model)
-    click.echo(
-        f"compiling {stored.record.name}@{stored.record.version} for {chosen}/v1, "
-        f"input {input_visibility}, weights {weights}",
-        err=True,
-    )
+    stored = _resolved(model, chosen, input_visibility, weights)
     limit = memory * 2**20 if memory else None
     if chosen == SUMCHECK:
         wanted = None if bits is None else int(bits)
@@ -188,6 +200,20 @@ def compile_command(
         click.echo(f"  memory       {record.proving_memory_bytes // 10**6} MB predicted")
         if record.evm_codehash is not None:
             click.echo(f"  evm verifier codehash 0x{record.evm_codehash.hex()}")
+
+
+def _resolved(model: str, system: str, input_visibility: str, weights: str) -> "StoredModel":
+    from avow.models.catalogue import resolve
+    from avow.models.store import ModelStore
+    from avow.prover.config import from_environment
+
+    stored = resolve(ModelStore.at(from_environment().home), model)
+    click.echo(
+        f"compiling {stored.record.name}@{stored.record.version} for {system}/v1, "
+        f"input {input_visibility}, weights {weights}",
+        err=True,
+    )
+    return stored
 
 
 def reporter() -> Callable[[str, str], None]:

@@ -39,8 +39,8 @@ job.add_command(dead_letters)
 @click.option("--row", type=click.IntRange(0), default=0, help="Which row of an npz; 0 if absent.")
 @click.option(
     "--system",
-    help="Proof system: sumcheck or ezkl. [one that hides the input if MODEL is compiled for that, "
-    "else sumcheck if it is, else ezkl]",
+    help="System: sumcheck, ezkl or optimistic. [one that hides the input if MODEL is compiled for "
+    "that, else the first of these that it is compiled for]",
 )
 @click.option(
     "--hides",
@@ -88,7 +88,7 @@ def submit(
     if wait:
         found = _follow(queue, found.id)
     print_job(found, as_json)
-    return int(wait and found.state.value != "proven")
+    return int(wait and found.state.value not in ("proven", "challengeable"))
 
 
 @job.command()
@@ -186,7 +186,7 @@ def _follow(queue: "Queue", job_id: str) -> "Job":
         if now != shown and now:
             click.echo(now, err=True)
         shown = now
-        if found.state is JobState.PROVEN or job_ends(found.state):
+        if found.state in (JobState.PROVEN, JobState.CHALLENGEABLE) or job_ends(found.state):
             return found
         time.sleep(_POLL_SECONDS)
 

@@ -44,11 +44,13 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     `checked_records` then gives verdicts with `model binding: CHECKED`.
     """
     from avow.circuits.errors import CircuitError
+    from avow.circuits.optimistic.recheck import recheck
     from avow.models.catalogue import resolve
     from avow.models.load import load_model
     from avow.models.store import ModelStore
     from avow.prover.config import from_environment
     from avow.verifier.systems.ezkl.settings import SYSTEM_ID as EZKL
+    from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
     from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 
     config = from_environment()
@@ -64,6 +66,14 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     if record.system == EZKL:
         found = _check_ezkl(claimed, named, srs, None if no_evm else config.contracts / "solc")
         open_points = ["fidelity: how near the circuit is to the float model"]
+    elif record.system == OPTIMISTIC:
+        if srs is not None:
+            raise CircuitError(f"--srs means nothing to {OPTIMISTIC}: it needs no string")
+        found = recheck(claimed.model, claimed.record, record, _report)
+        open_points = [
+            "fidelity: how near the program is to the float model, "
+            "in the ranges that the record says calibration showed",
+        ]
     elif record.system == SUMCHECK:
         found = _check_sumcheck(claimed, named, srs)
         open_points = [

@@ -48,7 +48,7 @@ _SUMCHECK, _EZKL = "sumcheck/v1", "ezkl/v1"
 @click.option(
     "--systems",
     metavar="NAMES",
-    default="sumcheck,ezkl",
+    default="sumcheck,optimistic,ezkl",
     show_default=True,
     help="Systems to predict, separated by commas.",
 )
@@ -80,10 +80,11 @@ def plan(
 
     MODEL is what `avow compile` takes, or an ONNX file that is in no store. Sumcheck is predicted
     with the keys of `--optimize time` and of `--optimize gas`, on this machine; ezkl, where it is
-    installed, from the rows that it counts, on two cores. Gas is that of a transaction which has
+    installed, from the rows that it counts, on two cores; optimistic proves nothing, and what its
+    verifier recomputes is said. Gas is that of a transaction which has
     a contract check one proof; in a batch each answer pays its share.
     """
-    wanted = systems_in(systems)
+    wanted = systems_in(systems, ("ezkl", "optimistic", "sumcheck"))
     with TemporaryDirectory(prefix="avow-plan-") as folder:
         stored = _model(argument, calibration, ranges, Path(folder))
         head, found = _forecasts(stored, wanted, batches or _BATCHES, bits)

@@ -57,6 +57,7 @@ STAGES = {
     "linear": "proving the linear layers",
     "reduction": "reducing all claims to one",
     "opening": "opening the commitment",
+    "committing": "committing to every tensor of the run",
     "proving": "making the proof",
     "checking": "the verifier checks the proof",
     "storing": "storing the bundle",

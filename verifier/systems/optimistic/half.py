@@ -112,7 +112,7 @@ def _check_outputs(program: Program, tensors: list[Committed], outputs: tuple[Te
 
 
 def _findings(evidence: Evidence, final_at: int, done: int, total: int) -> Findings:
-    not_checked = (
+    not_checked: tuple[str, ...] = (
         "finality: its time is the provider's word; no chain was asked whether the claim was "
         "refuted or is being challenged",
     )

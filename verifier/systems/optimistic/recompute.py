@@ -31,7 +31,8 @@ class Committed:
             )
         self.layout = layout
         self.data = data
-        self.values = struct.unpack(f">{layout.count}{_CODES[layout.width]}", data)
+        form = f">{layout.count}{_CODES[layout.width]}"
+        self.values: tuple[int, ...] = struct.unpack(form, data)
 
     def read(self, index: Index) -> int:
         """The element at an index."""
