@@ -31,8 +31,10 @@ def compare_model(
     found = [
         Comparison("ONNX SHA-256", to_hex(model_record.onnx_sha256), to_hex(model.sha256)),
         Comparison("model digest", to_hex(record.model), to_hex(model_record.digest())),
-        Comparison("SRS digest", recorded_srs, "" if srs_digest is None else to_hex(srs_digest)),
     ]
+    if srs_digest is not None or record.srs is not None:
+        shown = "none" if srs_digest is None else to_hex(srs_digest)
+        found.append(Comparison("SRS digest", recorded_srs, shown))
     # No digest tells whether the record calls and shapes the tensors as the graph does.
     for what, recorded, ports in (
         ("inputs", model_record.inputs, model.inputs),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from avow.verifier.errors import VerificationError
 from avow.verifier.policy import Policy, parse_policy
 from avow.verifier.statement import Domain
+from avow.verifier.systems.optimistic.sample import Sample
 from avow.verifier.tensor import ElementType, Tensor
 from avow.verifier.verdict import Assurance, Hides
 
@@ -31,6 +32,7 @@ FULL = {
     "checked_records": [WORD],
     "trusted_srs": [WORD],
     "measurements": ["0x" + "44" * 48],
+    "sample": {"elements": 100, "seed": WORD},
     "require_owner_signature": True,
     "require_model_binding": True,
     "unsafe_allow_unsafe_srs": True,
@@ -65,6 +67,7 @@ def test_every_field_is_read() -> None:
         checked_records=(word,),
         trusted_srs=(word,),
         measurements=(b"\x44" * 48,),
+        sample=Sample(100, word),
         require_owner_signature=True,
         require_model_binding=True,
         unsafe_allow_unsafe_srs=True,
@@ -78,6 +81,10 @@ def test_every_field_is_read() -> None:
         {"model": "0x11"},
         {"minimum_assurance": "VERY"},
         {"systems": []},
+        {"sample": 100},
+        {"sample": {"elements": 0, "seed": WORD}},
+        {"sample": {"elements": 1, "seed": "0x11"}},
+        {"sample": {"elements": 1}},
         {"systems": [1]},
         {"checked_records": []},
         {"hides": "none"},
