@@ -87,10 +87,10 @@ def test_what_fits_no_bundle_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     run = every_case().run
     assert draft(run.program, list(run.blobs)).key.digest == run.key.digest
     monkeypatch.setattr(compiling, "TENSOR_BYTES", 10)
-    with pytest.raises(CircuitError, match="tensors of a run have .* bytes"):
+    with pytest.raises(CircuitError, match=r"tensors of a run have .* bytes"):
         draft(run.program, list(run.blobs))
     monkeypatch.setattr(compiling, "MATERIAL_BYTES", 10)
-    with pytest.raises(CircuitError, match="program and constants have .* bytes"):
+    with pytest.raises(CircuitError, match=r"program and constants have .* bytes"):
         draft(run.program, list(run.blobs))
 
 
