@@ -148,6 +148,11 @@ class Tracer:
         # Tensors that no input changes have been hashed once and for all.
         self._known: dict[int, bytes] = {}
 
+    @property
+    def provider(self) -> str:
+        """Which of onnxruntime's execution providers runs it."""
+        return self._fast.provider
+
     def run(self, inputs: Sequence[AnyIntegers]) -> Run:
         """Answer integer arrays (1, *shape), and commit to every tensor on the way.
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from avow.circuits.artifact import load_artifact
 from avow.circuits.errors import CircuitError
-from avow.circuits.optimistic.artifact import load
+from avow.circuits.optimistic.artifact import Loaded, load
 from avow.models.errors import ModelError
 from avow.prover.catalogue import Compiled
 from avow.prover.errors import Refused, TryAgain
-from avow.prover.systems.optimistic.trace import Run, TraceRunner
 from avow.prover.systems.system import Answer, Limits, OneAtATime, Proof, Tick
+from avow.prover.trace import Run, Tracer
 from avow.verifier.commitment import commit_public
 from avow.verifier.errors import VerificationError
 from avow.verifier.systems.optimistic.claim import Claim, material_json
@@ -24,6 +27,14 @@ from avow.verifier.tensor import Tensor
 
 _TICK_SECONDS = 0.2
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An artifact's contents, and its program ready to run."""
+
+    loaded: Loaded
+    tracer: Tracer
 
 
 class OptimisticProver(OneAtATime):
@@ -39,8 +50,8 @@ class OptimisticProver(OneAtATime):
         self, compiled: Compiled, inputs: Sequence[Tensor], salt: bytes, limits: Limits, tick: Tick
     ) -> Answer:
         """The exact program's own output; the input is public, so that nothing is salted."""
-        run = self._run(compiled, inputs, limits, tick)[1]
-        return Answer(run.outputs, commit_public(inputs), "numpy")
+        ready, run = self._run(compiled, inputs, limits, tick)
+        return Answer(run.outputs, commit_public(inputs), ready.tracer.provider)
 
     def prove(
         self,
@@ -52,17 +63,18 @@ class OptimisticProver(OneAtATime):
         tick: Tick,
     ) -> Proof:
         """The claim of the run, its trace bound to `root`, the leaf of its one statement."""
-        runner, run = self._run(compiled, inputs, limits, tick)
-        trace = _working(lambda: run.root(root), "committing", limits, tick)
-        claim = Claim(trace, int(self._clock()) + runner.loaded.window, run.tensors)
-        material = material_json(runner.loaded.program, runner.loaded.blobs)
-        return Proof(run.outputs, claim.to_json(), material)
+        ready, run = self._run(compiled, inputs, limits, tick)
+        stored = _working(run.stored, "committing", limits, tick)
+        loaded = ready.loaded
+        claim = Claim(run.trace(root), int(self._clock()) + loaded.window, tuple(stored))
+        return Proof(run.outputs, claim.to_json(), material_json(loaded.program, loaded.blobs))
 
     def _run(
         self, compiled: Compiled, inputs: Sequence[Tensor], limits: Limits, tick: Tick
-    ) -> tuple[TraceRunner, Run]:
-        runner = _working(lambda: _runner(compiled.folder.absolute()), "loading", limits, tick)
-        return runner, _working(lambda: runner.run(inputs), "running", limits, tick)
+    ) -> tuple[_Ready, Run]:
+        ready = _working(lambda: _ready(compiled.folder.absolute()), "loading", limits, tick)
+        arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in inputs]
+        return ready, _working(lambda: ready.tracer.run(arrays), "running", limits, tick)
 
 
 def _working(step: Callable[[], T], stage: str, limits: Limits, tick: Tick) -> T:
@@ -79,10 +91,11 @@ def _working(step: Callable[[], T], stage: str, limits: Limits, tick: Tick) -> T
     except (CircuitError, ModelError, VerificationError) as error:
         raise Refused(str(error)) from error
     finally:
-        # Numpy cannot be stopped; what still runs ends by itself and nobody reads its result.
+        # A run cannot be stopped; what still runs ends by itself and nobody reads its result.
         pool.shutdown(wait=False)
 
 
 @lru_cache(maxsize=4)
-def _runner(folder: Path) -> TraceRunner:
-    return TraceRunner(load(load_artifact(folder)))
+def _ready(folder: Path) -> _Ready:
+    loaded = load(load_artifact(folder))
+    return _Ready(loaded, Tracer(loaded.program, loaded.blobs, threads=1))
