@@ -1,4 +1,4 @@
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,9 @@ class Bases:
         self, rows: NDArray[np.int8] | NDArray[np.int16] | NDArray[np.int32] | NDArray[np.int64]
     ) -> list[bytes]:
         """Commit to every row of a contiguous matrix of integers."""
+
+    def commit_matrices(self, matrices: list[NDArray[Any]]) -> list[bytes]:
+        """Commit to every row of every matrix, as `commit_ints`, all at once."""
 
     def commit_values(self, indices: NDArray[np.int32], values: Frs) -> list[bytes]:
         """Commit to rows of values named by index, -1 meaning zero: equal ones at one price."""

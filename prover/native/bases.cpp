@@ -185,24 +185,36 @@ Point Bases::commit(std::span<const Limbs> canonical) const {
   return multiply(backend_, points_.data(), rows)[0];
 }
 
-template <class Integer>
-std::vector<Point> Bases::commit_integers(const Integer* values, std::size_t rows,
-                                          std::size_t columns) const {
-  check_columns(columns);
-  std::vector<std::unique_ptr<ScalarRow>> own(rows);
-  parallel_for(rows, 4, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t r = begin; r < end; ++r) own[r] = integer_row(values + r * columns, columns);
+std::vector<Point> Bases::commit_matrices(std::span<const Matrix> matrices) const {
+  std::vector<std::pair<const Matrix*, std::size_t>> places;
+  for (const Matrix& matrix : matrices) {
+    check_columns(matrix.columns);
+    for (std::size_t r = 0; r < matrix.rows; ++r) places.emplace_back(&matrix, r);
+  }
+  std::vector<std::unique_ptr<ScalarRow>> own(places.size());
+  parallel_for(own.size(), 4, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto& [matrix, row] = places[i];
+      const std::size_t size = matrix->columns, at = row * size;
+      const void* data = matrix->ints.data;
+      switch (matrix->ints.kind) {
+        case IntKind::int8:
+          own[i] = integer_row(static_cast<const std::int8_t*>(data) + at, size);
+          break;
+        case IntKind::int16:
+          own[i] = integer_row(static_cast<const std::int16_t*>(data) + at, size);
+          break;
+        case IntKind::int32:
+          own[i] = integer_row(static_cast<const std::int32_t*>(data) + at, size);
+          break;
+        case IntKind::int64:
+          own[i] = integer_row(static_cast<const std::int64_t*>(data) + at, size);
+          break;
+      }
+    }
   });
   return multiply(backend_, points_.data(), own);
 }
-template std::vector<Point> Bases::commit_integers(const std::int8_t*, std::size_t,
-                                                   std::size_t) const;
-template std::vector<Point> Bases::commit_integers(const std::int16_t*, std::size_t,
-                                                   std::size_t) const;
-template std::vector<Point> Bases::commit_integers(const std::int32_t*, std::size_t,
-                                                   std::size_t) const;
-template std::vector<Point> Bases::commit_integers(const std::int64_t*, std::size_t,
-                                                   std::size_t) const;
 
 std::vector<Point> Bases::commit_values(const std::int32_t* indices, std::size_t rows,
                                         std::size_t columns,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "keccak.hpp"
+#include "kernels.hpp"
 #include "msm.hpp"
 
 namespace avow::native {
@@ -33,10 +34,12 @@ class Bases {
   // sum_j values[j] G_j; no more values than points.
   Point commit(std::span<const Limbs> canonical) const;
 
-  // The same for each of `rows` rows of `columns` integers.
-  template <class Integer>
-  std::vector<Point> commit_integers(const Integer* values, std::size_t rows,
-                                     std::size_t columns) const;
+  // The same for each row of some matrices of integers, all at once.
+  struct Matrix {
+    Ints ints;
+    std::size_t rows, columns;
+  };
+  std::vector<Point> commit_matrices(std::span<const Matrix> matrices) const;
 
   // Row r is sum_j values[indices[r, j]] G_j, and index -1 means zero. Points of equal value are
   // added first. Indices must be below the number of values.

@@ -2,6 +2,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/vector.h>
 
+#include "arrays.hpp"
 #include "bases.hpp"
 #include "bind.hpp"
 #include "frs.hpp"
@@ -52,10 +53,15 @@ std::vector<Limbs> scalars_of(Bytes data) {
 
 template <class T>
 nb::list commit_integers(const Bases& self, Matrix<T> rows) {
+  constexpr IntKind kind = sizeof(T) == 1   ? IntKind::int8
+                           : sizeof(T) == 2 ? IntKind::int16
+                           : sizeof(T) == 4 ? IntKind::int32
+                                            : IntKind::int64;
+  const Bases::Matrix own{{rows.data(), kind}, rows.shape(0), rows.shape(1)};
   std::vector<Point> points;
   {
     nb::gil_scoped_release released;
-    points = self.commit_integers(rows.data(), rows.shape(0), rows.shape(1));
+    points = self.commit_matrices({&own, 1});
   }
   return python(points);
 }
@@ -109,6 +115,24 @@ void bind_bases(nb::module_& module) {
       .def("commit_ints", &commit_integers<std::int16_t>, nb::arg("rows").noconvert())
       .def("commit_ints", &commit_integers<std::int32_t>, nb::arg("rows").noconvert())
       .def("commit_ints", &commit_integers<std::int64_t>, nb::arg("rows").noconvert())
+      .def(
+          "commit_matrices",
+          [](const Bases& self, const nb::list& matrices) {
+            std::vector<IntArray> owners;
+            std::vector<Bases::Matrix> own;
+            for (const nb::handle matrix : matrices) {
+              const IntArray array = int_array(matrix, "commit_matrices", 2);
+              owners.push_back(array);
+              own.push_back({array.ints, array.shape[0], array.shape[1]});
+            }
+            std::vector<Point> points;
+            {
+              nb::gil_scoped_release released;
+              points = self.commit_matrices(own);
+            }
+            return python(points);
+          },
+          nb::arg("matrices"))
       .def(
           "commit_values_bytes",
           [](const Bases& self, Matrix<std::int32_t> indices, const nb::bytes& values) {

@@ -3,6 +3,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <bit>
+
 #include <optional>
 
 #include "arrays.hpp"
@@ -158,6 +160,11 @@ void frs_outer_add(Frs& target, std::size_t at, nb::handle scale, const nb::list
 
 std::vector<Limbs> canonical_elements(const Vector& a) {
   static_assert(sizeof(Limbs) == 32);
+  if constexpr (std::endian::native == std::endian::little) {
+    std::vector<Limbs> same(a.size);
+    vector_to_bytes(a, reinterpret_cast<std::uint8_t*>(same.data()));
+    return same;
+  }
   std::vector<std::uint8_t> bytes(32 * a.size);
   vector_to_bytes(a, bytes.data());
   std::vector<Limbs> out(a.size);

@@ -229,14 +229,33 @@ struct IfmaEngine {
 
   template <class Int>
   struct Affine {
+    // An integer of one limb needs one step of reduction only, as with `Fixed`.
+    static constexpr bool narrow = sizeof(Int) < 8;
+    static constexpr ifma::Limbs52 unit =
+        narrow ? ifma::split52(limbs::power_of_two(FrModulus::p, 312)) : C::square;
+    static constexpr ifma::Limbs52 minus = minus_half<Int>(260);
     Block scale, offset;
     Affine(const Limb* by, const Limb* plus) {
-      static constexpr ifma::Limbs52 minus = minus_half<Int>(260);
+      if (by[0] == 1 && !(by[1] | by[2] | by[3] | plus[0] | plus[1] | plus[2] | plus[3])) {
+        scale = Block::all(unit);
+        offset = Block::all(minus);
+        return;
+      }
       const Block factor = all(by);
-      scale = mul(factor, Block::all(C::square));
+      scale = mul(factor, Block::all(unit));
       offset = add_scaled(all(plus), factor, Block::all(minus));
     }
     Block operator()(IntBlock<Int> a) const {
+      if constexpr (narrow) {
+        ifma::FixedSum<FrModulus> sum;
+        for (int j = 0; j < 5; ++j) {
+          sum.low[j] = _mm512_madd52lo_epu64(_mm512_setzero_si512(), a.value, scale.l[j]);
+          sum.high[j] = _mm512_madd52hi_epu64(_mm512_setzero_si512(), a.value, scale.l[j]);
+        }
+        Block out = ifma::reduce_uncarried(sum);
+        for (int j = 0; j < 5; ++j) out.l[j] = _mm512_add_epi64(out.l[j], offset.l[j]);
+        return ifma::loose4(out);
+      }
       Block value = zero();
       value.l[0] = _mm512_and_si512(a.value, ifma::all64(ifma::kMask52));
       value.l[1] = _mm512_srli_epi64(a.value, 52);

@@ -13,8 +13,10 @@ namespace {
 
 // More constants than this are not worth the table: their blocks are read like any other.
 constexpr std::size_t kMostConstants = 64;
-// Of a block that repeats nothing.
-constexpr std::int32_t kNothing = -2;
+// Of a block that repeats nothing, and of one whose every p is 1.
+constexpr std::int32_t kNothing = -2, kOnes = -3;
+// Its slot.
+constexpr std::int32_t kOnesSlot = 1;
 
 }  // namespace
 
@@ -74,16 +76,36 @@ void FractionLeaves::arrange() {
   q_.write();
 }
 
-// A block of zeros over one element of a table.
+// Of each element of the table of numerators whether it is 1.
+std::vector<std::uint8_t> FractionLeaves::find_ones() const {
+  const Vector& table = static_cast<const Picked&>(*p_.lazy).table();
+  constexpr std::size_t kBytes = 32;
+  std::vector<std::uint8_t> bytes(kBytes * table.size), one(kBytes), found(table.size);
+  const Fr unit = Fr::one();
+  vector_to_bytes(vector_of(*kernels_, {&unit, 1}), one.data());
+  vector_to_bytes(table, bytes.data());
+  for (std::size_t i = 0; i < table.size; ++i) {
+    found[i] = std::equal(one.begin(), one.end(), bytes.begin() + kBytes * i);
+  }
+  return found;
+}
+
+// A block of zeros over one element of a table, or of ones over any.
 void FractionLeaves::find_same() {
   const std::size_t lanes = kernels_->lanes;
   std::vector<std::int32_t>& slots = blocks_.slots;
+  const std::vector<std::uint8_t> ones = find_ones();
+  const std::int32_t* index = static_cast<const Picked&>(*p_.lazy).index()->data();
   over_blocks(*kernels_, slots.size(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t b = begin; b < end; ++b) {
-      slots[b] = q_.lazy->same(b * lanes, lanes).value_or(kNothing);
+      const std::int32_t* own = index + b * lanes;
+      const auto is_one = [&](std::int32_t at) { return at >= 0 && ones[std::size_t(at)]; };
+      slots[b] = std::all_of(own, own + lanes, is_one)
+                     ? kOnes
+                     : q_.lazy->same(b * lanes, lanes).value_or(kNothing);
     }
   });
-  std::map<std::int32_t, std::int32_t> known{{kNothing, 0}};
+  std::map<std::int32_t, std::int32_t> known{{kNothing, 0}, {kOnes, kOnesSlot}};
   Vector one = Vector::raw(*kernels_, lanes);
   std::int32_t last = kNothing, slot = 0;
   for (std::size_t b = 0; b < slots.size(); ++b) {
@@ -117,8 +139,9 @@ void FractionLeaves::read(std::size_t first, std::size_t count, const Limb* cons
       continue;
     }
     // As many at once as there are.
+    const std::int32_t slot = blocks_.slot(b);
     std::size_t some = 1;
-    while (i + some < count && blocks_.slot(b + some) >= 0) ++some;
+    while (i + some < count && blocks_.slot(b + some) == slot) ++some;
     const auto place = [&](const Factor& factor) -> const Limb* {
       if (!factor.lazy) return factor.vector.block(b);
       Limb* own = room;
@@ -126,8 +149,9 @@ void FractionLeaves::read(std::size_t first, std::size_t count, const Limb* cons
       factor.lazy->read(own, b * lanes, some * lanes);
       return own;
     };
-    const Limb *p = place(p_), *q = place(q_);
-    for (std::size_t k = 0; k < some; ++k) out[i + k] = {p + k * words, q + k * words};
+    const bool ones = slot == kOnesSlot;
+    const Limb *p = ones ? constants + words : place(p_), *q = place(q_);
+    for (std::size_t k = 0; k < some; ++k) out[i + k] = {ones ? p : p + k * words, q + k * words};
     i += some;
   }
 }

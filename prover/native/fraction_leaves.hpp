@@ -13,7 +13,8 @@ namespace avow::native {
 // i 2^stride + l, so that neighbours are whole blocks and lanes are alike where the program's
 // tensors are. Blocks whose elements are all 0 / c, for one of a few c, are not stored.
 struct FractionBlocks {
-  // Of each block where it is stored, or ~k if it repeats constant k. Beyond the end stands ~0.
+  // Of each block where it is stored, or ~k if it repeats constant k. Beyond the end stands ~0. Of
+  // leaves, which are stored as they are: 1 where each is 1 / q, 0 otherwise.
   std::vector<std::int32_t> slots;
   // The q of every constant; the first is 1, as of what follows the leaves.
   std::vector<Fr> constants;
@@ -53,13 +54,14 @@ class FractionLeaves {
   // Words of memory that `read` may need for so many blocks.
   std::size_t room(std::size_t blocks) const { return 2 * blocks * kernels_->words; }
   // Where blocks [first, first + count) stand. Those of `constants` are p and q of each constant,
-  // others may be written to `room`.
+  // others may be written to `room`; where each is 1 / q, p is the first constant's q.
   void read(std::size_t first, std::size_t count, const Limb* constants, Limb* room,
             FractionBlock* out) const;
 
  private:
   void arrange();
   void find_same();
+  std::vector<std::uint8_t> find_ones() const;
 
   const Kernels* kernels_;
   FractionBlocks blocks_;

@@ -113,7 +113,8 @@ FractionTree::Layer FractionTree::parents() {
         to[i] = slot < 0 ? nullptr : own.stored.block(2 * std::size_t(slot));
       }
       read_below(2 * b, 2 * some, room_of(room), from.data());
-      kernels_->add_fractions(to.data(), from.data(), some, below.stride > 0);
+      kernels_->add_fractions(to.data(), from.data(), some, below.stride > 0,
+                              constants_.block(1));
     }
   });
   return own;
@@ -293,6 +294,7 @@ std::array<Fr, 3> FractionTree::sums_of_vectors(bool all) {
           to[i] = slot < 0 ? nullptr : next.stored.block(4 * std::size_t(slot));
         }
         kernels_->fraction_chunk({.below = open_ ? nodes.data() : nullptr,
+                                  .one = constants_.block(1),
                                   .points = points.data(),
                                   .to = r_ ? to.data() : nullptr,
                                   .same = same.data(),

@@ -80,6 +80,7 @@ struct FractionBlock {
 // later the folded ones are. A pair of blocks of points is of even and odd places.
 struct FractionChunk {
   const FractionBlock* below;  // for each block of points (of twice as many, if folded) two; or null
+  const Limb* one;             // a block of ones: what p points to where all of them are 1
   const Limb* const* points;   // instead: for each block of points the two that it is folded of
   Limb* const* to;             // for each block of points where it goes; null in the first round
   const std::int32_t* same;    // for each pair which constant both blocks repeat, or -1
@@ -168,9 +169,10 @@ struct Kernels {
   void (*product_chunk)(const ProductChunk& chunk);
 
   // Parents from two blocks of children for each of theirs: p0 q1 + p1 q0, then q0 q1. A place
-  // that is null is left out; `apart` says that one block has all even children.
+  // that is null is left out; `apart` says that one block has all even children. Where p is `one`
+  // all of them are 1.
   void (*add_fractions)(Limb* const* to, const FractionBlock* below, std::size_t blocks,
-                        bool apart);
+                        bool apart, const Limb* one);
   void (*fraction_chunk)(const FractionChunk& chunk);
 };
 

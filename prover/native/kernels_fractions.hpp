@@ -15,9 +15,16 @@ struct FractionKernels {
   static constexpr std::size_t words = E::words;
 
   static void add_fractions(Limb* const* to, const FractionBlock* below, std::size_t blocks,
-                            bool apart) {
+                            bool apart, const Limb* one) {
     for (std::size_t i = 0; i < blocks; ++i) {
       if (!to[i]) continue;
+      if (below[2 * i].p == one && below[2 * i + 1].p == one) {
+        Block q0, q1;
+        pairs(E::load(below[2 * i].q), E::load(below[2 * i + 1].q), apart, q0, q1);
+        E::store(to[i], E::add(q0, q1));
+        E::store(to[i] + words, E::mul(q0, q1));
+        continue;
+      }
       Block p0, p1, q0, q1, out[2];
       children(below + 2 * i, apart, p0, p1, q0, q1);
       Sum sums[2] = {E::no_sum(), E::no_sum()};
@@ -86,6 +93,36 @@ struct FractionKernels {
     }
   }
 
+  // The same where every p is 1: out[0] is 1 + mu out[2], folded or not.
+  template <Points points>
+  static AVOW_JOINED void make_of_ones(const FractionChunk& chunk, std::size_t at,
+                                       Block (&out)[4]) {
+    if constexpr (points == Points::opened) {
+      const FractionBlock* two = chunk.below + 2 * at;
+      pairs(E::load(two[0].q), E::load(two[1].q), chunk.apart > 0, out[2], out[3]);
+    } else {
+      const FractionBlock* four = chunk.below + 4 * at;
+      Block left[2], right[2];
+      pairs(E::load(four[0].q), E::load(four[1].q), chunk.apart > 0, left[0], left[1]);
+      pairs(E::load(four[2].q), E::load(four[3].q), chunk.apart > 0, right[0], right[1]);
+      for (std::size_t k = 0; k < 2; ++k) {
+        out[2 + k] = bound(left[k], right[k], chunk.apart > 1, chunk.r);
+      }
+    }
+    out[1] = E::one();
+    out[0] = E::add_fixed(out[1], out[2], chunk.mu);
+  }
+  // Whether the nodes of a pair are like that.
+  template <Points points>
+  static AVOW_JOINED bool ones(const FractionChunk& chunk, std::size_t pair) {
+    if constexpr (points == Points::folded) return false;
+    constexpr std::size_t many = points == Points::opened ? 4 : 8;
+    for (std::size_t i = many * pair; i < many * pair + many; ++i) {
+      if (chunk.below[i].p != chunk.one) return false;
+    }
+    return true;
+  }
+
   // What a pair will need, since it does not come from where the processor would look.
   template <Points points>
   static AVOW_JOINED void fetch(const FractionChunk& chunk, std::size_t pair) {
@@ -133,8 +170,12 @@ struct FractionKernels {
       }
       if (b + 1 < chunk.blocks && chunk.same[b + 1] < 0) fetch<points>(chunk, b + 1);
       Block point[2][4], even[4], odd[4], value[values];
+      const bool plain = ones<points>(chunk, b);
       for (std::size_t side = 0; side < 2; ++side) {
-        make<points>(chunk, 2 * b + side, point[side]);
+        if constexpr (points != Points::folded) {
+          if (plain) make_of_ones<points>(chunk, 2 * b + side, point[side]);
+        }
+        if (!plain) make<points>(chunk, 2 * b + side, point[side]);
         if (Limb* to = chunk.to ? chunk.to[2 * b + side] : nullptr) {
           for (std::size_t k = 0; k < 4; ++k) E::store(to + k * words, point[side][k]);
         }
@@ -142,17 +183,22 @@ struct FractionKernels {
       for (std::size_t k = 0; k < 4; ++k) {
         pairs(point[0][k], point[1][k], apart, even[k], odd[k]);
       }
+      // Of ones every second product is q0 itself.
       Sum sums[values];
       for (auto& sum : sums) sum = E::no_sum();
       E::add_product(sums[0], even[0], even[3]);
-      E::add_product(sums[0], even[1], even[2]);
       E::add_product(sums[1], E::sub_factor(odd[0], even[0]), E::sub_factor(odd[3], even[3]));
-      E::add_product(sums[1], E::sub_factor(odd[1], even[1]), E::sub_factor(odd[2], even[2]));
-      if constexpr (values > 2) {
-        E::add_product(sums[2], odd[0], odd[3]);
-        E::add_product(sums[2], odd[1], odd[2]);
+      if constexpr (values > 2) E::add_product(sums[2], odd[0], odd[3]);
+      if (!plain) {
+        E::add_product(sums[0], even[1], even[2]);
+        E::add_product(sums[1], E::sub_factor(odd[1], even[1]), E::sub_factor(odd[2], even[2]));
+        if constexpr (values > 2) E::add_product(sums[2], odd[1], odd[2]);
       }
       E::reduce(sums, value);
+      if (plain) {
+        value[0] = E::add_factor(value[0], even[2]);
+        if constexpr (values > 2) value[2] = E::add_factor(value[2], odd[2]);
+      }
       for (std::size_t v = 0; v < values; ++v) E::add_product(totals[v], value[v], weight);
     }
     for (std::size_t v = 0; v < values; ++v) {

@@ -161,10 +161,17 @@ Vector scaled(const Vector& a, const Fr& by) {
 
 void check_indices(std::span<const std::int32_t> index, std::size_t size, const char* name) {
   std::int32_t least = 0, most = -1;
-  for (const std::int32_t one : index) {
-    least = std::min(least, one);
-    most = std::max(most, one);
-  }
+  std::mutex mutex;
+  parallel_for(index.size(), 8 * kGrain, [&](std::size_t begin, std::size_t end) {
+    std::int32_t low = 0, high = -1;
+    for (std::size_t i = begin; i < end; ++i) {
+      low = std::min(low, index[i]);
+      high = std::max(high, index[i]);
+    }
+    const std::lock_guard lock(mutex);
+    least = std::min(least, low);
+    most = std::max(most, high);
+  });
   if (least >= -1 && (most < 0 || std::size_t(most) < size)) return;
   for (std::size_t i = 0; i < index.size(); ++i) {
     if (index[i] < -1 || (index[i] >= 0 && std::size_t(index[i]) >= size)) {

@@ -99,6 +99,7 @@ def test_more_values_than_points_are_refused() -> None:
     for too_long in (
         lambda: bases.commit_bytes(bytes(32 * 7)),
         lambda: bases.commit_ints(np.zeros((2, 7), dtype=np.int16)),
+        lambda: bases.commit_matrices([np.zeros((2, 3), np.int8), np.zeros((2, 7), np.int16)]),
         lambda: bases.commit_values_bytes(np.zeros((2, 7), dtype=np.int32), bytes(32)),
     ):
         with pytest.raises(ValueError, match="at most 6 values in a row, got 7"):
@@ -134,3 +135,20 @@ def test_an_index_outside_the_values_is_refused(index: int) -> None:
 def test_another_kind_of_array_is_refused(rows: object) -> None:
     with pytest.raises(TypeError):
         _core.Bases(POINTS).commit_ints(rows)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="commit_matrices: expected"):
+        _core.Bases(POINTS).commit_matrices([np.zeros((1, 2), np.int8), rows])  # type: ignore[list-item]
+
+
+def test_matrices_at_once_are_as_one_by_one(backend: str, threads: int) -> None:
+    bases, rng = _core.Bases(POINTS), np.random.default_rng(1)
+    shapes = [("i1", 3, 6), ("i8", 1, 2), ("i2", 0, 6), ("i4", 5, 4), ("i1", 2, 1)]
+    matrices = []
+    for name, rows, columns in shapes:
+        reach = np.iinfo(name)
+        values = rng.integers(reach.min, reach.max, (rows, columns), name, endpoint=True)
+        values[:1] = reach.min
+        matrices.append(values)
+    alone = [one for matrix in matrices for one in bases.commit_ints(matrix)]
+    assert bases.commit_matrices(matrices) == alone
+    assert len(alone) == 11
+    assert bases.commit_matrices([]) == []

@@ -1,6 +1,6 @@
 """Integers on their way into the field: cells as vectors, digests and points as words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -38,8 +38,14 @@ def words(values: Iterable[int]) -> bytes:
     return b"".join(value.to_bytes(32, "big") for value in values)
 
 
-def commit(bases: Bases, matrix: Cells) -> list[bytes]:
-    """The commitment of every row of a matrix of integers."""
-    if matrix.dtype == object:
-        return [bases.commit(vector(row)) for row in matrix]
-    return bases.commit_ints(matrix)
+def commit(bases: Bases, matrices: Sequence[Cells]) -> list[bytes]:
+    """The commitment of every row of some matrices, each of one type."""
+    if all(matrix.dtype != object for matrix in matrices):
+        return bases.commit_matrices(list(matrices))
+    points: list[bytes] = []
+    for matrix in matrices:
+        if matrix.dtype == object:
+            points += [bases.commit(vector(row)) for row in matrix]
+        else:
+            points += bases.commit_ints(matrix)
+    return points

@@ -43,6 +43,8 @@ from avow.verifier.tensor import Tensor
 # Either helpers or layers, as the key says.
 STAGES = ("witness", "commit", "helpers", "layers", "identities", "linear", "reduction", "opening")
 _TICK_SECONDS = 0.1
+# Cells that are committed between two moments at which the work can be cancelled.
+_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Prover:
         self.sent: list[bytes] = []
         self.seconds: dict[str, float] = {}
         self.cells: dict[int, Cells] = {}
+        self.offsets = dict(prepared.stack.matrices[1].places)
         self.views: dict[int, Cells] = dict(prepared.reads)
         self.helpers: Helpers | None = None
         self.points = Points(())
@@ -228,6 +231,14 @@ class Prover:
             self.views[number] = cells
         return cells
 
+    def stored(self, number: int) -> Cells:
+        """The cells of a numbered read, as they are committed where it is a whole column."""
+        column = self.plan.columns[number]
+        offset = self.offsets.get(column)
+        if offset is None or not self.plan.reads[number].whole:
+            return self.read(number)
+        return self.witness.column(offset, 2 ** self.plan.relation.columns[column].variables)
+
     def rows_of(self, number: int) -> Indices:
         """The table's row that each cell of a lookup names."""
         lookup = self.plan.lookups[number]
@@ -250,10 +261,9 @@ class Prover:
     def commit(self) -> list[bytes]:
         """The commitments of the witness rows."""
         points: list[bytes] = []
-        for block in self.witness.blocks:
-            for at in range(0, len(block.cells), 16):
-                points += commit(self.prepared.bases, block.cells[at : at + 16])
-                self.breathe()
+        for matrices in self.witness.parts(_AT_ONCE):
+            points += commit(self.prepared.bases, matrices)
+            self.breathe()
         return points
 
     def help(self, alpha: int, lam: int) -> Helpers:
@@ -295,7 +305,7 @@ class Prover:
 
     def values(self, spots: Sequence[tuple[int, Positions]]) -> list[int]:
         """The values of reads at points."""
-        return [dot(self.points.eq(positions), self.read(number)) for number, positions in spots]
+        return [dot(self.points.eq(positions), self.stored(number)) for number, positions in spots]
 
     def identities(self, rho: Sequence[int], gamma: int) -> None:
         """The identities' sumcheck."""

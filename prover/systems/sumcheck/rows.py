@@ -1,6 +1,6 @@
 """A matrix of columns as rows of integers, each run of rows in the narrowest type."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,7 +24,24 @@ class Rows:
 
     def commit(self, bases: Bases) -> list[bytes]:
         """Each row's commitment, x || y."""
-        return [point for block in self.blocks for point in commit(bases, block.cells)]
+        return commit(bases, [block.cells for block in self.blocks])
+
+    def parts(self, cells: int) -> Iterator[list[Cells]]:
+        """All rows in their order, as matrices: at most so many cells at once, or one row."""
+        part: list[Cells] = []
+        left = cells
+        for block in self.blocks:
+            width = block.cells.shape[1]
+            at = 0
+            while at < len(block.cells):
+                if part and left < width:
+                    yield part
+                    part, left = [], cells
+                taken = min(len(block.cells) - at, max(1, left // width))
+                part.append(block.cells[at : at + taken])
+                at, left = at + taken, left - taken * width
+        if part:
+            yield part
 
     def fold(self, weights: Frs, target: Frs) -> None:
         """Add sum_i weights[i] row_i to `target`; a weight for each row of this matrix."""

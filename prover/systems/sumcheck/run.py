@@ -5,6 +5,8 @@ whatever order they are added; all others are left to the reference's 64-bit int
 """
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,6 +16,7 @@ from avow.models.program.blobs import AnyIntegers, Integers, integers, stored
 from avow.models.program.inputs import batch_of
 from avow.models.program.intervals import check
 from avow.models.program.reference import evaluate
+from avow.prover.systems.sumcheck.threads import Threads
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Convolution, Dense
 from avow.verifier.program.program import Program
@@ -21,6 +24,8 @@ from avow.verifier.program.program import Program
 _EXACT = 2**53
 # Weights beyond so many bytes are turned into floats anew in every run, a part at a time.
 _KEPT, _PART = 2**23, 2**20
+# Fewer multiplications than this are not worth a thread.
+_LEAST = 2**20
 Floats = NDArray[np.float64]
 
 
@@ -54,15 +59,16 @@ class Runner:
         """Every tensor, int64 of shape (batch, *shape); raises as `Reference.trace`."""
         batch = batch_of(self._program, inputs)
         values = [array.astype(np.int64) for array in inputs]
-        for number, step in enumerate(self._program.steps):
-            operation = step.operation
-            operands = [values[at] for at in operation.of]
-            if number in self._exact and isinstance(operation, Dense):
-                values.append(self._dense(operation, operands[0]))
-            elif number in self._exact and isinstance(operation, Convolution):
-                values.append(self._convolution(operation, operands[0]))
-            else:
-                values.append(evaluate(operation, operands, self._blobs, batch))
+        with Threads() as own:
+            for number, step in enumerate(self._program.steps):
+                operation = step.operation
+                operands = [values[at] for at in operation.of]
+                if number in self._exact and isinstance(operation, Dense):
+                    values.append(self._dense(operation, operands[0]))
+                elif number in self._exact and isinstance(operation, Convolution):
+                    values.append(self._convolution(operation, operands[0], own))
+                else:
+                    values.append(evaluate(operation, operands, self._blobs, batch))
         return values
 
     def _dense(self, operation: Dense, x: Integers) -> Integers:
@@ -81,7 +87,7 @@ class Runner:
             total[:, at : at + count] = x @ rows[at : at + count].astype(np.float64).T
         return total
 
-    def _convolution(self, operation: Convolution, x: Integers) -> Integers:
+    def _convolution(self, operation: Convolution, x: Integers, own: Threads) -> Integers:
         outputs, channels, *kernel = self._blobs[operation.weight].shape
         spatial, groups = len(kernel), operation.groups
         padding = list(zip(operation.pads_before, operation.pads_after, strict=True))
@@ -95,11 +101,22 @@ class Runner:
         # Channels and taps first, so that a group's places are the columns of one matrix.
         split = windows.reshape(*x.shape[:2], groups, channels, *windows.shape[3:])
         order = (0, 1, 2, 3, *range(4 + spatial, 4 + 2 * spatial), *range(4, 4 + spatial))
-        columns = split.transpose(order).reshape(*x.shape[:2], groups, -1, int(np.prod(place)))
         weight = self._kept.get(operation.weight)
         if weight is None:
             weight = stored(self._blobs[operation.weight]).astype(np.float64)
-        result = weight.reshape(groups, outputs // groups, -1) @ columns
+        weight = weight.reshape(groups, outputs // groups, -1)
         bias = stored(self._blobs[operation.bias]).reshape(-1, *[1] * spatial)
-        total = result.reshape(*x.shape[:2], outputs, *place) + bias
-        return total.astype(np.int64)
+        total = np.empty((*x.shape[:2], outputs, *place), np.int64)
+
+        def some(first: int, last: int) -> None:
+            """The places from `first` to `last` of the first axis."""
+            part = split[:, :, :, :, first:last].transpose(order)
+            columns = part.reshape(*x.shape[:2], groups, weight.shape[2], -1)
+            result = (weight @ columns).reshape(*x.shape[:2], outputs, last - first, *place[1:])
+            np.add(result, bias, out=result)
+            total[:, :, :, first:last] = result
+
+        parts = min(own.count, place[0], max(1, total.size * weight.shape[2] // _LEAST))
+        ends = [place[0] * part // parts for part in range(parts + 1)]
+        own.each([partial(some, first, last) for first, last in pairwise(ends)])
+        return total

@@ -1,5 +1,6 @@
 """The prover's run is the reference's, tensor by tensor, in floats or not."""
 
+from functools import partial
 from random import Random
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from avow.models.program.reference import Reference
 from avow.prover.systems.sumcheck import run
 from avow.prover.systems.sumcheck.run import Runner
+from avow.prover.systems.sumcheck.threads import Threads
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Convolution, Dense
 from avow.verifier.program.program import Program
@@ -35,9 +37,20 @@ def test_random_programs(seed: int) -> None:
     same(program, blobs, seed)
 
 
+def _threads(count: int) -> Threads:
+    own = Threads()
+    own.count = count
+    return own
+
+
 @pytest.mark.parametrize("spatial", [1, 2])
 @pytest.mark.parametrize("groups", [1, 3])
-def test_convolutions(spatial: int, groups: int) -> None:
+@pytest.mark.parametrize("threads", [1, 2, 9])
+def test_convolutions(
+    spatial: int, groups: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_LEAST", 1)
+    monkeypatch.setattr(run, "Threads", partial(_threads, threads))
     builder = Builder(Random(spatial + groups))
     x = builder.add_input((2, 6, *(7, 5)[:spatial]), ElementType.INT8, -128, 127)
     weight = builder.integers((9, 6 // groups, *(3, 2)[:spatial]), 100)
