@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +84,26 @@ def encode_opening(layout: Layout, data: bytes, tree: Tree, chunks: Iterable[int
     )
 
 
+class Shown(Tree):
+    """A tree of one's own with the nodes that another has shown of his, in their places.
+
+    `nodes` are by (height above the leaves, place). Left of where the two trees part all nodes
+    are equal, so that whatever leads the first leaf that differs to the root is known.
+    """
+
+    def __init__(self, own: Tree, nodes: Mapping[tuple[int, int], bytes]) -> None:
+        super().__init__(own.levels[0])
+        self._nodes = dict(nodes)
+
+    @property
+    def root(self) -> bytes:
+        return self.at(len(self.levels) - 1, 0)
+
+    def at(self, height: int, place: int) -> bytes:
+        found = self._nodes.get((height, place))
+        return super().at(height, place) if found is None else found
+
+
 class Refuter:
     """A committed run of a program, any of whose elements it can show to a referee.
 
@@ -101,14 +122,39 @@ class Refuter:
         self._program = program
         self._blobs = tuple(blobs)
         self._key = key
-        self._tensors = tuple(tensors)
-        self.trees = [Tree(chunk_leaves(data)) for data in tensors]
-        self.trace = trace_tree(statement, [tree.root for tree in self.trees])
+        self.tensors: tuple[bytes, ...] = tuple(tensors)
+        self.trees: list[Tree] = [Tree(chunk_leaves(data)) for data in tensors]
+        self.trace: Tree = trace_tree(statement, [tree.root for tree in self.trees])
 
     @property
     def root(self) -> bytes:
         """The root of the trace."""
         return self.trace.root
+
+    def with_shown(
+        self,
+        tensor: int,
+        chunk: int,
+        data: bytes,
+        nodes: Mapping[tuple[int, int], bytes],
+        trace: Mapping[tuple[int, int], bytes],
+    ) -> Refuter:
+        """From one's own run: that of another who has shown a chunk and the way to it.
+
+        `nodes` are of the tensor's tree and `trace` of the trace's, as for `Shown`. The chunk and
+        the tensor must be the first that differ.
+        """
+        tensors, start = list(self.tensors), chunk * CHUNK
+        if len(data) != len(tensors[tensor][start : start + CHUNK]):
+            raise Refused(f"chunk {chunk} of tensor {tensor} cannot have {len(data)} bytes")
+        before, after = tensors[tensor][:start], tensors[tensor][start + len(data) :]
+        tensors[tensor] = before + data + after
+        other = copy(self)
+        other.tensors = tuple(tensors)
+        other.trees = list(self.trees)
+        other.trees[tensor] = Shown(self.trees[tensor], nodes)
+        other.trace = Shown(self.trace, trace)
+        return other
 
     def refute(self, place: Place, stated: Sequence[Tensor] = ()) -> bytes:
         """The refutation of the element at a place.
@@ -153,7 +199,7 @@ class Refuter:
 
     def _open(self, tensor: int, chunks: Iterable[int]) -> bytes:
         layout = self._key.descriptors[tensor].result
-        return encode_opening(layout, self._tensors[tensor], self.trees[tensor], chunks)
+        return encode_opening(layout, self.tensors[tensor], self.trees[tensor], chunks)
 
     def _element_chunks(self, place: Place) -> list[int]:
         layout = self._key.descriptors[place.tensor].result
@@ -166,7 +212,7 @@ class Refuter:
             raise Refused(f"tensor {place.tensor} is an input, made by no operation")
         step = self._program.steps[place.tensor - len(self._program.inputs)]
         operands = [
-            _Recorded(layout, self._tensors[tensor])
+            _Recorded(layout, self.tensors[tensor])
             for tensor, layout in zip(descriptor.of, descriptor.operands, strict=True)
         ]
         numbers = [getattr(step.operation, name) for name in blob_fields(type(operation))]
