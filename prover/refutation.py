@@ -163,7 +163,8 @@ class Refuter:
         `VerificationError` where the element has no meaning for the committed operands.
         """
         if place.kind is Kind.OPERATION:
-            return self._operation(place)
+            head, openings, siblings = self.parts(place)
+            return head + b"".join(openings) + siblings
         number = place.tensor if place.kind is Kind.INPUT else place.output
         others = (tensor.digest() for at, tensor in enumerate(stated) if at != number)
         return b"".join(
@@ -205,7 +206,11 @@ class Refuter:
         layout = self._key.descriptors[place.tensor].result
         return [layout.place(index_at(place.element, layout.shape)) * layout.width // CHUNK]
 
-    def _operation(self, place: Place) -> bytes:
+    def parts(self, place: Place) -> tuple[bytes, list[bytes], bytes]:
+        """An operation's refutation in three: what comes first, the openings, the trace's siblings.
+
+        The openings are of the result, of every operand and of every blob.
+        """
         descriptor = self._key.descriptors[place.tensor]
         operation = descriptor.maker
         if isinstance(operation, Given):
@@ -225,18 +230,15 @@ class Refuter:
         element(operation, index, shapes, lambda n, at: operands[n].read(at), blobs)
         read = {place.tensor}
         read |= {n for n, one in zip(descriptor.of, operands, strict=True) if one.chunks}
-        return b"".join(
-            [
-                self._head(place),
-                self._open(place.tensor, self._element_chunks(place)),
-                *(
-                    self._open(number, one.chunks)
-                    for number, one in zip(descriptor.of, operands, strict=True)
-                ),
-                *(_open_blob(one) for one in blobs),
-                *self.trace.siblings(read),
-            ]
-        )
+        openings = [
+            self._open(place.tensor, self._element_chunks(place)),
+            *(
+                self._open(number, one.chunks)
+                for number, one in zip(descriptor.of, operands, strict=True)
+            ),
+            *(_open_blob(one) for one in blobs),
+        ]
+        return self._head(place), openings, b"".join(self.trace.siblings(read))
 
 
 def _open_blob(blob: _Recorded) -> bytes:

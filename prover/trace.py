@@ -16,7 +16,6 @@ import numpy as np
 
 from avow.models.program.blobs import AnyIntegers, Integers, stored
 from avow.models.program.fast import Carried, FastExecutor
-from avow.models.program.inputs import batch_of
 from avow.models.program.intervals import check
 from avow.prover.errors import Refused
 from avow.prover.native import _core
@@ -156,10 +155,9 @@ class Tracer:
     def run(self, inputs: Sequence[AnyIntegers]) -> Run:
         """Answer integer arrays (1, *shape), and commit to every tensor on the way.
 
-        Raises `VerificationError` (step `tensors`) for another type, shape or range.
+        Raises `VerificationError` (step `tensors`) for another type, shape or range, `ModelError`
+        for more than one sample.
         """
-        if batch_of(self._program, inputs) != 1:
-            raise Refused("a trace is of one sample")
         # What no input reaches comes as it was computed, perhaps transposed.
         tensors = tuple(map(np.ascontiguousarray, (*inputs, *self._fast.carried(inputs))))
         return Run(self.key, self._specs, tensors, self.commit(tensors))

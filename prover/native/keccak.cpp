@@ -15,26 +15,37 @@ namespace {
 
 using State = std::array<std::uint64_t, 25>;
 
-void permute(State& a) {
-  for (int round = 0; round < KeccakConstants::kRounds; ++round) {
+// Unrolled, so that every lane and every rotation is known when this is compiled.
+void permute(State& state) {
+  std::uint64_t a[25], moved[25];
+  std::copy(state.begin(), state.end(), a);
+  for (const std::uint64_t constant : kKeccak.round) {
     std::uint64_t column[5];
+#pragma GCC unroll 5
     for (int x = 0; x < 5; ++x) column[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
+#pragma GCC unroll 5
     for (int x = 0; x < 5; ++x) {
       const std::uint64_t mixed = column[(x + 4) % 5] ^ std::rotl(column[(x + 1) % 5], 1);
+#pragma GCC unroll 5
       for (int y = 0; y < 25; y += 5) a[x + y] ^= mixed;
     }
-    std::uint64_t moving = a[1];
-    for (const KeccakStep& step : kKeccak.walk) {
-      const std::uint64_t next = a[step.lane];
-      a[step.lane] = std::rotl(moving, step.rotation);
-      moving = next;
+    moved[0] = a[0];
+    int from = 1;
+#pragma GCC unroll 24
+    for (int t = 0; t < 24; ++t) {
+      moved[kKeccak.walk[t].lane] = std::rotl(a[from], kKeccak.walk[t].rotation);
+      from = kKeccak.walk[t].lane;
     }
+#pragma GCC unroll 5
     for (int y = 0; y < 25; y += 5) {
-      for (int x = 0; x < 5; ++x) column[x] = a[y + x];
-      for (int x = 0; x < 5; ++x) a[y + x] = column[x] ^ (~column[(x + 1) % 5] & column[(x + 2) % 5]);
+#pragma GCC unroll 5
+      for (int x = 0; x < 5; ++x) {
+        a[y + x] = moved[y + x] ^ (~moved[y + (x + 1) % 5] & moved[y + (x + 2) % 5]);
+      }
     }
-    a[0] ^= kKeccak.round[round];
+    a[0] ^= constant;
   }
+  std::copy(a, a + 25, state.begin());
 }
 
 Digest digest_of(const State& state) {

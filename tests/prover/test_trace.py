@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from avow.prover.errors import Refused
+from avow.models.errors import ModelError
 from avow.prover.trace import Tracer, fast_key, load, store
 from avow.verifier.errors import VerificationError
 from avow.verifier.trace.commitment import tensor_tree, trace_tree
@@ -77,5 +77,5 @@ def test_bad_inputs_are_refused() -> None:
         tracer.run([good[0]])
     with pytest.raises(VerificationError):
         tracer.run([good[0] + 1000, good[1]])
-    with pytest.raises(Refused, match="one sample"):
+    with pytest.raises(ModelError, match="one sample"):
         tracer.run([np.concatenate([one, one]) for one in good])

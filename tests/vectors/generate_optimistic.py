@@ -9,14 +9,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from avow.prover.refutation import Place
+from avow.prover.refutation import Place, encode_opening
 from avow.verifier.fields import to_base64, to_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.merkle import leaf
 from avow.verifier.program import operations as op
 from avow.verifier.program.operations import NAMES, name_of
-from avow.verifier.tensor import Tensor
-from avow.verifier.trace.layout import Layout
+from avow.verifier.tensor import ElementType, Tensor
+from avow.verifier.trace.layout import CHUNK, Layout
 from avow.verifier.trace.refutation import Kind, TracedClaim
 from tests.programs.every import every_operation
 from tests.programs.runs import CommittedRun, honest_run
@@ -45,6 +45,8 @@ def cases(run: CommittedRun) -> Iterator[Case]:
     yield from _meaningless(run)
     yield from _elsewhere(run)
     yield from _malformed(run)
+    yield from _openings(run)
+    yield from _misplaced(run)
 
 
 def _operations(run: CommittedRun) -> Iterator[Case]:
@@ -174,6 +176,84 @@ def _malformed(run: CommittedRun) -> Iterator[Case]:
         changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
         if not head <= at < head + 4:
             yield f"bit 0 of byte {at} flipped", "refused", claim, changed
+
+
+def _openings(run: CommittedRun) -> Iterator[Case]:
+    """Openings that show too little, too much, or something else."""
+    place = Place(Kind.OPERATION, made_by(run, op.Dense), 3)
+    lying = run.flipped(place.tensor, place.element)
+    claim, refuter = lying.claim(), lying.refuter()
+    head, openings, siblings = refuter.parts(place)
+    for at, what in enumerate(("result", "operand", "weights", "bias")):
+        shown = [*openings[:at], bytes(2), *openings[at + 1 :]]
+        # An operand that is not shown is not looked for in the trace.
+        rest = b"".join(refuter.trace.siblings([place.tensor])) if at == 1 else siblings
+        yield f"nothing of the {what} is shown", "refused", claim, head + b"".join(shown) + rest
+    descriptor = run.key.descriptors[place.tensor]
+    source, layout = descriptor.of[0], descriptor.operands[0]
+    data, tree = lying.stored()[source], refuter.trees[source]
+
+    def with_operand(opening: bytes) -> bytes:
+        return head + b"".join([openings[0], opening, *openings[2:]]) + siblings
+
+    everything = encode_opening(layout, data, tree, range(layout.chunks))
+    yield "the whole operand is shown", "true", claim, with_operand(everything)
+    one = [(at).to_bytes(4, "big") + (1).to_bytes(2, "big") for at in range(layout.chunks)]
+    chunks = [data[at * CHUNK : (at + 1) * CHUNK] for at in range(layout.chunks)]
+    count = layout.chunks.to_bytes(2, "big")
+    touching = count + b"".join(one) + b"".join(chunks)
+    yield "ranges that touch", "refused", claim, with_operand(touching)
+    backwards = count + b"".join(reversed(one)) + b"".join(reversed(chunks))
+    yield "ranges in falling order", "refused", claim, with_operand(backwards)
+    empty = (2).to_bytes(2, "big") + everything[2:8] + (9).to_bytes(4, "big") + bytes(2)
+    yield "an empty range", "refused", claim, with_operand(empty + everything[8:])
+    padded = everything[:8] + data.ljust(layout.chunks * CHUNK, b"\0")
+    siblings_of_all = everything[8 + len(data) :]
+    yield "a last chunk that is not cut", "refused", claim, with_operand(padded + siblings_of_all)
+    yield from _two_roots(run)
+
+
+def _two_roots(run: CommittedRun) -> Iterator[Case]:
+    """An operation reads one tensor twice, and is shown two different ones."""
+    twice = next(
+        len(run.program.inputs) + at
+        for at, step in enumerate(run.program.steps)
+        if len(step.operation.of) == 2 and len(set(step.operation.of)) == 1
+    )
+    place = Place(Kind.OPERATION, twice, 0)
+    source = run.key.descriptors[twice].of[0]
+    head, openings, siblings = run.refuter().parts(place)
+    _, others, other_siblings = run.flipped(source, 0).refuter().parts(place)
+    for name, shown in (
+        ("second", [openings[0], openings[1], others[2]]),
+        ("first", [openings[0], others[1], openings[2]]),
+    ):
+        for rest in (siblings, other_siblings):
+            which = "own" if rest is siblings else "other"
+            name_of_case = f"the {name} of two equal operands is another, siblings of the {which}"
+            for claim in (run.claim(), run.flipped(source, 0).claim()):
+                whose = "honest" if claim == run.claim() else "other"
+                data = head + b"".join(shown) + rest
+                yield f"{name_of_case}, {whose} claim", "refused", claim, data
+
+
+def _misplaced(run: CommittedRun) -> Iterator[Case]:
+    """A kind that does not fit its tensor."""
+    refuter, claim = run.refuter(), run.claim()
+    shown = refuter.refute(Place(Kind.INPUT, 0, 0), run.inputs)
+    yield "an operation that is an input", "refused", claim, b"\0" + shown[1:]
+    dense, contract = (output.tensor for output in run.program.outputs)
+    for number in (1, 2, 255):
+        wrong = refuter.refute(Place(Kind.OUTPUT, dense, 0, 0), run.outputs)
+        digest = run.outputs[1].digest()
+        assert wrong.count(b"\0" + digest) == 1
+        changed = wrong.replace(b"\0" + digest, bytes([number]) + digest)
+        yield f"output {number} of another tensor", "refused", claim, changed
+    inner = Place(Kind.OUTPUT, contract - 1, 0, 1)
+    lying = run.flipped(inner.tensor, 0)
+    stated = (run.outputs[0], Tensor(ElementType.INT8, (150, 3), lying.values[inner.tensor]))
+    shown = lying.refuter().refute(inner, stated)
+    yield "an output that is none", "refused", lying.claim(), shown
 
 
 def vector() -> dict[str, object]:
