@@ -7,6 +7,7 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {IBatchProofAdapter} from "./interfaces/IBatchProofAdapter.sol";
 import {IProofAdapter} from "./interfaces/IProofAdapter.sol";
 import {IProofRouter, RouterEntry, RouterEntryConfig, RouterEntryState} from "./interfaces/IProofRouter.sol";
+import {IRefutableAdapter} from "./interfaces/IRefutableAdapter.sol";
 import {BoundedCall} from "./types/BoundedCall.sol";
 import {BatchClaim, Statement} from "./types/Statement.sol";
 
@@ -81,7 +82,7 @@ contract ProofRouter is IProofRouter, Ownable2Step {
         returns (bool accepted, bytes memory reason)
     {
         _checkSelector(seal, statement);
-        (address implementation, uint256 gasCap) = _chosen(seal);
+        (address implementation, uint256 gasCap) = _chosen(bytes4(seal));
         bytes memory data = abi.encodeCall(IProofAdapter.verify, (modelKey, statement, root, seal[4:]));
         return _ask(implementation, gasCap, data);
     }
@@ -96,11 +97,19 @@ contract ProofRouter is IProofRouter, Ownable2Step {
         for (uint256 i; i < claims.length; ++i) {
             _checkSelector(seal, claims[i].statement);
         }
-        (address implementation, uint256 gasCap) = _chosen(seal);
+        (address implementation, uint256 gasCap) = _chosen(bytes4(seal));
         uint256 amount = gasCap * claims.length;
         if (amount > MAXIMUM_GAS_CAP) amount = MAXIMUM_GAS_CAP;
         bytes memory data = abi.encodeCall(IBatchProofAdapter.verifyBatch, (modelKey, claims, root, seal[4:]));
         return _ask(implementation, amount, data);
+    }
+
+    /// @inheritdoc IProofRouter
+    function refuted(bytes32 modelKey, Statement calldata statement) external view returns (bool answer) {
+        bytes4 selector = bytes4(keccak256(bytes(statement.system)));
+        (address implementation, uint256 gasCap) = _chosen(selector);
+        bytes memory data = abi.encodeCall(IRefutableAdapter.refuted, (modelKey, statement));
+        (answer,) = _ask(implementation, gasCap, data);
     }
 
     /// @inheritdoc IProofRouter
@@ -150,10 +159,9 @@ contract ProofRouter is IProofRouter, Ownable2Step {
         );
     }
 
-    /// @dev The entry that the seal asks for, in use and with the code that was pinned.
-    function _chosen(bytes calldata seal) private view returns (address implementation, uint256 gasCap) {
+    /// @dev The entry of a selector, in use and with the code that was pinned.
+    function _chosen(bytes4 selector) private view returns (address implementation, uint256 gasCap) {
         if (paused) revert VerificationIsPaused();
-        bytes4 selector = bytes4(seal);
         RouterEntry storage chosen = _entries[selector];
         RouterEntryState state = chosen.state;
         if (state == RouterEntryState.None) revert EntryUnknown(selector);

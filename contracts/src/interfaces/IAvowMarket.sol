@@ -99,6 +99,7 @@ interface IAvowMarket {
     error OutputSchemeNotPublic(uint16 scheme);
     error OutputDiffers(bytes32 expected, bytes32 found);
     error ProofRefused(bytes reason);
+    error NotRefuted(bytes32 orderId, uint8 leg);
     /// @notice A leg of another model version or another proof system than the batch.
     error NotOfThisBatch(bytes32 orderId, uint8 leg);
     error StatementNotUnderRoot(bytes32 orderId, uint8 leg, bytes32 root);
@@ -166,6 +167,10 @@ interface IAvowMarket {
 
     /// @notice Ends a leg whose time has passed: refunds the requester, and slashes a provider at fault.
     function expire(bytes32 orderId, uint8 leg) external;
+
+    /// @notice Ends a delivered leg whose statement was shown to be wrong: refunds the requester and slashes the
+    /// provider at once, by anyone.
+    function refute(bytes32 orderId, uint8 leg) external;
 
     /// @notice Takes back an open order; requester only.
     function cancel(bytes32 orderId) external;

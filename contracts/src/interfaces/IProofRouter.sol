@@ -80,6 +80,11 @@ interface IProofRouter {
         view
         returns (bool accepted, bytes memory reason);
 
+    /// @notice Whether the adapter of the statement's system says that the statement was shown to be wrong. The
+    /// adapter gets the entry's gas; one that does not know the question says no.
+    /// @dev Reverts while verification is stopped, and for a selector that is not in use.
+    function refuted(bytes32 modelKey, Statement calldata statement) external view returns (bool);
+
     /// @notice The entry of a selector (state None when there never was one).
     function entryOf(bytes4 selector) external view returns (RouterEntry memory);
 

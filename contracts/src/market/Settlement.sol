@@ -85,12 +85,24 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         }
 
         leg.state = slashed ? LegState.Slashed : LegState.Refunded;
-        uint256 refund = _legAmount(orderId, order.price, index);
-        _credit(order.requester, refund);
-        emit LegExpired(orderId, index, leg.state, refund);
+        _refund(orderId, index, order, leg.state);
         if (state == LegState.Open) return;
         if (slashed) _slashBond(orderId, index, order);
         else _returnBond(orderId, index, order);
+    }
+
+    /// @inheritdoc IAvowMarket
+    function refute(bytes32 orderId, uint8 index) external nonReentrant {
+        Order storage order = _existingOrder(orderId);
+        Leg storage leg = _existingLeg(orderId, index);
+        if (leg.state != LegState.Delivered) revert WrongLegState(orderId, index, leg.state);
+        Statement memory statement =
+            _claim(orderId, order, leg, registry.claimOf(order.modelKey, leg.selector));
+        if (!router.refuted(order.modelKey, statement)) revert NotRefuted(orderId, index);
+
+        leg.state = LegState.Slashed;
+        _refund(orderId, index, order, LegState.Slashed);
+        _slashBond(orderId, index, order);
     }
 
     /// @inheritdoc IAvowMarket
@@ -239,6 +251,12 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         payout.provider = amount - duty - payout.royalty - payout.treasury;
         if (punctual) payout.validator = duty;
         else payout.treasury += duty;
+    }
+
+    function _refund(bytes32 orderId, uint8 index, Order storage order, LegState end) private {
+        uint256 refund = _legAmount(orderId, order.price, index);
+        _credit(order.requester, refund);
+        emit LegExpired(orderId, index, end, refund);
     }
 
     function _returnBond(bytes32 orderId, uint8 index, Order storage order) private {

@@ -11,12 +11,16 @@ import {SumcheckAdapter} from "../../src/adapters/SumcheckAdapter.sol";
 import {DigitReader} from "../../src/examples/DigitReader.sol";
 import {RiskAwareLendingPool} from "../../src/examples/RiskAwareLendingPool.sol";
 import {Timelock} from "../../src/governance/Timelock.sol";
+import {OptimisticAdapter} from "../../src/adapters/OptimisticAdapter.sol";
+import {ClaimParameters, IClaims} from "../../src/interfaces/IClaims.sol";
+import {IReferee} from "../../src/interfaces/IReferee.sol";
 import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {IReferee} from "../../src/interfaces/IReferee.sol";
 import {ISumcheckVerifier} from "../../src/interfaces/ISumcheckVerifier.sol";
-import {RouterEntryConfig} from "../../src/interfaces/IProofRouter.sol";
+import {IProofRouter, RouterEntryConfig} from "../../src/interfaces/IProofRouter.sol";
 import {MarketParameters} from "../../src/market/MarketParameters.sol";
+import {Claims} from "../../src/optimistic/Claims.sol";
 import {TestBase} from "./TestBase.sol";
 
 /// @notice Deploys the built artifacts.
@@ -69,6 +73,20 @@ abstract contract Deployment is TestBase {
         returns (Market)
     {
         return Market(_deploy("Market", abi.encode(config, parameters)));
+    }
+
+    function newClaims(
+        IAvowMarket market,
+        IProofRouter router,
+        IReferee referee,
+        address owner,
+        ClaimParameters memory parameters
+    ) internal returns (Claims) {
+        return Claims(_deploy("Claims", abi.encode(market, router, referee, owner, parameters)));
+    }
+
+    function newOptimisticAdapter(IClaims claims) internal returns (OptimisticAdapter) {
+        return OptimisticAdapter(_deploy("OptimisticAdapter", abi.encode(claims)));
     }
 
     function newTimelock(uint256 delay, address[] memory proposers, address[] memory executors)

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {TracedClaim} from "./IReferee.sol";
+
+/// @notice State of a claim. Upheld and Overturned are terminal.
+enum ClaimState {
+    None,
+    Standing,
+    Upheld,
+    Overturned
+}
+
+/// @notice What a challenge waits for. The provider owes Trace (the root that was left out, and its children),
+/// Children, Root and Chunk; the challenger Pick and Refutation. Ended is terminal.
+enum Turn {
+    None,
+    Trace,
+    Children,
+    Pick,
+    Root,
+    Chunk,
+    Refutation,
+    Ended
+}
+
+/// @notice What governance can set, within bounds. An order keeps the values of the moment of its lock.
+/// @param claimBond what a provider puts up with each claim, in token units.
+/// @param challengeBond what a challenger puts up with each challenge.
+/// @param clock seconds that each side of a challenge has for all its moves together.
+/// @param extension seconds that each move has at least, also when the clock has run out.
+/// @param window seconds after the claim in which it can be challenged, where the model's owner set no other.
+/// @param margin seconds that must be left to settle after the longest dispute.
+struct ClaimParameters {
+    uint96 claimBond;
+    uint96 challengeBond;
+    uint32 clock;
+    uint32 extension;
+    uint32 window;
+    uint32 margin;
+}
+
+/// @notice What the owner of a model has set for its claims.
+/// @param window seconds after the claim in which it can be challenged; zero for the parameter's.
+/// @param lazy whether a claim may leave out the trace root until it is challenged.
+struct ModelClaimTerms {
+    uint32 window;
+    bool lazy;
+}
+
+/// @notice A claim as it is stored.
+/// @param windowEnd last second at which it can be challenged.
+/// @param version which parameters it keeps.
+/// @param open challenges that are not decided.
+/// @param lazy whether the trace root was left out; it is then the provider's first reply to a challenge.
+/// @param digest keccak256 of the abi-encoded TracedClaim, with a zero trace root if it was left out.
+struct Claim {
+    address provider;
+    uint40 windowEnd;
+    uint16 version;
+    uint24 open;
+    ClaimState state;
+    bool lazy;
+    bytes32 digest;
+}
+
+/// @notice A challenge as it is stored.
+/// @param turnSince when the present turn began.
+/// @param openedIn number of the block in which it was opened.
+/// @param providerLeft seconds on the provider's clock at the beginning of the present turn.
+/// @param challengerLeft seconds on the challenger's clock.
+/// @param inTensor whether the contested node stands in a tensor's tree; otherwise in the trace.
+/// @param levels how far the contested node is above the leaves.
+/// @param position place of the contested node at its level.
+/// @param tensor number of the contested tensor, once it is picked.
+/// @param length bytes of that tensor.
+/// @param contested the node that the provider has to open; zero while the trace root is owed.
+struct Challenge {
+    uint40 turnSince;
+    uint40 openedIn;
+    uint24 providerLeft;
+    uint24 challengerLeft;
+    Turn turn;
+    bool inTensor;
+    uint8 levels;
+    uint32 position;
+    uint32 tensor;
+    uint40 length;
+    bytes32 contested;
+}
+
+/// @title Claims of "optimistic/v1" and the disputes about them
+/// @notice A claim is named by its statement's leaf, a challenge by claim and challenger. Every move holds, as
+/// a hash or the preimage of one, the node that it answers: a move of another state is refused.
+interface IClaims {
+    event ParametersChanged(uint16 indexed version, ClaimParameters parameters);
+    event ModelTermsChanged(bytes32 indexed modelKey, ModelClaimTerms terms);
+    /// @notice A claim stands; `output` are the output tensors' data, matched against the delivery.
+    event Claimed(
+        bytes32 indexed claimId,
+        bytes32 indexed orderId,
+        address indexed provider,
+        uint8 leg,
+        bytes32 modelKey,
+        TracedClaim traced,
+        bytes output,
+        uint40 windowEnd,
+        uint16 version
+    );
+    event TraceRootPosted(bytes32 indexed claimId, bytes32 traceRoot);
+    event KeyLearned(bytes32 indexed key, uint32 tensors);
+    event RefutationCommitted(bytes32 indexed commitment, address indexed account);
+    event ChallengeOpened(bytes32 indexed claimId, address indexed challenger, bytes32 contested, uint8 levels);
+    /// @notice The provider opened the contested node: its descendants a few levels below, left to right.
+    event ChildrenRevealed(
+        bytes32 indexed claimId, address indexed challenger, bytes32 contested, bytes32[] children
+    );
+    /// @notice The challenger chose a descendant, which stands at `position` of its level.
+    event ChildPicked(
+        bytes32 indexed claimId, address indexed challenger, bytes32 contested, uint32 position, uint8 levels
+    );
+    event TensorPicked(
+        bytes32 indexed claimId, address indexed challenger, bytes32 contested, uint32 tensor, uint64 length
+    );
+    event TensorRevealed(
+        bytes32 indexed claimId,
+        address indexed challenger,
+        uint32 tensor,
+        bytes32 tensorRoot,
+        bytes32[] children
+    );
+    event ChunkRevealed(
+        bytes32 indexed claimId, address indexed challenger, uint32 tensor, uint32 chunk, bytes data
+    );
+    /// @notice The challenge failed; its bond went to the provider.
+    event ChallengeLost(bytes32 indexed claimId, address indexed challenger, uint256 bond);
+    event ChallengeBondReturned(bytes32 indexed claimId, address indexed challenger, uint256 bond);
+    /// @notice The claim is wrong, or its provider did not answer: half of its bond to the winner, half burned.
+    event ClaimOverturned(bytes32 indexed claimId, address indexed winner, uint256 reward, uint256 burned);
+    /// @notice A proof of the same statement was shown; undecided challenges have failed.
+    event ClaimProven(bytes32 indexed claimId);
+    event ClaimUpheld(bytes32 indexed claimId, address indexed provider, uint256 bond);
+    event CreditWithdrawn(address indexed account, uint256 amount);
+
+    error ParameterOutOfBounds(string name, uint256 value, uint256 minimum, uint256 maximum);
+    error NotModelOwner(bytes32 modelKey, address caller);
+    error NotProvider(bytes32 id, address caller);
+    error NotClaimable(bytes32 orderId, uint8 leg);
+    error InputSchemeNotPublic(uint16 scheme);
+    error OutputDiffers(bytes32 expected, bytes32 found);
+    error TraceRootMissing(bytes32 id);
+    error AlreadyClaimed(bytes32 claimId);
+    /// @notice The longest dispute would end at `needed`, with the margin; the leg can be settled until `last`.
+    error SettlementWindowTooShort(uint256 needed, uint256 last);
+    error ClaimNotStanding(bytes32 claimId, ClaimState state);
+    error ClaimIsFinal(bytes32 claimId);
+    error ClaimNotFinal(bytes32 claimId);
+    error ClaimDiffers(bytes32 claimId);
+    error WindowPassed(bytes32 claimId, uint256 windowEnd);
+    error KeyNotLearned(bytes32 key);
+    error TreeTooLarge(uint256 size, uint256 maximum);
+    error AlreadyChallenged(bytes32 claimId, address challenger);
+    error NotTheTurn(bytes32 claimId, address challenger, Turn turn);
+    error ClockRanOut(bytes32 claimId, address challenger, uint256 deadline);
+    error ClockStillRuns(bytes32 claimId, address challenger, uint256 deadline);
+    error CountDiffers(uint256 expected, uint256 found);
+    error NodeDiffers(bytes32 expected, bytes32 found);
+    error ChildOutsideNode(uint256 index, uint256 children);
+    error PlaceMissing();
+    error PlaceDiffers(uint256 expected, uint256 found);
+    /// @notice The picked leaf lies beyond the tree's last and is zero, as it must be.
+    error NothingThere(uint256 position, uint256 count);
+    /// @notice The caller has neither a challenge nor a commitment of an earlier block.
+    error NotCommitted(bytes32 claimId, address caller);
+    error NotRefuted(bytes32 claimId);
+    error ProgramDiffers(bytes32 expected, bytes32 found);
+    error ProofRefused(bytes reason);
+    error NothingToReclaim(bytes32 claimId, address challenger);
+    error NothingToWithdraw(address account);
+    error TransferDiffers(uint256 expected, uint256 received);
+
+    /// @notice Claims a delivered leg of this system; its provider only, once. Takes the claim bond.
+    /// @param output the output tensors' data, matched against the delivered commitment.
+    /// @param traceRoot root of the trace, or zero where the model's owner allows it.
+    function claim(bytes32 orderId, uint8 leg, bytes calldata output, bytes32 traceRoot)
+        external
+        returns (bytes32 claimId);
+
+    /// @notice Notes that the caller knows a refutation, which nobody can then copy from its transaction.
+    /// @param commitment keccak256(abi.encode(caller, claimId, keccak256(refutation), salt)).
+    function commit(bytes32 commitment) external;
+
+    /// @notice Overturns a claim by an element that is wrong. The caller has a challenge, or a commitment to
+    /// this refutation, of an earlier block.
+    function refute(TracedClaim calldata traced, bytes calldata refutation, bytes32 salt) external;
+
+    /// @notice Reads from any tensor's place how many tensors a key's program has; once per key, by anyone.
+    function learn(bytes32 key, bytes calldata place) external;
+
+    /// @notice Challenges a claim, once per account, within the window. Takes the challenge bond.
+    function open(TracedClaim calldata traced) external;
+
+    /// @notice The provider opens the contested node: 2 ** min(4, levels) descendants, left to right.
+    function reveal(bytes32 claimId, address challenger, bytes32[] calldata children) external;
+
+    /// @notice The challenger chooses one of them, inside the trace or a tensor.
+    /// @param index which, from the left.
+    /// @param siblings the way from it up to the contested node.
+    function pick(bytes32 claimId, uint256 index, bytes32 node, bytes32[] calldata siblings) external;
+
+    /// @notice The challenger chooses a leaf of the trace, and shows which tensor it is of.
+    function pickTensor(
+        TracedClaim calldata traced,
+        uint256 index,
+        bytes32 node,
+        bytes32[] calldata siblings,
+        bytes calldata place
+    ) external;
+
+    /// @notice The provider opens the contested leaf of the trace, and the tensor's root with it.
+    function revealTensor(
+        bytes32 claimId,
+        address challenger,
+        bytes32 tensorRoot,
+        bytes32[] calldata children
+    ) external;
+
+    /// @notice The provider opens the contested chunk, cut at the tensor's length.
+    function revealChunk(bytes32 claimId, address challenger, bytes calldata data) external;
+
+    /// @notice Ends a challenge whose clock has run out, against who had to move; by anyone.
+    function timeout(bytes32 claimId, address challenger) external;
+
+    /// @notice Shows a proof by "sumcheck/v1" of the claimed statement; by anyone. The claim is final at once.
+    function prove(bytes32 orderId, uint8 leg, bytes calldata seal) external;
+
+    /// @notice Returns the bond of a claim that is final; by anyone.
+    function finish(bytes32 claimId) external;
+
+    /// @notice Credits the bond of an undecided challenge of a claim that has ended; by anyone.
+    function reclaim(bytes32 claimId, address challenger) external;
+
+    /// @notice Pays the caller's credit out.
+    function withdraw() external returns (uint256 amount);
+
+    /// @notice Pays an account's credit out to that account.
+    function withdrawFor(address account) external returns (uint256 amount);
+
+    /// @notice What the account can withdraw.
+    function creditOf(address account) external view returns (uint256);
+
+    /// @notice A stored claim (state None when there is none).
+    function claimOf(bytes32 claimId) external view returns (Claim memory);
+
+    /// @notice A stored challenge (turn None when there is none).
+    function challengeOf(bytes32 claimId, address challenger) external view returns (Challenge memory);
+
+    /// @notice Last second at which who has the turn can move; zero when nobody has.
+    function deadlineOf(bytes32 claimId, address challenger) external view returns (uint256);
+
+    /// @notice Whether nothing can overturn the claim any more: it was proven, or its window is over and every
+    /// challenge has failed.
+    function isFinal(bytes32 claimId) external view returns (bool);
+
+    /// @notice Whether the claim was overturned.
+    function isOverturned(bytes32 claimId) external view returns (bool);
+
+    /// @notice EIP-712 domain separator of the statements that are claimed.
+    function domainSeparator() external view returns (bytes32);
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
+import {Claim, ClaimParameters, ClaimState} from "../interfaces/IClaims.sol";
+import {IClaims} from "../interfaces/IClaims.sol";
+import {SystemClaim} from "../interfaces/IModelRegistry.sol";
+import {IProofRouter} from "../interfaces/IProofRouter.sol";
+import {TracedClaim} from "../interfaces/IReferee.sol";
+import {Commitment, CommitmentScheme} from "../types/Commitment.sol";
+import {Leg, LegState, Order} from "../types/Order.sol";
+import {Statement, StatementLib} from "../types/Statement.sol";
+import {StatementTree} from "../types/StatementTree.sol";
+import {TensorLib} from "../types/Tensor.sol";
+import {BondLedger} from "./BondLedger.sol";
+import {ClaimTerms} from "./ClaimTerms.sol";
+
+/// @title Claims from the delivery of an answer to their one end
+/// @notice What is claimed is the market's own statement of a delivered leg; nothing of it comes from the
+/// provider but the trace root.
+abstract contract ClaimBook is BondLedger, ClaimTerms {
+    bytes4 public constant SELECTOR = bytes4(keccak256("optimistic/v1"));
+    bytes4 public constant PROOF_SELECTOR = bytes4(keccak256("sumcheck/v1"));
+    /// @notice Most moves of both sides of a challenge together, with trees of at most 20 levels.
+    uint256 public constant MAXIMUM_MOVES = 22;
+
+    IAvowMarket public immutable market;
+    IProofRouter public immutable router;
+    mapping(bytes32 claimId => Claim) internal _claims;
+    /// @dev Trace roots that were left out of the claim and posted as the reply to a challenge.
+    mapping(bytes32 claimId => bytes32) internal _lateRoots;
+
+    constructor(IAvowMarket market_, IProofRouter router_) {
+        market = market_;
+        router = router_;
+    }
+
+    /// @inheritdoc IClaims
+    function claim(bytes32 orderId, uint8 leg, bytes calldata output, bytes32 traceRoot)
+        external
+        nonReentrant
+        returns (bytes32 claimId)
+    {
+        Order memory order = market.orderOf(orderId);
+        Leg memory delivered = market.legOf(orderId, leg);
+        if (delivered.state != LegState.Delivered || delivered.selector != SELECTOR) {
+            revert NotClaimable(orderId, leg);
+        }
+        if (msg.sender != order.provider) revert NotProvider(orderId, msg.sender);
+        // A refutation opens the inputs themselves.
+        if (order.inputScheme != CommitmentScheme.PUBLIC) revert InputSchemeNotPublic(order.inputScheme);
+        _checkOutput(order.modelKey, delivered.outputValue, output);
+
+        TracedClaim memory traced = _traced(orderId, leg, delivered.outputValue, traceRoot);
+        claimId = traced.statementRoot;
+        if (_claims[claimId].state != ClaimState.None) revert AlreadyClaimed(claimId);
+        (Claim memory made, uint256 bond) = _underTerms(order, delivered, traced);
+        _claims[claimId] = made;
+        _announce(orderId, leg, order.modelKey, traced, output, made);
+        _collect(bond);
+    }
+
+    /// @inheritdoc IClaims
+    function prove(bytes32 orderId, uint8 leg, bytes calldata seal) external nonReentrant {
+        Order memory order = market.orderOf(orderId);
+        Leg memory delivered = market.legOf(orderId, leg);
+        if (delivered.selector != SELECTOR) revert NotClaimable(orderId, leg);
+        (Statement memory statement, bytes32 digest) = market.statementFor(
+            orderId, leg, order.provider, Commitment(delivered.outputScheme, delivered.outputValue)
+        );
+        bytes32 claimId = StatementTree.leaf(digest);
+        Claim storage claim_ = _undecided(claimId);
+
+        _checkProof(order.modelKey, statement, seal);
+
+        emit ClaimProven(claimId);
+        _uphold(claimId, claim_);
+    }
+
+    /// @inheritdoc IClaims
+    function finish(bytes32 claimId) external nonReentrant {
+        Claim storage claim_ = _claims[claimId];
+        if (claim_.state != ClaimState.Standing) revert ClaimNotStanding(claimId, claim_.state);
+        if (!isFinal(claimId)) revert ClaimNotFinal(claimId);
+        _uphold(claimId, claim_);
+    }
+
+    /// @inheritdoc IClaims
+    function claimOf(bytes32 claimId) external view returns (Claim memory) {
+        return _claims[claimId];
+    }
+
+    /// @inheritdoc IClaims
+    function isOverturned(bytes32 claimId) external view returns (bool) {
+        return _claims[claimId].state == ClaimState.Overturned;
+    }
+
+    /// @inheritdoc IClaims
+    function domainSeparator() external view returns (bytes32) {
+        return market.domainSeparator();
+    }
+
+    /// @inheritdoc IClaims
+    function isFinal(bytes32 claimId) public view returns (bool) {
+        Claim storage claim_ = _claims[claimId];
+        if (claim_.state == ClaimState.Upheld) return true;
+        return
+            claim_.state == ClaimState.Standing && block.timestamp > claim_.windowEnd && claim_.open == 0;
+    }
+
+    /// @dev Half of the bond is burned: who overturns its own claim loses that half.
+    function _overturn(bytes32 claimId, Claim storage claim_, address winner) internal {
+        uint256 bond = parametersOf(claim_.version).claimBond;
+        uint256 reward = bond / 2;
+        claim_.state = ClaimState.Overturned;
+        _credit(winner, reward);
+        _credit(BURNED, bond - reward);
+        emit ClaimOverturned(claimId, winner, reward, bond - reward);
+    }
+
+    /// @dev A claim that can still be overturned.
+    function _undecided(bytes32 claimId) internal view returns (Claim storage claim_) {
+        claim_ = _claims[claimId];
+        if (claim_.state != ClaimState.Standing) revert ClaimNotStanding(claimId, claim_.state);
+        if (isFinal(claimId)) revert ClaimIsFinal(claimId);
+    }
+
+    /// @dev Reverts unless these are the claim's own values.
+    function _checkTraced(Claim storage claim_, TracedClaim calldata traced) internal view {
+        TracedClaim memory made = traced;
+        if (claim_.lazy) {
+            if (traced.traceRoot != _lateRoots[traced.statementRoot]) {
+                revert ClaimDiffers(traced.statementRoot);
+            }
+            made.traceRoot = 0;
+        }
+        if (keccak256(abi.encode(made)) != claim_.digest) revert ClaimDiffers(traced.statementRoot);
+    }
+
+    /// @dev The claim under the terms in force when the order was locked, and the bond that they ask for.
+    function _underTerms(Order memory order, Leg memory delivered, TracedClaim memory traced)
+        private
+        view
+        returns (Claim memory made, uint256)
+    {
+        (ClaimParameters memory terms, bool lazy, uint16 version) = termsAt(order.modelKey, order.lockedAt);
+        made.lazy = traced.traceRoot == 0;
+        if (made.lazy && !lazy) revert TraceRootMissing(traced.statementRoot);
+        _checkTimeToSettle(terms, order, delivered);
+        made.provider = msg.sender;
+        made.windowEnd = uint40(block.timestamp + terms.window);
+        made.version = version;
+        made.state = ClaimState.Standing;
+        made.digest = keccak256(abi.encode(traced));
+        return (made, terms.claimBond);
+    }
+
+    function _announce(
+        bytes32 orderId,
+        uint8 leg,
+        bytes32 modelKey,
+        TracedClaim memory traced,
+        bytes calldata output,
+        Claim memory made
+    ) private {
+        emit Claimed(
+            traced.statementRoot,
+            orderId,
+            msg.sender,
+            leg,
+            modelKey,
+            traced,
+            output,
+            made.windowEnd,
+            made.version
+        );
+    }
+
+    function _uphold(bytes32 claimId, Claim storage claim_) private {
+        uint256 bond = parametersOf(claim_.version).claimBond;
+        claim_.state = ClaimState.Upheld;
+        _credit(claim_.provider, bond);
+        emit ClaimUpheld(claimId, claim_.provider, bond);
+    }
+
+    function _traced(bytes32 orderId, uint8 leg, bytes32 output, bytes32 traceRoot)
+        private
+        view
+        returns (TracedClaim memory)
+    {
+        (Statement memory statement, bytes32 digest) =
+            market.statementFor(orderId, leg, msg.sender, Commitment(CommitmentScheme.PUBLIC, output));
+        return TracedClaim({
+            key: statement.key,
+            program: statement.program,
+            statementRoot: StatementTree.leaf(digest),
+            traceRoot: traceRoot,
+            input: statement.input.value,
+            output: output
+        });
+    }
+
+    /// @dev The output is public from here on: otherwise nobody could show that it is not the program's.
+    function _checkOutput(bytes32 modelKey, bytes32 expected, bytes calldata output) private view {
+        bytes32 found = TensorLib.digest(registry.systemTermsOf(modelKey, SELECTOR).outputs, output);
+        if (found != expected) revert OutputDiffers(expected, found);
+    }
+
+    /// @dev However it is disputed, an honest answer can be settled in time, by its provider alone.
+    function _checkTimeToSettle(ClaimParameters memory terms, Order memory order, Leg memory delivered)
+        private
+        view
+    {
+        uint256 decided = block.timestamp + terms.window + 2 * uint256(terms.clock)
+            + MAXIMUM_MOVES * terms.extension;
+        uint256 alone = uint256(delivered.deliveredAt) + order.gracePeriod;
+        uint256 needed = (decided > alone ? decided : alone) + terms.margin;
+        uint256 last = uint256(delivered.deliveredAt) + order.settlementWindow;
+        if (needed > last) revert SettlementWindowTooShort(needed, last);
+    }
+
+    /// @dev The statement by the proof system: the same program, input, output, order, provider and nonce.
+    function _checkProof(bytes32 modelKey, Statement memory statement, bytes calldata seal) private view {
+        SystemClaim memory system = registry.claimOf(modelKey, PROOF_SELECTOR);
+        if (system.program != statement.program) revert ProgramDiffers(statement.program, system.program);
+        statement.system = system.system;
+        statement.key = system.key;
+        bytes32 root = StatementTree.leaf(StatementLib.digest(statement, market.domainSeparator()));
+        (bool accepted, bytes memory reason) = router.verify(modelKey, statement, root, seal);
+        if (!accepted) revert ProofRefused(reason);
+    }
+}

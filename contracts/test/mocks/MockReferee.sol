@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IReferee, TracedClaim} from "../../src/interfaces/IReferee.sol";
+
+/// @notice A program for tests: its tensors have fixed lengths and, in an honest trace, fixed bytes.
+library ToyProgram {
+    bytes32 internal constant PROGRAM = keccak256("toy program");
+
+    function key(uint32[] memory lengths) internal pure returns (bytes32) {
+        return keccak256(abi.encode("toy key", lengths));
+    }
+
+    function place(uint32[] memory lengths, uint32 tensor) internal pure returns (bytes memory) {
+        return abi.encode(tensor, lengths);
+    }
+
+    /// @notice The bytes of a chunk of a tensor, cut at the tensor's length.
+    function chunk(uint32[] memory lengths, uint32 tensor, uint32 number)
+        internal
+        pure
+        returns (bytes memory data)
+    {
+        uint256 rest = lengths[tensor] - 256 * uint256(number);
+        data = new bytes(rest < 256 ? rest : 256);
+        for (uint256 i; i < data.length; ++i) {
+            data[i] = bytes1(uint8(7 * tensor + 13 * number + 3 * i + 1));
+        }
+    }
+}
+
+/// @notice What a refutation of the mock consists of: a chunk that stands under the claim's root and is not the
+/// program's.
+struct ToyRefutation {
+    uint32[] lengths;
+    uint32 tensor;
+    uint32 chunk;
+    bytes data;
+    bytes32[] chunkSiblings;
+    bytes32[] traceSiblings;
+}
+
+/// @notice Stands in for the referee in tests of claims and challenges. It recomputes nothing: what is right was
+/// fixed beforehand.
+contract MockReferee is IReferee {
+    error OtherKey();
+    error NotUnderTheRoot();
+
+    function refutes(TracedClaim calldata claim, bytes calldata refutation) external pure returns (bool) {
+        ToyRefutation memory shown = abi.decode(refutation, (ToyRefutation));
+        if (ToyProgram.key(shown.lengths) != claim.key || claim.program != ToyProgram.PROGRAM) {
+            revert OtherKey();
+        }
+        bytes memory padded = bytes.concat(shown.data, new bytes(256 - shown.data.length));
+        bytes32 node = keccak256(bytes.concat(hex"00", padded));
+        node = _climb(node, shown.chunk, shown.chunkSiblings);
+        node = keccak256(abi.encodePacked(uint8(0), claim.statementRoot, shown.tensor, node));
+        if (_climb(node, shown.tensor, shown.traceSiblings) != claim.traceRoot) revert NotUnderTheRoot();
+        bytes memory right = ToyProgram.chunk(shown.lengths, shown.tensor, shown.chunk);
+        return keccak256(right) != keccak256(shown.data);
+    }
+
+    function depthOf(bytes32 key, bytes calldata place)
+        external
+        pure
+        returns (uint32 tensor, uint8 traceDepth, uint8 tensorDepth, uint32 tensors, uint64 octets)
+    {
+        uint32[] memory lengths;
+        (tensor, lengths) = abi.decode(place, (uint32, uint32[]));
+        if (ToyProgram.key(lengths) != key || tensor >= lengths.length) revert OtherKey();
+        tensors = uint32(lengths.length);
+        octets = lengths[tensor];
+        traceDepth = _depth(tensors);
+        tensorDepth = _depth((octets + 255) / 256);
+    }
+
+    function _climb(bytes32 node, uint256 index, bytes32[] memory siblings) private pure returns (bytes32) {
+        for (uint256 i; i < siblings.length; ++i) {
+            (bytes32 left, bytes32 right) =
+                (index >> i) & 1 == 1 ? (siblings[i], node) : (node, siblings[i]);
+            node = keccak256(abi.encodePacked(uint8(1), left, right));
+        }
+        return node;
+    }
+
+    function _depth(uint256 count) private pure returns (uint8 depth) {
+        while (1 << depth < count) {
+            ++depth;
+        }
+    }
+}
