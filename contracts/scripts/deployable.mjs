@@ -8,6 +8,8 @@ export const DEPLOYABLE = {
   SumcheckAdapter: "SumcheckAdapter.sol",
   Referee: "Referee.sol",
   ValidatorSet: "ValidatorSet.sol",
+  Claims: "Claims.sol",
+  OptimisticAdapter: "OptimisticAdapter.sol",
   Market: "Market.sol",
   Timelock: "Timelock.sol",
   DigitReader: "DigitReader.sol",

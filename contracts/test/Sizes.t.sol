@@ -2,12 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {ISumcheckVerifier} from "../src/interfaces/ISumcheckVerifier.sol";
-import {MarketWorld} from "./base/MarketWorld.sol";
+import {DisputeWorld} from "./base/DisputeWorld.sol";
 
 /// @notice Bytecode sizes as they are deployed; the limit of EIP-170 is 24,576 bytes.
-contract SizesTest is MarketWorld {
+contract SizesTest is DisputeWorld {
     function setUp() public {
-        setUpWorld();
+        setUpDisputes();
     }
 
     function test_deployedCodeSizesAreTheRecordedOnes() public {
@@ -16,6 +16,8 @@ contract SizesTest is MarketWorld {
         _record("code of the proof router, bytes", address(router));
         _record("code of the ezkl adapter, bytes", address(adapter));
         _record("code of the validator set, bytes", address(validators));
+        _record("code of claims and disputes, bytes", address(claims));
+        _record("code of the optimistic adapter, bytes", address(optimistic));
         ISumcheckVerifier sumcheck = newSumcheckVerifier();
         _record("code of the sumcheck verifier, bytes", address(sumcheck));
         _record("code of the sumcheck adapter, bytes", address(newSumcheckAdapter(registry, sumcheck)));

@@ -110,7 +110,9 @@ interface IClaims {
     event TraceRootPosted(bytes32 indexed claimId, bytes32 traceRoot);
     event KeyLearned(bytes32 indexed key, uint32 tensors);
     event RefutationCommitted(bytes32 indexed commitment, address indexed account);
-    event ChallengeOpened(bytes32 indexed claimId, address indexed challenger, bytes32 contested, uint8 levels);
+    event ChallengeOpened(
+        bytes32 indexed claimId, address indexed challenger, bytes32 contested, uint8 levels
+    );
     /// @notice The provider opened the contested node: its descendants a few levels below, left to right.
     event ChildrenRevealed(
         bytes32 indexed claimId, address indexed challenger, bytes32 contested, bytes32[] children

@@ -104,8 +104,7 @@ abstract contract ClaimBook is BondLedger, ClaimTerms {
     function isFinal(bytes32 claimId) public view returns (bool) {
         Claim storage claim_ = _claims[claimId];
         if (claim_.state == ClaimState.Upheld) return true;
-        return
-            claim_.state == ClaimState.Standing && block.timestamp > claim_.windowEnd && claim_.open == 0;
+        return claim_.state == ClaimState.Standing && block.timestamp > claim_.windowEnd && claim_.open == 0;
     }
 
     /// @dev Half of the bond is burned: who overturns its own claim loses that half.
@@ -211,8 +210,8 @@ abstract contract ClaimBook is BondLedger, ClaimTerms {
         private
         view
     {
-        uint256 decided = block.timestamp + terms.window + 2 * uint256(terms.clock)
-            + MAXIMUM_MOVES * terms.extension;
+        uint256 decided =
+            block.timestamp + terms.window + 2 * uint256(terms.clock) + MAXIMUM_MOVES * terms.extension;
         uint256 alone = uint256(delivered.deliveredAt) + order.gracePeriod;
         uint256 needed = (decided > alone ? decided : alone) + terms.margin;
         uint256 last = uint256(delivered.deliveredAt) + order.settlementWindow;

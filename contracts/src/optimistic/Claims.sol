@@ -57,8 +57,9 @@ contract Claims is RevealGame {
     /// @dev Whether the caller had a challenge before it could have seen anything of this block.
     function _hasChallenge(bytes32 claimId) private view returns (bool) {
         Turn turn = _challenges[claimId][msg.sender].turn;
-        return turn != Turn.None && turn != Turn.Ended
-            && _challenges[claimId][msg.sender].openedIn < block.number;
+        return
+            turn != Turn.None && turn != Turn.Ended
+                && _challenges[claimId][msg.sender].openedIn < block.number;
     }
 
     function _useCommitment(bytes32 claimId, bytes calldata refutation, bytes32 salt) private {

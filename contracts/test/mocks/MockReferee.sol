@@ -22,9 +22,16 @@ library ToyProgram {
         returns (bytes memory data)
     {
         uint256 rest = lengths[tensor] - 256 * uint256(number);
-        data = new bytes(rest < 256 ? rest : 256);
-        for (uint256 i; i < data.length; ++i) {
-            data[i] = bytes1(uint8(7 * tensor + 13 * number + 3 * i + 1));
+        data = new bytes(256);
+        for (uint256 i; i < 8; ++i) {
+            bytes32 word = keccak256(abi.encode(tensor, number, i));
+            assembly ("memory-safe") {
+                mstore(add(add(data, 32), mul(32, i)), word)
+            }
+        }
+        if (rest >= 256) return data;
+        assembly ("memory-safe") {
+            mstore(data, rest)
         }
     }
 }
@@ -76,8 +83,7 @@ contract MockReferee is IReferee {
 
     function _climb(bytes32 node, uint256 index, bytes32[] memory siblings) private pure returns (bytes32) {
         for (uint256 i; i < siblings.length; ++i) {
-            (bytes32 left, bytes32 right) =
-                (index >> i) & 1 == 1 ? (siblings[i], node) : (node, siblings[i]);
+            (bytes32 left, bytes32 right) = (index >> i) & 1 == 1 ? (siblings[i], node) : (node, siblings[i]);
             node = keccak256(abi.encodePacked(uint8(1), left, right));
         }
         return node;

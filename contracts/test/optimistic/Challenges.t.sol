@@ -39,10 +39,17 @@ contract ChallengesTest is DisputeWorld {
     function test_aChallengeIsOpenedInTheWindowOnceByEach() public {
         vm.warp(START + WINDOW);
         challenge(RIVAL, _id, _root);
-        challengeFails(RIVAL, _id, _root, abi.encodeWithSelector(IClaims.AlreadyChallenged.selector, _claimId, RIVAL));
+        challengeFails(
+            RIVAL, _id, _root, abi.encodeWithSelector(IClaims.AlreadyChallenged.selector, _claimId, RIVAL)
+        );
         vm.warp(START + WINDOW + 1);
         // One that is open keeps the claim from being final, and nobody may join any more.
-        challengeFails(STRANGER, _id, _root, abi.encodeWithSelector(IClaims.WindowPassed.selector, _claimId, START + WINDOW));
+        challengeFails(
+            STRANGER,
+            _id,
+            _root,
+            abi.encodeWithSelector(IClaims.WindowPassed.selector, _claimId, START + WINDOW)
+        );
         vm.warp(START + WINDOW + CLOCK);
         _answer(RIVAL);
         vm.warp(START + WINDOW + 2 * CLOCK + 1);
@@ -55,7 +62,9 @@ contract ChallengesTest is DisputeWorld {
         _answer(RIVAL);
         vm.warp(START + 1 hours + 1);
         claims.timeout(_claimId, RIVAL);
-        challengeFails(RIVAL, _id, _root, abi.encodeWithSelector(IClaims.AlreadyChallenged.selector, _claimId, RIVAL));
+        challengeFails(
+            RIVAL, _id, _root, abi.encodeWithSelector(IClaims.AlreadyChallenged.selector, _claimId, RIVAL)
+        );
     }
 
     function test_aChallengeNamesTheClaimAsItIs() public {
@@ -72,9 +81,7 @@ contract ChallengesTest is DisputeWorld {
         }
         TracedClaim memory foreign = tracedOf(_id, _root);
         foreign.statementRoot = ~_claimId;
-        vm.expectRevert(
-            abi.encodeWithSelector(IClaims.ClaimNotStanding.selector, ~_claimId, ClaimState.None)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IClaims.ClaimNotStanding.selector, ~_claimId, ClaimState.None));
         vm.prank(RIVAL);
         claims.open(foreign);
     }
@@ -105,9 +112,7 @@ contract ChallengesTest is DisputeWorld {
         uint256 deadline = START + 100 + CLOCK;
         assertEq(claims.deadlineOf(_claimId, RIVAL), deadline, "deadline");
         vm.warp(deadline);
-        vm.expectRevert(
-            abi.encodeWithSelector(IClaims.ClockStillRuns.selector, _claimId, RIVAL, deadline)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IClaims.ClockStillRuns.selector, _claimId, RIVAL, deadline));
         claims.timeout(_claimId, RIVAL);
         vm.warp(deadline + 1);
         vm.expectRevert(abi.encodeWithSelector(IClaims.ClockRanOut.selector, _claimId, RIVAL, deadline));
@@ -149,13 +154,9 @@ contract ChallengesTest is DisputeWorld {
         assertClaim(_claimId, ClaimState.Standing);
         assertEq(claims.creditOf(PROVIDER), CHALLENGE_BOND, "provider");
         assertEq(claims.claimOf(_claimId).open, 0, "open");
-        vm.expectRevert(
-            abi.encodeWithSelector(IClaims.NotTheTurn.selector, _claimId, RIVAL, Turn.Ended)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IClaims.NotTheTurn.selector, _claimId, RIVAL, Turn.Ended));
         claims.timeout(_claimId, RIVAL);
-        vm.expectRevert(
-            abi.encodeWithSelector(IClaims.NotTheTurn.selector, _claimId, STRANGER, Turn.None)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IClaims.NotTheTurn.selector, _claimId, STRANGER, Turn.None));
         claims.timeout(_claimId, STRANGER);
     }
 

@@ -27,15 +27,7 @@ contract ClaimBookTest is DisputeWorld {
         uint256 before = token.balanceOf(PROVIDER);
         vm.expectEmit(true, true, true, true);
         emit IClaims.Claimed(
-            claimId,
-            id,
-            PROVIDER,
-            0,
-            modelKey,
-            tracedOf(id, ROOT),
-            outputBytes(),
-            uint40(START + WINDOW),
-            0
+            claimId, id, PROVIDER, 0, modelKey, tracedOf(id, ROOT), outputBytes(), uint40(START + WINDOW), 0
         );
         assertEq(claimWith(id, ROOT), claimId, "id");
         Claim memory made = claims.claimOf(claimId);
@@ -135,9 +127,7 @@ contract ClaimBookTest is DisputeWorld {
         claims.finish(claimId);
         assertClaim(claimId, ClaimState.Upheld);
         assertEq(claims.creditOf(PROVIDER), CLAIM_BOND, "bond");
-        vm.expectRevert(
-            abi.encodeWithSelector(IClaims.ClaimNotStanding.selector, claimId, ClaimState.Upheld)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IClaims.ClaimNotStanding.selector, claimId, ClaimState.Upheld));
         claims.finish(claimId);
         assertTrue(claims.isFinal(claimId), "stays final");
     }
@@ -251,9 +241,7 @@ contract ClaimBookTest is DisputeWorld {
         _reply(claimId, RIVAL, trace);
         // Another challenger gets the same root and no other.
         Trace memory second = traceOf(id, Lie.Data, 3, 3);
-        vm.expectRevert(
-            abi.encodeWithSelector(IClaims.NodeDiffers.selector, trace.root, second.root)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IClaims.NodeDiffers.selector, trace.root, second.root));
         _reply(claimId, STRANGER, second);
         _reply(claimId, STRANGER, trace);
         assertTurn(claimId, STRANGER, Turn.Pick);

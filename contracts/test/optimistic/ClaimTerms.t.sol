@@ -16,8 +16,7 @@ contract ClaimTermsTest is DisputeWorld {
     function test_everyParameterHasItsBounds() public {
         string[6] memory names = ["claimBond", "challengeBond", "clock", "extension", "window", "margin"];
         uint256[6] memory low = [uint256(2), 1, 60, 10, 60, 60];
-        uint256[6] memory high =
-            [uint256(type(uint96).max), REWARD, 1 days, 1 hours, 3 days, 1 days];
+        uint256[6] memory high = [uint256(type(uint96).max), REWARD, 1 days, 1 hours, 3 days, 1 days];
         for (uint256 i; i < 6; ++i) {
             // The least claim bond allows a challenge bond of one.
             uint256 other = i == 0 ? 1 : CHALLENGE_BOND;
@@ -98,9 +97,7 @@ contract ClaimTermsTest is DisputeWorld {
         vm.warp(START + 1 hours + CLOCK + 1);
         claims.timeout(statementRoot(id), RIVAL);
         assertEq(claims.creditOf(RIVAL), REWARD + CHALLENGE_BOND, "as paid in");
-        assertEq(
-            token.balanceOf(address(claims)), uint256(CLAIM_BOND) + CHALLENGE_BOND, "nothing of others"
-        );
+        assertEq(token.balanceOf(address(claims)), uint256(CLAIM_BOND) + CHALLENGE_BOND, "nothing of others");
     }
 
     /// @dev An owner who sets terms again and again cannot make a locked order's claim too dear.
@@ -145,9 +142,7 @@ contract ClaimTermsTest is DisputeWorld {
         uint256 low,
         uint256 high
     ) private {
-        vm.expectRevert(
-            abi.encodeWithSelector(IClaims.ParameterOutOfBounds.selector, name, value, low, high)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IClaims.ParameterOutOfBounds.selector, name, value, low, high));
         vm.prank(GOVERNOR);
         claims.setParameters(parameters);
     }

@@ -29,14 +29,10 @@ contract OverturnedTest is DisputeWorld {
         assertEq(market.creditOf(REQUESTER), PRICE + TO_REQUESTER, "refund and compensation");
         assertEq(market.creditOf(TREASURY), BOND - TO_REQUESTER, "the rest of the bond");
         assertEq(market.creditOf(PROVIDER) + market.creditOf(STRANGER), 0, "nobody else");
-        vm.expectRevert(
-            abi.encodeWithSelector(IAvowMarket.WrongLegState.selector, id, 0, LegState.Slashed)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IAvowMarket.WrongLegState.selector, id, 0, LegState.Slashed));
         market.refute(id, 0);
         vm.warp(START + 1 days);
-        vm.expectRevert(
-            abi.encodeWithSelector(IAvowMarket.WrongLegState.selector, id, 0, LegState.Slashed)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IAvowMarket.WrongLegState.selector, id, 0, LegState.Slashed));
         market.expire(id, 0);
     }
 
@@ -62,9 +58,7 @@ contract OverturnedTest is DisputeWorld {
     function test_onlyADeliveredLegIsRefuted() public {
         bytes32 id = open(optimisticTerms());
         lock(id);
-        vm.expectRevert(
-            abi.encodeWithSelector(IAvowMarket.WrongLegState.selector, id, 0, LegState.Locked)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IAvowMarket.WrongLegState.selector, id, 0, LegState.Locked));
         market.refute(id, 0);
     }
 

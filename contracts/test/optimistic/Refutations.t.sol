@@ -37,7 +37,9 @@ contract RefutationsTest is DisputeWorld {
         assertEq(claims.creditOf(BURNED), CLAIM_BOND - REWARD, "the other half is burned");
         assertEq(claims.creditOf(PROVIDER), 0, "provider");
         nextBlock();
-        _refuteFails(RIVAL, abi.encodeWithSelector(IClaims.ClaimNotStanding.selector, _claimId, ClaimState.Overturned));
+        _refuteFails(
+            RIVAL, abi.encodeWithSelector(IClaims.ClaimNotStanding.selector, _claimId, ClaimState.Overturned)
+        );
     }
 
     function test_aCommitmentOfTheSameBlockIsTooYoung() public {
@@ -73,9 +75,7 @@ contract RefutationsTest is DisputeWorld {
         claims.refute(traced, other, SALT);
         (bytes32 id, Trace memory trace) = claimed(Lie.Data, 3, 21);
         traced = tracedOf(id, trace.root);
-        vm.expectRevert(
-            abi.encodeWithSelector(IClaims.NotCommitted.selector, statementRoot(id), RIVAL)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IClaims.NotCommitted.selector, statementRoot(id), RIVAL));
         vm.prank(RIVAL);
         claims.refute(traced, _refutation, SALT);
     }

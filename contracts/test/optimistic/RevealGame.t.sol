@@ -63,7 +63,9 @@ contract RevealGameTest is DisputeWorld {
         _play(id, trace, honest(id), 0);
         // Six levels of trees of at most twenty-one tensors and forty chunks; both trees may have twenty.
         assertEq(_moves, 10, "moves");
-        assertEq(claims.MAXIMUM_MOVES(), 2 * (5 + 5 + 1), "reveals, picks, chunk and refutation at twenty levels");
+        assertEq(
+            claims.MAXIMUM_MOVES(), 2 * (5 + 5 + 1), "reveals, picks, chunk and refutation at twenty levels"
+        );
     }
 
     function test_aNodeOfZeroIsNoInvitationToPostAnotherRoot() public {
@@ -109,9 +111,8 @@ contract RevealGameTest is DisputeWorld {
 
         _answer(claimId, trace);
         // The same answer again is of a turn that has passed.
-        bytes memory again = abi.encodeCall(
-            IClaims.reveal, (claimId, RIVAL, ToyTrace.children(trace.nodes, 5, 0))
-        );
+        bytes memory again =
+            abi.encodeCall(IClaims.reveal, (claimId, RIVAL, ToyTrace.children(trace.nodes, 5, 0)));
         assertTrue(!_send(PROVIDER, again), "answered twice");
         bytes32[] memory siblings = ToyTrace.siblings(trace.nodes, 1, 3, 4);
         vm.expectPartialRevert(IClaims.NodeDiffers.selector);

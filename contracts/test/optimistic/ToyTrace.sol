@@ -87,7 +87,11 @@ library ToyTrace {
     }
 
     /// @notice A refutation of a chunk as the trace has it.
-    function refutation(Trace memory trace, uint32 tensor, uint32 chunk) internal pure returns (bytes memory) {
+    function refutation(Trace memory trace, uint32 tensor, uint32 chunk)
+        internal
+        pure
+        returns (bytes memory)
+    {
         bytes32[][] memory levels = trace.tensors[tensor];
         return abi.encode(
             ToyRefutation({
