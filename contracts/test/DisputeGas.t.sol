@@ -6,8 +6,9 @@ import {DisputeWorld} from "./base/DisputeWorld.sol";
 import {Players} from "./base/Players.sol";
 import {Lie, ToyTrace, Trace} from "./optimistic/ToyTrace.sol";
 
-/// @notice Gas of claims and moves, from the release artifacts. The referee is a mock, so what is recorded is
-/// what claims and disputes cost beside it.
+/// @notice Gas of claims and moves as transactions of their own, calldata included, from the release artifacts.
+/// The referee is a mock, so what is recorded is what claims and disputes cost beside it.
+/// forge-config: default.isolate = true
 contract DisputeGasTest is DisputeWorld {
     function setUp() public {
         setUpDisputes();
