@@ -56,11 +56,6 @@ class Desk(Node):
             assert refused.data[:4] not in _UNTYPED, refused
             return "refused"
 
-    def gas(self, claim: TracedClaim, refutation: bytes) -> int:
-        """The gas of a whole transaction that asks the contract."""
-        data = call_of("refutes", (CLAIM, "bytes"), (words(claim), refutation))
-        return int(self.transact(self.referee, data)["gasUsed"], 16)
-
 
 # Panic(uint256) and Error(string).
 _UNTYPED = (bytes.fromhex("4e487b71"), bytes.fromhex("08c379a0"))

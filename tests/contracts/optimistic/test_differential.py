@@ -9,11 +9,13 @@ import pytest
 from avow.models.program.reference import Reference
 from avow.prover.refutation import Place
 from avow.verifier.errors import VerificationError
-from avow.verifier.program.operations import NAMES
+from avow.verifier.program.operations import NAMES, Affine
+from avow.verifier.program.program import Output
+from avow.verifier.tensor import ElementType
 from avow.verifier.trace.layout import Layout
 from avow.verifier.trace.refutation import Kind
 from tests.contracts.optimistic.desk import Desk, readable
-from tests.programs.builder import random_program
+from tests.programs.builder import Builder, random_program
 from tests.programs.every import every_operation
 from tests.programs.runs import CommittedRun, honest_run
 
@@ -111,3 +113,17 @@ def test_every_element_of_a_program_of_every_operation(desk: Desk) -> None:
         for element in range(len(run.values[tensor])):
             refutation = refuter.refute(Place(Kind.OPERATION, tensor, element))
             assert not desk.refutes(claim, refutation), (tensor, element)
+
+
+@pytest.mark.parametrize("low, high", [(-128, 127), (-129, 0), (0, 128), (-5, 2**15), (0, 2**31)])
+def test_an_input_that_is_an_output_has_the_narrowest_type_of_its_range(
+    desk: Desk, low: int, high: int
+) -> None:
+    builder = Builder(Random(3))
+    x = builder.add_input((5,), ElementType.INT64, low, high)
+    builder.add(Affine((x,), (2,), 1))
+    outputs = (Output("doubled", 1), Output("given", 0))
+    run = honest_run(dataclasses.replace(builder.program(), outputs=outputs), builder.blobs)
+    place = Place(Kind.OUTPUT, 0, 3, 1)
+    requires(desk, run, place, "false")
+    requires(desk, run.flipped(0, 3), place, "true")

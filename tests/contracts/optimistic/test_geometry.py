@@ -91,6 +91,9 @@ CASES: dict[str, Callable[[], CommittedRun]] = {
     "padding only": lambda: convolution((1, 2, 3, 3), 2, (2, 2), before=(4, 4), after=(5, 3)),
     "uneven": lambda: convolution((1, 3, 4, 11), 6, (2, 5), 3, strides=(2, 3), before=(1, 2)),
     "wide kernel": lambda: convolution((1, 3, 12, 12), 1, (12, 12), before=(5, 6), after=(6, 5)),
+    "kernel beyond the image": lambda: convolution(
+        (1, 2, 4, 3), 2, (3, 5), before=(1, 1), after=(1, 1)
+    ),
     "rows first": lambda: convolution(
         (1, 30, 8, 8), 2, (3, 3), before=(1, 1), first=lambda x: op.Sum((x,), (3,))
     ),
