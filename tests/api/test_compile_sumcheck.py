@@ -127,7 +127,7 @@ def test_what_means_nothing_to_a_system_is_refused(avow: Avow) -> None:
     refused(
         avow(*unsafe, "--system", "ezkl", "--bits", "8"), "--bits means nothing to --system ezkl"
     )
-    refused(avow(*unsafe, "--system", "groth16"), "expected --system sumcheck or ezkl")
+    refused(avow(*unsafe, "--system", "groth16"), "expected --system sumcheck, ezkl or optimistic")
     refused(avow(*unsafe, "--system", "sumcheck", "--input", "private"), "hides nothing yet")
     refused(avow(*unsafe, "--system", "sumcheck", "--weights", "hashed"), "hides nothing yet")
     refused(avow(*unsafe, "--bits", "9"), "'8', '12', '16'")
