@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avow.api.errors import DemoError
+from avow.api.errors import ApiError, DemoError
+from avow.models.catalogue import zoo_card
 from avow.models.infer import Preview
 from avow.models.store import StoredModel
 from avow.verifier.tensor import Tensor
@@ -23,6 +24,13 @@ class Digit:
     label: int
     tensor: Tensor
     expected: int
+
+
+def require_row(name: str, row: int) -> None:
+    """Refuse a row that a built-in model's held-out data lacks, by its card; raises `ApiError`."""
+    rows = zoo_card(name).held_out_rows
+    if not 0 <= row < rows:
+        raise ApiError(f"--row: expected 0 to {rows - 1}, got {row}")
 
 
 def held_out_digit(stored: StoredModel, row: int) -> Digit:

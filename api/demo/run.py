@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avow.api.demo.audit import ACCEPTED, REJECTED, Auditor, ask_router, write_policy
-from avow.api.demo.digit import Digit, held_out_digit
+from avow.api.demo.digit import Digit, held_out_digit, require_row
 from avow.api.demo.follow import Follower
 from avow.api.demo.money import check_payouts, pay_out, payees, purses
 from avow.api.demo.picture import draw
@@ -50,7 +50,12 @@ class Demo:
     report: Report = field(default_factory=Report)
 
     def run(self) -> Report:
-        """Run it; raises the first thing that is not as it must be."""
+        """Run it; raises the first thing that is not as it must be.
+
+        A row that is not there and a report that cannot be written are refused before anything
+        starts: then there is no report.
+        """
+        require_row(MODEL, self.row)
         require_writable(self.report_file)
         began = time.monotonic()
         try:

@@ -10,6 +10,11 @@ from typing import Any
 
 import pytest
 
+from avow.api.demo.digit import require_row
+from avow.api.demo.run import MODEL
+from avow.api.errors import ApiError
+from avow.models.catalogue import add_zoo_model
+from avow.models.store import ModelStore
 from tests.api.processes import Run, sockets, start
 
 STEPS = {
@@ -137,11 +142,25 @@ def test_a_folder_of_somebody_else_is_left_alone(demo: Demo, tmp_path: Path) -> 
     assert precious.read_text() == "mine"
 
 
-def test_a_row_that_does_not_exist_is_refused(demo: Demo) -> None:
-    run = demo("--row", "100000")
-    assert run.wait(120) == 1
-    assert "--row: expected 0 to 399, got 100000" in run.text()
+@pytest.mark.parametrize("row", ["400", "100000"])
+def test_a_row_that_does_not_exist_is_refused_before_the_work(
+    demo: Demo, tmp_path: Path, row: str
+) -> None:
+    run = demo("--row", row)
+    assert run.wait(30) == 2
+    assert run.text() == f"avow: error: --row: expected 0 to 399, got {row}\n"
+    assert not (tmp_path / "demo").exists() and not (tmp_path / "demo.json").exists()
     assert run.survivors() == []
+
+
+def test_every_row_that_the_card_promises_is_there(tmp_path: Path) -> None:
+    stored = add_zoo_model(ModelStore.at(tmp_path), MODEL).stored
+    rows = stored.held_out()
+    assert rows is not None
+    require_row(MODEL, len(rows) - 1)
+    for row in (-1, len(rows)):
+        with pytest.raises(ApiError, match="--row"):
+            require_row(MODEL, row)
 
 
 def test_a_report_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
