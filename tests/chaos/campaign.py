@@ -36,6 +36,8 @@ PRICE, BOND = 10 * UNIT, 2 * UNIT
 SYSTEM = "sumcheck/v1"
 _TICK_SECONDS = 0.05
 _SAY_SECONDS = 30.0
+# How long a kind that is seldom there is waited for, before another is ended in its place.
+_PATIENCE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,17 @@ class Plan:
 
 @dataclass
 class Result:
-    """The audit, the kills by kind, and how often an operator asked for a dead letter again."""
+    """The audit, the kills by kind, and how often an operator asked for a dead letter again.
+
+    `table` has the kills one kind in a line, `seconds` is how long parts were ended.
+    """
 
     audit: Audit
     orders: int
     kills: dict[str, int]
+    table: str
     retried: int
+    seconds: float
 
     @property
     def line(self) -> str:
@@ -144,11 +151,12 @@ def run(plan: Plan, root: Path, database: str | None, say: Callable[[str], None]
         stream = _open_stream(ground, plan)
         chaos = Chaos(ground, random.Random(plan.seed))
         with _reading(ground) as (queue, tables):
-            _storm(plan, ground, stream, chaos, queue, say)
+            seconds = _storm(plan, ground, stream, chaos, queue, say)
             _calm(plan, ground, stream, queue, say)
             found = _found(plan, ground, stream, tables)
         kills = dict(sorted(chaos.kills.items()))
-        return Result(judge(found), len(found.orders), kills, stream.retried)
+        audit, orders = judge(found), len(found.orders)
+        return Result(audit, orders, kills, chaos.table(), stream.retried, seconds)
 
 
 def _open_stream(ground: Ground, plan: Plan) -> Stream:
@@ -176,7 +184,7 @@ def _storm(
     chaos: Chaos,
     queue: Queue,
     say: Callable[[str], None],
-) -> None:
+) -> float:
     rng = random.Random(plan.seed + 1)
     began = time.monotonic()
     ends, said = began + plan.seconds, began
@@ -190,14 +198,14 @@ def _storm(
         if now >= next_order:
             stream.order(rng.randrange(1000))
             next_order = now + rng.uniform(0.5, 1.5) * plan.order_every
-        if now >= next_kill:
-            chaos.strike()
+        if now >= next_kill and chaos.strike(patient=now < next_kill + _PATIENCE_SECONDS):
             next_kill = now + rng.uniform(0, 2 * plan.kill_every)
         if now - said >= _SAY_SECONDS:
             said = now
             _retry(stream, queue)
             say(f"{now - began:.0f} s: {sum(chaos.kills.values())} kills, {stream.asked} asked")
         time.sleep(_TICK_SECONDS)
+    return time.monotonic() - began
 
 
 def _calm(
@@ -288,7 +296,8 @@ def main() -> int:
         shutil.rmtree(root)
     for sentence in (*result.audit.lost, *result.audit.doubled):
         print(sentence)
-    print(", ".join(f"{kind} {count}" for kind, count in result.kills.items()))
+    print(result.table)
+    print(f"parts were ended for {result.seconds:.0f} s, seed {seed}, {kind}")
     print(f"orders on chain among the jobs: {result.orders}")
     print(f"dead letters asked for again: {result.retried}")
     print(result.line)

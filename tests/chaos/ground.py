@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -34,6 +34,9 @@ APPLICATION = f"avow-chaos-{os.getpid()}"
 _QUICK = Patience(total=20.0, raise_fee_after=10.0, poll=0.05, slowest_poll=0.2)
 _READY_SECONDS = 60.0
 _DEAD_SECONDS = 15.0
+# Some ticks of the clock that processes are charged by.
+_GLANCE_SECONDS = 0.05
+_MOST_BEHIND = 30
 _EAGER = ("--confirmations", "1", "--poll", "0.25", "--allow-unsafe-srs")
 
 
@@ -184,14 +187,34 @@ class Chaos:
     ground: Ground
     rng: random.Random
     kills: Counter[str] = field(default_factory=Counter)
+    _order: list[str] = field(default_factory=list)
 
-    def strike(self) -> str | None:
-        """Ends one part, of a kind that is there just now; which kind, or None."""
-        kinds: dict[str, Callable[[], bool]] = {
+    def strike(self, patient: bool = False) -> str | None:
+        """Ends one part, of a kind that is there just now; which kind, or None.
+
+        Whoever is patient asks again and again for the kind that was drawn first.
+        """
+        kinds = self._kinds()
+        self._order = self._order or fair_order(kinds, self.kills, self.rng)
+        for kind in self._order[: 1 if patient else None]:
+            if kinds[kind]():
+                self.kills[kind] += 1
+                self._order = []
+                return kind
+        return None
+
+    def table(self) -> str:
+        """How often each kind was ended, one in a line; what never was is there with 0."""
+        counts = {kind: self.kills[kind] for kind in sorted(self._kinds())}
+        return "\n".join(f"{kind:14}{count:>6}" for kind, count in counts.items())
+
+    def _kinds(self) -> dict[str, Callable[[], bool]]:
+        return {
             "api": lambda: self._part("api"),
             "worker": lambda: self._part(f"worker-{self.rng.randrange(self.ground.workers)}"),
             "labourer": lambda: self._below("avow.prover.labourer"),
-            "proving child": lambda: self._below("avow.prover.systems.sumcheck.inside"),
+            # One that waits for work has nothing to lose.
+            "proving child": lambda: self._below("avow.prover.systems.sumcheck.inside", at_work),
             "broker": lambda: self._below("redis-server"),
             "provider": lambda: self._part("provider"),
             "validator": lambda: self._part("validator"),
@@ -199,18 +222,15 @@ class Chaos:
             "chain": lambda: self._part("chain", signal.SIGTERM),
             "database": self._database,
         }
-        kind = self.rng.choice(sorted(kinds))
-        if not kinds[kind]():
-            return None
-        self.kills[kind] += 1
-        return kind
 
     def _part(self, name: str, number: int = signal.SIGKILL) -> bool:
         down = self.rng.choice((0.1, 0.5, 2.0))
         return name in self.ground.parts and self.ground.end(name, number, down)
 
-    def _below(self, word: str) -> bool:
-        found = self.ground.below(lambda line: word in line)
+    def _below(
+        self, word: str, wanted: Callable[[list[psutil.Process]], list[psutil.Process]] = list
+    ) -> bool:
+        found = wanted(self.ground.below(lambda line: word in line))
         if not found:
             return False
         try:
@@ -225,6 +245,38 @@ class Chaos:
         if url is None:
             return _hold(self.ground.config.home / "avow.sqlite3", self.rng.choice((1.0, 5.0)))
         return terminate(url) > 0
+
+
+def fair_order(kinds: Iterable[str], kills: Mapping[str, int], rng: random.Random) -> list[str]:
+    """The kinds in random order, each likely to come before one that was ended more often.
+
+    A kind that is seldom there catches up: with every kill that it is behind, its chance to come
+    before another doubles.
+    """
+    counts = {kind: kills.get(kind, 0) for kind in kinds}
+    least = min(counts.values(), default=0)
+    # Who comes first in a race of exponential times is drawn by the rates.
+    times = {
+        kind: rng.expovariate(2.0 ** -min(count - least, _MOST_BEHIND))
+        for kind, count in counts.items()
+    }
+    return sorted(times, key=lambda kind: times[kind])
+
+
+def at_work(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that use a processor just now."""
+    before = [_used(process) for process in processes]
+    if processes:
+        time.sleep(_GLANCE_SECONDS)
+    return [one for one, used in zip(processes, before, strict=True) if _used(one) > used]
+
+
+def _used(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def terminate(url: str) -> int:
