@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from avow.prover.errors import IllegalTransition
@@ -43,11 +43,16 @@ class DeadLetter:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def letters(session: Session, limit: int, before: int | None) -> list[DeadLetter]:
-    """What was given up and not asked for again, the newest first, before a time in ms."""
+def letters(session: Session, limit: int, before: int | None, behind: str = "") -> list[DeadLetter]:
+    """What was given up and not asked for again, the newest first, before a time in ms.
+
+    With `behind`, the id of a job that was given up at just that time, the list goes on behind it.
+    """
     query = select(DeadLetterRow, JobRow.model).join(JobRow, JobRow.id == DeadLetterRow.job_id)
     if before is not None:
-        query = query.where(DeadLetterRow.at < before)
+        same = and_(DeadLetterRow.at == before, DeadLetterRow.job_id > behind)
+        earlier = DeadLetterRow.at < before
+        query = query.where(or_(earlier, same) if behind else earlier)
     ordered = query.order_by(DeadLetterRow.at.desc(), DeadLetterRow.job_id)
     found = session.execute(ordered.limit(max(1, min(limit, 1000))))
     return [

@@ -9,8 +9,15 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from avow.prover.database import Database
-from avow.prover.job import Progress, as_progress
-from avow.prover.tables import EvidenceRow, JobRow, LeaseRow, PaymentRow, ProofRow
+from avow.prover.job import Progress, Step, as_progress
+from avow.prover.tables import (
+    EvidenceRow,
+    JobRow,
+    LeaseRow,
+    PaymentRow,
+    ProofRow,
+    TransitionRow,
+)
 from avow.verifier.lifecycle import JobState
 
 _MOST = 200
@@ -115,6 +122,17 @@ class Overview:
         with self.database.read() as session:
             rows = session.scalars(query.limit(max(1, min(limit, _MOST)))).all()
             return _summaries(session, rows)
+
+    def histories(self, ids: Iterable[str]) -> dict[str, list[Step]]:
+        """What became of each of these jobs, the oldest step first."""
+        query = select(TransitionRow).join(JobRow, JobRow.id == TransitionRow.job_id)
+        query = query.where(self._shown(), TransitionRow.job_id.in_(list(ids)))
+        found: dict[str, list[Step]] = {}
+        with self.database.read() as session:
+            for row in session.scalars(query.order_by(TransitionRow.id)):
+                step = Step(row.from_state, row.to_state, row.reason, row.at)
+                found.setdefault(row.job_id, []).append(step)
+        return found
 
     def _shown(self) -> ColumnElement[bool]:
         return true() if self.owner is None else JobRow.owner == self.owner

@@ -167,10 +167,15 @@ class Queue:
                 end(session, row, JobState.CANCELLED, reason, self._clock())
         return self.status(job_id)
 
-    def dead_letters(self, limit: int = 50, before: int | None = None) -> list[DeadLetter]:
-        """Work that was given up, newest first, given up before a time in ms."""
+    def dead_letters(
+        self, limit: int = 50, before: int | None = None, behind: str = ""
+    ) -> list[DeadLetter]:
+        """Work that was given up, newest first, given up before a time in ms.
+
+        `behind` is the job among those of just that time behind which the list goes on.
+        """
         with self._database.read() as session:
-            return dead_letters.letters(session, limit, before)
+            return dead_letters.letters(session, limit, before, behind)
 
     def retry(self, job_id: str) -> Job:
         """Asks again for a failed job; what it has stored is kept, its attempts count anew.

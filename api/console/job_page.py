@@ -80,6 +80,7 @@ async def job(job_id: str, request: Request, offered: Offered, caller: Reader) -
     entries = await to_thread.run_sync(ledger.of_job, job_id)
     legs = [(leg, await _stored(request, offered, found.id, leg)) for leg in found.evidence]
     checking = any(stored and stored.bundle and not stored.told for _, stored in legs)
+    final = is_final(found.state.value, found.chain_id)
     return page(
         request,
         "job.html",
@@ -89,7 +90,9 @@ async def job(job_id: str, request: Request, offered: Offered, caller: Reader) -
         sign=states.sign(found.state),
         open=found.state in states.OPEN,
         ended=job_ends(found.state),
-        changing=checking or not is_final(found.state.value, found.chain_id),
+        changing=checking or not final,
+        # No event tells that the verifier is done.
+        events="" if final or checking else f"/v1/jobs/{found.id}/events",
         stops=stops(found),
         outputs=shown(found.answer, found.preview) if found.answer else (),
         legs=legs,

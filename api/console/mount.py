@@ -8,7 +8,14 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
-from avow.api.console import job_page, models_page, providers_page, queue_page, verify_page
+from avow.api.console import (
+    job_page,
+    letters_page,
+    models_page,
+    providers_page,
+    queue_page,
+    verify_page,
+)
 from avow.api.console.render import STATIC, page
 
 _MACHINES = ("/v1/", "/v2/", "/openapi.json", "/healthz", "/readyz", "/metrics")
@@ -17,6 +24,7 @@ _MACHINES = ("/v1/", "/v2/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 _ADVICE = {
     404: "It may never have been here, or it was removed. The list of jobs shows what there is.",
     408: "The file did not arrive in time. Try again on a better connection.",
+    409: "It may have changed since the page was loaded. The list of jobs shows how it stands.",
     413: "Bundles are far smaller. Was this the right file?",
     422: "Look at what was sent, and send it again.",
     503: "This passes: try again in a few seconds.",
@@ -31,7 +39,7 @@ def install(app: FastAPI) -> None:
     A browser gets every refusal as a page of the same status and text; everybody else, and
     whatever asks for the API's own paths, keeps the problem+json.
     """
-    for module in (queue_page, job_page, models_page, providers_page, verify_page):
+    for module in (queue_page, job_page, letters_page, models_page, providers_page, verify_page):
         app.include_router(module.router, include_in_schema=False)
     app.mount("/console", StaticFiles(directory=STATIC), name="console")
     for kind, handler in list(app.exception_handlers.items()):

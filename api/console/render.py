@@ -9,7 +9,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from avow.api.access import Caller
 from avow.api.console import shown, states
+from avow.prover.access.keys import Scope
 from avow.prover.version import VERSION
 
 _FOLDER = Path(__file__).parent
@@ -63,10 +65,20 @@ def page(
         _environment()
         .get_template(template)
         .render(
-            path=request.url.path, status=int(status), reload_seconds=_reload(request), **values
+            path=request.url.path,
+            operator=_operator(request),
+            status=int(status),
+            reload_seconds=_reload(request),
+            **values,
         )
     )
     return HTMLResponse(text, status, HEADERS)
+
+
+def _operator(request: Request) -> bool:
+    """Whether the reader may open what is for operators alone."""
+    caller = request.scope.get("avow.caller")
+    return isinstance(caller, Caller) and caller.allows(Scope.ADMIN)
 
 
 def _reload(request: Request) -> int | None:

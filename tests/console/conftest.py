@@ -65,3 +65,14 @@ async def client(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=desk.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://avow", headers=HTML) as made:
         yield made
+
+
+@pytest.fixture
+async def closed(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser before an application that requires keys."""
+    services = desk.app.state.services
+    assert isinstance(services, Services)
+    app = create_app(replace(services, config=replace(services.config, api_keys="required")))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://avow", headers=HTML) as made:
+        yield made

@@ -21,6 +21,7 @@ from avow.prover.attempt import attempt
 from avow.prover.bench import Bench, open_bench
 from avow.prover.catalogue import Compiled
 from avow.prover.config import from_environment
+from avow.prover.errors import Refused
 from avow.prover.inference import infer
 from avow.prover.job import Job
 from avow.prover.native.curve import NativeCurve
@@ -36,10 +37,11 @@ MODEL = "digits-mlp"
 
 
 class HeldProver(SumcheckProver):
-    """Proves as ever, but waits at one stage until a test lets it go on."""
+    """Proves as ever, but waits at one stage until a test lets it go on, or refuses."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.refusal = ""
         self.hold_at = ""
         self.go_on = threading.Event()
 
@@ -53,6 +55,8 @@ class HeldProver(SumcheckProver):
         tick: Tick,
     ) -> Proof:
         """A proof; the stage at which it waits is noted before."""
+        if self.refusal:
+            raise Refused(self.refusal)
 
         def noted(stage: str, percent: int | None) -> None:
             tick(stage, percent)
@@ -78,6 +82,16 @@ class Installation:
         assert rows is not None
         inputs = tuple(quantise_row(self.stored.record, rows, row))
         return self.queue.submit(Request(MODEL, None, inputs))
+
+    def give_up(self, row: int) -> Job:
+        """A job for one held-out row, whose proof was refused."""
+        job = self.ask(row)
+        self.prover.refusal = "the artifact's key does not fit its program"
+        try:
+            self.work(job)
+        finally:
+            self.prover.refusal = ""
+        return job
 
     def work(self, job: Job) -> None:
         """Both tasks, as a worker would."""

@@ -25,9 +25,13 @@ from avow.api.local.supervisor import Supervisor
 from avow.api.local.tokens import STAKE, UNIT, endow
 from avow.models.catalogue import resolve
 from avow.models.store import ModelStore
+from avow.prover.attempt import Outcome, attempt
+from avow.prover.bench import open_bench
 from avow.prover.catalogue import system_id
-from avow.prover.config import from_environment
+from avow.prover.config import Config, from_environment
+from avow.prover.inference import infer
 from avow.prover.job import Job
+from avow.prover.outbox import Task
 from avow.prover.queue import Queue, open_queue
 from avow.prover.request import parse_request
 from avow.verifier.lifecycle import JobState
@@ -96,10 +100,21 @@ def _played(network: Network) -> Iterator[Scene]:
         worker.process.terminate()
         worker.process.wait()
         queue.cancel(_ask(queue, network, MODELS[1], 8).id)
+        _give_up(queue, network, config)
         for name in MODELS:
             _ask(queue, network, name, 9)
         job = queue.jobs([JobState.SETTLED])[0]
         yield Scene(url, job, queue.bundle(job.id))
+
+
+def _give_up(queue: Queue, network: Network, config: Config) -> None:
+    """Dead letters: a worker without --allow-unsafe-srs refuses every artifact of this place."""
+    bench = open_bench(config, "w2")
+    for name in MODELS:
+        job = _ask(queue, network, name, 10)
+        if attempt(bench, job.id, 0, Task.INFER, infer) is not Outcome.FAILED:
+            raise SystemExit("an unsafe string was taken")
+    bench.database.close()
 
 
 def _ask(queue: Queue, network: Network, name: str, row: int) -> Job:
@@ -132,6 +147,7 @@ def _pictures(browser: Browser, scene: Scene, scheme: str, folder: Path) -> None
         "models": "/models",
         "model": f"/models/{scene.job.model}",
         "providers": "/providers",
+        "letters": "/dead-letters",
         "verify": "/verify",
     }
     for name, path in pages.items():

@@ -1,34 +1,20 @@
 """Pages where API keys are required: the key is a browser's password, and shows its own jobs."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import httpx
 import pytest
 
-from avow.api.app import create_app
-from avow.api.services import Services
 from avow.prover.access.keys import Scope, create
 from avow.prover.queue import now_ms
-from tests.console.conftest import HTML, Desk
+from tests.console.conftest import Desk
 from tests.prover.tiny import request
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def closed(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser before an application that requires keys."""
-    services = desk.app.state.services
-    assert isinstance(services, Services)
-    app = create_app(replace(services, config=replace(services.config, api_keys="required")))
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://avow", headers=HTML) as made:
-        yield made
-
-
 async def test_a_browser_is_asked_for_a_password(closed: httpx.AsyncClient) -> None:
-    for path in ("/", "/models", "/providers", "/verify", "/jobs/" + "0" * 32):
+    for path in ("/", "/models", "/providers", "/verify", "/dead-letters", "/jobs/" + "0" * 32):
         answer = await closed.get(path)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Basic ")

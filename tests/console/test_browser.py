@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from avow.verifier.lifecycle import JobState
 from tests.console.installation import Installation, installed
 
 ACCESSIBLE = (Path(__file__).parent / "accessible.js").read_text("utf-8")
@@ -44,13 +45,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation with one job that is proven, one that was cancelled, one that waits."""
+    """A job that is proven, one that was cancelled, one that waits, one that was given up."""
     chromium()
     with installed(tmp_path_factory.mktemp("console")) as made:
         proven = made.ask(0)
         made.work(proven)
         made.queue.cancel(made.ask(1).id)
         made.ask(2)
+        made.give_up(4)
         yield made
 
 
@@ -75,7 +77,8 @@ def paths(place: Installation) -> list[str]:
     """Every page of the console, but for verdicts."""
     jobs = [f"/jobs/{job.id}" for job in place.queue.jobs()]
     model = place.queue.jobs()[0].model
-    return ["/", "/?show=open", "/models", f"/models/{model}", "/providers", "/verify", *jobs]
+    console = ["/", "/?show=open", "/models", f"/models/{model}", "/providers", "/verify"]
+    return [*console, "/dead-letters", *jobs]
 
 
 def proven_bundle(place: Installation) -> bytes:
@@ -223,14 +226,17 @@ def test_a_bundle_that_is_dropped_is_judged(
         assert complaints == []
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["told", "asking"])
 def test_progress_is_seen_without_loading_the_page_again(
-    browser: Browser, place: Installation
+    browser: Browser, place: Installation, told: bool
 ) -> None:
     job = place.ask(3)
     place.prover.hold_at = "loading"
     place.prover.go_on.clear()
     worker = threading.Thread(target=place.work, args=(job,))
     with opened(browser) as (page, complaints), opened(browser) as (listed, _):
+        if not told:
+            page.route("**/events", lambda route: route.fulfill(status=503))
         page.goto(f"{place.url}/jobs/{job.id}")
         listed.goto(f"{place.url}/?show=open")
         page.evaluate("window.mark = 'the same page'")
@@ -250,8 +256,66 @@ def test_progress_is_seen_without_loading_the_page_again(
         expect(page.get_by_role("button", name="Pause updates")).to_have_count(0)
         expect(row).to_have_count(0)
         assert page.evaluate("window.mark") == "the same page"
+        assert complaints == [] if told else all("503" in one for one in complaints)
 
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "asking"])
+def test_a_job_is_asked_about_seldom_while_the_server_tells(
+    browser: Browser, place: Installation, told: bool
+) -> None:
+    job = place.ask(5)
+    with opened(browser) as (page, _):
+        asked = list[str]()
+        page.on("request", lambda request: asked.append(request.url))
+        if not told:
+            page.route("**/events", lambda route: route.fulfill(status=503))
+        page.clock.install()
+        with page.expect_response(re.compile("/events$")):
+            page.goto(f"{place.url}/jobs/{job.id}")
+        if told:
+            # What the stream tells first, and the time until it is open.
+            page.clock.run_for(3000)
+            before = asked.count(page.url)
+            for _ in range(10):
+                page.clock.run_for(1000)
+            assert asked.count(page.url) - before <= 2
+        else:
+            for _ in range(4):
+                with page.expect_response(page.url):
+                    page.clock.run_for(1000)
+        place.queue.cancel(job.id)
+        expect(page.locator(".now .state")).to_have_text("Cancelled")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_dead_letter_is_tried_again_by_keyboard(
+    browser: Browser, place: Installation, scripts: bool
+) -> None:
+    job = place.give_up(6)
+    with opened(browser, java_script_enabled=scripts) as (page, complaints):
+        page.goto(place.url)
+        page.get_by_role("link", name="Dead letters").click()
+        row = page.get_by_role("row", name=re.compile(job.id[:8]))
+        expect(row).to_contain_text("Proving: 1 attempt")
+        expect(row).to_contain_text("the artifact's key does not fit its program")
+        summary = row.locator("summary")
+        summary.press("Enter")
+        expect(row.locator("details li").last).to_be_visible()
+        if scripts:
+            # The list changes while a reader is at it.
+            other = place.give_up(7)
+            expect(page.get_by_role("row", name=re.compile(other.id[:8]))).to_be_visible()
+            expect(row.locator("details")).to_have_attribute("open", "")
+            assert page.evaluate(ACCESSIBLE) == []
+        row.get_by_role("button", name=f"Try again: job {job.id[:8]}").press("Enter")
+        said = page.locator("#again")
+        expect(said).to_contain_text("is now: Answered asked for again by the operator")
+        expect(row).to_have_count(0)
+        if scripts:
+            expect(said).to_be_focused()
+            assert page.evaluate(ACCESSIBLE) == []
         assert complaints == []
+    assert place.queue.status(job.id).state is JobState.ANSWERED
 
 
 def test_the_console_works_without_scripts(browser: Browser, place: Installation) -> None:

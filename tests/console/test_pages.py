@@ -9,7 +9,7 @@ import pytest
 from tests.console.conftest import HOSTILE, Desk, hostile
 from tests.prover.tiny import COMPILED, request
 
-PAGES = ("/", "/models", "/providers", "/verify")
+PAGES = ("/", "/models", "/providers", "/verify", "/dead-letters")
 pytestmark = pytest.mark.anyio
 
 
@@ -154,4 +154,4 @@ async def test_a_database_that_is_gone_is_a_page(
 
 async def test_the_document_of_the_api_has_no_pages(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
-    assert not set(paths) & {"/", "/verify", "/models", "/providers", "/jobs/{job_id}"}
+    assert not set(paths) & {"/", "/verify", "/models", "/dead-letters", "/jobs/{job_id}"}

@@ -1,4 +1,5 @@
-// Keeps the parts of a page that change as they are on the server, by loading the page again.
+// Keeps the parts of a page that change as they are on the server, by loading the page again
+// whenever it may have changed.
 
 import { offerCopies, say } from "./copy.js";
 
@@ -10,6 +11,10 @@ function take(fresh) {
     const changed = fresh.getElementById(old.id);
     if (!changed || changed.innerHTML === old.innerHTML) continue;
     const mark = place(old);
+    for (const one of old.querySelectorAll("details[id][open]")) {
+      const same = fresh.getElementById(one.id);
+      if (same) same.open = true;
+    }
     const scrolled = [...old.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
     old.replaceChildren(...document.adoptNode(changed).childNodes);
     old.querySelectorAll(".scroll").forEach((one, at) => (one.scrollLeft = scrolled[at] ?? 0));
@@ -37,7 +42,10 @@ function find(root, mark) {
   return alike.find(same) ?? alike[mark.at];
 }
 
-/** Loads the page again as often as it asks for, while it is seen and not paused. */
+/**
+ * Loads the page again while it is seen and not paused: when the server tells that there is news,
+ * or as often as the page asks for where nobody tells.
+ */
 export function keepLive() {
   const wanted = document.querySelector(".live[data-every]");
   if (!wanted) return;
@@ -45,34 +53,94 @@ export function keepLive() {
   const pause = document.getElementById("pause");
   let wait = every;
   let paused = false;
+  let address = wanted.dataset.events;
+  let told = null;
+  let refused = false;
+  let news = false;
+  let looking = false;
+  let timer = 0;
+  let looked = Date.now();
+
+  function later(ms) {
+    clearTimeout(timer);
+    timer = setTimeout(look, ms);
+  }
+
+  async function look() {
+    if (paused || document.hidden) return;
+    if (looking || chosen()) return later(wait);
+    looking = true;
+    looked = Date.now();
+    news = false;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (!answer.ok) throw new Error(answer.statusText);
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      take(fresh);
+      wait = every;
+      const still = fresh.querySelector(".live[data-every]");
+      if (!still) return stop();
+      address = still.dataset.events;
+      if (address) follow();
+      else unfollow();
+    } catch {
+      wait = Math.min(2 * wait, SLOWEST_MS);
+      say("The server does not answer; trying again");
+      return later(wait);
+    } finally {
+      looking = false;
+    }
+    // No event tells of some things, such as gas; they can wait.
+    later(told?.readyState === EventSource.OPEN && !news ? SLOWEST_MS : wait);
+  }
+
+  /** Has the server tell of every step, which holds a connection for as long as that. */
+  function follow() {
+    if (!address || told || refused) return;
+    told = new EventSource(address);
+    const soon = () => {
+      news = true;
+      later(Math.max(0, looked + every - Date.now()));
+    };
+    told.addEventListener("state", soon);
+    told.addEventListener("progress", soon);
+    told.addEventListener("error", () => {
+      // It tries again by itself, unless it was refused or everything has been told.
+      refused = told?.readyState === EventSource.CLOSED;
+      later(wait);
+    });
+  }
+
+  function unfollow() {
+    told?.close();
+    told = null;
+  }
+
+  function begin() {
+    unfollow();
+    clearTimeout(timer);
+    if (paused || document.hidden) return;
+    follow();
+    later(Math.max(0, looked + every - Date.now()));
+  }
+
+  function stop() {
+    paused = true;
+    unfollow();
+    clearTimeout(timer);
+    pause.remove();
+  }
 
   pause.hidden = false;
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
     pause.textContent = paused ? "Updates are paused" : "Pause updates";
+    begin();
   });
-
-  async function look() {
-    if (!paused && !document.hidden && !chosen()) {
-      try {
-        const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-        if (!answer.ok) throw new Error(answer.statusText);
-        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-        take(fresh);
-        wait = every;
-        if (!fresh.querySelector(".live[data-every]")) {
-          pause.remove();
-          return;
-        }
-      } catch {
-        wait = Math.min(2 * wait, SLOWEST_MS);
-        say("The server does not answer; trying again");
-      }
-    }
-    setTimeout(look, wait);
-  }
-  setTimeout(look, wait);
+  // A browser has few connections for one server: a page that nobody sees holds none.
+  document.addEventListener("visibilitychange", begin);
+  begin();
 }
 
 /** Whether the reader has text selected, which a replacement would take away. */
