@@ -25,7 +25,7 @@ TESTED := $(sort $(foreach file,$(wildcard tests/*/test_*.py tests/*/*/test_*.py
 TESTS := $(addprefix test-,$(filter $(TESTED),$(LONGEST)) $(filter-out $(LONGEST),$(TESTED)))
 
 .PHONY: $(TESTS)
-.PHONY: help setup setup-train demo serve test test-gpu campaign campaign-chaos lint type \
+.PHONY: help setup setup-train demo serve test test-gpu campaign campaign-chaos campaign-api lint type \
         contracts-test bench clean prerequisites links native native-sanitize npm lock readme format \
         screenshots
 
@@ -51,12 +51,15 @@ campaign: setup native-sanitize ## the fuzz and invariant tests, for hours inste
 	  $(BIN)/python -m pytest -m hypothesis --hypothesis-profile=campaign --timeout=0
 	AVOW_TEST_INSTALLED=1 AVOW_TEST_CAMPAIGN=1 \
 	  $(BIN)/python -m pytest --timeout=0 tests/relation tests/soundness
-	AVOW_TEST_INSTALLED=1 AVOW_TEST_FUZZ=1000 \
-	  $(BIN)/python -m pytest --timeout=0 tests/api/test_fuzz.py
+	@$(MAKE) campaign-api
 
 # PostgreSQL by AVOW_TEST_POSTGRES_URL, else SQLite. SEED repeats the kinds of a run, not its times.
 campaign-chaos: setup ## kill random parts of a working service for MINUTES (20), then audit it
 	@$(BIN)/python -m tests.chaos.campaign $(or $(MINUTES),20) $(SEED)
+
+campaign-api: setup ## send EXAMPLES (1000) random requests to each operation of the API, twice
+	AVOW_TEST_INSTALLED=1 AVOW_TEST_FUZZ=$(or $(EXAMPLES),1000) \
+	  $(BIN)/python -m pytest --timeout=0 tests/api/test_fuzz.py
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
