@@ -31,6 +31,7 @@ from avow.prover.queue import Queue
 from avow.prover.request import Request
 from avow.prover.systems.sumcheck.system import SumcheckProver
 from avow.prover.systems.system import Limits, Proof, Tick
+from avow.verifier.lifecycle import JobState
 from avow.verifier.tensor import Tensor
 
 MODEL = "digits-mlp"
@@ -91,6 +92,7 @@ class Installation:
             self.work(job)
         finally:
             self.prover.refusal = ""
+        assert self.queue.status(job.id).state is JobState.FAILED
         return job
 
     def work(self, job: Job) -> None:
