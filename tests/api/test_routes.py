@@ -119,6 +119,8 @@ def serving(app: FastAPI) -> Iterator[int]:
     """The application under uvicorn on a free port of the loopback address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        # Who comes before the server is ready waits.
+        listening.listen(128)
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()

@@ -31,7 +31,7 @@ def test_terms_by_hand(relation: Relation) -> None:
     assert len(relation.lookups) == 4 and relation.variables == 9
     assert terms["alpha"] == 2 * (cells + 512)
     assert terms["lambda"] == 512 * (2 - 1)
-    assert (terms["rho"], terms["r"], terms["z"], terms["q"]) == (9, 36, 39, 2)
+    assert (terms["rho"], terms["r"], terms["z"], terms["q"]) == (9, 36, 39, 1)
     # One table and four lookups, each with its inverses; two outputs of products; one sum.
     assert terms["gamma"] == 1 + 4 + len(relation.products) + 1 - 1
     assert terms["theta"] == 1 and terms["s"] == 2 * 6

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -19,11 +19,13 @@ from avow.models.errors import ModelError
 from avow.prover.catalogue import Compiled
 from avow.prover.errors import Refused, TryAgain
 from avow.prover.systems.system import Answer, Limits, OneAtATime, Proof, Tick
-from avow.prover.trace import Run, Tracer
 from avow.verifier.commitment import commit_public
 from avow.verifier.errors import VerificationError
 from avow.verifier.systems.optimistic.claim import Claim, material_json
 from avow.verifier.tensor import Tensor
+
+if TYPE_CHECKING:
+    from avow.prover.trace import Run, Tracer
 
 _TICK_SECONDS = 0.2
 T = TypeVar("T")
@@ -97,5 +99,8 @@ def _working(step: Callable[[], T], stage: str, limits: Limits, tick: Tick) -> T
 
 @lru_cache(maxsize=4)
 def _ready(folder: Path) -> _Ready:
+    # The queue works where the native core was not built.
+    from avow.prover.trace import Tracer
+
     loaded = load(load_artifact(folder))
     return _Ready(loaded, Tracer(loaded.program, loaded.blobs, threads=1))

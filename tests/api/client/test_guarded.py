@@ -41,13 +41,13 @@ async def test_a_key_opens_what_its_scopes_say(shop: Shop, guarded: FastAPI) -> 
             await client.submit("tiny", VALUES)
     _, asking = create(shop.database, "test", [Scope.READ, Scope.SUBMIT], 1)
     async with client_of(guarded, asking) as client:
-        asked = await client.submit("tiny", VALUES, idempotency_key="once", priority=7)
-        assert (await client.submit("tiny", VALUES, idempotency_key="once", priority=7)) == asked
+        asked = await client.submit("tiny", VALUES, idempotency_key="once", priority=5)
+        assert (await client.submit("tiny", VALUES, idempotency_key="once", priority=5)) == asked
         with pytest.raises(Refused, match="422") as caught:
             await client.submit("tiny", {"x": [4.0, 3.0, 2.0, 1.0]}, idempotency_key="once")
         assert caught.value.status == 422
         assert [job.id async for job in client.jobs()] == [asked.job]
-        assert (await client.job(asked)).raw["priority"] == 7
+        assert (await client.job(asked)).raw["priority"] == 5
         assert (await client.cancel(asked)).state is JobState.CANCELLED
     # Another caller does not see it.
     async with client_of(guarded, reading) as client:
