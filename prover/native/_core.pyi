@@ -99,6 +99,16 @@ def point_add(a: bytes, b: bytes) -> bytes:
 def point_mul(point: bytes, scalar: int) -> bytes:
     """Multiply a point of 64 bytes, big-endian, by an integer from 0 to below r."""
 
+def pairing_holds(left: bytes, right: bytes, tau_g2: bytes) -> bool:
+    """Say whether e(left, G2) = e(right, tau G2): two points of 64 bytes and one of 128.
+
+    ValueError unless they are canonical, on their curves and in their groups. Coordinates in Fq2
+    are c1 || c0, big-endian; the second group's identity has none and is refused.
+    """
+
+def check_point2(point: bytes) -> None:
+    """Raise ValueError unless these 128 bytes are a point that `pairing_holds` takes."""
+
 _Integers: TypeAlias = NDArray[np.int8] | NDArray[np.int16] | NDArray[np.int32] | NDArray[np.int64]
 
 class Frs:

@@ -10,6 +10,7 @@ void bind_field(nanobind::module_& module);
 void bind_transcript(nanobind::module_& module);
 void bind_trace(nanobind::module_& module);
 void bind_bases(nanobind::module_& module);
+void bind_pairing(nanobind::module_& module);
 void bind_frs(nanobind::module_& module);
 void bind_lazy(nanobind::module_& module);
 void bind_sumcheck(nanobind::module_& module);

@@ -14,6 +14,7 @@ NB_MODULE(_core, module) {
   avow::native::bind_transcript(module);
   avow::native::bind_trace(module);
   avow::native::bind_bases(module);
+  avow::native::bind_pairing(module);
 #ifdef AVOW_FRS
   avow::native::bind_frs(module);
   avow::native::bind_lazy(module);
