@@ -41,9 +41,9 @@ def verify(data: bytes, policy: Policy, at: int | None = None) -> Verdict:
     `at` is the time in Unix seconds for which the caller asks; the verifier reads no clock.
     Raises `VerificationError` naming the step that refused, and nothing else.
     """
-    with _bounded():
-        case = _open(data)
-        return _conclude(case, _check_proof(case, policy), policy, at)
+    with bounded():
+        case = open_case(data)
+        return conclude(case, check_case(case, policy), policy, at)
 
 
 def verify_together(
@@ -54,34 +54,35 @@ def verify_together(
     The proof is checked once for all whose own steps hold. Where that fails, or the system has no
     such check, each is checked alone, so that one bundle's fault is never another's.
     """
-    cases = [_tried(partial(_open, data)) for data, _ in bundles]
-    evidence = [case.evidence for case in cases if isinstance(case, _Case)]
+    cases = [_tried(partial(open_case, data)) for data, _ in bundles]
+    evidence = [case.evidence for case in cases if isinstance(case, Case)]
     shared: Findings | VerificationError | None = None
-    systems = {case.system.system_id: case.system for case in cases if isinstance(case, _Case)}
+    systems = {case.system.system_id: case.system for case in cases if isinstance(case, Case)}
     for system in systems.values():
         if len(systems) == 1 and len(evidence) > 1 and isinstance(system, BatchSystem):
             shared = _tried(partial(_check_batch, system, evidence))
 
-    def judge(case: _Case, policy: Policy) -> Verdict:
-        found = shared if isinstance(shared, Findings) else _check_proof(case, policy)
-        return _conclude(case, found, policy, at)
+    def judge(case: Case, policy: Policy) -> Verdict:
+        found = shared if isinstance(shared, Findings) else check_case(case, policy)
+        return conclude(case, found, policy, at)
 
     return [
-        _tried(partial(judge, case, policy)) if isinstance(case, _Case) else case
+        _tried(partial(judge, case, policy)) if isinstance(case, Case) else case
         for case, (_, policy) in zip(cases, bundles, strict=True)
     ]
 
 
 def _tried(step: Callable[[], T]) -> T | VerificationError:
     try:
-        with _bounded():
+        with bounded():
             return step()
     except VerificationError as error:
         return error
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
+def bounded() -> Iterator[None]:
+    """A bundle that exhausts the machine is refused like any other."""
     try:
         yield
     except (MemoryError, RecursionError) as error:
@@ -89,7 +90,7 @@ def _bounded() -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class Case:
     """A bundle of which everything but the proof was checked."""
 
     bundle: Bundle
@@ -99,7 +100,8 @@ class _Case:
     evidence: Evidence
 
 
-def _open(data: bytes) -> _Case:
+def open_case(data: bytes) -> Case:
+    """Steps 1 to 4 of `verify`, and what step 5 is about."""
     log = _Log()
 
     # 1. Parse: canonical bytes within the limits, nothing unknown, duplicated or trailing.
@@ -119,7 +121,7 @@ def _open(data: bytes) -> _Case:
     log.passed("tensors", _check_tensors(bundle, system))
 
     # 5. Proof: it convinces the system's own half, for the root that this statement leads to.
-    return _Case(
+    return Case(
         bundle,
         system,
         records,
@@ -138,7 +140,8 @@ def _open(data: bytes) -> _Case:
     )
 
 
-def _conclude(case: _Case, findings: Findings, policy: Policy, at: int | None) -> Verdict:
+def conclude(case: Case, findings: Findings, policy: Policy, at: int | None) -> Verdict:
+    """What follows from the findings: steps 6 and 7 of `verify`."""
     bundle, log, statement = case.bundle, case.log, case.bundle.statement
     srs_name = _check_findings(bundle, findings)
     log.passed("proof", findings.established)
@@ -265,7 +268,8 @@ def _match_commitment(what: str, claimed: Commitment, computed: Commitment) -> N
         raise VerificationError("tensors", f"the {what} is not the one that the statement names")
 
 
-def _check_proof(case: _Case, policy: Policy) -> Findings:
+def check_case(case: Case, policy: Policy) -> Findings:
+    """Step 5 of `verify`, by the case's half."""
     with _half(case.evidence):
         return case.system.verify(replace(case.evidence, sample=policy.sample))
 
@@ -283,9 +287,8 @@ def _half(evidence: Evidence) -> Iterator[None]:
         raise
     except Exception as error:
         # A half that fails in a way of its own has not been convinced.
-        raise VerificationError(
-            "proof", f"{evidence.system.system} could not check this: {type(error).__name__}"
-        ) from error
+        what = f"{evidence.system.system} could not check this: {type(error).__name__}"
+        raise VerificationError("proof", what) from error
 
 
 def _check_findings(bundle: Bundle, findings: Findings) -> str | None:

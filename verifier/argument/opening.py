@@ -1,6 +1,6 @@
 """Step 7: the stack's value at one point, by Gemini folding over KZG commitments to its rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from avow.verifier.argument.proof import Dialogue, R, combine
 from avow.verifier.argument.transcript import Label
@@ -17,6 +17,7 @@ _OMEGA = root_of_unity(3)
 # Points and their scalars, summed; an equation says that the left sum is tau times the right one.
 Terms = list[tuple[Point1, int]]
 Equation = tuple[Terms, Terms]
+PairingCheck = Callable[[Equation, G2Coordinates], None]
 
 
 def opening(dialogue: Dialogue, rows: Rows, point: Point, columns: int, claim: int) -> Equation:

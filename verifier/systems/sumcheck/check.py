@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from avow.verifier.argument.batch import openings, spread
-from avow.verifier.argument.opening import check_pairing, opening
+from avow.verifier.argument.opening import PairingCheck, check_pairing, opening
 from avow.verifier.argument.proof import Dialogue, R, combine
 from avow.verifier.argument.transcript import STATEMENT_TAG, Label
 from avow.verifier.bn254 import POINT_BYTES
@@ -38,7 +38,14 @@ class Sample:
         return (*self.inputs, *self.outputs)
 
 
-def check_proof(key: Key, root: bytes, batch: int, samples: Sequence[Sample], proof: bytes) -> None:
+def check_proof(
+    key: Key,
+    root: bytes,
+    batch: int,
+    samples: Sequence[Sample],
+    proof: bytes,
+    pairing: PairingCheck = check_pairing,
+) -> None:
     """Establish that the program gives each sample's outputs for its inputs, in a proof of `batch`
     runs bound to `root`. Of a batch any samples can be checked, without the others.
 
@@ -152,7 +159,7 @@ def check_proof(key: Key, root: bytes, batch: int, samples: Sequence[Sample], pr
             for one in samples
         ]
         equation = openings(transcript, helpers[-1], bits(batch), claims, equation)
-    check_pairing(equation, key.tau_g2)
+    pairing(equation, key.tau_g2)
 
 
 def _forms(places: Frame, spots: list[Spot], challenges: Point, z: Point, work: Work) -> list[int]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from avow.verifier import canonical
+from avow.verifier.argument.opening import PairingCheck, check_pairing
 from avow.verifier.bn254 import POINT_BYTES
 from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
@@ -11,14 +12,17 @@ from avow.verifier.fields import Fields
 from avow.verifier.program.program import output_specs
 from avow.verifier.srs import srs_digest
 from avow.verifier.systems.sumcheck.check import Sample, check_proof
-from avow.verifier.systems.sumcheck.key import LIMITS, PROOF_FORMAT, SYSTEM_ID, parse_key
+from avow.verifier.systems.sumcheck.key import LIMITS, PROOF_FORMAT, SYSTEM_ID, ReadTau, parse_key
 from avow.verifier.systems.system import Evidence, Findings
 from avow.verifier.verdict import Assurance, Hides
 
 
 @dataclass(frozen=True, slots=True)
 class SumcheckSystem:
-    """The checking half of `sumcheck/v1`."""
+    """The checking half of `sumcheck/v1`; other ways with points are for checks beside `verify`."""
+
+    read_tau_g2: ReadTau | None = None
+    pairing: PairingCheck = check_pairing
 
     @property
     def system_id(self) -> str:
@@ -38,7 +42,7 @@ class SumcheckSystem:
         """Establish it of several samples of one proof, whose bundles differ in nothing else."""
         # 1. Shapes: key and proof are parsed, bounded and canonical.
         first, samples, shared = evidence[0], [], set()
-        key = parse_key(first.material)
+        key = parse_key(first.material, self.read_tau_g2)
         for one in evidence:
             fields = Fields(one.proof, "proof", {"format", "batch", "data"}, {"opening"})
             fields.one_of("format", (PROOF_FORMAT,))
@@ -69,7 +73,7 @@ class SumcheckSystem:
         Fields(dict(record.details), "system.details", frozenset(), {"bits", "observed"})
 
         # 3. The proof: of the one possible length, and convincing.
-        check_proof(key, first.root, batch, samples, data)
+        check_proof(key, first.root, batch, samples, data, self.pairing)
         return Findings(
             assurance=Assurance.PROVEN,
             hides=Hides.NONE,

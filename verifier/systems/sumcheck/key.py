@@ -1,6 +1,7 @@
 """The verifying key: a program's structure, a commitment to its constants, and the SRS."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -30,6 +31,7 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 # answers unprovable: what an equation relies on, a clamp too, is established by a lookup.
 _STATED = (op.Constant, op.Dense, op.Convolution, op.Table, op.LookupRow)
 _ABSENT = Blob(ElementType.INT8, (), bytes(1))
+ReadTau = Callable[[bytes], G2Coordinates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def stated(program: Program) -> list[op.Operation]:
     return [step.operation for step in program.steps if isinstance(step.operation, _STATED)]
 
 
-def parse_key(value: Json) -> Key:
+def parse_key(value: Json, read: ReadTau | None = None) -> Key:
     """Read a key; all of it is bounded, canonical, and fits its program."""
     names = {"format", "program", "intervals", "gathers", "width", "logrows", "lookups", "rows"}
     fields = Fields(value, "key", names | {"tau_g2"})
@@ -150,7 +152,7 @@ def parse_key(value: Json) -> Key:
         width=width,
         logrows=fields.integer("logrows", LIMITS.least_logrows, LIMITS.logrows),
         rows=tuple(parse_hex(item, POINT_BYTES, "key.rows") for item in rows),
-        tau_g2=read_tau_g2(fields.octets("tau_g2", 128)),
+        tau_g2=(read or read_tau_g2)(fields.octets("tau_g2", 128)),
         lookups=fields.one_of("lookups", (COMMITTED, LAYERED)),
     )
 
