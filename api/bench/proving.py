@@ -13,8 +13,8 @@ from typing import Any
 NAME = "proving"
 _EZKL, _SUMCHECK = "ezkl/v1", "sumcheck/v1"
 _TITLES = (
-    "model", "system", "for", "setup s", "prove s", "warm s", "verify s", "peak MB", "keys MB",
-    "proof B", "calldata B", "settle gas", "check gas", "agreement", "largest error",
+    "model", "system", "for", "setup s", "prove s", "warm s", "verify s", "quick s", "peak MB",
+    "keys MB", "proof B", "calldata B", "settle gas", "check gas", "agreement", "largest error",
 )  # fmt: skip
 _LEFT = 3
 _ON_CHAIN = ("calldata_bytes", "gas", "verify_gas")
@@ -31,9 +31,10 @@ def page(reports: Sequence[dict[str, Any]]) -> str:
         "What a proof costs, by `avow bench`. Systems stand side by side where they were",
         f"measured in the same run; medians of {runs} run(s). [Figures](reference/figures.md) says",
         "what each column is: `prove` is a proof in a process made for it, `warm` one in a process",
-        "that is kept, as a worker keeps it. Sumcheck's keys are chosen for time or for gas. Gas",
-        "is that of real transactions on a development chain: one that settles an order in the",
-        "market, and one that has the router check the proof alone.",
+        "that is kept, as a worker keeps it. `quick` is the native check in a kept process, which",
+        "stands beside `verify` and decides nothing. Sumcheck's keys are chosen for time or for",
+        "gas. Gas is that of real transactions on a development chain: one that settles an order",
+        "in the market, and one that has the router check the proof alone.",
         "",
         f"Machine: {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['kernel']}; Python "
@@ -112,7 +113,7 @@ def _on_chain(ezkl: dict[str, Any], sumcheck: dict[str, Any]) -> Iterator[str]:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    warm = row.get("prove_warm_s")
+    warm, quick = row.get("prove_warm_s"), row.get("quick_s")
     return (
         row["model"],
         row["system"].partition("/")[0],
@@ -121,6 +122,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         _seconds(row["prove_s"]),
         "" if warm is None else _seconds(warm),
         _seconds(row["verify_s"]),
+        "" if quick is None else _seconds(quick),
         f"{row['peak_rss_bytes'] / 10**6:,.0f}",
         f"{row['key_bytes'] / 10**6:,.1f}",
         f"{row['proof_bytes']:,}",

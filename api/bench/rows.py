@@ -13,7 +13,8 @@ class Sample:
 
     `compile_s` is everything that `avow compile` does, `setup_s` its making of keys. `infer_s`
     is the proven program's own run, its process included. `prove_s` is a proof in a process made
-    for it, `prove_warm_s` one in a process that has proven with this artifact before.
+    for it, `prove_warm_s` one in a process that has proven with this artifact before. `quick_s` is
+    the native check, which decides nothing.
     `peak_rss_bytes` is the proving child's. `key_bytes` are all files that proving and verifying
     need. `calldata_bytes` and `gas` are those of the transaction that settled an order with this
     proof, `verify_gas` is that of one which has the router check the proof alone. `stages` are the
@@ -33,6 +34,7 @@ class Sample:
     gas: int | None = None
     verify_gas: int | None = None
     prove_warm_s: float | None = None
+    quick_s: float | None = None
     stages: Mapping[str, float] | None = None
 
     def to_json(self) -> dict[str, object]:
@@ -82,6 +84,7 @@ _TABLE = (
     ("prove s", "prove_s", 1),
     ("warm s", "prove_warm_s", 1),
     ("verify s", "verify_s", 1),
+    ("quick s", "quick_s", 1),
     ("peak MB", "peak_rss_bytes", 10**6),
     ("keys MB", "key_bytes", 10**6),
     ("proof B", "proof_bytes", 1),

@@ -1,4 +1,4 @@
-"""Measuring `sumcheck/v1`: compile, run, prove in a new and in a kept process, verify."""
+"""Measuring `sumcheck/v1`: compile, run, prove in a new and in a kept process, verify, check."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ from avow.models.store import StoredModel
 from avow.prover.catalogue import Compiled
 from avow.prover.native import _core
 from avow.prover.native.curve import NativeCurve
+from avow.prover.systems.sumcheck import quick
 from avow.prover.systems.sumcheck.system import Made, SumcheckProver, key_json, proof_json
 from avow.prover.systems.system import Limits as ProofLimits
 from avow.verifier import merkle
@@ -38,6 +39,7 @@ SYSTEM = "sumcheck/v1"
 KEYS_STEP = "keys"
 # Proofs of milliseconds vary more than proofs of minutes.
 WARM_PROOFS = 5
+QUICK_CHECKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,8 @@ def measure_once(
     began = time.monotonic()
     verify(data, Policy(unsafe_allow_unsafe_srs=True))
     verify_seconds = time.monotonic() - began
+    say("check")
+    quick_seconds = _quick(data)
     settled = None
     if market is not None:
         say("settle")
@@ -154,6 +158,7 @@ def measure_once(
         gas=None if settled is None else settled.gas,
         verify_gas=None if settled is None else settled.verify_gas,
         prove_warm_s=round(middle, 6),
+        quick_s=round(quick_seconds, 6),
         stages={stage: round(seconds, 6) for stage, seconds in usual.stage_seconds.items()},
     )
     return Measured(sample, artifact.record, _predicted(artifact), unsettled)
@@ -195,6 +200,16 @@ def _warm(
     began = time.monotonic()
     made = prover.make(compiled, [inputs], root, bounds, _nothing)
     return time.monotonic() - began, made
+
+
+def _quick(data: bytes) -> float:
+    """Seconds of the native check in this process, which has verified before: the middle one."""
+    taken = []
+    for _ in range(QUICK_CHECKS):
+        began = time.monotonic()
+        quick.check(data, Policy(unsafe_allow_unsafe_srs=True))
+        taken.append(time.monotonic() - began)
+    return sorted(taken)[QUICK_CHECKS // 2]
 
 
 def _nothing(stage: str, percent: int | None) -> None:

@@ -103,10 +103,11 @@ def bench(
     """Compile, answer, prove, verify and settle each model, several times; print the medians.
 
     Times are wall-clock seconds of this machine: `prove s` in a process made for the proof, `warm
-    s` in one that is kept, as a worker keeps it. Memory is that of the proving process. Gas and
-    calldata are those of the transaction that settles an order on a development chain, `check gas`
-    is that of one which has the router check the proof alone. Sumcheck is measured with the key
-    for time, off chain, and with the key for gas.
+    s` in one that is kept, as a worker keeps it. `verify s` is the check that decides, `quick s` a
+    native one beside it. Memory is that of the proving process. Gas and calldata are those of the
+    transaction that settles an order on a development chain, `check gas` is that of one which has
+    the router check the proof alone. Sumcheck is measured with the key for time, off chain, and
+    with the key for gas.
     """
     from avow.api.bench.plot import chart
     from avow.api.bench.profile import profile

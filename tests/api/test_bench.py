@@ -141,6 +141,7 @@ def test_one_model_is_really_measured(tmp_path: Path) -> None:
     assert set(sumcheck["stages"]) == set(sumcheck["predicted_stages"])
     assert sum(sumcheck["stages"].values()) <= sumcheck["prove_warm_s"] < sumcheck["prove_s"]
     assert sumcheck["prove_warm_s"] < ezkl["prove_s"]
+    assert sumcheck["quick_s"] > 0 and cheap["quick_s"] > 0 and "quick_s" not in ezkl
     assert "tumour-risk" in run.text() and "tumour-risk" in plot.read_text()
     assert "identities" in run.text() and found["machine"]["native"] in run_backends()
 
