@@ -136,7 +136,7 @@ def stated(program: Program) -> list[op.Operation]:
 
 
 def parse_key(value: Json, read: ReadTau | None = None) -> Key:
-    """Read a key; all of it is bounded, canonical, and fits its program."""
+    """Read a key, tau G2 by `read`; all of it is bounded, canonical, and fits its program."""
     names = {"format", "program", "intervals", "gathers", "width", "logrows", "lookups", "rows"}
     fields = Fields(value, "key", names | {"tau_g2"})
     fields.one_of("format", (FORMAT,))
