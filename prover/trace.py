@@ -95,7 +95,7 @@ def fast_key(program: Program, blobs: Sequence[Blob]) -> ProgramKey:
             known[number, layout] = Walk.of(layout).root(stored(blobs[number]))
         return known[number, layout]
 
-    return key_of(program, describe(program, intervals, root_of))
+    return key_of(program, intervals, describe(program, intervals, root_of))
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Tracer:
     def __init__(self, program: Program, blobs: Sequence[Blob], threads: int = 0) -> None:
         self.key = fast_key(program, blobs)
         self._program = program
-        self._specs = output_specs(program, check(program, blobs))
+        self._specs = output_specs(program, self.key.intervals)
         first = len(program.inputs)
         results = tuple(
             Output(f"t{number}", number) for number in range(first, first + len(program.steps))

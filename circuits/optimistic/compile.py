@@ -14,12 +14,10 @@ from avow.circuits.optimistic.heaviest import Heaviest, heaviest_element
 from avow.circuits.optimistic.record import build_record
 from avow.circuits.programs import obtain_program
 from avow.models.program.files import BLOBS, write_program
-from avow.models.program.intervals import check
 from avow.models.store import StoredModel
 from avow.verifier import canonical
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
-from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program
 from avow.verifier.systems.optimistic.claim import MATERIAL_BYTES, SYSTEM_ID, TENSOR_BYTES
 from avow.verifier.trace.key import ProgramKey, program_key
@@ -54,7 +52,6 @@ class Made:
 class Draft:
     """A program that can be refuted, with all that follows from it."""
 
-    intervals: list[Interval]
     key: ProgramKey
     heaviest: Heaviest
 
@@ -81,9 +78,7 @@ def compile_model(
         made = draft(program, blobs)
         report("key", f"{len(made.key.descriptors)} tensors described")
         report("heaviest", f"{made.heaviest.gas:,} gas to check one element")
-        record = build_record(
-            stored.record, program, made.intervals, made.key, kept.report, options.window
-        )
+        record = build_record(stored.record, program, made.key, kept.report, options.window)
         target = artifacts / record.digest().hex()
         if not options.force:
             earlier = _earlier(target)
@@ -107,7 +102,6 @@ def draft(program: Program, blobs: list[Blob]) -> Draft:
             f"{MATERIAL_BYTES:,}"
         )
     try:
-        intervals = check(program, blobs)
         key = program_key(program, blobs)
     except VerificationError as error:
         raise CircuitError(f"runs of this program cannot be claimed: {error.message}") from error
@@ -117,7 +111,7 @@ def draft(program: Program, blobs: list[Blob]) -> Draft:
             f"the tensors of a run have {size:,} bytes, a bundle of {SYSTEM_ID} holds "
             f"{TENSOR_BYTES:,}"
         )
-    return Draft(list(intervals), key, heaviest_element(program, blobs, intervals, key))
+    return Draft(key, heaviest_element(program, blobs, key))
 
 
 def _earlier(target: Path) -> Artifact | None:

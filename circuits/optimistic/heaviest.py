@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from avow.circuits.errors import CircuitError
 from avow.verifier.program.blob import Blob
-from avow.verifier.program.intervals import Interval
 from avow.verifier.program.operations import Shape, name_of
 from avow.verifier.program.program import Program
 from avow.verifier.program.semantics import Index, element, index_at
@@ -68,18 +67,15 @@ class _Read:
         return 2 + ranges * _RANGE + shown + _WORD * 2 * ranges * self.layout.depth
 
 
-def heaviest_element(
-    program: Program, blobs: Sequence[Blob], intervals: Sequence[Interval], key: ProgramKey
-) -> Heaviest:
+def heaviest_element(program: Program, blobs: Sequence[Blob], key: ProgramKey) -> Heaviest:
     """Look at three elements of every tensor: the first, the middle and the last one.
 
-    `intervals` are what `program.check` returns. Raises `CircuitError` for an element that takes
-    more than `MOST_GAS`, naming the operation.
+    Raises `CircuitError` for an element that takes more than `MOST_GAS`, naming the operation.
     """
     found = [
         one
         for tensor in range(len(key.descriptors))
-        for one in _of_tensor(program, blobs, intervals, key, tensor)
+        for one in _of_tensor(program, blobs, key, tensor)
     ]
     worst = max(found, key=lambda one: one.gas)
     if worst.gas > MOST_GAS:
@@ -91,11 +87,7 @@ def heaviest_element(
 
 
 def _of_tensor(
-    program: Program,
-    blobs: Sequence[Blob],
-    intervals: Sequence[Interval],
-    key: ProgramKey,
-    tensor: int,
+    program: Program, blobs: Sequence[Blob], key: ProgramKey, tensor: int
 ) -> Iterable[Heaviest]:
     descriptor, outline = key.descriptors[tensor], key.outline
     layout = descriptor.result
@@ -114,7 +106,7 @@ def _of_tensor(
     for place in {0, layout.count // 2, layout.count - 1}:
         index = index_at(place, layout.shape)
         operands = [
-            _Read(one, intervals[number].low)
+            _Read(one, key.intervals[number].low)
             for number, one in zip(operation.of, descriptor.operands, strict=True)
         ]
         constants = [

@@ -9,7 +9,7 @@ from avow.models.errors import ModelError
 from avow.models.load import Model
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
-from avow.verifier.program.program import check, output_specs
+from avow.verifier.program.program import output_specs
 from avow.verifier.records import ModelRecord, SystemRecord
 from avow.verifier.trace.key import program_key
 
@@ -29,7 +29,7 @@ def recheck(
     try:
         built = compile_again(model.data, model_record.inputs, bits, answers)
         key = program_key(built.program, built.blobs)
-        specs = output_specs(built.program, check(built.program, built.blobs))
+        specs = output_specs(built.program, key.intervals)
     except (ModelError, VerificationError) as error:
         # As it is when the record is of another model: then this one's program is none like it.
         found.append(Comparison("program", to_hex(record.program), f"none: {error}"))

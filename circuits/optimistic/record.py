@@ -1,12 +1,10 @@
 """The system record of a program under `optimistic/v1`, from its pieces."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from avow.circuits.errors import CircuitError
 from avow.circuits.sumcheck.record import fidelity, making
 from avow.verifier.errors import VerificationError
-from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program, output_specs
 from avow.verifier.records import (
     InputVisibility,
@@ -27,7 +25,6 @@ _BASE_BYTES = 256 * 2**20
 def build_record(
     model: ModelRecord,
     program: Program,
-    intervals: Sequence[Interval],
     key: ProgramKey,
     report: dict[str, Any],
     window: int,
@@ -46,7 +43,7 @@ def build_record(
             program=key.program,
             key=key.digest,
             srs=None,
-            outputs=output_specs(program, intervals),
+            outputs=output_specs(program, key.intervals),
             input_visibility=InputVisibility.PUBLIC,
             weight_visibility=WeightVisibility.FIXED,
             fidelity=fidelity(report),

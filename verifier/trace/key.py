@@ -8,6 +8,7 @@ from avow.verifier.keccak import keccak256, tag
 from avow.verifier.limits import LIMITS
 from avow.verifier.merkle import leaf
 from avow.verifier.program.blob import Blob
+from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program, check
 from avow.verifier.trace.commitment import tensor_tree
 from avow.verifier.trace.descriptor import Descriptor, describe
@@ -55,10 +56,14 @@ def read_outline(octets: Octets) -> Outline:
 
 @dataclass(frozen=True)
 class ProgramKey:
-    """Everything that refuting a run of one program takes, but for the blobs themselves."""
+    """Everything that refuting a run of one program takes, but for the blobs themselves.
+
+    `intervals` are those of every tensor, by which the widths were chosen.
+    """
 
     program: bytes
     outline: Outline
+    intervals: tuple[Interval, ...]
     descriptors: tuple[Descriptor, ...]
 
     @cached_property
@@ -82,13 +87,15 @@ def program_key(program: Program, blobs: Sequence[Blob]) -> ProgramKey:
             known[number, layout] = tensor_tree(layout, blobs[number].values()).root
         return known[number, layout]
 
-    return key_of(program, describe(program, intervals, root_of))
+    return key_of(program, intervals, describe(program, intervals, root_of))
 
 
-def key_of(program: Program, descriptors: tuple[Descriptor, ...]) -> ProgramKey:
+def key_of(
+    program: Program, intervals: Sequence[Interval], descriptors: tuple[Descriptor, ...]
+) -> ProgramKey:
     """The key of a program whose descriptors are known."""
     if len(descriptors) >= _MOST_TENSORS:
         raise malformed(f"{len(descriptors)} tensors, fewer than 2^17 are allowed")
     outputs = tuple(output.tensor for output in program.outputs)
     outline = Outline(len(program.inputs), len(descriptors), outputs)
-    return ProgramKey(program.digest(), outline, descriptors)
+    return ProgramKey(program.digest(), outline, tuple(intervals), descriptors)

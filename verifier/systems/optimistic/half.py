@@ -6,7 +6,7 @@ from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields
 from avow.verifier.merkle import leaf
-from avow.verifier.program.program import Program, check, output_specs
+from avow.verifier.program.program import Program, output_specs
 from avow.verifier.statement import OFF_CHAIN
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID, WINDOW, parse_claim, parse_material
 from avow.verifier.systems.optimistic.recompute import (
@@ -52,14 +52,14 @@ class OptimisticSystem:
             raise VerificationError("proof", "a trace is bound to one statement, not to a batch")
 
         # 2. Record: program, key and tensors are the ones that it names.
-        key, intervals = program_key(program, blobs), check(program, blobs)
+        key = program_key(program, blobs)
         record = evidence.system
         for holds, otherwise in (
             (key.program == record.program, "the bundle's program is not the record's"),
             (key.digest == record.key, "the program does not hash to the record's key"),
             (program.inputs == evidence.model.inputs, "program and model differ in the inputs"),
             (
-                output_specs(program, intervals) == record.outputs,
+                output_specs(program, key.intervals) == record.outputs,
                 "program and record differ in the outputs",
             ),
             (not record.measurements, "no measurements belong to a record of optimistic/v1"),
@@ -96,7 +96,7 @@ class OptimisticSystem:
                     layouts[number].store(tensor.values),
                     tensors[number].data,
                 )
-            done = check_sample(program, blobs, intervals, tensors, evidence.sample)
+            done = check_sample(program, blobs, key.intervals, tensors, evidence.sample)
         roots = [Tree(chunk_leaves(tensor.data)).root for tensor in tensors]
         if trace_tree(evidence.root, roots).root != claim.trace:
             raise VerificationError("proof", "the trace root is not that of the run's tensors")
