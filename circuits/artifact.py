@@ -112,6 +112,14 @@ def write_inventory(folder: Path, system: str) -> None:
     write_json(folder / INVENTORY, {"format": INVENTORY_FORMAT, "files": files})
 
 
+def earlier_artifact(target: Path) -> Artifact | None:
+    """The artifact that was made there before; None where it is missing or damaged."""
+    try:
+        return load_artifact(target)
+    except CircuitError:
+        return None
+
+
 def place(build: Path, target: Path, system: str) -> Path:
     """Give a build folder its inventory and its name; an earlier artifact of it is replaced."""
     write_inventory(build, system)

@@ -21,6 +21,7 @@ from avow.verifier.records import (
 )
 from avow.verifier.verdict import Hides
 
+_RECORD, _MODEL, _SIGNATURE = "record.json", "model.json", "signature"
 # Which system serves a request that names none, the first that the model is compiled for.
 PREFERRED = ("sumcheck/v1", "ezkl/v1", "optimistic/v1")
 _Stamp = tuple[tuple[int, int, int, int] | None, ...]
@@ -148,9 +149,9 @@ class FolderCatalogue:
 
     def _load_anew(self, folder: Path) -> Compiled:
         try:
-            record = parse_system_record(_canonical(folder / "record.json"))
-            model = parse_model_record(_canonical(folder / "model.json"))
-            signature = _signature(folder / "signature")
+            record = parse_system_record(_canonical(folder / _RECORD))
+            model = parse_model_record(_canonical(folder / _MODEL))
+            signature = _signature(folder / _SIGNATURE)
         except OSError as error:
             raise RequestRefused(f"record: no artifact {folder.name}: {error.strerror}") from error
         except VerificationError as error:
@@ -184,7 +185,7 @@ def _is_model(item: Compiled, model: str) -> bool:
 
 def _stamp(folder: Path) -> _Stamp:
     found: list[tuple[int, int, int, int] | None] = []
-    for name in ("record.json", "model.json", "signature"):
+    for name in (_RECORD, _MODEL, _SIGNATURE):
         try:
             about = (folder / name).stat()
         except OSError:

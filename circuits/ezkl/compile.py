@@ -21,7 +21,7 @@ from avow.circuits.ezkl.solidity import compile_verifier
 from avow.circuits.ezkl.witness import Circuit
 from avow.circuits.ezkl.workbench import Workbench, discard
 from avow.circuits.files import make_folder, read_json, write_file, write_json
-from avow.circuits.lock import exclusive
+from avow.circuits.lock import LOCK, clear, exclusive
 from avow.circuits.srs_choice import Srs, obtain
 from avow.models.data import Rows
 from avow.models.load import Model
@@ -76,7 +76,7 @@ def compile_model(
     pointer = artifacts / f".made-{identity}.json"
     with exclusive(build):
         if options.force:
-            _clear(build)
+            clear(build)
             pointer.unlink(missing_ok=True)
         earlier = _earlier(artifacts, pointer)
         if earlier is not None:
@@ -314,15 +314,9 @@ def _earlier(artifacts: Path, pointer: Path) -> EzklArtifact | None:
         return None
 
 
-def _clear(build: Path) -> None:
-    for path in build.iterdir():
-        if path.name != ".lock":
-            path.unlink(missing_ok=True)
-
-
 def _place(build: Path, target: Path) -> Path:
     wanted = files_of(SYSTEM_ID)
     for path in build.iterdir():
-        if path.name not in wanted and path.name != ".lock":
+        if path.name not in wanted and path.name != LOCK:
             path.unlink()
     return place(build, target, SYSTEM_ID)

@@ -1,19 +1,18 @@
 """Compiling a model for `optimistic/v1`: program, key, record; no keys to make, no string."""
 
 import hashlib
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from avow.circuits.artifact import MODEL, RECORD, Artifact, load_artifact, place
+from avow.circuits.artifact import MODEL, RECORD, Artifact, earlier_artifact, load_artifact, place
 from avow.circuits.errors import CircuitError
 from avow.circuits.files import make_folder, write_file
-from avow.circuits.lock import LOCK, exclusive
+from avow.circuits.lock import clear, exclusive
 from avow.circuits.optimistic.heaviest import Heaviest, heaviest_element
 from avow.circuits.optimistic.record import build_record
 from avow.circuits.programs import obtain_program
-from avow.models.program.files import BLOBS, write_program
+from avow.models.program.files import write_program
 from avow.models.store import StoredModel
 from avow.verifier import canonical
 from avow.verifier.errors import VerificationError
@@ -68,11 +67,7 @@ def compile_model(
     name = hashlib.sha256(stored.digest).hexdigest()[:32]
     build = artifacts / f".building-optimistic-{name}"
     with exclusive(build):
-        for path in build.iterdir():
-            if path.name == BLOBS:
-                shutil.rmtree(path)
-            elif path.name != LOCK:
-                path.unlink()
+        clear(build)
         kept = obtain_program(stored, home, options.bits, options.force, report)
         program, blobs = kept.load()
         made = draft(program, blobs)
@@ -81,7 +76,7 @@ def compile_model(
         record = build_record(stored.record, program, made.key, kept.report, options.window)
         target = artifacts / record.digest().hex()
         if not options.force:
-            earlier = _earlier(target)
+            earlier = earlier_artifact(target)
             if earlier is not None:
                 report("artifact", "kept")
                 return Made(earlier, made.heaviest, False)
@@ -112,11 +107,3 @@ def draft(program: Program, blobs: list[Blob]) -> Draft:
             f"{TENSOR_BYTES:,}"
         )
     return Draft(key, heaviest_element(program, blobs, key))
-
-
-def _earlier(target: Path) -> Artifact | None:
-    try:
-        return load_artifact(target)
-    except CircuitError:
-        # Missing, or damaged: then it is made anew.
-        return None

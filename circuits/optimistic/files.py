@@ -3,7 +3,7 @@
 The program's constants lie in `blobs/`, each named by its digest.
 """
 
-from avow.circuits.sumcheck.files import PROGRAM
+from avow.models.program.files import PROGRAM
 
 REQUIRED = (PROGRAM,)
 OPTIONAL: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from avow.circuits.comparison import Comparison, compare_model, described
-from avow.circuits.sumcheck.record import observed
+from avow.circuits.details import observed
 from avow.models.compiler.compile import compile_again
 from avow.models.errors import ModelError
 from avow.models.load import Model

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from avow.circuits.details import fidelity, making
 from avow.circuits.errors import CircuitError
-from avow.circuits.sumcheck.record import fidelity, making
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import Program, output_specs
 from avow.verifier.records import (

@@ -1,16 +1,16 @@
 """Compiling a model for `sumcheck/v1`: program, plan, powers of tau, key, record."""
 
 import hashlib
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from avow.circuits.artifact import MODEL, RECORD, Artifact, load_artifact, place
+from avow.circuits.artifact import MODEL, RECORD, Artifact, earlier_artifact, load_artifact, place
 from avow.circuits.curve import Curve
+from avow.circuits.details import OBSERVED
 from avow.circuits.errors import CircuitError
 from avow.circuits.files import make_folder, write_file
-from avow.circuits.lock import LOCK, exclusive
+from avow.circuits.lock import clear, exclusive
 from avow.circuits.memory import machine_bytes
 from avow.circuits.programs import obtain_program
 from avow.circuits.srs_choice import Srs, most_powers, obtain_powers
@@ -19,8 +19,8 @@ from avow.circuits.sumcheck.files import KEY, POWERS
 from avow.circuits.sumcheck.gas import Tensors
 from avow.circuits.sumcheck.key import Draft, commit_rows, draft_key
 from avow.circuits.sumcheck.plan import Bounds, Plan, Target, choose
-from avow.circuits.sumcheck.record import OBSERVED, build_record
-from avow.models.program.files import BLOBS, write_program
+from avow.circuits.sumcheck.record import build_record
+from avow.models.program.files import write_program
 from avow.models.store import StoredModel
 from avow.verifier import canonical
 from avow.verifier.bn254 import POINT_BYTES
@@ -84,11 +84,7 @@ def compile_model(
     name = hashlib.sha256(stored.digest).hexdigest()[:32]
     build = artifacts / f".building-sumcheck-{name}"
     with exclusive(build):
-        for path in build.iterdir():
-            if path.name == BLOBS:
-                shutil.rmtree(path)
-            elif path.name != LOCK:
-                path.unlink()
+        clear(build)
         return _make(stored, home, options, artifacts, build, report)
 
 
@@ -130,7 +126,7 @@ def _make(
         report("record", "too many operations to name what calibration showed: no model check")
     target = artifacts / record.digest().hex()
     if not options.force:
-        earlier = _earlier(target)
+        earlier = earlier_artifact(target)
         if earlier is not None and (earlier.path(POWERS)).stat().st_size >= POINT_BYTES << powers:
             report("artifact", "kept")
             return Made(earlier, plan, False, batch)
@@ -192,11 +188,3 @@ def _draft(program: Program, blobs: Sequence[Blob]) -> Draft:
         return draft_key(program, blobs)
     except VerificationError as error:
         raise CircuitError(f"the program cannot be proven: {error.message}") from error
-
-
-def _earlier(target: Path) -> Artifact | None:
-    try:
-        return load_artifact(target)
-    except CircuitError:
-        # Missing, or damaged: then it is made anew.
-        return None

@@ -3,7 +3,8 @@
 The program's constants lie in `blobs/`, each named by its digest.
 """
 
-PROGRAM = "program.json"
+from avow.models.program.files import PROGRAM
+
 KEY = "key.json"
 POWERS = "powers.bin"
 REQUIRED = (PROGRAM, KEY, POWERS)

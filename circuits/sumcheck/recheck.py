@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from avow.circuits.comparison import Comparison, compare_model, described
 from avow.circuits.curve import Curve
+from avow.circuits.details import observed
 from avow.circuits.sumcheck.key import commit_rows, draft_key
-from avow.circuits.sumcheck.record import contract_hash, observed
+from avow.circuits.sumcheck.record import contract_hash
 from avow.models.compiler.compile import compile_again
 from avow.models.errors import ModelError
 from avow.models.load import Model

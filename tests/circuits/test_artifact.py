@@ -93,7 +93,8 @@ def test_a_replaced_srs_is_found(copy: Path, tmp_path: Path) -> None:
     """The SRS lies outside the folder: its digest stands in the reference."""
     value = json.loads((copy / SRS).read_text())
     other = tmp_path / "other.srs"
-    other.write_bytes(Path(value["path"]).read_bytes()[:-1] + b"\0")
+    data = Path(value["path"]).read_bytes()
+    other.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     (copy / SRS).write_text(json.dumps({**value, "path": str(other)}))
     write_inventory(copy, "ezkl/v1")
     with pytest.raises(CircuitError, match="is not the one that"):

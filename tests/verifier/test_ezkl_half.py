@@ -385,9 +385,10 @@ def test_without_the_ezkl_package_the_refusal_says_so(monkeypatch: pytest.Monkey
 
         return Done()
 
+    given = evidence(case())
     monkeypatch.setattr(process.subprocess, "run", answer)
     with pytest.raises(VerificationError, match="needs the ezkl package") as caught:
-        EzklSystem().verify(evidence(case()))
+        EzklSystem().verify(given)
     # Not a word against the proof: nothing was decided.
     assert caught.value.step == "setup"
 
@@ -399,9 +400,10 @@ def test_consent_needs_the_word_of_our_own_child(monkeypatch: pytest.MonkeyPatch
         returncode = 0
         stdout = b"accepted"
 
+    given = evidence(case())
     monkeypatch.setattr(process.subprocess, "run", lambda *_, **__: Done())
     with pytest.raises(VerificationError, match="broke off"):
-        EzklSystem().verify(evidence(case()))
+        EzklSystem().verify(given)
 
 
 def test_a_full_disk_is_one_clear_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,9 +412,11 @@ def test_a_full_disk_is_one_clear_refusal(monkeypatch: pytest.MonkeyPatch) -> No
     def full(*_: object, **__: object) -> object:
         raise OSError(28, "No space left on device")
 
+    # Made first: compiling the circuit takes temporary folders too.
+    given = evidence(case())
     monkeypatch.setattr(process.tempfile, "TemporaryDirectory", full)
     with pytest.raises(VerificationError, match="No space left"):
-        EzklSystem().verify(evidence(case()))
+        EzklSystem().verify(given)
 
 
 def test_the_smallest_srs_has_the_three_points_and_nothing_else() -> None:

@@ -7,7 +7,8 @@ import pytest
 from avow.circuits.artifact import FILES, MODEL, RECORD, load_artifact, write_inventory
 from avow.circuits.errors import CircuitError
 from avow.circuits.sumcheck.artifact import load
-from avow.circuits.sumcheck.files import KEY, POWERS, PROGRAM
+from avow.circuits.sumcheck.files import KEY, POWERS
+from avow.models.program.files import PROGRAM
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID
 from tests.circuits import tiny
 from tests.circuits.sumcheck.small import compiled, copied

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from avow.circuits.artifact import load_artifact
+from avow.circuits.details import observed
 from avow.circuits.errors import CircuitError
 from avow.circuits.srs import generate, inspect
 from avow.circuits.srs_choice import PinnedSrs
 from avow.circuits.sumcheck.artifact import load
 from avow.circuits.sumcheck.blob import blob
 from avow.circuits.sumcheck.compile import BATCH, compile_model
-from avow.circuits.sumcheck.record import build_record, equations, observed
+from avow.circuits.sumcheck.record import build_record, equations
 from avow.models.programs import kept_program
 from avow.verifier.keccak import keccak256
 from avow.verifier.policy import Policy
