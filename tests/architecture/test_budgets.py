@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.architecture.budgets import (
     ARGUMENT_LINES,
+    ATTESTATION_LINES,
     CODE,
     CORE_LINES,
     HALF_LINES,
@@ -49,6 +50,12 @@ def test_traces_and_their_refutations_keep_their_budget() -> None:
     files = list((ROOT / "verifier" / "trace").glob("*.py"))
     assert ROOT / "verifier" / "trace" / "refutation.py" in files
     assert sum(map(lines, files)) < TRACE_LINES
+
+
+def test_attestation_keeps_its_budget() -> None:
+    files = list((ROOT / "verifier" / "attestation").rglob("*.py"))
+    assert ROOT / "verifier" / "attestation" / "steps.py" in files
+    assert sum(map(lines, files)) < ATTESTATION_LINES
 
 
 def test_each_proof_systems_half_keeps_its_budget() -> None:

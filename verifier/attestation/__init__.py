@@ -1,0 +1,1 @@
+"""Attestation evidence of hardware vendors, checked offline: quotes, documents, event logs."""
