@@ -62,6 +62,7 @@ def test_every_requirement_is_locked() -> None:
         *map(normal, root["dependency-groups"]["dev"]),
         *map(normal, verifier["dependencies"]),
         *map(normal, verifier["optional-dependencies"]["chain"]),
+        *map(normal, verifier["optional-dependencies"]["tee"]),
     }
     assert wanted - names("locks/all.txt") == {"avow-verifier"}
     assert set(map(normal, verifier["dependencies"])) <= names("locks/verifier.txt")
