@@ -131,6 +131,16 @@ class Refuter:
         """The root of the trace."""
         return self.trace.root
 
+    @property
+    def program(self) -> Program:
+        """What was run."""
+        return self._program
+
+    @property
+    def layouts(self) -> list[Layout]:
+        """How each tensor is stored, inputs first."""
+        return [descriptor.result for descriptor in self._key.descriptors]
+
     def with_shown(
         self,
         tensor: int,

@@ -38,6 +38,12 @@ def contracts() -> None:
 @click.option("--unbonding-delay", type=click.IntRange(60), default=_DAY, show_default=True)
 @click.option("--grace-period", type=click.IntRange(10), default=300, show_default=True)
 @click.option("--settlement-window", type=click.IntRange(20), default=3_600, show_default=True)
+@click.option("--claim-bond", type=click.IntRange(2), default=50 * _UNIT, show_default=True)
+@click.option("--challenge-bond", type=click.IntRange(1), default=10 * _UNIT, show_default=True)
+@click.option("--claim-window", type=click.IntRange(60), default=120, show_default=True)
+@click.option("--claim-clock", type=click.IntRange(60), default=120, show_default=True)
+@click.option("--claim-extension", type=click.IntRange(10), default=20, show_default=True)
+@click.option("--claim-margin", type=click.IntRange(60), default=120, show_default=True)
 @click.option("--minimum-stake", type=click.IntRange(1), default=100 * _UNIT, show_default=True)
 @click.option("--confirmations", type=click.IntRange(0), default=0, show_default=True)
 def deploy_command(
@@ -52,15 +58,25 @@ def deploy_command(
     unbonding_delay: int,
     grace_period: int,
     settlement_window: int,
+    claim_bond: int,
+    challenge_bond: int,
+    claim_window: int,
+    claim_clock: int,
+    claim_extension: int,
+    claim_margin: int,
     minimum_stake: int,
     confirmations: int,
 ) -> None:
     """Deploy every contract and write the deployment file; run again after an interruption.
 
-    Delays and periods are in seconds, the stake in token units. The key's account pays the gas,
-    proposes through the timelock, and is guardian and treasury unless others are named.
+    Delays and periods are in seconds, bonds and the stake in token units. Claims of optimistic/v1
+    can be challenged for the window, and each side of a challenge has the clock for all its moves
+    and the extension for each; the defaults are those of a development chain. The key's account
+    pays the gas, proposes through the timelock, and is guardian and treasury unless others are
+    named.
     """
     from avow.prover.config import from_environment
+    from avow.verifier.chain.claim_records import ClaimParameters
     from avow.verifier.chain.client import Chain
     from avow.verifier.chain.deploy import MarketTerms, Settings, deploy
     from avow.verifier.chain.transactions import Patience
@@ -77,6 +93,14 @@ def deploy_command(
         minimum_stake=minimum_stake,
         unbonding_delay=unbonding_delay,
         terms=MarketTerms(grace_period=grace_period, settlement_window=settlement_window),
+        claims=ClaimParameters(
+            claim_bond=claim_bond,
+            challenge_bond=challenge_bond,
+            clock=claim_clock,
+            extension=claim_extension,
+            window=claim_window,
+            margin=claim_margin,
+        ),
     )
     patience = Patience(confirmations=confirmations)
     deploy(chain, signer, path, settings, click.echo, patience)

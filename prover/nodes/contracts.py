@@ -7,6 +7,7 @@ from pathlib import Path
 
 from avow.circuits.artifact import load_artifact
 from avow.circuits.errors import CircuitError
+from avow.circuits.optimistic.artifact import load as load_claimed
 from avow.circuits.sumcheck.artifact import load
 from avow.circuits.sumcheck.blob import blob, creation_code
 from avow.circuits.sumcheck.cost import survey
@@ -20,6 +21,7 @@ from avow.verifier.chain.registration import BatchVerifier, RegisteredSystem
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import keccak256
 from avow.verifier.program.program import output_specs
+from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.systems.sumcheck.key import Key, parse_key
 
@@ -88,6 +90,8 @@ def registered_differs(bundle: Bundle, found: RegisteredSystem) -> str | None:
     """Which registered contract does not belong to the key of a bundle that was verified."""
     if bundle.system.system == SUMCHECK:
         return _of_bundle(bundle).differs(found)
+    if bundle.system.system == OPTIMISTIC:
+        return "its claim settles once it is final, which this validator does not wait for"
     if found.verifier_code_hash != bundle.system.evm_codehash:
         return "another verifier than the system record's is registered"
     return None
@@ -115,6 +119,9 @@ def to_register(folder: Path, sizes: Sequence[int], gas_cap: int) -> registratio
     router gives for each statement. Raises ArtifactRefused, CircuitError.
     """
     artifact = load_artifact(folder)
+    if artifact.record.system == OPTIMISTIC:
+        # A claim of another key than the program's could be neither made nor refuted.
+        load_claimed(artifact)
     if artifact.record.system != SUMCHECK:
         return registration.read_artifact(folder)
     contracts = KeyContracts(load(artifact).key)

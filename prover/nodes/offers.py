@@ -12,6 +12,7 @@ from avow.verifier.commitment import Scheme, commit_public
 from avow.verifier.errors import VerificationError
 from avow.verifier.records import InputVisibility, ModelRecord
 from avow.verifier.srs import ceremony
+from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.tensor import Tensor
 
 
@@ -62,6 +63,9 @@ def plan(
         if not allow_unsafe_srs and _srs_is_unsafe(compiled):
             # The workers would refuse the job, and the bond would be lost.
             raise Declined("its proof would rest on an unsafe SRS (--allow-unsafe-srs)")
+        if compiled.record.system == OPTIMISTIC:
+            # Delivered without a claim it would never be paid, and the bond would be lost.
+            raise Declined("its answer must be claimed on chain, which this provider does not do")
     return Plan(legs, read_input(terms, legs[0].model))
 
 

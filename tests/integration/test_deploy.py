@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import rlp
 
 from avow.verifier.chain import deploy as deploy_module
 from avow.verifier.chain.anvil import Anvil, running_anvil
@@ -28,9 +30,9 @@ from avow.verifier.chain.errors import (
 )
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import selector_of
-from avow.verifier.chain.signer import from_private_key
+from avow.verifier.chain.signer import Signer, from_private_key
 from avow.verifier.keccak import keccak256
-from tests.integration.town import DEPLOYER, PROVIDER, QUICK, SETTINGS, Town, refusing
+from tests.integration.town import CLAIMS, DEPLOYER, PROVIDER, QUICK, SETTINGS, Town, refusing
 
 POOR = from_private_key(keccak256(b"an account without anything").hex())
 
@@ -59,6 +61,15 @@ def test_the_parts_know_each_other(town: Town) -> None:
     adapter = deployment.placed("ezkl_adapter")
     assert (entry.implementation, entry.codehash) == (checksum(adapter.address), adapter.code_hash)
     assert bytes(market.contract.read("domainSeparator")) == market.domain.separator()
+    claims = Contract(town.chain, "Claims", deployment.claims)
+    for name in ("market", "router", "referee"):
+        assert claims.read(name) == checksum(deployment.placed(name).address)
+    assert claims.read("owner") == checksum(timelock)
+    judged = router.read("entryOf", selector_of("optimistic/v1"))
+    judge = deployment.placed("optimistic_adapter")
+    assert (judged.implementation, judged.codehash) == (checksum(judge.address), judge.code_hash)
+    adapter = Contract(town.chain, "OptimisticAdapter", judge.address)
+    assert adapter.read("claims") == checksum(deployment.claims)
 
 
 def test_a_deployment_cut_off_anywhere_is_taken_up(
@@ -94,6 +105,60 @@ def test_a_deployment_cut_off_anywhere_is_taken_up(
     assert again == []
     with refusing(DeploymentRefused, "other settings"):
         deploy(town.chain, DEPLOYER, path, Settings(timelock_delay=61), patience=QUICK)
+
+
+@pytest.mark.parametrize("between", ["timelock", "market", "claims"])
+def test_other_transactions_of_the_deployer_do_not_part_claims_and_adapter(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    path = tmp_path / "31337.json"
+    said: list[str] = []
+    real, order = deploy_module.create, [between]
+
+    def disturbed(chain: Chain, signer: Signer, name: str, *rest: object) -> object:
+        if order and name.lower() == order[0]:
+            order.pop()
+            real(chain, signer, "ModelRegistry", (), QUICK)
+        return real(chain, signer, name, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(deploy_module, "create", disturbed)
+    if between == "claims":
+        # Between the look and the transaction: it is noticed afterwards, and the file kept.
+        with refusing(DeploymentRefused, "another transaction came before", "run it again"):
+            deploy(town.chain, DEPLOYER, path, SETTINGS, said.append, QUICK)
+        with refusing(DeploymentRefused, "not finished"):
+            read_deployment(path)
+    done = deploy(town.chain, DEPLOYER, path, SETTINGS, said.append, QUICK)
+    assert [line for line in said if "placed again" in line] == [
+        "optimistic_adapter: other transactions came between, it is placed again"
+    ]
+    assert tuple(name for name, _ in done.contracts) == CONTRACTS
+    adapter = Contract(town.chain, "OptimisticAdapter", done.placed("optimistic_adapter").address)
+    assert adapter.read("claims") == checksum(done.claims)
+    router = Contract(town.chain, "ProofRouter", done.router)
+    entry = router.read("entryOf", selector_of("optimistic/v1"))
+    assert entry.implementation == checksum(adapter.address)
+
+
+@pytest.mark.parametrize("nonce", [0, 1, 127, 128, 255, 256, 70_000])
+def test_the_address_of_a_contract_to_come_is_known(nonce: int) -> None:
+    body = rlp.encode([DEPLOYER.address, nonce])
+    assert deploy_module.created_at(DEPLOYER.address, nonce) == keccak256(body)[12:]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(SETTINGS, claims=replace(CLAIMS, window=201)),
+        replace(SETTINGS, terms=replace(SETTINGS.terms, grace_period=541)),
+    ],
+)
+def test_terms_under_which_nobody_could_claim_are_refused(
+    town: Town, tmp_path: Path, settings: Settings
+) -> None:
+    with refusing(DeploymentRefused, "take up to 601 s, the settlement window has 600 s"):
+        deploy(town.chain, DEPLOYER, tmp_path / "31337.json", settings, patience=QUICK)
+    assert not (tmp_path / "31337.json").exists()
 
 
 def test_a_file_of_another_chain_is_refused(town: Town, elsewhere: Anvil) -> None:

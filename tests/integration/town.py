@@ -29,6 +29,7 @@ from avow.prover.outbox import Task, claim_due, mark_sent
 from avow.prover.proving import prove
 from avow.prover.queue import Queue
 from avow.prover.stores.folder import FolderStore
+from avow.verifier.chain.claim_records import ClaimParameters
 from avow.verifier.chain.client import Chain, checksum
 from avow.verifier.chain.deploy import MarketTerms, Settings, deploy
 from avow.verifier.chain.deployment import Deployment
@@ -60,7 +61,10 @@ UNIT = 10**18
 PRICE = 100 * UNIT
 BOND = 20 * UNIT
 TERMS = MarketTerms(grace_period=60, settlement_window=600)
-SETTINGS = Settings(treasury=TREASURY, terms=TERMS, timelock_delay=60)
+CLAIMS = ClaimParameters(
+    claim_bond=40 * UNIT, challenge_bond=10 * UNIT, clock=60, extension=10, window=60, margin=60
+)
+SETTINGS = Settings(treasury=TREASURY, terms=TERMS, timelock_delay=60, claims=CLAIMS)
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Deploying the contracts, one after another, so that it can be taken up where it stopped."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +9,9 @@ from avow.verifier import canonical
 from avow.verifier.canonical import Json
 from avow.verifier.chain import artifacts
 from avow.verifier.chain.anvil import CHAIN_ID as DEVELOPMENT_CHAIN
-from avow.verifier.chain.client import Chain, Receipt, checksum, code_hash
+from avow.verifier.chain.claim_records import ClaimParameters
+from avow.verifier.chain.client import Chain, Receipt, checksum, code_hash, unchecksum
+from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deployment import (
     CONTRACTS,
     Deployment,
@@ -23,6 +25,8 @@ from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.transactions import PATIENT, Call, Patience, send
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
+
+_ADAPTER = "optimistic_adapter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,25 @@ class Settings:
     unbonding_delay: int = 86_400
     ezkl_gas_cap: int = 5_000_000
     sumcheck_gas_cap: int = 3_000_000
+    optimistic_gas_cap: int = 200_000
     token_supply: int = 10**9 * 10**18
     terms: MarketTerms = field(default_factory=MarketTerms)
+    claims: ClaimParameters = field(default_factory=ClaimParameters)
 
     def digest(self) -> bytes:
         """Identifies these settings in a deployment file."""
         value = {key: _plain(item) for key, item in asdict(self).items()}
         return keccak256(canonical.encode(cast(Json, value)))
+
+    def check(self) -> None:
+        """Refuses terms under which no claim could ever be made, or paid in time."""
+        window = self.terms.settlement_window
+        needed = max(self.claims.longest_dispute, self.terms.grace_period) + self.claims.margin
+        if needed > window:
+            raise DeploymentRefused(
+                f"deployment: a dispute and its margin take up to {needed} s, "
+                f"the settlement window has {window} s"
+            )
 
 
 def deploy(
@@ -87,6 +103,7 @@ def deploy(
             f"deployment: chain {chain.chain_id} needs the address of a payment token "
             f"(a worthless one is made on chain {DEVELOPMENT_CHAIN} only)"
         )
+    settings.check()
     deployment = begun_deployment(path)
     if deployment is None:
         head = chain.head().number
@@ -95,17 +112,22 @@ def deploy(
         deployment.check(chain)
         if deployment.settings != settings.digest():
             raise DeploymentRefused(f"{path}: was begun with other settings; use another file")
-    for name in CONTRACTS[len(deployment.contracts) :]:
+    while not deployment.complete:
+        if not _claims_can_follow(chain, signer, deployment):
+            # Nothing of this was in use; what comes after the adapter only knows the wrong one.
+            deployment = deployment.before(_ADAPTER)
+            write_deployment(path, deployment)
+            say(f"{_ADAPTER}: other transactions came between, it is placed again")
+        name = CONTRACTS[len(deployment.contracts)]
         placed, receipt = _place(chain, signer, deployment, settings, name, patience)
-        deployment = Deployment(
-            deployment.chain_id,
-            deployment.first_block,
-            deployment.settings,
-            (*deployment.contracts, (name, placed)),
-        )
+        if name == "claims" and placed.address != _expected_claims(chain, deployment):
+            raise DeploymentRefused(
+                "deployment: another transaction came before that of the claims (run it again)"
+            )
+        deployment = replace(deployment, contracts=(*deployment.contracts, (name, placed)))
         write_deployment(path, deployment)
         cost = f"gas {receipt.gas_used}" if receipt else "given"
-        say(f"{name:13} {checksum(placed.address)}  {cost}")
+        say(f"{name:18} {checksum(placed.address)}  {cost}")
     return deployment
 
 
@@ -146,8 +168,39 @@ def _place(
         if not code:
             raise DeploymentRefused(f"token {to_hex(settings.token)}: no contract is there")
         return Placed(settings.token, code_hash(code)), None
+    if name == _ADAPTER:
+        claims = checksum(_address_after(chain, signer, len(begun.contracts)))
+        return create(chain, signer, "OptimisticAdapter", (claims,), patience)
     contract, arguments = _constructor(signer, begun, settings, name)
     return create(chain, signer, contract, arguments, patience)
+
+
+def _claims_can_follow(chain: Chain, signer: Signer, begun: Deployment) -> bool:
+    """Whether the claims will be where the adapter, if it is placed, looks for them."""
+    placed = len(begun.contracts)
+    if placed <= CONTRACTS.index(_ADAPTER):
+        return True
+    return _expected_claims(chain, begun) == _address_after(chain, signer, placed)
+
+
+def _expected_claims(chain: Chain, begun: Deployment) -> bytes:
+    adapter = Contract(chain, "OptimisticAdapter", begun.placed(_ADAPTER).address)
+    return unchecksum(adapter.read("claims"))
+
+
+def _address_after(chain: Chain, signer: Signer, placed: int) -> bytes:
+    """Where the claims will be when the signer sends nothing but what is not placed yet."""
+    with chain.speaking("deployment"):
+        sent = int(chain.w3.eth.get_transaction_count(checksum(signer.address), "latest"))
+    return created_at(signer.address, sent + CONTRACTS.index("claims") - placed)
+
+
+def created_at(sender: bytes, nonce: int) -> bytes:
+    """The address of the contract that an account's transaction with this nonce creates."""
+    digits = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
+    number = digits if 0 < nonce < 0x80 else bytes([0x80 + len(digits)]) + digits
+    body = bytes([0x80 + len(sender)]) + sender + number
+    return keccak256(bytes([0xC0 + len(body)]) + body)[12:]
 
 
 def _constructor(
@@ -171,18 +224,24 @@ def _constructor(
             return "SumcheckVerifier", ()
         case "sumcheck_adapter":
             return "SumcheckAdapter", (address("registry"), address("sumcheck_verifier"))
+        case "referee":
+            return "Referee", ()
         case "timelock":
             return "Timelock", (settings.timelock_delay, [deployer], [deployer])
         case "router":
             entries = [
                 _entry("sumcheck/v1", begun.placed("sumcheck_adapter"), settings.sumcheck_gas_cap),
                 _entry("ezkl/v1", begun.placed("ezkl_adapter"), settings.ezkl_gas_cap),
+                _entry("optimistic/v1", begun.placed(_ADAPTER), settings.optimistic_gas_cap),
             ]
             return "ProofRouter", (address("timelock"), guardian, entries)
         case "validators":
             token, owner = address("token"), address("timelock")
             delays = (settings.minimum_stake, settings.unbonding_delay)
             return "ValidatorSet", (token, *delays, owner)
+        case "claims":
+            parts = [address(of) for of in ("market", "router", "referee", "timelock")]
+            return "Claims", (*parts, settings.claims.encode())
         case _:
             parts = [address(of) for of in ("token", "registry", "router", "validators")]
             config = (*parts, address("timelock"), guardian, treasury)

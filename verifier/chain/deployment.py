@@ -1,7 +1,7 @@
 """Which contracts make up Avow on one chain: the file deployments/<chain>.json."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avow.verifier import canonical
@@ -11,18 +11,22 @@ from avow.verifier.chain.errors import DeploymentRefused, WrongChain
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields, to_hex
 
-FORMAT = "avow-deployment/2"
-# In the order in which they are deployed: each needs only earlier ones.
+FORMAT = "avow-deployment/3"
+# In the order in which they are deployed. Each needs only earlier ones, but for the adapter of
+# claims, which is told beforehand where the claims will be.
 CONTRACTS = (
     "token",
     "registry",
     "ezkl_adapter",
     "sumcheck_verifier",
     "sumcheck_adapter",
+    "referee",
+    "optimistic_adapter",
     "timelock",
     "router",
     "validators",
     "market",
+    "claims",
 )
 _FILE_BYTES = 64 * 1024
 
@@ -84,6 +88,15 @@ class Deployment:
     def validators(self) -> bytes:
         """Address of the validator set."""
         return self.placed("validators").address
+
+    @property
+    def claims(self) -> bytes:
+        """Address of the claims of `optimistic/v1`."""
+        return self.placed("claims").address
+
+    def before(self, name: str) -> "Deployment":
+        """The deployment as it was before that contract."""
+        return replace(self, contracts=self.contracts[: CONTRACTS.index(name)])
 
     def check(self, chain: Chain) -> None:
         """Establishes that every contract of the file is on the chain, with the same code."""

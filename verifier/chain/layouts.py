@@ -13,6 +13,7 @@ from avow.verifier.records import ModelRecord, SystemRecord
 from avow.verifier.systems.ezkl.layout import Kind, Layout, instance_layout
 from avow.verifier.systems.ezkl.material import parse_details
 from avow.verifier.systems.ezkl.settings import SYSTEM_ID as EZKL
+from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 
 # EzklSeal.MAXIMUM_INSTANCES of the contracts.
@@ -45,6 +46,8 @@ def encode_layout(
     """The layout in the form that the contracts' adapter of the record's system reads."""
     if record.system == SUMCHECK:
         return _encode_keys(batch_keys)
+    if record.system == OPTIMISTIC:
+        return b""
     segments = []
     for segment in _ezkl(record, model):
         values: list[int] = []

@@ -1,13 +1,15 @@
 """The market of a deployment: orders read, written and followed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from avow.verifier.chain.allowance import allow
 from avow.verifier.chain.client import Chain, Log, Receipt, checksum, known_errors
 from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deployment import Deployment
-from avow.verifier.chain.errors import ChainError, InsufficientFunds, Reverted, RpcRefused
+from avow.verifier.chain.errors import ChainError, Reverted, RpcRefused
 from avow.verifier.chain.events import READ, MarketEvent, parse_event
+from avow.verifier.chain.logs import read_logs
 from avow.verifier.chain.orders import BatchItem, Leg, Order, OrderTerms, parse_leg, parse_order
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.transactions import PATIENT, Patience, send
@@ -15,8 +17,6 @@ from avow.verifier.commitment import Commitment
 from avow.verifier.merkle import Path
 from avow.verifier.statement import Domain
 
-# Nodes refuse wider queries; where one refuses even this, the range is halved.
-_BLOCKS_PER_QUERY = 2_000
 _SKIPPED = "BatchItemSkipped"
 
 
@@ -77,7 +77,7 @@ class Market:
 
     def request(self, signer: Signer, terms: OrderTerms) -> tuple[bytes, Receipt]:
         """Places an order, allowing the market to take what credit does not cover; its id."""
-        self._allow(signer, terms.price, self.contract.address)
+        self._allow(signer, terms.price)
         receipt = self._send(signer, "request", terms.encode())
         for log in receipt.logs:
             if log.address == self.contract.address and self._name(log.raw["topics"][0]) == READ[0]:
@@ -86,7 +86,7 @@ class Market:
 
     def lock(self, signer: Signer, order: Order) -> Receipt:
         """Takes an open order, putting up its bond."""
-        self._allow(signer, order.bond, self.contract.address)
+        self._allow(signer, order.bond)
         return self._send(signer, "lock", order.order_id)
 
     def release(self, signer: Signer, order_id: bytes) -> Receipt:
@@ -136,6 +136,10 @@ class Market:
         """Ends a leg whose time has passed."""
         return self._send(signer, "expire", order_id, leg)
 
+    def refute(self, signer: Signer, order_id: bytes, leg: int) -> Receipt:
+        """Ends a delivered leg whose claim was overturned: refund, and slash of its bond."""
+        return self._send(signer, "refute", order_id, leg)
+
     def cancel(self, signer: Signer, order_id: bytes) -> Receipt:
         """Takes back an open order."""
         return self._send(signer, "cancel", order_id)
@@ -151,7 +155,7 @@ class Market:
 
     def join_validators(self, signer: Signer, stake: int) -> Receipt:
         """Stakes and joins the rotation of validators."""
-        self._allow_exactly(signer, stake, self.validators.address)
+        allow(self.token, signer, self.validators.address, stake, self._patience)
         call = self.validators.call("join", stake)
         return send(self.chain, signer, call, self._patience)
 
@@ -165,20 +169,7 @@ class Market:
 
     def events(self, first: int, last: int) -> list[MarketEvent]:
         """What happened in the blocks `first` to `last`, oldest first."""
-        found: list[MarketEvent] = []
-        width = _BLOCKS_PER_QUERY
-        while first <= last:
-            end = min(last, first + width - 1)
-            try:
-                logs = self.chain.logs(self.contract.address, first, end)
-            except RpcRefused:
-                if end == first:
-                    raise
-                width = max(1, (end - first + 1) // 2)
-                continue
-            found += self._parse(logs)
-            first = end + 1
-        return found
+        return self._parse(read_logs(self.chain, self.contract.address, first, last))
 
     def _skipped(self, receipt: Receipt) -> tuple[Skipped, ...]:
         topic, found = self.contract.topic(_SKIPPED), []
@@ -190,7 +181,7 @@ class Market:
             found.append(Skipped(bytes(value["orderId"]), int(value["leg"]), name))
         return tuple(found)
 
-    def _parse(self, logs: list[Log]) -> list[MarketEvent]:
+    def _parse(self, logs: Iterable[Log]) -> list[MarketEvent]:
         found = []
         for log in logs:
             name = self._name(log.raw["topics"][0]) if log.raw["topics"] else None
@@ -207,20 +198,10 @@ class Market:
     def _name(self, topic: bytes) -> str | None:
         return self._names.get(bytes(topic))
 
-    def _allow(self, signer: Signer, amount: int, spender: bytes) -> None:
+    def _allow(self, signer: Signer, amount: int) -> None:
         """Lets the market take what the signer's credit does not cover."""
-        self._allow_exactly(signer, amount - self.credit(signer.address), spender)
-
-    def _allow_exactly(self, signer: Signer, amount: int, spender: bytes) -> None:
-        if amount <= 0:
-            return
-        held = self.tokens(signer.address)
-        if held < amount:
-            raise InsufficientFunds(f"{signer.shown} has {held} token units, {amount} are needed")
-        owner, to = checksum(signer.address), checksum(spender)
-        if int(self.token.read("allowance", owner, to)) < amount:
-            call = self.token.call("approve", to, amount)
-            send(self.chain, signer, call, self._patience)
+        needed = amount - self.credit(signer.address)
+        allow(self.token, signer, self.contract.address, needed, self._patience)
 
     def _send(self, signer: Signer, function: str, *arguments: object) -> Receipt:
         return send(self.chain, signer, self.contract.call(function, *arguments), self._patience)

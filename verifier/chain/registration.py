@@ -9,7 +9,7 @@ from avow.verifier import canonical
 from avow.verifier.chain.client import Chain, checksum, unchecksum
 from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deploy import place
-from avow.verifier.chain.deployment import Deployment
+from avow.verifier.chain.deployment import Deployment, Placed
 from avow.verifier.chain.errors import ArtifactRefused, DeploymentRefused, Reverted
 from avow.verifier.chain.layouts import (
     BatchKey,
@@ -31,6 +31,7 @@ from avow.verifier.records import (
     parse_model_record,
     parse_system_record,
 )
+from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.tensor import TensorSpec
 
 _VERIFIER_FILE_BYTES = 16 * 2**20
@@ -49,7 +50,8 @@ class BatchVerifier:
 class Compiled:
     """What registration needs of an artifact. `evm_verifier` is creation code.
 
-    `batches` are further contracts of the same key, by ascending batch size.
+    It is empty for a system whose keys need no contract of their own. `batches` are further
+    contracts of the same key, by ascending batch size.
     """
 
     model: ModelRecord
@@ -81,6 +83,7 @@ class Registry:
     def __init__(self, chain: Chain, deployment: Deployment, patience: Patience = PATIENT) -> None:
         self.chain = chain
         self.contract = Contract(chain, "ModelRegistry", deployment.registry)
+        self._referee = deployment.placed("referee")
         self._patience = patience
 
     def model_key(self, owner: bytes, digest: bytes) -> bytes:
@@ -181,7 +184,8 @@ class Registry:
             return never
         keys = parse_batch_keys(record.system, bytes(system.proofLayout))
         verifier, uri = unchecksum(system.verifier), str(system.uri)
-        wanted = _system(record, model, verifier, encode_layout(record, model, keys), uri)
+        placed = Placed(verifier, bytes(system.verifierCodehash))
+        wanted = _system(record, model, placed, encode_layout(record, model, keys), uri)
         pairs = {
             "model digest": (bytes(found.digest), model.digest()),
             "input schema": (_plain_schemas(found.inputs), _schemas(model.inputs)),
@@ -189,7 +193,7 @@ class Registry:
             "record digest": (bytes(system.recordDigest), record.digest()),
             "program": (bytes(system.program), record.program),
             "key": (bytes(system.key), record.key),
-            "verifier code": (bytes(system.verifierCodehash), record.evm_codehash),
+            "verifier code": (bytes(system.verifierCodehash), self.verifier_code(record)),
             "input scheme": (system.inputScheme, wanted[6]),
             "output schema": (_plain_schemas(system.outputs), _schemas(record.outputs)),
             "layout": (bytes(system.proofLayout), wanted[8]),
@@ -198,6 +202,10 @@ class Registry:
             if registered != expected:
                 return f"another {name} is registered"
         return None
+
+    def verifier_code(self, record: SystemRecord) -> bytes | None:
+        """The hash of the code that must be registered as the verifier of a record's key."""
+        return self._referee.code_hash if record.system == OPTIMISTIC else record.evm_codehash
 
     def _add_system(
         self,
@@ -208,7 +216,24 @@ class Registry:
         uri: str,
         say: Callable[[str], None],
     ) -> "RegisteredSystem":
+        record, verifier = compiled.record, self._place_verifier(signer, compiled, say)
+        layout = encode_layout(record, compiled.model, self._place_batches(signer, compiled, say))
+        registration = _system(record, compiled.model, verifier, layout, uri)
+        call = self.contract.call("addSystem", key, registration)
+        receipt = send(self.chain, signer, call, self._patience)
+        say(f"system {record.system}: {to_hex(record.digest())}  gas {receipt.gas_used}")
+        known = self.system(key, selector)
+        if known is None:
+            raise DeploymentRefused(f"registry: {record.system} is missing after its registration")
+        return known
+
+    def _place_verifier(
+        self, signer: Signer, compiled: Compiled, say: Callable[[str], None]
+    ) -> Placed:
         record = compiled.record
+        if record.system == OPTIMISTIC:
+            say(f"verifier {checksum(self._referee.address)}  the deployment's referee")
+            return self._referee
         placed, receipt = place(
             self.chain, signer, "the EVM verifier", compiled.evm_verifier, self._patience
         )
@@ -218,15 +243,7 @@ class Registry:
                 f"names {to_hex(record.evm_codehash or b'')}"
             )
         say(f"verifier {checksum(placed.address)}  gas {receipt.gas_used}")
-        layout = encode_layout(record, compiled.model, self._place_batches(signer, compiled, say))
-        registration = _system(record, compiled.model, placed.address, layout, uri)
-        call = self.contract.call("addSystem", key, registration)
-        receipt = send(self.chain, signer, call, self._patience)
-        say(f"system {record.system}: {to_hex(record.digest())}  gas {receipt.gas_used}")
-        known = self.system(key, selector)
-        if known is None:
-            raise DeploymentRefused(f"registry: {record.system} is missing after its registration")
-        return known
+        return placed
 
     def _place_batches(
         self, signer: Signer, compiled: Compiled, say: Callable[[str], None]
@@ -272,6 +289,8 @@ def read_artifact(folder: Path) -> Compiled:
         record = parse_system_record(_json(folder / "record.json", LIMITS.record_bytes))
         if record.model != model.digest():
             raise ArtifactRefused(f"{folder}: model.json is not the model of record.json")
+        if record.system == OPTIMISTIC:
+            return Compiled(model, record, b"")
         if record.evm_codehash is None:
             raise ArtifactRefused(f"{folder}: the system record names no EVM verifier")
         return Compiled(model, record, _creation_code(folder / "verifier.json"))
@@ -314,7 +333,7 @@ def _version(model: ModelRecord, royalty: Royalty, uri: str) -> tuple[Any, ...]:
 
 
 def _system(
-    record: SystemRecord, model: ModelRecord, verifier: bytes, layout: bytes, uri: str
+    record: SystemRecord, model: ModelRecord, verifier: Placed, layout: bytes, uri: str
 ) -> tuple[Any, ...]:
     public = record.input_visibility is InputVisibility.PUBLIC
     return (
@@ -322,8 +341,8 @@ def _system(
         record.digest(),
         record.program,
         record.key,
-        checksum(verifier),
-        record.evm_codehash,
+        checksum(verifier.address),
+        verifier.code_hash,
         int(Scheme.PUBLIC if public else Scheme.EZKL_POSEIDON),
         _schemas(record.outputs),
         layout,

@@ -22,6 +22,12 @@ SPECIFICATIONS = {
         "carry binding, input and output as the registered layout says; the binding is the "
         "32-byte Merkle root of statements as 16 limbs of 16 bits, most significant first"
     ),
+    "optimistic/v1": (
+        "seal = selector, without a body, of one statement as of several; accepted is exactly what "
+        "the contract of claims holds to be final: claimed for this order by this provider, and "
+        "proven, or its window over and no challenge undecided; the Merkle root of a single "
+        "statement is its leaf; refuted is exactly what was overturned there"
+    ),
     "sumcheck/v1": (
         "seal = selector || body; selector = first 4 bytes of keccak256 of the ASCII system id; "
         "of one statement: body = abi.encode(bytes inputs, bytes outputs, bytes proof); of a "
@@ -70,6 +76,11 @@ def _made(table: dict[str, Callable[[Bundle], T]], bundle: Bundle) -> T:
     return make(bundle)
 
 
+def _nothing(bundle: Bundle) -> bytes:
+    """What shows the answer of a claim is the claim itself."""
+    return b""
+
+
 def _ezkl(bundle: Bundle) -> bytes:
     parsed = parse_proof(bundle.proof)
     return encode(["bytes", "uint256[]"], [parsed.data, list(parsed.instances)])
@@ -104,5 +115,9 @@ def _data(tensors: tuple[Tensor, ...]) -> bytes:
 
 
 _SUMCHECK = "sumcheck/v1"
-_SEALS: dict[str, Callable[[Bundle], bytes]] = {"ezkl/v1": _ezkl, _SUMCHECK: _sumcheck}
+_SEALS: dict[str, Callable[[Bundle], bytes]] = {
+    "ezkl/v1": _ezkl,
+    "optimistic/v1": _nothing,
+    _SUMCHECK: _sumcheck,
+}
 _BATCH_SEALS: dict[str, Callable[[Bundle], BatchSeal]] = {_SUMCHECK: _sumcheck_batch}

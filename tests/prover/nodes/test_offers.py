@@ -15,6 +15,7 @@ from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
 from avow.verifier.records import InputVisibility, ModelRecord, OutputShape, SrsClaim
 from avow.verifier.srs import KNOWN_CEREMONIES
+from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec
 from tests.prover.tiny import MODEL, RECORD
 
@@ -112,6 +113,13 @@ def test_a_proof_under_an_unsafe_srs_is_not_promised(claim: SrsClaim | None, saf
     else:
         with pytest.raises(Declined, match="unsafe SRS"):
             plan(terms(), MODEL.digest(), [compiled])
+
+
+def test_an_answer_that_would_have_to_be_claimed_is_not_promised() -> None:
+    compiled = replace(COMPILED, record=replace(RECORD, system=OPTIMISTIC))
+    order = terms(legs=(LegTerms(selector_of(OPTIMISTIC), 2_000, 10_000),))
+    with pytest.raises(Declined, match="must be claimed on chain"):
+        plan(order, MODEL.digest(), [compiled])
 
 
 @pytest.mark.parametrize(("price", "taken"), [(0, False), (69, False), (70, True), (71, True)])

@@ -1,0 +1,288 @@
+"""Claims of one real model on a chain, their watchers, and what each party spends on gas."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+
+from avow.circuits.optimistic.artifact import Loaded, load
+from avow.circuits.optimistic.compile import Made, Options, compile_model
+from avow.prover.dispute import Game, Move, Watcher, answer, play
+from avow.prover.nodes.claims import expected_statement
+from avow.prover.refutation import Refuter
+from avow.prover.trace import Tracer
+from avow.verifier.bundle import Bundle
+from avow.verifier.chain.claim_events import Claimed, ClaimEvent
+from avow.verifier.chain.claim_records import Turn
+from avow.verifier.chain.claims import Claims
+from avow.verifier.chain.client import Receipt
+from avow.verifier.chain.orders import LegTerms, OrderTerms, selector_of
+from avow.verifier.chain.registration import Registered, Registry
+from avow.verifier.chain.seals import seal
+from avow.verifier.chain.signer import Signer
+from avow.verifier.commitment import commit_public
+from avow.verifier.keccak import ZERO_WORD, keccak256
+from avow.verifier.merkle import Path, leaf
+from avow.verifier.program.program import check, output_specs
+from avow.verifier.program.semantics import evaluate
+from avow.verifier.statement import Statement
+from avow.verifier.systems.optimistic.claim import SYSTEM_ID, Claim, material_json
+from avow.verifier.tensor import Tensor
+from tests.circuits.sumcheck.small import HOME, inputs, silent, stored
+from tests.integration.town import BOND, PRICE, PROVIDER, QUICK, REQUESTER, Town
+
+SELECTOR = selector_of(SYSTEM_ID)
+MODEL = "digits-mlp"
+SALT = keccak256(b"a salt")
+
+
+@cache
+def made() -> Made:
+    """The artifact; tests must not change its files."""
+    return compile_model(stored(MODEL), HOME, Options(bits=8), HOME / "claimed", silent)
+
+
+@cache
+def loaded() -> Loaded:
+    """Its program, constants and key."""
+    return load(made().artifact)
+
+
+@cache
+def tracer() -> Tracer:
+    """What the provider answers with."""
+    return Tracer(loaded().program, loaded().blobs, threads=1)
+
+
+Values = tuple[tuple[int, ...], ...]
+
+
+def honest_values(given: Sequence[Tensor]) -> Values:
+    """Every tensor of the right run, row-major, inputs first."""
+    return _continued([tensor.values for tensor in given])
+
+
+def lying_values(given: Sequence[Tensor], tensor: int, element: int) -> Values:
+    """The right run up to one element, a bit of which is flipped, and on from there rightly."""
+    right = honest_values(given)
+    wrong = list(right[tensor])
+    wrong[element] ^= 16
+    return _continued([*right[:tensor], tuple(wrong)])
+
+
+def _continued(begun: Sequence[tuple[int, ...]]) -> Values:
+    program, blobs, values = loaded().program, loaded().blobs, list(begun)
+    shapes, first = program.shapes(), len(program.inputs)
+    for step in program.steps[len(values) - first :]:
+        of = step.operation.of
+        operands = [values[at] for at in of]
+        found = evaluate(
+            step.operation, shapes[len(values)], operands, [shapes[at] for at in of], blobs
+        )
+        values.append(tuple(found))
+    return tuple(values)
+
+
+def outputs_of(values: Values) -> tuple[Tensor, ...]:
+    """The program's outputs in a run."""
+    program = loaded().program
+    specs = output_specs(program, check(program, loaded().blobs))
+    return tuple(
+        Tensor(spec.element_type, spec.shape, values[output.tensor])
+        for spec, output in zip(specs, program.outputs, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """An order whose answer was delivered, and the run that its provider commits to."""
+
+    order_id: bytes
+    statement: Statement
+    given: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    run: Refuter
+
+    @property
+    def output(self) -> bytes:
+        """The output tensors' data."""
+        return b"".join(tensor.data() for tensor in self.outputs)
+
+    def bundle(self, final_at: int) -> Bundle:
+        """What the provider publishes."""
+        artifact, contents = made().artifact, loaded()
+        return Bundle(
+            statement=self.statement,
+            path=Path(0, ()),
+            model=artifact.model,
+            system=artifact.record,
+            signature=None,
+            inputs=self.given,
+            salt=None,
+            outputs=self.outputs,
+            proof=Claim(self.run.root, final_at, self.run.tensors).to_json(),
+            material=material_json(contents.program, contents.blobs),
+        )
+
+
+@dataclass
+class Court:
+    """A town where the model is registered for claims. `spent` is gas by party and move."""
+
+    town: Town
+    registered: Registered
+    claims: Claims
+    spent: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def pays(self, party: str, what: str, receipt: Receipt) -> Receipt:
+        """Notes the gas of a party's transaction."""
+        self.spent.setdefault(party, Counter())[what] += receipt.gas_used
+        return receipt
+
+    def order(self, row: int = 0) -> tuple[bytes, tuple[Tensor, ...]]:
+        """A locked order for a held-out row."""
+        given, market = inputs(MODEL, row), self.town.market()
+        self.town.mine()
+        now = self.town.chain.head().timestamp
+        terms = OrderTerms(
+            model_key=self.registered.model_key,
+            input=commit_public(given),
+            input_data=b"".join(tensor.data() for tensor in given),
+            input_uri="",
+            legs=(LegTerms(SELECTOR, now + 1_200, 10_000),),
+            price=PRICE,
+            bond=BOND,
+            lock_deadline=now + 600,
+        )
+        order_id, receipt = market.request(REQUESTER, terms)
+        self.pays("requester", "request", receipt)
+        order = market.order(order_id)
+        assert order is not None
+        self.pays("provider", "lock", market.lock(PROVIDER, order))
+        return order_id, given
+
+    def deliver(
+        self, lie: Callable[[Sequence[Tensor]], Values] = honest_values, row: int = 0
+    ) -> Delivered:
+        """An order answered by a run that is right, or such a lie."""
+        order_id, given = self.order(row)
+        values = lie(given)
+        outputs = outputs_of(values)
+        market = self.town.market()
+        registry = Registry(self.town.chain, self.town.deployment, QUICK)
+        order = market.order(order_id)
+        assert order is not None
+        committed = commit_public(outputs)
+        statement, _ = expected_statement(market, registry, order, SELECTOR, committed)
+        run = refuter(statement, values)
+        done = Delivered(order_id, statement, given, outputs, run)
+        data = done.bundle(0).encode()
+        receipt = market.deliver(
+            PROVIDER, order_id, 0, committed, keccak256(data), "https://localhost/bundle"
+        )
+        self.pays("provider", "deliver", receipt)
+        return done
+
+    def claim(self, delivered: Delivered, lazy: bool = False) -> Claimed:
+        """The provider's claim of what it delivered."""
+        root = ZERO_WORD if lazy else delivered.run.root
+        made, receipt = self.claims.claim(PROVIDER, delivered.order_id, 0, delivered.output, root)
+        self.pays("provider", "claim", receipt)
+        return made
+
+    def watcher(self, claimed: Claimed, given: Sequence[Tensor]) -> Watcher:
+        """One who computes the run of a claim itself, natively, and reads its output."""
+        arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in given]
+        run = tracer().run(arrays)
+        contents, statement = loaded(), claimed.traced.statement
+        own = Refuter(contents.program, contents.blobs, run.key, statement, run.stored())
+        assert own.root == run.trace(statement)
+        at, stated = 0, []
+        for spec in made().artifact.record.outputs:
+            width = spec.element_type.width * int(np.prod(spec.shape))
+            data = claimed.output[at : at + width]
+            stated.append(Tensor.from_data(spec.element_type, spec.shape, data))
+            at += width
+        return Watcher(own, given, stated)
+
+    def events(self) -> list[ClaimEvent]:
+        """Everything that happened to claims."""
+        town = self.town
+        return self.claims.events(town.deployment.first_block, town.chain.head().number)
+
+    def game(self, claimed: Claimed, challenger: Signer) -> Game:
+        """How a challenge stands; compared with what the contract stores."""
+        game = Game.after(claimed.claim_id, challenger.address, self.events())
+        held = self.claims.challenge(claimed.claim_id, challenger.address)
+        assert held is not None and held.turn is game.turn
+        if game.turn is not Turn.ENDED:
+            assert (held.in_tensor, held.levels, held.position) == (
+                game.in_tensor,
+                game.levels,
+                game.position,
+            )
+        return game
+
+    def challenge(self, claimed: Claimed, challenger: Signer) -> None:
+        """Opens a challenge; the key is learned when it is not known yet."""
+        key, claims = loaded().key, self.claims
+        if not claims.tensors(key.digest):
+            learned = claims.learn(challenger, key.digest, key.program, place_of(0))
+            self.pays("challenger", "learn", learned)
+        assert claims.tensors(key.digest) == len(key.descriptors)
+        self.pays("challenger", "open", claims.open(challenger, claimed.traced))
+
+    def moves(
+        self,
+        claimed: Claimed,
+        challenger: Signer,
+        run: Refuter,
+        next_move: Callable[[Game], Move | None],
+    ) -> Iterator[Game]:
+        """Lets both sides move until the challenge ends or the challenger has nothing to say."""
+        while True:
+            game = self.game(claimed, challenger)
+            yield game
+            if game.turn is Turn.ENDED:
+                return
+            mine = game.turn.is_providers
+            move = answer(game, run) if mine else next_move(game)
+            if move is None:
+                return
+            # What was left out of a lazy claim is the root that was posted since.
+            root = run.root if claimed.traced.trace == ZERO_WORD else claimed.traced.trace
+            traced = replace(claimed.traced, trace=root)
+            signer, party = (PROVIDER, "provider") if mine else (challenger, "challenger")
+            receipt = play(self.claims, signer, traced, challenger.address, move)
+            self.pays(party, type(move).__name__, receipt)
+
+    def settle(self, delivered: Delivered) -> Receipt:
+        """The market's settlement by the provider itself."""
+        shown = seal(delivered.bundle(0))
+        receipt = self.town.market().settle(
+            PROVIDER, delivered.order_id, 0, delivered.output, Path(0, ()), shown
+        )
+        return self.pays("provider", "settle", receipt)
+
+    def totals(self) -> dict[str, int]:
+        """Gas by party."""
+        return {party: sum(moves.values()) for party, moves in self.spent.items()}
+
+
+def refuter(statement: Statement, values: Values) -> Refuter:
+    """A run as it is committed to under a statement."""
+    contents = loaded()
+    layouts = [one.result for one in contents.key.descriptors]
+    tensors = [one.store(row) for one, row in zip(layouts, values, strict=True)]
+    root = leaf(statement.digest())
+    return Refuter(contents.program, contents.blobs, contents.key, root, tensors)
+
+
+def place_of(tensor: int) -> bytes:
+    """What shows a tensor to be one of the program's; any run has the same."""
+    contents = loaded()
+    empty = [bytes(one.result.size) for one in contents.key.descriptors]
+    run = Refuter(contents.program, contents.blobs, contents.key, ZERO_WORD, empty)
+    return run.place(tensor)

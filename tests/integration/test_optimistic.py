@@ -1,0 +1,376 @@
+"""Claims of `optimistic/v1` on a chain with the real referee: stood up to, and overturned."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+from eth_abi.abi import encode
+
+from avow.circuits.sumcheck.artifact import load as load_sumcheck
+from avow.prover.dispute import Game, Move, Pick
+from avow.prover.errors import Refused
+from avow.prover.nodes.claims import policy_for
+from avow.prover.nodes.contracts import to_register
+from avow.prover.refutation import Place as Element
+from avow.prover.systems.sumcheck.prepared import prepare
+from avow.prover.systems.sumcheck.prove import prove as prove_samples
+from avow.verifier.chain.claim_events import (
+    ChallengeBondReturned,
+    ChallengeLost,
+    Claimed,
+    ClaimOverturned,
+    ClaimProven,
+    ClaimUpheld,
+    CreditWithdrawn,
+    ModelTermsChanged,
+    ParametersChanged,
+    RefutationCommitted,
+    TraceRootPosted,
+)
+from avow.verifier.chain.claim_records import ClaimState, Turn
+from avow.verifier.chain.claims import Claims
+from avow.verifier.chain.deployment import Placed
+from avow.verifier.chain.errors import Reverted
+from avow.verifier.chain.orders import selector_of
+from avow.verifier.chain.registration import Registry, Royalty, read_artifact
+from avow.verifier.keccak import keccak256
+from avow.verifier.lifecycle import LegState
+from avow.verifier.merkle import leaf
+from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
+from avow.verifier.tensor import Tensor
+from avow.verifier.trace.refutation import Kind, refutes
+from avow.verifier.trace.tree import Tree
+from avow.verifier.verdict import Assurance
+from avow.verifier.verify import verify
+from tests.circuits.sumcheck.small import compiled
+from tests.integration.court import (
+    SALT,
+    SELECTOR,
+    Court,
+    Delivered,
+    Values,
+    honest_values,
+    loaded,
+    lying_values,
+    made,
+    place_of,
+)
+from tests.integration.town import (
+    BOND,
+    CLAIMS,
+    OWNER,
+    PRICE,
+    PROVIDER,
+    QUICK,
+    REQUESTER,
+    STRANGER,
+    TREASURY,
+    VALIDATOR,
+    Town,
+    refusing,
+)
+
+# Of both sides of one game together, with what the referee takes; the design's mark.
+MOST_GAME_GAS = 1_500_000
+MOST_ROUNDS = 8
+
+
+@pytest.fixture
+def court(bare_town: Town) -> Iterator[Court]:
+    """The model is registered as it was compiled, by the same way as `avow contracts register`."""
+    town = bare_town
+    registry = Registry(town.chain, town.deployment, QUICK)
+    cap = town.market().gas_cap(SELECTOR)
+    artifact = to_register(made().artifact.folder, (), cap)
+    registered = registry.register(OWNER, artifact, Royalty(OWNER.address, 300))
+    assert registry.register(OWNER, artifact, Royalty(OWNER.address, 300)) == registered
+    assert registered.verifier == town.deployment.placed("referee").address
+    assert registry.differs(registered.model_key, SELECTOR, artifact.model, artifact.record) is None
+    yield Court(town, registered, Claims(town.chain, town.deployment, QUICK))
+
+
+def deep(given: Sequence[Tensor]) -> Values:
+    """A run with one bit of an activation flipped, as deep inside as changes the answer."""
+    program, right = loaded().program, honest_values(given)
+    last = program.outputs[0].tensor
+    for tensor in range(len(program.inputs) + 1, last):
+        for element in range(0, len(right[tensor]), 7):
+            wrong = lying_values(given, tensor, element)
+            if wrong[last] != right[last]:
+                return wrong
+    raise AssertionError("no activation matters")
+
+
+def shown(court: Court) -> str:
+    """The gas of each party's moves, for the report."""
+    return "\n".join(f"{party}: {dict(moves)}" for party, moves in court.spent.items())
+
+
+def test_an_honest_claim_stands_and_is_paid(court: Court) -> None:
+    town, claims = court.town, court.claims
+    before = town.holdings(PROVIDER.address, REQUESTER.address)
+    delivered = court.deliver()
+    with refusing(Reverted, "NotProvider"):
+        claims.claim(STRANGER, delivered.order_id, 0, delivered.output, delivered.run.root)
+    with refusing(Reverted, "OutputDiffers"):
+        claims.claim(
+            PROVIDER, delivered.order_id, 0, delivered.output[:-1] + b"\x7f", delivered.run.root
+        )
+    claimed = court.claim(delivered)
+    assert claimed.claim_id == claimed.traced.statement == delivered.run.statement
+    assert claimed.output == delivered.output
+    watcher = court.watcher(claimed, delivered.given)
+    assert not watcher.disputes(claimed.traced)
+    policy = replace(
+        policy_for(delivered.statement, False), minimum_assurance=Assurance.CHALLENGEABLE
+    )
+    verdict = verify(delivered.bundle(claimed.window_end).encode(), policy)
+    assert (verdict.assurance, verdict.final_at) == (Assurance.CHALLENGEABLE, claimed.window_end)
+
+    with refusing(Refused, "no element"):
+        watcher.refutation(delivered.run)
+    # Every kind of element that could be shown is right.
+    for place, stated in (
+        (Element(Kind.OPERATION, len(delivered.run.tensors) - 1, 0), ()),
+        (Element(Kind.INPUT, 0, 3), delivered.given),
+        (Element(Kind.OUTPUT, loaded().program.outputs[0].tensor, 1), delivered.outputs),
+    ):
+        vain = delivered.run.refute(place, stated)
+        assert not refutes(claimed.traced, vain)
+        claims.commit(STRANGER, claimed.claim_id, vain, SALT)
+        town.mine()
+        with refusing(Reverted, "NotRefuted"):
+            claims.refute(STRANGER, claimed.traced, vain, SALT)
+    with refusing(Reverted, "ProofRefused", "NotFinal"):
+        town.pass_time(claimed.window_end - town.chain.head().timestamp - 2)
+        court.settle(delivered)
+    with refusing(Reverted, "ClaimNotFinal"):
+        claims.finish(STRANGER, claimed.claim_id)
+    town.pass_time(3)
+    assert claims.is_final(claimed.claim_id)
+    with refusing(Reverted, "ClaimIsFinal"):
+        claims.open(STRANGER, claimed.traced)
+    court.settle(delivered)
+    court.pays("provider", "finish", claims.finish(PROVIDER, claimed.claim_id))
+    court.pays("provider", "withdraw", claims.withdraw(PROVIDER))
+    stored = claims.stored(claimed.claim_id)
+    assert stored is not None and stored.state is ClaimState.UPHELD
+    assert town.state(delivered.order_id) is LegState.SETTLED
+    after = town.holdings(PROVIDER.address, REQUESTER.address)
+    assert after[REQUESTER.address] == before[REQUESTER.address] - PRICE
+    # The price but for royalty, treasury and what falls to the validator; the claim bond is back.
+    assert PRICE * 9 // 10 <= after[PROVIDER.address] - before[PROVIDER.address] < PRICE
+    kinds = {type(event) for event in court.events()}
+    assert {Claimed, RefutationCommitted, ClaimUpheld, CreditWithdrawn} <= kinds
+    (first,) = (event for event in court.events() if isinstance(event, ParametersChanged))
+    assert (first.version, first.parameters) == (0, CLAIMS)
+    print(shown(court))
+
+
+def test_one_wrong_activation_overturns_a_claim_in_one_shot(court: Court) -> None:
+    town, claims = court.town, court.claims
+    before = town.holdings(REQUESTER.address, PROVIDER.address, STRANGER.address, TREASURY)
+    delivered = court.deliver(deep)
+    claimed = court.claim(delivered)
+    watcher = court.watcher(claimed, delivered.given)
+    assert watcher.disputes(claimed.traced)
+    assert tuple(watcher.outputs) == delivered.outputs
+    refutation = watcher.refutation(delivered.run)
+    assert refutes(claimed.traced, refutation)
+
+    with refusing(Reverted, "NotCommitted"):
+        claims.refute(STRANGER, claimed.traced, refutation, SALT)
+    with refusing(Reverted, "NotRefuted"):
+        town.market().refute(STRANGER, delivered.order_id, 0)
+    court.pays("challenger", "commit", claims.commit(STRANGER, claimed.claim_id, refutation, SALT))
+    town.mine()
+    # Who copies it has no commitment of its own, and the same bytes with another salt have none.
+    with refusing(Reverted, "NotCommitted"):
+        claims.refute(VALIDATOR, claimed.traced, refutation, SALT)
+    with refusing(Reverted, "NotCommitted"):
+        claims.refute(STRANGER, claimed.traced, refutation, keccak256(b"another"))
+    with refusing(Reverted, "ClaimDiffers"):
+        claims.refute(STRANGER, replace(claimed.traced, trace=watcher.run.root), refutation, SALT)
+    receipt = claims.refute(STRANGER, claimed.traced, refutation, SALT)
+    court.pays("challenger", "refute", receipt)
+    assert claims.is_overturned(claimed.claim_id)
+    court.pays("challenger", "withdraw", claims.withdraw(STRANGER))
+
+    refunded(court, delivered.order_id, before)
+    with refusing(Reverted, "WrongLegState"):
+        court.settle(delivered)
+    assert receipt.gas_used < 600_000, receipt.gas_used
+    print(shown(court))
+
+
+def refunded(court: Court, order_id: bytes, before: dict[bytes, int]) -> None:
+    """The market refunds and slashes by its own function; everybody has what is due."""
+    town = court.town
+    court.pays("anybody", "market.refute", town.market().refute(VALIDATOR, order_id, 0))
+    assert town.state(order_id) is LegState.SLASHED
+    after = town.holdings(*before)
+    gained = {account: after[account] - before[account] for account in before}
+    assert gained == {
+        REQUESTER.address: BOND // 2,
+        PROVIDER.address: -BOND - CLAIMS.claim_bond,
+        STRANGER.address: CLAIMS.claim_bond // 2,
+        TREASURY: BOND - BOND // 2,
+    }
+    (overturned,) = (event for event in court.events() if isinstance(event, ClaimOverturned))
+    assert (overturned.winner, overturned.reward) == (
+        STRANGER.address,
+        CLAIMS.claim_bond // 2,
+    )
+
+
+@pytest.mark.parametrize("lazy", [False, True], ids=["posted root", "root that waits"])
+@pytest.mark.timeout(120)
+def test_a_withheld_trace_is_overturned_by_the_game(court: Court, lazy: bool) -> None:
+    town, claims = court.town, court.claims
+    if lazy:
+        key = court.registered.model_key
+        claims.set_model_terms(OWNER, key, 0, True)
+        town.pass_time(601)
+        assert claims.terms_at(key, town.chain.head().timestamp + 1).lazy
+        assert any(isinstance(event, ModelTermsChanged) for event in court.events())
+    before = town.holdings(REQUESTER.address, PROVIDER.address, STRANGER.address, TREASURY)
+    delivered = court.deliver(deep)
+    claimed = court.claim(delivered, lazy)
+    watcher = court.watcher(claimed, delivered.given)
+    court.spent.clear()
+    court.challenge(claimed, STRANGER)
+    if lazy:
+        assert court.game(claimed, STRANGER).turn is Turn.TRACE
+    turns = [game.turn for game in court.moves(claimed, STRANGER, delivered.run, watcher.move)]
+    assert turns[-1] is Turn.ENDED and turns[-2] is Turn.REFUTATION
+    assert claims.is_overturned(claimed.claim_id)
+    posted = [event for event in court.events() if isinstance(event, TraceRootPosted)]
+    assert [event.trace for event in posted] == ([delivered.run.root] if lazy else [])
+    assert any(isinstance(event, ChallengeBondReturned) for event in court.events())
+    rounds = sum(turn.is_providers for turn in turns)
+    gas = court.totals()
+    print(f"{rounds} rounds, gas {gas}\n{shown(court)}")
+    assert rounds <= MOST_ROUNDS
+    assert sum(gas.values()) <= MOST_GAME_GAS
+    claims.withdraw(STRANGER)
+    refunded(court, delivered.order_id, before)
+
+
+def test_a_provider_that_does_not_answer_loses(court: Court) -> None:
+    town, claims = court.town, court.claims
+    before = town.holdings(REQUESTER.address, PROVIDER.address, STRANGER.address, TREASURY)
+    delivered = court.deliver(deep)
+    claimed = court.claim(delivered)
+    court.challenge(claimed, STRANGER)
+    with refusing(Reverted, "ClockStillRuns"):
+        claims.timeout(VALIDATOR, claimed.claim_id, STRANGER.address)
+    deadline = claims.deadline(claimed.claim_id, STRANGER.address)
+    town.pass_time(deadline - town.chain.head().timestamp + 1)
+    move = delivered.run.trace.levels[0]
+    with refusing(Reverted):
+        claims.reveal(PROVIDER, claimed.claim_id, STRANGER.address, move)
+    claims.timeout(VALIDATOR, claimed.claim_id, STRANGER.address)
+    claims.withdraw(STRANGER)
+    refunded(court, delivered.order_id, before)
+
+
+def pointing(game: Game) -> Move | None:
+    """A challenger who points at whatever stands first, and has nothing to show in the end."""
+    if game.turn is Turn.REFUTATION:
+        return None
+    leaf_of_trace = not game.in_tensor and game.levels == game.step
+    place = place_of(0) if leaf_of_trace else None
+    return Pick(0, game.children[0], Tree(game.children).siblings([0]), place)
+
+
+@pytest.mark.timeout(120)
+def test_a_challenger_without_a_case_loses_its_bond(court: Court) -> None:
+    town, claims = court.town, court.claims
+    before = town.holdings(PROVIDER.address, STRANGER.address)
+    delivered = court.deliver()
+    claimed = court.claim(delivered)
+    watcher = court.watcher(claimed, delivered.given)
+    court.spent.clear()
+    court.challenge(claimed, STRANGER)
+    game = list(court.moves(claimed, STRANGER, delivered.run, pointing))[-1]
+    assert game.turn is Turn.REFUTATION and game.data == delivered.run.tensors[0][:256]
+    with refusing(Refused, "no element"):
+        watcher.move(game)
+    vain = delivered.run.refute(Element(Kind.INPUT, 0, 0), delivered.given)
+    with refusing(Reverted, "NotRefuted"):
+        claims.refute(STRANGER, claimed.traced, vain)
+
+    deadline = claims.deadline(claimed.claim_id, STRANGER.address)
+    town.pass_time(deadline - town.chain.head().timestamp + 1)
+    # While the challenge is undecided, nothing is paid.
+    assert not claims.is_final(claimed.claim_id)
+    court.pays("provider", "timeout", claims.timeout(PROVIDER, claimed.claim_id, STRANGER.address))
+    assert claims.credit(PROVIDER.address) == CLAIMS.challenge_bond
+    (lost,) = (event for event in court.events() if isinstance(event, ChallengeLost))
+    assert (lost.challenger, lost.bond) == (STRANGER.address, CLAIMS.challenge_bond)
+    with refusing(Reverted, "AlreadyChallenged"):
+        claims.open(STRANGER, claimed.traced)
+
+    town.pass_time(max(0, claimed.window_end - town.chain.head().timestamp) + 1)
+    court.settle(delivered)
+    claims.finish(PROVIDER, claimed.claim_id)
+    claims.withdraw(PROVIDER)
+    assert town.state(delivered.order_id) is LegState.SETTLED
+    after = town.holdings(PROVIDER.address, STRANGER.address)
+    assert after[STRANGER.address] == before[STRANGER.address] - CLAIMS.challenge_bond
+    assert after[PROVIDER.address] - before[PROVIDER.address] > PRICE * 9 // 10
+    print(f"gas {court.totals()}\n{shown(court)}")
+
+
+@pytest.mark.timeout(240)
+def test_a_proof_of_the_same_statement_ends_all_challenges(court: Court) -> None:
+    town, claims = court.town, court.claims
+    registry = Registry(town.chain, town.deployment, QUICK)
+    proof_system = compiled().artifact
+    cap = town.market().gas_cap(selector_of(SUMCHECK))
+    registry.register(OWNER, to_register(proof_system.folder, (1,), cap), Royalty())
+    delivered = court.deliver()
+    claimed = court.claim(delivered)
+    court.challenge(claimed, STRANGER)
+    other = court.deliver(row=1)
+    for wrong in (proof_of(other), proof_of(delivered)[:-32]):
+        with refusing(Reverted, "ProofRefused"):
+            claims.prove(PROVIDER, delivered.order_id, 0, wrong)
+    claims.prove(PROVIDER, delivered.order_id, 0, proof_of(delivered))
+    assert claims.is_final(claimed.claim_id)
+    assert any(isinstance(event, ClaimProven) for event in court.events())
+    claims.reclaim(VALIDATOR, claimed.claim_id, STRANGER.address)
+    assert claims.credit(PROVIDER.address) == CLAIMS.claim_bond + CLAIMS.challenge_bond
+    town.pass_time(61)
+    court.settle(delivered)
+    assert town.state(delivered.order_id) is LegState.SETTLED
+
+
+def proof_of(delivered: Delivered) -> bytes:
+    """A seal of the other system for a delivered statement."""
+    known = load_sumcheck(compiled().artifact)
+    statement = replace(delivered.statement, system=SUMCHECK, key=known.key.digest())
+    prepared = prepare(known.program, known.blobs, known.key, known.powers)
+    proved = prove_samples(prepared, leaf(statement.digest()), [delivered.given])
+    data = b"".join(tensor.data() for tensor in delivered.given)
+    body = encode(["bytes", "bytes", "bytes"], [data, delivered.output, proved.proof])
+    return selector_of(SUMCHECK) + body
+
+
+def test_another_contract_than_the_referee_is_noticed(bare_town: Town) -> None:
+    """What is registered as the verifier decides nothing, but records say what it must be."""
+    town, artifact = bare_town, made().artifact
+    registry = Registry(town.chain, town.deployment, QUICK)
+    other = replace(town.deployment, contracts=swapped(town))
+    lying = Registry(town.chain, other, QUICK)
+    registered = lying.register(OWNER, read_artifact(artifact.folder), Royalty())
+    key = registered.model_key
+    assert lying.differs(key, SELECTOR, artifact.model, artifact.record) is None
+    differs = registry.differs(key, SELECTOR, artifact.model, artifact.record)
+    assert differs == "another verifier code is registered"
+
+
+def swapped(town: Town) -> tuple[tuple[str, Placed], ...]:
+    """The deployment's contracts, the token in the place of the referee."""
+    held = dict(town.deployment.contracts)
+    return tuple((held | {"referee": held["token"]}).items())
