@@ -83,7 +83,7 @@ class Game:
                 self.turn = Turn.CHILDREN if event.levels else Turn.CHUNK
             case TensorPicked():
                 self.tensor, self.length = event.tensor, event.length
-                self.turn = Turn.ROOT
+                self.levels, self.position, self.turn = 0, event.tensor, Turn.ROOT
             case TensorRevealed():
                 self.in_tensor, self.position = True, 0
                 self.levels = depth_of(-(-self.length // CHUNK))
@@ -206,7 +206,11 @@ class Watcher:
         )
         if place is None:
             raise Refused("no element of the committed run differs from one's own")
-        stated = {Kind.OPERATION: (), Kind.INPUT: self.inputs, Kind.OUTPUT: self.outputs}
+        stated: dict[Kind, Sequence[Tensor]] = {
+            Kind.OPERATION: (),
+            Kind.INPUT: self.inputs,
+            Kind.OUTPUT: self.outputs,
+        }
         return committed.refute(place, stated[place.kind])
 
     def _refute(self, game: Game) -> bytes:

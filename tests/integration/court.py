@@ -39,41 +39,40 @@ SALT = keccak256(b"a salt")
 
 
 @cache
-def made() -> Made:
-    """The artifact; tests must not change its files."""
-    return compile_model(stored(MODEL), HOME, Options(bits=8), HOME / "claimed", silent)
+def made(model: str = MODEL) -> Made:
+    """The artifact of a model; tests must not change its files."""
+    return compile_model(stored(model), HOME, Options(bits=8), HOME / "claimed", silent)
 
 
 @cache
-def loaded() -> Loaded:
+def loaded(model: str = MODEL) -> Loaded:
     """Its program, constants and key."""
-    return load(made().artifact)
+    return load(made(model).artifact)
 
 
 @cache
-def tracer() -> Tracer:
+def tracer(model: str = MODEL) -> Tracer:
     """What the provider answers with."""
-    return Tracer(loaded().program, loaded().blobs, threads=1)
+    return Tracer(loaded(model).program, loaded(model).blobs, threads=1)
 
 
 Values = tuple[tuple[int, ...], ...]
 
 
-def honest_values(given: Sequence[Tensor]) -> Values:
-    """Every tensor of the right run, row-major, inputs first."""
-    return _continued([tensor.values for tensor in given])
+def honest_values(given: Sequence[Tensor], model: str = MODEL) -> Values:
+    """Every tensor of the right run by the definition, row-major, inputs first."""
+    return _continued([tensor.values for tensor in given], model)
 
 
-def lying_values(given: Sequence[Tensor], tensor: int, element: int) -> Values:
+def lying_values(right: Values, tensor: int, element: int, model: str = MODEL) -> Values:
     """The right run up to one element, a bit of which is flipped, and on from there rightly."""
-    right = honest_values(given)
     wrong = list(right[tensor])
     wrong[element] ^= 16
-    return _continued([*right[:tensor], tuple(wrong)])
+    return _continued([*right[:tensor], tuple(wrong)], model)
 
 
-def _continued(begun: Sequence[tuple[int, ...]]) -> Values:
-    program, blobs, values = loaded().program, loaded().blobs, list(begun)
+def _continued(begun: Sequence[tuple[int, ...]], model: str) -> Values:
+    program, blobs, values = loaded(model).program, loaded(model).blobs, list(begun)
     shapes, first = program.shapes(), len(program.inputs)
     for step in program.steps[len(values) - first :]:
         of = step.operation.of
@@ -85,10 +84,10 @@ def _continued(begun: Sequence[tuple[int, ...]]) -> Values:
     return tuple(values)
 
 
-def outputs_of(values: Values) -> tuple[Tensor, ...]:
+def outputs_of(values: Values, model: str) -> tuple[Tensor, ...]:
     """The program's outputs in a run."""
-    program = loaded().program
-    specs = output_specs(program, check(program, loaded().blobs))
+    program = loaded(model).program
+    specs = output_specs(program, check(program, loaded(model).blobs))
     return tuple(
         Tensor(spec.element_type, spec.shape, values[output.tensor])
         for spec, output in zip(specs, program.outputs, strict=True)
@@ -99,6 +98,7 @@ def outputs_of(values: Values) -> tuple[Tensor, ...]:
 class Delivered:
     """An order whose answer was delivered, and the run that its provider commits to."""
 
+    model: str
     order_id: bytes
     statement: Statement
     given: tuple[Tensor, ...]
@@ -112,7 +112,7 @@ class Delivered:
 
     def bundle(self, final_at: int) -> Bundle:
         """What the provider publishes."""
-        artifact, contents = made().artifact, loaded()
+        artifact, contents = made(self.model).artifact, loaded(self.model)
         return Bundle(
             statement=self.statement,
             path=Path(0, ()),
@@ -134,6 +134,7 @@ class Court:
     town: Town
     registered: Registered
     claims: Claims
+    model: str = MODEL
     spent: dict[str, Counter[str]] = field(default_factory=dict)
 
     def pays(self, party: str, what: str, receipt: Receipt) -> Receipt:
@@ -143,7 +144,7 @@ class Court:
 
     def order(self, row: int = 0) -> tuple[bytes, tuple[Tensor, ...]]:
         """A locked order for a held-out row."""
-        given, market = inputs(MODEL, row), self.town.market()
+        given, market = inputs(self.model, row), self.town.market()
         self.town.mine()
         now = self.town.chain.head().timestamp
         terms = OrderTerms(
@@ -164,20 +165,20 @@ class Court:
         return order_id, given
 
     def deliver(
-        self, lie: Callable[[Sequence[Tensor]], Values] = honest_values, row: int = 0
+        self, lie: Callable[[Sequence[Tensor], str], Values] = honest_values, row: int = 0
     ) -> Delivered:
         """An order answered by a run that is right, or such a lie."""
         order_id, given = self.order(row)
-        values = lie(given)
-        outputs = outputs_of(values)
+        values = lie(given, self.model)
+        outputs = outputs_of(values, self.model)
         market = self.town.market()
         registry = Registry(self.town.chain, self.town.deployment, QUICK)
         order = market.order(order_id)
         assert order is not None
         committed = commit_public(outputs)
         statement, _ = expected_statement(market, registry, order, SELECTOR, committed)
-        run = refuter(statement, values)
-        done = Delivered(order_id, statement, given, outputs, run)
+        run = refuter(statement, values, self.model)
+        done = Delivered(self.model, order_id, statement, given, outputs, run)
         data = done.bundle(0).encode()
         receipt = market.deliver(
             PROVIDER, order_id, 0, committed, keccak256(data), "https://localhost/bundle"
@@ -195,12 +196,12 @@ class Court:
     def watcher(self, claimed: Claimed, given: Sequence[Tensor]) -> Watcher:
         """One who computes the run of a claim itself, natively, and reads its output."""
         arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in given]
-        run = tracer().run(arrays)
-        contents, statement = loaded(), claimed.traced.statement
+        run = tracer(self.model).run(arrays)
+        contents, statement = loaded(self.model), claimed.traced.statement
         own = Refuter(contents.program, contents.blobs, run.key, statement, run.stored())
         assert own.root == run.trace(statement)
         at, stated = 0, []
-        for spec in made().artifact.record.outputs:
+        for spec in made(self.model).artifact.record.outputs:
             width = spec.element_type.width * int(np.prod(spec.shape))
             data = claimed.output[at : at + width]
             stated.append(Tensor.from_data(spec.element_type, spec.shape, data))
@@ -227,9 +228,9 @@ class Court:
 
     def challenge(self, claimed: Claimed, challenger: Signer) -> None:
         """Opens a challenge; the key is learned when it is not known yet."""
-        key, claims = loaded().key, self.claims
+        key, claims = loaded(self.model).key, self.claims
         if not claims.tensors(key.digest):
-            learned = claims.learn(challenger, key.digest, key.program, place_of(0))
+            learned = claims.learn(challenger, key.digest, key.program, place_of(0, self.model))
             self.pays("challenger", "learn", learned)
         assert claims.tensors(key.digest) == len(key.descriptors)
         self.pays("challenger", "open", claims.open(challenger, claimed.traced))
@@ -258,11 +259,11 @@ class Court:
             receipt = play(self.claims, signer, traced, challenger.address, move)
             self.pays(party, type(move).__name__, receipt)
 
-    def settle(self, delivered: Delivered) -> Receipt:
-        """The market's settlement by the provider itself."""
+    def settle(self, delivered: Delivered, signer: Signer = PROVIDER) -> Receipt:
+        """The market's settlement, by the provider itself unless another is named."""
         shown = seal(delivered.bundle(0))
         receipt = self.town.market().settle(
-            PROVIDER, delivered.order_id, 0, delivered.output, Path(0, ()), shown
+            signer, delivered.order_id, 0, delivered.output, Path(0, ()), shown
         )
         return self.pays("provider", "settle", receipt)
 
@@ -271,18 +272,18 @@ class Court:
         return {party: sum(moves.values()) for party, moves in self.spent.items()}
 
 
-def refuter(statement: Statement, values: Values) -> Refuter:
+def refuter(statement: Statement, values: Values, model: str) -> Refuter:
     """A run as it is committed to under a statement."""
-    contents = loaded()
+    contents = loaded(model)
     layouts = [one.result for one in contents.key.descriptors]
     tensors = [one.store(row) for one, row in zip(layouts, values, strict=True)]
     root = leaf(statement.digest())
     return Refuter(contents.program, contents.blobs, contents.key, root, tensors)
 
 
-def place_of(tensor: int) -> bytes:
+def place_of(tensor: int, model: str = MODEL) -> bytes:
     """What shows a tensor to be one of the program's; any run has the same."""
-    contents = loaded()
+    contents = loaded(model)
     empty = [bytes(one.result.size) for one in contents.key.descriptors]
     run = Refuter(contents.program, contents.blobs, contents.key, ZERO_WORD, empty)
     return run.place(tensor)

@@ -8,6 +8,7 @@ import pytest
 
 from avow.prover.database import Database
 from avow.prover.nodes.node import Node
+from avow.verifier.chain import allowance
 from avow.verifier.chain import market as market_module
 from avow.verifier.chain.client import checksum
 from avow.verifier.chain.errors import TransactionPending
@@ -44,10 +45,10 @@ class Executioner:
 @contextmanager
 def watched(executioner: Executioner) -> Iterator[None]:
     """Every transaction and every database commit of the nodes passes the executioner."""
-    real_send, write = market_module.send, Database.write
+    write = Database.write
 
     def watched_send(*arguments: Any) -> Any:
-        return executioner.strike(lambda: real_send(*arguments))
+        return executioner.strike(lambda: send(*arguments))
 
     @contextmanager
     def watched_write(self: Database) -> Iterator[Any]:
@@ -68,7 +69,8 @@ def watched(executioner: Executioner) -> Iterator[None]:
         executioner.strike(lambda: inner.__exit__(None, None, None))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(market_module, "send", watched_send)
+        for module in (market_module, allowance):
+            patch.setattr(module, "send", watched_send)
         patch.setattr(Database, "write", watched_write)
         yield
 

@@ -68,8 +68,8 @@ def test_the_parts_know_each_other(town: Town) -> None:
     judged = router.read("entryOf", selector_of("optimistic/v1"))
     judge = deployment.placed("optimistic_adapter")
     assert (judged.implementation, judged.codehash) == (checksum(judge.address), judge.code_hash)
-    adapter = Contract(town.chain, "OptimisticAdapter", judge.address)
-    assert adapter.read("claims") == checksum(deployment.claims)
+    asked = Contract(town.chain, "OptimisticAdapter", judge.address)
+    assert asked.read("claims") == checksum(deployment.claims)
 
 
 def test_a_deployment_cut_off_anywhere_is_taken_up(

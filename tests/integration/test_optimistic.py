@@ -1,6 +1,6 @@
 """Claims of `optimistic/v1` on a chain with the real referee: stood up to, and overturned."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -44,6 +44,7 @@ from avow.verifier.verdict import Assurance
 from avow.verifier.verify import verify
 from tests.circuits.sumcheck.small import compiled
 from tests.integration.court import (
+    MODEL,
     SALT,
     SELECTOR,
     Court,
@@ -75,30 +76,41 @@ MOST_GAME_GAS = 1_500_000
 MOST_ROUNDS = 8
 
 
-@pytest.fixture
-def court(bare_town: Town) -> Iterator[Court]:
-    """The model is registered as it was compiled, by the same way as `avow contracts register`."""
-    town = bare_town
+def opened(town: Town, model: str) -> Court:
+    """The model is registered as it was compiled, the same way as `avow contracts register`."""
     registry = Registry(town.chain, town.deployment, QUICK)
     cap = town.market().gas_cap(SELECTOR)
-    artifact = to_register(made().artifact.folder, (), cap)
+    artifact = to_register(made(model).artifact.folder, (), cap)
     registered = registry.register(OWNER, artifact, Royalty(OWNER.address, 300))
     assert registry.register(OWNER, artifact, Royalty(OWNER.address, 300)) == registered
     assert registered.verifier == town.deployment.placed("referee").address
     assert registry.differs(registered.model_key, SELECTOR, artifact.model, artifact.record) is None
-    yield Court(town, registered, Claims(town.chain, town.deployment, QUICK))
+    return Court(town, registered, Claims(town.chain, town.deployment, QUICK), model)
 
 
-def deep(given: Sequence[Tensor]) -> Values:
+@pytest.fixture
+def court(bare_town: Town) -> Court:
+    """A model of four tensors."""
+    return opened(bare_town, MODEL)
+
+
+def deep(given: Sequence[Tensor], model: str) -> Values:
     """A run with one bit of an activation flipped, as deep inside as changes the answer."""
-    program, right = loaded().program, honest_values(given)
+    program, right = loaded(model).program, honest_values(given, model)
     last = program.outputs[0].tensor
     for tensor in range(len(program.inputs) + 1, last):
-        for element in range(0, len(right[tensor]), 7):
-            wrong = lying_values(given, tensor, element)
+        for element in range(len(right[tensor]) - 1, 0, -7):
+            wrong = lying_values(right, tensor, element, model)
             if wrong[last] != right[last]:
                 return wrong
     raise AssertionError("no activation matters")
+
+
+def inside(given: Sequence[Tensor], model: str) -> Values:
+    """A run with one bit flipped in the middle of the largest tensor that an operation makes."""
+    program, right = loaded(model).program, honest_values(given, model)
+    tensor = max(range(len(program.inputs), len(right) - 1), key=lambda at: len(right[at]))
+    return lying_values(right, tensor, len(right[tensor]) // 2, model)
 
 
 def shown(court: Court) -> str:
@@ -117,14 +129,15 @@ def test_an_honest_claim_stands_and_is_paid(court: Court) -> None:
             PROVIDER, delivered.order_id, 0, delivered.output[:-1] + b"\x7f", delivered.run.root
         )
     claimed = court.claim(delivered)
-    assert claimed.claim_id == claimed.traced.statement == delivered.run.statement
+    assert claimed.claim_id == claimed.traced.statement
+    assert claimed.claim_id == leaf(delivered.statement.digest())
     assert claimed.output == delivered.output
     watcher = court.watcher(claimed, delivered.given)
     assert not watcher.disputes(claimed.traced)
     policy = replace(
         policy_for(delivered.statement, False), minimum_assurance=Assurance.CHALLENGEABLE
     )
-    verdict = verify(delivered.bundle(claimed.window_end).encode(), policy)
+    verdict = verify(delivered.bundle(claimed.window_end).encode(), policy, claimed.window_end + 1)
     assert (verdict.assurance, verdict.final_at) == (Assurance.CHALLENGEABLE, claimed.window_end)
 
     with refusing(Refused, "no element"):
@@ -143,7 +156,7 @@ def test_an_honest_claim_stands_and_is_paid(court: Court) -> None:
             claims.refute(STRANGER, claimed.traced, vain, SALT)
     with refusing(Reverted, "ProofRefused", "NotFinal"):
         town.pass_time(claimed.window_end - town.chain.head().timestamp - 2)
-        court.settle(delivered)
+        court.settle(delivered, VALIDATOR)
     with refusing(Reverted, "ClaimNotFinal"):
         claims.finish(STRANGER, claimed.claim_id)
     town.pass_time(3)
@@ -223,9 +236,16 @@ def refunded(court: Court, order_id: bytes, before: dict[bytes, int]) -> None:
     )
 
 
-@pytest.mark.parametrize("lazy", [False, True], ids=["posted root", "root that waits"])
-@pytest.mark.timeout(120)
-def test_a_withheld_trace_is_overturned_by_the_game(court: Court, lazy: bool) -> None:
+@pytest.mark.parametrize(
+    ("model", "lazy"),
+    [("digits-cnn", False), ("digits-cnn", True), ("lenet5", False)],
+    ids=["posted root", "root that waits", "large tensors"],
+)
+@pytest.mark.timeout(180)
+def test_a_withheld_trace_is_overturned_by_the_game(
+    bare_town: Town, model: str, lazy: bool
+) -> None:
+    court = opened(bare_town, model)
     town, claims = court.town, court.claims
     if lazy:
         key = court.registered.model_key
@@ -234,9 +254,11 @@ def test_a_withheld_trace_is_overturned_by_the_game(court: Court, lazy: bool) ->
         assert claims.terms_at(key, town.chain.head().timestamp + 1).lazy
         assert any(isinstance(event, ModelTermsChanged) for event in court.events())
     before = town.holdings(REQUESTER.address, PROVIDER.address, STRANGER.address, TREASURY)
-    delivered = court.deliver(deep)
+    delivered = court.deliver(inside)
     claimed = court.claim(delivered, lazy)
     watcher = court.watcher(claimed, delivered.given)
+    sizes = [one.result.chunks for one in loaded(court.model).key.descriptors]
+    print(f"{len(sizes)} tensors of up to {max(sizes)} chunks")
     court.spent.clear()
     court.challenge(claimed, STRANGER)
     if lazy:
@@ -252,6 +274,25 @@ def test_a_withheld_trace_is_overturned_by_the_game(court: Court, lazy: bool) ->
     print(f"{rounds} rounds, gas {gas}\n{shown(court)}")
     assert rounds <= MOST_ROUNDS
     assert sum(gas.values()) <= MOST_GAME_GAS
+    claims.withdraw(STRANGER)
+    refunded(court, delivered.order_id, before)
+
+
+def test_a_difference_beyond_the_last_tensor_loses_when_it_is_picked(bare_town: Town) -> None:
+    """Every tensor is right, and the trace holds something where nothing belongs."""
+    court = opened(bare_town, "digits-cnn")
+    town, claims = court.town, court.claims
+    before = town.holdings(REQUESTER.address, PROVIDER.address, STRANGER.address, TREASURY)
+    delivered = court.deliver()
+    leaves = delivered.run.trace.levels[0]
+    assert len(leaves) & (len(leaves) - 1), "this program's trace has no padding"
+    delivered.run.trace = Tree([*leaves, keccak256(b"nobody knows")])
+    claimed = court.claim(delivered)
+    watcher = court.watcher(claimed, delivered.given)
+    assert watcher.disputes(claimed.traced)
+    court.challenge(claimed, STRANGER)
+    turns = [game.turn for game in court.moves(claimed, STRANGER, delivered.run, watcher.move)]
+    assert turns[-2:] == [Turn.PICK, Turn.ENDED]
     claims.withdraw(STRANGER)
     refunded(court, delivered.order_id, before)
 
@@ -292,6 +333,8 @@ def test_a_challenger_without_a_case_loses_its_bond(court: Court) -> None:
     watcher = court.watcher(claimed, delivered.given)
     court.spent.clear()
     court.challenge(claimed, STRANGER)
+    with refusing(Reverted, "AlreadyChallenged"):
+        claims.open(STRANGER, claimed.traced)
     game = list(court.moves(claimed, STRANGER, delivered.run, pointing))[-1]
     assert game.turn is Turn.REFUTATION and game.data == delivered.run.tensors[0][:256]
     with refusing(Refused, "no element"):
@@ -308,9 +351,6 @@ def test_a_challenger_without_a_case_loses_its_bond(court: Court) -> None:
     assert claims.credit(PROVIDER.address) == CLAIMS.challenge_bond
     (lost,) = (event for event in court.events() if isinstance(event, ChallengeLost))
     assert (lost.challenger, lost.bond) == (STRANGER.address, CLAIMS.challenge_bond)
-    with refusing(Reverted, "AlreadyChallenged"):
-        claims.open(STRANGER, claimed.traced)
-
     town.pass_time(max(0, claimed.window_end - town.chain.head().timestamp) + 1)
     court.settle(delivered)
     claims.finish(PROVIDER, claimed.claim_id)
