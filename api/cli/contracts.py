@@ -213,11 +213,11 @@ def status_command(
         return
     click.echo(f"chain {value['chain_id']}, block {head.number}: every contract has its code")
     for name, address_text in value["contracts"].items():
-        click.echo(f"  {name:13} {address_text}")
+        click.echo(f"  {name:18} {address_text}")
     paused = ", new orders are paused" if value["paused"] else ""
     click.echo(f"{value['validators']} validator(s){paused}")
     for key, item in value.get("account", {}).items():
-        click.echo(f"  {key:13} {item}")
+        click.echo(f"  {key:18} {item}")
 
 
 @contracts.command("stake")

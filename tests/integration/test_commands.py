@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,12 @@ import pytest
 
 from avow.api.cli.main import main
 from avow.verifier.chain.anvil import Anvil
+from avow.verifier.chain.client import checksum
 from avow.verifier.chain.deployment import CONTRACTS, read_deployment
 from avow.verifier.chain.signer import Signer, development_signer
 from avow.verifier.lifecycle import LegState
-from tests.integration.town import PROVIDER, SETTINGS, UNIT, VALIDATOR, Town
+from tests.integration.court import made
+from tests.integration.town import OWNER, PROVIDER, SETTINGS, UNIT, VALIDATOR, Town
 
 
 def key(signer: Signer) -> str:
@@ -81,6 +84,38 @@ def test_deploy_status_stake_and_withdraw(
     assert main(["contracts", "status"]) == 0
     assert "every contract has its code" in capsys.readouterr().out
     assert "NothingToWithdraw" in refused(capsys, "contracts", "withdraw", *sign)
+
+
+def test_a_model_is_registered_for_claims_without_a_contract_of_its_own(
+    bare_town: Town,
+    deployment_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AVOW_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AVOW_RPC_URL", bare_town.url)
+    monkeypatch.setenv("AVOW_PRIVATE_KEY", key(OWNER))
+    folder = made().artifact.folder
+    command = ["contracts", "register", "digits-mlp", "--system", "optimistic"]
+    command += ["--artifact", str(folder), "--deployment", str(deployment_file)]
+    before = bare_town.chain.head().number
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    referee = checksum(bare_town.deployment.placed("referee").address)
+    assert f"verifier {referee}  the deployment's referee" in out
+    assert re.search(r"model key 0x[0-9a-f]{64}", out)
+    # The version and the system, nothing else.
+    assert bare_town.chain.head().number == before + 2
+    assert main(command) == 0
+    assert capsys.readouterr().out.startswith("model key")
+
+    damaged = tmp_path / folder.name
+    shutil.copytree(folder, damaged)
+    program = damaged / "program.json"
+    program.write_bytes(program.read_bytes()[:-1])
+    command[command.index(str(folder))] = str(damaged)
+    assert "damaged" in refused(capsys, *command)
 
 
 def test_what_cannot_be_done_is_one_line(
