@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from avow.prover.errors import Refused
-from avow.prover.refutation import Refuter, first_wrong
+from avow.prover.refutation import Place, Refuter, first_wrong
 from avow.verifier.chain.claim_events import (
     ChallengeBondReturned,
     ChallengeLost,
@@ -172,11 +172,16 @@ class Watcher:
     outputs: Sequence[Tensor]
 
     def disputes(self, traced: TracedClaim) -> bool:
-        """Whether the claim's trace is another than one's own."""
-        return traced.trace != self.run.root
+        """Whether the claim is wrong by one's own run; of a root that waits, by the output alone.
+
+        The statement of `traced` must be that of the run.
+        """
+        if traced.trace not in (ZERO_WORD, self.run.root):
+            return True
+        return self._first_wrong(self.run) is not None
 
     def move(self, game: Game) -> Move:
-        """The challenger's move; refused when it is not its turn or nothing differs."""
+        """The challenger's move; refused when it is not its turn or the claim is right."""
         if game.turn is Turn.REFUTATION:
             return Refutation(self._refute(game))
         if game.turn is not Turn.PICK:
@@ -186,7 +191,8 @@ class Watcher:
         pairs = enumerate(zip(mine, game.children, strict=True))
         index = next((at for at, (a, b) in pairs if a != b), None)
         if index is None:
-            raise Refused("nothing that was shown differs from one's own run")
+            # Only nodes that differ are picked, so this is the root: the lie is in the output.
+            return Refutation(self.refutation(self.run))
         siblings = Tree(game.children).siblings([index])
         position = game.position << game.step | index
         place = None
@@ -197,13 +203,7 @@ class Watcher:
 
     def refutation(self, committed: Refuter) -> bytes:
         """What shows the first wrong element of a committed run; refused when it is right."""
-        place = first_wrong(
-            committed.program,
-            committed.layouts,
-            self.run.tensors,
-            committed.tensors,
-            self.outputs,
-        )
+        place = self._first_wrong(committed)
         if place is None:
             raise Refused("no element of the committed run differs from one's own")
         stated: dict[Kind, Sequence[Tensor]] = {
@@ -212,6 +212,12 @@ class Watcher:
             Kind.OUTPUT: self.outputs,
         }
         return committed.refute(place, stated[place.kind])
+
+    def _first_wrong(self, committed: Refuter) -> Place | None:
+        own = self.run.tensors
+        return first_wrong(
+            committed.program, committed.layouts, own, committed.tensors, self.outputs
+        )
 
     def _refute(self, game: Game) -> bytes:
         shown = self.run.with_shown(game.tensor, game.chunk, game.data, game.nodes, game.trace)

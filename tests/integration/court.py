@@ -170,7 +170,14 @@ class Court:
         """An order answered by a run that is right, or such a lie."""
         order_id, given = self.order(row)
         values = lie(given, self.model)
+        count = len(loaded(self.model).key.descriptors)
+        values, said = values[:count], values[count:]
         outputs = outputs_of(values, self.model)
+        if said:
+            # A lie may put outputs behind the run's tensors that are not the run's.
+            outputs = tuple(
+                replace(one, values=row) for one, row in zip(outputs, said, strict=True)
+            )
         market = self.town.market()
         registry = Registry(self.town.chain, self.town.deployment, QUICK)
         order = market.order(order_id)

@@ -113,6 +113,13 @@ def inside(given: Sequence[Tensor], model: str) -> Values:
     return lying_values(right, tensor, len(right[tensor]) // 2, model)
 
 
+def beside(given: Sequence[Tensor], model: str) -> Values:
+    """The right run, and behind it an output that is not its own."""
+    right = honest_values(given, model)
+    last = right[loaded(model).program.outputs[0].tensor]
+    return (*right, (*last[:-1], last[-1] ^ 1))
+
+
 def shown(court: Court) -> str:
     """The gas of each party's moves, for the report."""
     return "\n".join(f"{party}: {dict(moves)}" for party, moves in court.spent.items())
@@ -293,6 +300,22 @@ def test_a_difference_beyond_the_last_tensor_loses_when_it_is_picked(bare_town: 
     court.challenge(claimed, STRANGER)
     turns = [game.turn for game in court.moves(claimed, STRANGER, delivered.run, watcher.move)]
     assert turns[-2:] == [Turn.PICK, Turn.ENDED]
+    claims.withdraw(STRANGER)
+    refunded(court, delivered.order_id, before)
+
+
+def test_an_output_beside_the_run_is_overturned_though_the_trace_is_right(court: Court) -> None:
+    town, claims = court.town, court.claims
+    before = town.holdings(REQUESTER.address, PROVIDER.address, STRANGER.address, TREASURY)
+    # Committed to is the right run: only what was delivered differs, in its last element.
+    delivered = court.deliver(beside)
+    claimed = court.claim(delivered)
+    watcher = court.watcher(claimed, delivered.given)
+    assert claimed.traced.trace == watcher.run.root
+    assert watcher.disputes(claimed.traced)
+    court.challenge(claimed, STRANGER)
+    turns = [game.turn for game in court.moves(claimed, STRANGER, delivered.run, watcher.move)]
+    assert turns == [Turn.CHILDREN, Turn.PICK, Turn.ENDED]
     claims.withdraw(STRANGER)
     refunded(court, delivered.order_id, before)
 

@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from avow.prover.dispute import Game, Pick, Reveal, RevealChunk, RevealTensor, Watcher, answer
+from avow.prover.dispute import (
+    Game,
+    Pick,
+    Refutation,
+    Reveal,
+    RevealChunk,
+    RevealTensor,
+    Watcher,
+    answer,
+)
 from avow.prover.errors import Refused
 from avow.verifier.chain.claim_events import (
     ChallengeLost,
@@ -20,7 +29,9 @@ from avow.verifier.chain.claim_events import (
 from avow.verifier.chain.claim_records import Turn
 from avow.verifier.chain.events import Place
 from avow.verifier.keccak import ZERO_WORD, keccak256
+from avow.verifier.tensor import Tensor
 from avow.verifier.trace.layout import CHUNK
+from avow.verifier.trace.refutation import refutes
 from avow.verifier.trace.tree import Tree
 from tests.programs.every import every_operation
 from tests.programs.runs import CommittedRun, honest_run
@@ -116,8 +127,10 @@ def test_nobody_moves_out_of_turn(honest: CommittedRun) -> None:
     )
     with pytest.raises(Refused, match="the provider owes no move: the challenge waits for PICK"):
         answer(game, honest.refuter())
-    with pytest.raises(Refused, match="nothing that was shown differs"):
+    with pytest.raises(Refused, match="no element of the committed run differs"):
         watcher.move(game)
+    assert not watcher.disputes(honest.claim())
+    assert not watcher.disputes(replace(honest.claim(), trace=ZERO_WORD))
 
 
 def test_a_root_that_waits_is_owed_first(honest: CommittedRun) -> None:
@@ -127,3 +140,20 @@ def test_a_root_that_waits_is_owed_first(honest: CommittedRun) -> None:
     shown = answer(game, honest.refuter())
     assert isinstance(shown, Reveal)
     assert len(shown.children) == 16
+
+
+def test_a_lie_in_the_output_alone_is_shown_beside_the_honest_trace(honest: CommittedRun) -> None:
+    first, *rest = honest.outputs
+    wrong = Tensor(first.element_type, first.shape, (first.values[0] ^ 1, *first.values[1:]))
+    lying = replace(honest, outputs=(wrong, *rest))
+    watcher = Watcher(honest.refuter(), honest.inputs, lying.outputs)
+    for trace in (ZERO_WORD, lying.claim().trace):
+        assert watcher.disputes(replace(lying.claim(), trace=trace))
+    shown = answer(Game.after(CLAIM, ALICE, [opened(honest)]), lying.refuter())
+    assert isinstance(shown, Reveal)
+    root = Tree(shown.children).root
+    revealed = ChildrenRevealed(HERE, CLAIM, ALICE, root, shown.children)
+    move = watcher.move(Game.after(CLAIM, ALICE, [opened(honest), revealed]))
+    # The trace has more levels than one opening shows, and is the watcher's own all the same.
+    assert isinstance(move, Refutation)
+    assert refutes(lying.claim(), move.data)
