@@ -10,18 +10,19 @@ import numpy as np
 
 from avow.prover.errors import Refused
 from avow.prover.trace import load, store_blob
+from avow.prover.trees import ChunkTree, Shown
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Shape
 from avow.verifier.program.program import Program
-from avow.verifier.program.semantics import Index, element, index_at
-from avow.verifier.tensor import Tensor
+from avow.verifier.program.semantics import Index, element, index_at, position
+from avow.verifier.tensor import Tensor, TensorSpec
 from avow.verifier.trace.commitment import trace_tree
 from avow.verifier.trace.descriptor import Given, blob_fields
 from avow.verifier.trace.key import ProgramKey
 from avow.verifier.trace.layout import CHUNK, Layout
 from avow.verifier.trace.octets import malformed
 from avow.verifier.trace.refutation import Kind
-from avow.verifier.trace.tree import Tree, chunk_leaves
+from avow.verifier.trace.tree import Nodes
 
 _MOST_CHUNKS = 2**16 - 1
 
@@ -63,7 +64,7 @@ class _Recorded:
         return self.read(index_at(position, self.shape))
 
 
-def encode_opening(layout: Layout, data: bytes, tree: Tree, chunks: Iterable[int]) -> bytes:
+def encode_opening(layout: Layout, data: bytes, tree: Nodes, chunks: Iterable[int]) -> bytes:
     """Show these chunks of a tensor: the bytes that `verifier.trace.opening` reads."""
     places = sorted(chunks)
     ranges: list[list[int]] = []
@@ -84,31 +85,12 @@ def encode_opening(layout: Layout, data: bytes, tree: Tree, chunks: Iterable[int
     )
 
 
-class Shown(Tree):
-    """A tree of one's own with the nodes that another has shown of his, in their places.
-
-    `nodes` are by (height above the leaves, place). Left of where the two trees part all nodes
-    are equal, so that whatever leads the first leaf that differs to the root is known.
-    """
-
-    def __init__(self, own: Tree, nodes: Mapping[tuple[int, int], bytes]) -> None:
-        super().__init__(own.levels[0])
-        self._nodes = dict(nodes)
-
-    @property
-    def root(self) -> bytes:
-        return self.at(len(self.levels) - 1, 0)
-
-    def at(self, height: int, place: int) -> bytes:
-        found = self._nodes.get((height, place))
-        return super().at(height, place) if found is None else found
-
-
 class Refuter:
     """A committed run of a program, any of whose elements it can show to a referee.
 
     `statement` is the statement's leaf, `tensors` are the committed ones, inputs first, in
-    storage order. Nothing here says that an element is wrong: `verifier.trace.refutation` does.
+    storage order, `roots` theirs where they are known. Nothing here says that an element is
+    wrong: `verifier.trace.refutation` does.
     """
 
     def __init__(
@@ -118,13 +100,17 @@ class Refuter:
         key: ProgramKey,
         statement: bytes,
         tensors: Sequence[bytes],
+        roots: Sequence[bytes] | None = None,
     ) -> None:
         self._program = program
         self._blobs = tuple(blobs)
         self._key = key
         self.tensors: tuple[bytes, ...] = tuple(tensors)
-        self.trees: list[Tree] = [Tree(chunk_leaves(data)) for data in tensors]
-        self.trace: Tree = trace_tree(statement, [tree.root for tree in self.trees])
+        known: Sequence[bytes | None] = [None] * len(tensors) if roots is None else roots
+        self.trees: list[Nodes] = [
+            ChunkTree(data, root) for data, root in zip(tensors, known, strict=True)
+        ]
+        self.trace: Nodes = trace_tree(statement, [tree.root for tree in self.trees])
 
     @property
     def root(self) -> bytes:
@@ -252,7 +238,7 @@ class Refuter:
 
 
 def _open_blob(blob: _Recorded) -> bytes:
-    return encode_opening(blob.layout, blob.data, Tree(chunk_leaves(blob.data)), blob.chunks)
+    return encode_opening(blob.layout, blob.data, ChunkTree(blob.data), blob.chunks)
 
 
 def first_wrong(
@@ -274,9 +260,40 @@ def first_wrong(
             a, b = (load(layout, data).reshape(-1) for data in (mine, theirs))
             kind = Kind.INPUT if tensor < len(program.inputs) else Kind.OPERATION
             return Place(kind, tensor, int(np.flatnonzero(a != b)[0]))
+    return wrong_output(program, layouts, own, outputs)
+
+
+def wrong_output(
+    program: Program, layouts: Sequence[Layout], own: Sequence[bytes], outputs: Sequence[Tensor]
+) -> Place | None:
+    """The first element of the stated outputs that one's own run does not give; None nowhere."""
     for number, (output, stated) in enumerate(zip(program.outputs, outputs, strict=True)):
         right = load(layouts[output.tensor], own[output.tensor]).reshape(-1)
         wrong = np.flatnonzero(right != np.array(stated.values))
         if wrong.size:
             return Place(Kind.OUTPUT, output.tensor, int(wrong[0]), number)
     return None
+
+
+def wrong_input(inputs: Sequence[Tensor], specs: Sequence[TensorSpec]) -> Place | None:
+    """The first element of the stated inputs outside its range: no run begins with it."""
+    for number, (stated, spec) in enumerate(zip(inputs, specs, strict=True)):
+        values = np.array(stated.values)
+        wrong = np.flatnonzero((values < spec.minimum) | (values > spec.maximum))
+        if wrong.size:
+            return Place(Kind.INPUT, number, int(wrong[0]))
+    return None
+
+
+def wrong_in_chunk(layout: Layout, chunk: int, own: bytes, shown: bytes) -> int | None:
+    """The row-major place of an element of one chunk that differs; None where none does.
+
+    `own` and `shown` are the chunk's bytes, as many.
+    """
+    kind = f">i{layout.width}"
+    wrong = np.flatnonzero(np.frombuffer(own, kind) != np.frombuffer(shown, kind))
+    if not wrong.size:
+        return None
+    stored = chunk * CHUNK // layout.width + int(wrong[0])
+    axes = zip(layout.strides, layout.shape, strict=True)
+    return position(tuple(stored // stride % length for stride, length in axes), layout.shape)

@@ -10,16 +10,16 @@ from avow.prover.errors import Refused
 from avow.prover.refutation import Place, Refuter, first_wrong
 from avow.verifier.trace.layout import CHUNK
 from avow.verifier.trace.refutation import Kind, refutes
-from avow.verifier.trace.tree import Tree
+from avow.verifier.trace.tree import Nodes
 from tests.programs.every import every_operation
 from tests.programs.runs import CommittedRun, honest_run
 
 FANOUT = 4  # Levels that the provider shows at a time.
 
 
-def descend(own: Tree, theirs: Tree) -> tuple[int, dict[tuple[int, int], bytes]]:
+def descend(own: Nodes, theirs: Nodes) -> tuple[int, dict[tuple[int, int], bytes]]:
     """The first leaf that differs, and what the provider showed on the way to it."""
-    height, place = len(theirs.levels) - 1, 0
+    height, place = theirs.depth, 0
     shown = {(height, 0): theirs.root}
     while height:
         down = min(FANOUT, height)

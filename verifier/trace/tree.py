@@ -4,6 +4,7 @@ Leaves are keccak256(0x00 || data), nodes keccak256(0x01 || left || right), as i
 `verifier.merkle`; zero words, which no leaf equals, pad the leaves to a power of two.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from avow.verifier.keccak import ZERO_WORD
@@ -22,15 +23,41 @@ def chunk_leaves(data: bytes) -> list[bytes]:
     return [leaf(data[at : at + CHUNK].ljust(CHUNK, b"\0")) for at in range(0, len(data), CHUNK)]
 
 
-class Tree:
+class Nodes(ABC):
+    """Any tree whose nodes can be asked for."""
+
+    depth: int
+    """Levels above the leaves."""
+
+    @abstractmethod
+    def at(self, height: int, place: int) -> bytes:
+        """The node at a height above the leaves, padding included."""
+
+    @property
+    def root(self) -> bytes:
+        """The root; of one leaf, that leaf."""
+        return self.at(self.depth, 0)
+
+    def siblings(self, places: Iterable[int]) -> tuple[bytes, ...]:
+        """What `fold` needs to lead the leaves at these places to the root."""
+        known = set(places)
+        found = []
+        for height in range(self.depth):
+            found += [self.at(height, at ^ 1) for at in sorted(known) if at ^ 1 not in known]
+            known = {at >> 1 for at in known}
+        return tuple(found)
+
+
+class Tree(Nodes):
     """All levels of a tree, `levels[0]` the leaves without their padding."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
+        self.depth = depth_of(len(leaves))
         self.levels = [list(leaves)]
         # What stands beyond the end at this height: a tree of nothing but padding.
         empty = ZERO_WORD
         self._empty = []
-        for _ in range(depth_of(len(leaves))):
+        for _ in range(self.depth):
             below = self.levels[-1]
             pairs = range(0, len(below), 2)
             padded = [*below, empty]
@@ -39,24 +66,10 @@ class Tree:
             empty = node(empty, empty)
         self._empty.append(empty)
 
-    @property
-    def root(self) -> bytes:
-        """The root; of one leaf, that leaf."""
-        return self.levels[-1][0]
-
     def at(self, height: int, place: int) -> bytes:
         """The node at a height above the leaves, padding included."""
         level = self.levels[height]
         return level[place] if place < len(level) else self._empty[height]
-
-    def siblings(self, places: Iterable[int]) -> tuple[bytes, ...]:
-        """What `fold` needs to lead the leaves at these places to the root."""
-        known = set(places)
-        found = []
-        for height in range(len(self.levels) - 1):
-            found += [self.at(height, at ^ 1) for at in sorted(known) if at ^ 1 not in known]
-            known = {at >> 1 for at in known}
-        return tuple(found)
 
 
 def fold(known: Mapping[int, bytes], depth: int, sibling: Callable[[], bytes]) -> bytes:

@@ -1,0 +1,82 @@
+"""The provider's side of the reveal game: it opens its own trace wherever it is asked to."""
+
+from __future__ import annotations
+
+from avow.prover.disputes.moves import (
+    Finish,
+    Move,
+    Reclaim,
+    Reveal,
+    RevealChunk,
+    RevealTensor,
+    Timeout,
+)
+from avow.prover.disputes.state import FANOUT, Challenge, ClaimState, ClaimView, Turn
+from avow.prover.errors import Refused
+from avow.prover.refutation import Refuter
+from avow.verifier.trace.layout import CHUNK
+from avow.verifier.trace.tree import Nodes
+
+
+class Defence:
+    """The defence of one claim out of the run that was committed to (computed anew if need be)."""
+
+    def __init__(self, run: Refuter) -> None:
+        self._run = run
+
+    def move(self, claim: ClaimView, challenge: Challenge, now: int) -> Move | None:
+        """The one thing to do about a challenge at second `now`; None to wait.
+
+        Raises `Refused` where the run is not the one that was committed to: nothing answers then.
+        """
+        if claim.state is ClaimState.UPHELD and challenge.undecided:
+            return Reclaim(claim.id, challenge.challenger)
+        if claim.state is not ClaimState.STANDING or not challenge.undecided:
+            return None
+        if challenge.turn.is_challengers:
+            late = now > challenge.deadline
+            return Timeout(claim.id, challenge.challenger) if late else None
+        # The contract refuses a late answer, and anybody may end the challenge.
+        return self._answer(claim, challenge) if now <= challenge.deadline else None
+
+    def _answer(self, claim: ClaimView, challenge: Challenge) -> Move:
+        match challenge.turn:
+            case Turn.TRACE:
+                if not claim.owes_root:
+                    self._check(self._run.trace.root, claim.traced.trace)
+                children = below(self._run.trace, challenge.levels, 0)
+                return Reveal(claim.id, challenge.challenger, children)
+            case Turn.CHILDREN:
+                tree = self._run.trees[challenge.tensor] if challenge.in_tensor else self._run.trace
+                self._check(tree.at(challenge.levels, challenge.position), challenge.contested)
+                children = below(tree, challenge.levels, challenge.position)
+                return Reveal(claim.id, challenge.challenger, children)
+            case Turn.ROOT:
+                self._check(self._run.trace.at(0, challenge.tensor), challenge.contested)
+                tree = self._run.trees[challenge.tensor]
+                children = below(tree, tree.depth, 0)
+                return RevealTensor(claim.id, challenge.challenger, tree.root, children)
+            case _:
+                tree = self._run.trees[challenge.tensor]
+                self._check(tree.at(0, challenge.position), challenge.contested)
+                start = challenge.position * CHUNK
+                data = self._run.tensors[challenge.tensor][start : start + CHUNK]
+                return RevealChunk(claim.id, challenge.challenger, data)
+
+    def _check(self, own: bytes, contested: bytes) -> None:
+        if own != contested:
+            raise Refused("the contested node is none of this run's: another run was claimed")
+
+
+def end(claim: ClaimView, now: int) -> Move | None:
+    """The return of a claim's bond, once it is final."""
+    if claim.state is ClaimState.STANDING and claim.is_final(now):
+        return Finish(claim.id)
+    return None
+
+
+def below(tree: Nodes, levels: int, position: int) -> tuple[bytes, ...]:
+    """The descendants of a node that one move shows, left to right."""
+    step = min(FANOUT, levels)
+    first = position << step
+    return tuple(tree.at(levels - step, at) for at in range(first, first + (1 << step)))
