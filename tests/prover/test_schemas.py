@@ -56,7 +56,7 @@ def content(database: Database) -> Rows:
 
 @pytest.mark.parametrize("old_database", VERSIONS, indirect=True)
 def test_an_old_database_is_brought_up_with_its_data(old_database: str, config: Config) -> None:
-    for name in ("access", "nodes", "webhooks"):
+    for name in ("access", "disputes", "nodes", "webhooks"):
         importlib.import_module(f"avow.prover.{name}.tables")
     engine = create_engine(
         old_database.replace("postgresql://", "postgresql+psycopg://"),

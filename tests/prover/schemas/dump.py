@@ -73,6 +73,12 @@ def rows() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "node_orders", order
     delivery = {"node": "1:0x00:provider:0x00", "order_id": _DIGEST, "leg": 0, "refused": ""}
     yield "node_deliveries", {**delivery, "bundle_digest": _DIGEST, "bundle_uri": "ZmlsZTov"}
+    node = {"node": "1:0x00:challenger:0x00", "claim_id": _DIGEST}
+    claim = {**node, "order_id": _DIGEST, "leg": 0, "model_key": _DIGEST, "provider": _ACCOUNT}
+    claim |= {"traced": "{}", "window_end": 1_800_000_000, "block": 17, "position": 3}
+    yield "dispute_claims", {**claim, "verdict": "agrees", "reason": "", "ended": False}
+    move = {**node, "move": _DIGEST, "kind": "Open", "nonce": 5, "transaction_hash": _DIGEST}
+    yield "dispute_moves", {**move, "begun_at": 1_700_000_000_000}
 
 
 def fill(connection: Connection, revision: str) -> None:
