@@ -197,9 +197,7 @@ class Attack:
             shown, place = own.run, own.flaw(claim.outputs)
         elif shown is not None and claim.traced.trace == shown.root:
             layouts = own.layouts
-            place = first_wrong(
-                own.program, layouts, own.run.tensors, shown.tensors, claim.outputs
-            )
+            place = first_wrong(own.program, layouts, own.run.tensors, shown.tensors, claim.outputs)
         else:
             return None
         if place is None:

@@ -1,4 +1,4 @@
-"""The moves of a dispute: each is one transaction to the contract `Claims`, by its function's name."""
+"""The moves of a dispute, each one transaction to the contract `Claims`."""
 
 from __future__ import annotations
 

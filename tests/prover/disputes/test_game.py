@@ -269,7 +269,7 @@ def random_move(
             moves.Finish(honest.statement),
             moves.Reclaim(honest.statement, who),
             moves.Reveal(honest.statement, who, (rng.randbytes(32),) * 16),
-            moves.Refute(traced, forged(rng, honest)),
+            moves.Refute(traced, forged(rng, honest, run)),
         ]
     )
 
@@ -339,9 +339,7 @@ def test_an_input_out_of_its_range_is_refuted(honest: CommittedRun) -> None:
     stated = dataclasses.replace(honest, inputs=(outside, *honest.inputs[1:]))
     for committed in (stated, stated.with_value(0, 0, 101)):
         run = committed.refuter()
-        traced = dataclasses.replace(
-            committed.claim(run.root), input=tensors_digest(stated.inputs)
-        )
+        traced = dataclasses.replace(committed.claim(run.root), input=tensors_digest(stated.inputs))
         game = claimed(honest, run, traced)
         own = dataclasses.replace(own_run(honest), inputs=stated.inputs)
         game.own = lambda own=own: own  # type: ignore[misc]

@@ -1,0 +1,241 @@
+"""Looking at claims of one program: do they agree with what is right, and if not, how to show it.
+
+Three ways, the cheapest first. Tensors that a provider shows are checked one by one from those
+before them, large products by `products`. Of the others the answers are computed, many at once,
+and (if asked for) every trace. Only a claim that is found wrong needs a run of one's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+import numpy as np
+
+from avow.models.program.blobs import Integers
+from avow.models.program.fast import FastExecutor
+from avow.models.program.intervals import check
+from avow.models.program.reference import evaluate
+from avow.prover.disputes.challenger import OwnRun
+from avow.prover.disputes.products import ERROR_BITS, ProductCheck, worth_it
+from avow.prover.disputes.state import ClaimView
+from avow.prover.errors import Refused
+from avow.prover.refutation import Place, Refuter, wrong_input, wrong_output
+from avow.prover.trace import Tracer, load
+from avow.verifier.program.blob import Blob
+from avow.verifier.program.operations import Contract, Convolution, Dense
+from avow.verifier.program.program import Program
+from avow.verifier.tensor import Tensor, tensors_digest
+from avow.verifier.trace.layout import Layout
+from avow.verifier.trace.refutation import Kind
+
+
+class Basis(Enum):
+    """What was compared before a claim was said to agree; the value is for readers."""
+
+    NOTHING = "nothing: the inputs are of another shape or type than the program's"
+    OUTPUTS = "the outputs, computed again"
+    TRACE = "the outputs and every tensor, computed again"
+    SHOWN = f"every tensor shown, large products by random columns (error 2^-{ERROR_BITS})"
+
+
+class Course(Enum):
+    """How a wrong claim is overturned."""
+
+    AT_ONCE = "one refutation"
+    GAME = "the reveal game"
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A claim, the inputs that its digest is of, and the tensors that its provider shows."""
+
+    claim: ClaimView
+    inputs: tuple[Tensor, ...]
+    shown: tuple[bytes, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`course` is None for a claim that agrees, as far as `basis` goes.
+
+    `published` are the tensors shown where they are the claimed ones, `place` their wrong element
+    where one was found.
+    """
+
+    basis: Basis
+    course: Course | None
+    published: Refuter | None = None
+    place: Place | None = None
+
+
+class Recheck:
+    """A program made ready to look at claims of it."""
+
+    def __init__(self, program: Program, blobs: Sequence[Blob], threads: int = 0) -> None:
+        self._program, self._blobs, self._threads = program, tuple(blobs), threads
+        self._intervals = check(program, blobs)
+        self._shapes = program.shapes()
+        # Drawn when first needed, kept for the next claims.
+        self._checks: dict[int, ProductCheck | None] = {}
+
+    @cached_property
+    def tracer(self) -> Tracer:
+        """What runs and commits."""
+        return Tracer(self._program, self._blobs, self._threads)
+
+    @cached_property
+    def _fast(self) -> FastExecutor:
+        return FastExecutor(self._program, self._blobs, self._threads)
+
+    @cached_property
+    def _layouts(self) -> list[Layout]:
+        return [descriptor.result for descriptor in self.tracer.key.descriptors]
+
+    def look(self, claims: Sequence[Stated], traces: bool = True) -> list[Finding]:
+        """What is found of each claim, in order.
+
+        Without `traces` a claim of the right outputs agrees, whatever it has committed to. Raises
+        `Refused` for all where `belongs` does for one.
+        """
+        findings: list[Finding | None] = [None] * len(claims)
+        plain: list[int] = []
+        for at, stated in enumerate(claims):
+            self.belongs(stated)
+            findings[at] = self._at_sight(stated)
+            if findings[at] is None:
+                plain.append(at)
+        for at, right in zip(plain, self._answers([claims[at] for at in plain]), strict=True):
+            findings[at] = self._compare(claims[at], right, traces)
+        return [one for one in findings if one is not None]
+
+    def own_run(self, stated: Stated) -> OwnRun:
+        """One's own run for a dispute; of an input out of range, of the nearest one inside."""
+        arrays = []
+        for tensor, spec in zip(stated.inputs, self._program.inputs, strict=True):
+            values = np.array(tensor.values, np.int64).reshape(1, *tensor.shape)
+            arrays.append(np.clip(values, spec.minimum, spec.maximum))
+        run = self.tracer.run(arrays)
+        key, claim = self.tracer.key, stated.claim
+        refuter = Refuter(self._program, self._blobs, key, claim.id, run.stored(), run.roots)
+        return OwnRun(self._program, key, refuter, stated.inputs)
+
+    def belongs(self, stated: Stated) -> None:
+        """Refuses a claim of another program, and values that are not those of the claim."""
+        traced = stated.claim.traced
+        if traced.key != self.tracer.key.digest or traced.program != self.tracer.key.program:
+            raise Refused("the claim is of another program")
+        if traced.input != tensors_digest(stated.inputs):
+            raise Refused("the inputs are not those of the claim")
+        if traced.output != tensors_digest(stated.claim.outputs):
+            raise Refused("the outputs are not those of the claim")
+
+    def _at_sight(self, stated: Stated) -> Finding | None:
+        """What the tensors shown say; and inputs with which no run begins, which need none."""
+        specs = [(spec.element_type, spec.shape) for spec in self._program.inputs]
+        if [(one.element_type, one.shape) for one in stated.inputs] != specs:
+            # Whoever ordered it made it so; no refutation opens such an input.
+            return Finding(Basis.NOTHING, None)
+        published = self._published(stated)
+        if published is not None:
+            place = self.first_flaw(stated, published.tensors)
+            course = None if place is None else Course.AT_ONCE
+            return Finding(Basis.SHOWN, course, published, place)
+        if wrong_input(stated.inputs, self._program.inputs) is not None:
+            return Finding(Basis.OUTPUTS, self._course(stated))
+        return None
+
+    def _published(self, stated: Stated) -> Refuter | None:
+        shown = stated.shown
+        if shown is None or stated.claim.owes_root:
+            return None
+        if [len(data) for data in shown] != [layout.size for layout in self._layouts]:
+            return None
+        found = Refuter(self._program, self._blobs, self.tracer.key, stated.claim.id, shown)
+        return found if found.root == stated.claim.traced.trace else None
+
+    def first_flaw(self, stated: Stated, tensors: Sequence[bytes]) -> Place | None:
+        """The first element of committed tensors that is wrong; None if (but for 2^-64) none is.
+
+        Every tensor is looked at from those before it; what is wrong there is refutable.
+        """
+        values: list[Integers] = []
+        inputs, program = len(self._program.inputs), self._program
+        place = wrong_input(stated.inputs, program.inputs)
+        if place is not None:
+            return place
+        for number, data in enumerate(tensors):
+            found = load(self._layouts[number], data)
+            if number < inputs:
+                right = np.array(stated.inputs[number].values, np.int64).reshape(found.shape)
+                kind = Kind.INPUT
+            else:
+                kind = Kind.OPERATION
+                operands = [values[at] for at in program.steps[number - inputs].operation.of]
+                if self._product_holds(number, operands, found):
+                    values.append(found)
+                    continue
+                batched = [one[np.newaxis] for one in operands]
+                operation = program.steps[number - inputs].operation
+                right = evaluate(operation, batched, self._blobs)[0]
+            wrong = np.flatnonzero(right.reshape(-1) != found.reshape(-1))
+            if wrong.size:
+                return Place(kind, number, int(wrong[0]))
+            values.append(found)
+        return wrong_output(program, self._layouts, tensors, stated.claim.outputs)
+
+    def _product_holds(self, number: int, operands: Sequence[Integers], found: Integers) -> bool:
+        """Whether this is a product that was checked and found right."""
+        if number not in self._checks:
+            self._checks[number] = self._check_of(number)
+        product, interval = self._checks[number], self._intervals[number]
+        # The error bound is of values in the interval; any other is wrong.
+        if product is None or found.min() < interval.low or found.max() > interval.high:
+            return False
+        return product.holds(operands, found)
+
+    def _check_of(self, number: int) -> ProductCheck | None:
+        operation = self._program.steps[number - len(self._program.inputs)].operation
+        shapes = [self._shapes[at] for at in operation.of]
+        interval = self._intervals[number]
+        if not worth_it(operation, shapes, self._blobs, interval):
+            return None
+        if not isinstance(operation, Dense | Convolution | Contract):
+            return None
+        return ProductCheck(operation, shapes, self._blobs, interval)
+
+    def _answers(self, claims: Sequence[Stated]) -> list[list[Integers]]:
+        """The right outputs of every claim, computed together."""
+        if not claims:
+            return []
+        inputs = [
+            np.array([stated.inputs[at].values for stated in claims], np.int64).reshape(
+                len(claims), *spec.shape
+            )
+            for at, spec in enumerate(self._program.inputs)
+        ]
+        outputs = self._fast.run(inputs)
+        return [[output[at] for output in outputs] for at in range(len(claims))]
+
+    def _compare(self, stated: Stated, right: Sequence[Integers], traces: bool) -> Finding:
+        claim = stated.claim
+        if any(
+            tuple(found.reshape(-1).tolist()) != output.values
+            for found, output in zip(right, claim.outputs, strict=True)
+        ):
+            return Finding(Basis.OUTPUTS, self._course(stated))
+        if not traces or claim.owes_root:
+            return Finding(Basis.OUTPUTS, None)
+        same = self._trace(stated) == claim.traced.trace
+        return Finding(Basis.TRACE, None if same else Course.GAME)
+
+    def _course(self, stated: Stated) -> Course:
+        """Of a claim that is wrong by what it states: at once if the trace is one's own."""
+        own = self.own_run(stated)
+        return Course.AT_ONCE if own.run.root == stated.claim.traced.trace else Course.GAME
+
+    def _trace(self, stated: Stated) -> bytes:
+        arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in stated.inputs]
+        return self.tracer.run(arrays).trace(stated.claim.id)
