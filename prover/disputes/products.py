@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from avow.models.program.blobs import Integers, integers
+from avow.models.program.blobs import AnyIntegers, Integers, integers, stored
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.operations import Contract, Convolution, Dense, Operation, Shape
@@ -26,6 +26,7 @@ ERROR_BITS = 64
 # Fewer outputs, or more columns, are not worth it.
 _FEWEST_OUTPUTS = 16
 _MOST_COLUMNS = 4
+_ROWS = 32
 
 Words = NDArray[np.uint64]
 
@@ -67,7 +68,7 @@ class ProductCheck:
         match operation:
             case Dense(weight=weight, bias=bias):
                 self._columns = _draw(blobs[weight].shape[0], count)
-                self._thin = _words(integers(blobs[weight])).T @ self._columns
+                self._thin = _combined(stored(blobs[weight]), self._columns)
                 self._bias = _words(integers(blobs[bias])) @ self._columns
             case Convolution(weight=weight, bias=bias, groups=groups):
                 outputs, channels, *kernel = blobs[weight].shape
@@ -115,6 +116,16 @@ def _draw(rows: int, count: int) -> Words:
     return np.frombuffer(os.urandom(8 * rows * count), np.uint64).reshape(rows, count)
 
 
-def _words(array: Integers) -> Words:
+def _combined(weight: AnyIntegers, columns: Words) -> Words:
+    """weight^T columns, a few rows at a time: numpy's own product of integers is much slower."""
+    total = np.zeros((weight.shape[1], columns.shape[1]), np.uint64)
+    for first in range(0, weight.shape[0], _ROWS):
+        rows = _words(weight[first : first + _ROWS])
+        for at in range(columns.shape[1]):
+            total[:, at] += (rows * columns[first : first + _ROWS, at : at + 1]).sum(axis=0)
+    return total
+
+
+def _words(array: AnyIntegers) -> Words:
     """The same integers modulo 2^64."""
     return array.astype(np.int64).view(np.uint64)

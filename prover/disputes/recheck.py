@@ -1,12 +1,13 @@
 """Looking at claims of one program: do they agree with what is right, and if not, how to show it.
 
-Three ways, the cheapest first. Tensors that a provider shows are checked one by one from those
-before them, large products by `products`. Of the others the answers are computed, many at once,
-and (if asked for) every trace. Only a claim that is found wrong needs a run of one's own.
+Where weights make most of the work, tensors that a provider shows are checked one by one from those
+before them, large products by `products`. Otherwise the run is computed again: every trace, or the
+answers alone, many at once.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -74,8 +75,16 @@ class Finding:
 class Recheck:
     """A program made ready to look at claims of it."""
 
-    def __init__(self, program: Program, blobs: Sequence[Blob], threads: int = 0) -> None:
+    def __init__(
+        self,
+        program: Program,
+        blobs: Sequence[Blob],
+        threads: int = 0,
+        columns: bool | None = None,
+    ) -> None:
+        """`columns`: whether to check shown tensors by columns; None where that takes less."""
         self._program, self._blobs, self._threads = program, tuple(blobs), threads
+        self._by_columns = mostly_weights(program) if columns is None else columns
         self._intervals = check(program, blobs)
         self._shapes = program.shapes()
         # Drawn when first needed, kept for the next claims.
@@ -100,16 +109,18 @@ class Recheck:
         Without `traces` a claim of the right outputs agrees, whatever it has committed to. Raises
         `Refused` for all where `belongs` does for one.
         """
-        findings: list[Finding | None] = [None] * len(claims)
-        plain: list[int] = []
+        findings: dict[int, Finding] = {}
         for at, stated in enumerate(claims):
             self.belongs(stated)
-            findings[at] = self._at_sight(stated)
-            if findings[at] is None:
-                plain.append(at)
-        for at, right in zip(plain, self._answers([claims[at] for at in plain]), strict=True):
-            findings[at] = self._compare(claims[at], right, traces)
-        return [one for one in findings if one is not None]
+            found = self._at_sight(stated)
+            if found is None and traces:
+                found = self._by_trace(stated)
+            if found is not None:
+                findings[at] = found
+        rest = [at for at in range(len(claims)) if at not in findings]
+        for at, right in zip(rest, self._answers([claims[at] for at in rest]), strict=True):
+            findings[at] = self._by_outputs(claims[at], right)
+        return [findings[at] for at in range(len(claims))]
 
     def own_run(self, stated: Stated) -> OwnRun:
         """One's own run for a dispute; of an input out of range, of the nearest one inside."""
@@ -138,13 +149,14 @@ class Recheck:
         if [(one.element_type, one.shape) for one in stated.inputs] != specs:
             # Whoever ordered it made it so; no refutation opens such an input.
             return Finding(Basis.NOTHING, None)
-        published = self._published(stated)
-        if published is not None:
-            place = self.first_flaw(stated, published.tensors)
-            course = None if place is None else Course.AT_ONCE
-            return Finding(Basis.SHOWN, course, published, place)
+        if self._by_columns:
+            published = self._published(stated)
+            if published is not None:
+                place = self.first_flaw(stated, published.tensors)
+                course = None if place is None else Course.AT_ONCE
+                return Finding(Basis.SHOWN, course, published, place)
         if wrong_input(stated.inputs, self._program.inputs) is not None:
-            return Finding(Basis.OUTPUTS, self._course(stated))
+            return self._wrong(Basis.OUTPUTS, stated, self.own_run(stated).run.root)
         return None
 
     def _published(self, stated: Stated) -> Refuter | None:
@@ -219,23 +231,45 @@ class Recheck:
         outputs = self._fast.run(inputs)
         return [[output[at] for output in outputs] for at in range(len(claims))]
 
-    def _compare(self, stated: Stated, right: Sequence[Integers], traces: bool) -> Finding:
-        claim = stated.claim
-        if any(
-            tuple(found.reshape(-1).tolist()) != output.values
-            for found, output in zip(right, claim.outputs, strict=True)
-        ):
-            return Finding(Basis.OUTPUTS, self._course(stated))
-        if not traces or claim.owes_root:
-            return Finding(Basis.OUTPUTS, None)
-        same = self._trace(stated) == claim.traced.trace
-        return Finding(Basis.TRACE, None if same else Course.GAME)
-
-    def _course(self, stated: Stated) -> Course:
-        """Of a claim that is wrong by what it states: at once if the trace is one's own."""
-        own = self.own_run(stated)
-        return Course.AT_ONCE if own.run.root == stated.claim.traced.trace else Course.GAME
-
-    def _trace(self, stated: Stated) -> bytes:
+    def _by_trace(self, stated: Stated) -> Finding:
         arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in stated.inputs]
-        return self.tracer.run(arrays).trace(stated.claim.id)
+        run, claim = self.tracer.run(arrays), stated.claim
+        root = run.trace(claim.id)
+        same = claim.owes_root or root == claim.traced.trace
+        if same and run.outputs == claim.outputs:
+            return Finding(Basis.OUTPUTS if claim.owes_root else Basis.TRACE, None)
+        return self._wrong(Basis.TRACE, stated, root)
+
+    def _by_outputs(self, stated: Stated, right: Sequence[Integers]) -> Finding:
+        claim = stated.claim
+        for found, output in zip(right, claim.outputs, strict=True):
+            if tuple(found.reshape(-1).tolist()) != output.values:
+                return self._wrong(Basis.OUTPUTS, stated, self.own_run(stated).run.root)
+        return Finding(Basis.OUTPUTS, None)
+
+    def _wrong(self, basis: Basis, stated: Stated, root: bytes) -> Finding:
+        """Of a claim that is wrong, one's own trace having this root."""
+        if root == stated.claim.traced.trace:
+            return Finding(basis, Course.AT_ONCE)
+        published = self._published(stated)
+        return Finding(basis, Course.GAME if published is None else Course.AT_ONCE, published)
+
+
+def mostly_weights(program: Program) -> bool:
+    """Whether nine in ten of a run's products are with weights that are used once each.
+
+    Only those are checked faster than they are computed: `docs/decisions/0158`.
+    """
+    shapes, first = program.shapes(), len(program.inputs)
+    dense = other = 0
+    for at, step in enumerate(program.steps):
+        match step.operation:
+            case Dense(weight=weight):
+                dense += math.prod(shapes[first + at]) * program.blobs[weight].shape[1]
+            case Convolution(weight=weight):
+                other += math.prod(shapes[first + at]) * math.prod(program.blobs[weight].shape[1:])
+            case Contract(of=of):
+                other += math.prod(shapes[first + at]) * shapes[of[0]][-1]
+            case _:
+                other += math.prod(shapes[first + at])
+    return dense >= 9 * other

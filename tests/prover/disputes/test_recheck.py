@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from avow.prover.disputes.moves import Commit, Refute
-from avow.prover.disputes.recheck import Basis, Course, Recheck, Stated
+from avow.prover.disputes.recheck import Basis, Course, Recheck, Stated, mostly_weights
 from avow.prover.disputes.state import ClaimState, ClaimView
 from avow.prover.errors import Refused
 from avow.prover.refutation import Place
@@ -50,7 +50,7 @@ def honest(request: pytest.FixtureRequest) -> CommittedRun:
 
 @pytest.fixture(scope="module")
 def recheck(honest: CommittedRun) -> Recheck:
-    return Recheck(honest.program, honest.blobs, threads=1)
+    return Recheck(honest.program, honest.blobs, threads=1, columns=True)
 
 
 def stated(run: CommittedRun, shown: bool = False, root: bytes | None = None) -> Stated:
@@ -91,6 +91,28 @@ def test_a_liar_who_shows_its_tensors_is_refuted(
     assert found.place is not None
     given = honest.inputs if found.place.kind is Kind.INPUT else lying.outputs
     assert refutes(about.claim.traced, found.published.refute(found.place, given))
+
+
+@pytest.mark.parametrize("traces", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_without_columns_a_run_of_ones_own_decides(
+    honest: CommittedRun, seed: int, traces: bool
+) -> None:
+    recheck = Recheck(honest.program, honest.blobs, threads=1, columns=False)
+    lying = dataclasses.replace(liar(honest, seed), outputs=with_output(honest).outputs)
+    claims = [stated(lying, shown=True), stated(lying), stated(honest, shown=True)]
+    found = recheck.look(claims, traces)
+    assert [one.course for one in found] == [Course.AT_ONCE, Course.GAME, None]
+    assert found[0].published is not None and found[0].place is None
+    assert found[2].basis is (Basis.TRACE if traces else Basis.OUTPUTS)
+
+
+def test_columns_are_for_programs_of_weights(honest: CommittedRun) -> None:
+    builder = Builder(Random(1))
+    x = builder.add_input((1, 64), ElementType.INT8, -100, 100)
+    y = builder.add(op.Dense((x,), builder.integers((64, 64), 9), builder.integers((64,), 9)))
+    program = dataclasses.replace(builder.program(), outputs=(Output("y", y),))
+    assert mostly_weights(program) and not mostly_weights(honest.program)
 
 
 def test_one_wrong_element_of_any_product_is_found(honest: CommittedRun, recheck: Recheck) -> None:
