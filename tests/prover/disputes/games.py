@@ -21,7 +21,6 @@ SALT = bytes(range(32))
 class Game:
     """One claim, one honest challenger, and whoever answers for the provider."""
 
-    honest: CommittedRun
     claims: SimulatedClaims
     claim: bytes
     answer: Callable[[SimulatedClaims], Move | None]
@@ -99,6 +98,4 @@ def claimed(
     claims = SimulatedClaims()
     claims.claim(traced, (outputs or honest).outputs, PROVIDER)
     mine = own_run(honest)
-    return Game(
-        honest, claims, traced.statement, answer or defended(run, traced.statement), lambda: mine
-    )
+    return Game(claims, traced.statement, answer or defended(run, traced.statement), lambda: mine)

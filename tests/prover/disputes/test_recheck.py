@@ -204,7 +204,7 @@ def test_what_was_found_is_played_to_its_end(
     claims.claim(about.claim.traced, lying.outputs, PROVIDER)
     own = recheck.own_run(about)
     answer = defended(lying.refuter(), about.claim.id)
-    game = Game(honest, claims, about.claim.id, answer, lambda: own, lambda: found.published)
+    game = Game(claims, about.claim.id, answer, lambda: own, lambda: found.published)
     game.play()
     assert_overturned(game)
     kinds = [type(move) for _, move in game.sent]
