@@ -115,14 +115,21 @@ class Attack:
         return keccak256(caller + claim.id + keccak256(data) + self._salt)
 
     def move(
-        self, claim: ClaimView, challenge: Challenge | None, committed: bool, now: int
+        self,
+        claim: ClaimView,
+        challenge: Challenge | None,
+        committed_in: int,
+        head: int,
+        now: int,
     ) -> Move | None:
-        """The one thing to do at second `now`; None to wait, or where nothing is left to do.
+        """The one thing to do, the last block's time being `now`; None to wait, or at the end.
 
-        `challenge` is this account's own, `committed` whether the contract knows `commitment`.
+        `challenge` is this account's own, `committed_in` what the contract answers for
+        `commitment`, 0 without one, and `head` the last block: what was made in it counts from the
+        next one on, also for whoever estimates the gas of a refutation.
         """
         if challenge is not None and challenge.undecided:
-            return self._go_on(claim, challenge, now)
+            return self._go_on(claim, challenge, head, now)
         if claim.state is not ClaimState.STANDING or claim.is_final(now):
             return None
         if not self._own.differs(claim):
@@ -130,9 +137,9 @@ class Attack:
         data = self.refutation(claim)
         commitment = self.commitment(claim)
         if data is not None and commitment is not None:
-            if committed:
-                return Refute(claim.traced, data, self._salt)
-            return Commit(commitment)
+            if not committed_in:
+                return Commit(commitment)
+            return Refute(claim.traced, data, self._salt) if committed_in < head else None
         # Who has lost one challenge of a claim gets no other.
         if challenge is not None and challenge.turn is Turn.ENDED:
             return None
@@ -142,7 +149,7 @@ class Attack:
             return Learn(claim.traced.key, self._place(0))
         return Open(claim.traced)
 
-    def _go_on(self, claim: ClaimView, challenge: Challenge, now: int) -> Move | None:
+    def _go_on(self, claim: ClaimView, challenge: Challenge, head: int, now: int) -> Move | None:
         if claim.state is ClaimState.OVERTURNED:
             return Reclaim(claim.id, self._account)
         if claim.state is not ClaimState.STANDING:
@@ -150,7 +157,7 @@ class Attack:
         data = self.refutation(claim)
         if data is not None:
             # An open challenge stands for a commitment.
-            return Refute(claim.traced, data)
+            return Refute(claim.traced, data) if challenge.opened_in < head else None
         late = now > challenge.deadline
         if challenge.turn.is_providers:
             return Timeout(claim.id, self._account) if late else None

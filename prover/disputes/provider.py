@@ -25,7 +25,7 @@ class Defence:
         self._run = run
 
     def move(self, claim: ClaimView, challenge: Challenge, now: int) -> Move | None:
-        """The one thing to do about a challenge at second `now`; None to wait.
+        """The one thing to do about a challenge, the last block's time being `now`; None to wait.
 
         Raises `Refused` where the run is not the one that was committed to: nothing answers then.
         """

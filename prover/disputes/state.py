@@ -150,10 +150,11 @@ GameEvent = Opened | ChildrenShown | ChildPicked | TensorPicked | TensorShown | 
 class Challenge:
     """A challenge as it is stored, with `deadlineOf`, and its own events in order.
 
-    `deadline` is the last second of the present turn, 0 without one.
+    `opened_in` is a block's number, `deadline` the last second of the present turn, 0 without one.
     """
 
     challenger: bytes
+    opened_in: int
     turn: Turn
     in_tensor: bool
     levels: int

@@ -36,7 +36,8 @@ class Game:
         return attack.move(
             view,
             self.claims.challenge(self.claim, CHALLENGER),
-            commitment in self.claims.commitments,
+            0 if commitment is None else self.claims.commitments.get(commitment, 0),
+            self.claims.head,
             self.claims.now,
         )
 
@@ -58,7 +59,9 @@ class Game:
             if self.step():
                 waited = 0
             else:
-                self.claims.now += 400
+                # An empty block first: some wait for the next one, not for a clock.
+                self.claims.block += 1
+                self.claims.now += 400 if waited else 0
                 waited += 1
             if waited > 5:
                 return

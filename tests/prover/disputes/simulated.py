@@ -83,7 +83,8 @@ class _Claim:
 
 
 class SimulatedClaims:
-    """One contract; `now` is in seconds. Every move that goes through makes a block."""
+    """One contract; `now` is in seconds. Every move that goes through makes a block, of number
+    `block`: the next one's."""
 
     def __init__(self) -> None:
         self.now, self.block = 1_000_000, 1
@@ -121,6 +122,7 @@ class SimulatedClaims:
         ended = not one.undecided or self.claims[claim].state is not ClaimState.STANDING
         return Challenge(
             challenger,
+            one.block,
             one.turn,
             one.in_tensor,
             one.levels,
@@ -131,6 +133,11 @@ class SimulatedClaims:
             0 if ended else one.deadline,
             tuple(one.events),
         )
+
+    @property
+    def head(self) -> int:
+        """The number of the last block."""
+        return self.block - 1
 
     def held(self) -> int:
         """The bonds that must be there: of standing claims and undecided challenges."""

@@ -141,6 +141,30 @@ def test_a_wrong_output_is_refuted_by_ones_own_run(honest: CommittedRun) -> None
         assert [type(move) for _, move in game.sent] == [moves.Commit, moves.Refute]
 
 
+def test_a_commitment_counts_from_the_next_block_on(honest: CommittedRun) -> None:
+    wrong = with_output(honest)
+    run = wrong.refuter()
+    game = claimed(honest, run, wrong.claim(run.root), wrong)
+    assert isinstance(game.challengers(), moves.Commit)
+    game.step()
+    assert game.challengers() is None
+    game.claims.block += 1
+    assert isinstance(game.challengers(), moves.Refute)
+
+
+def test_a_challenge_counts_as_a_commitment_from_the_next_block_on(honest: CommittedRun) -> None:
+    lying = liar(honest, 1)
+    run = lying.refuter()
+    game = claimed(honest, run, lying.claim(run.root))
+    game.step()
+    game.step()
+    # The tensors are published only now.
+    game.published = lambda: run
+    assert game.challengers() is None
+    game.claims.block += 1
+    assert isinstance(game.challengers(), moves.Refute)
+
+
 def test_a_lazy_claim_of_a_wrong_output_is_opened_and_refuted(honest: CommittedRun) -> None:
     wrong = with_output(honest)
     game = claimed(honest, wrong.refuter(), wrong.claim(ZERO_WORD), wrong)
