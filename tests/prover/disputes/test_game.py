@@ -95,13 +95,15 @@ def test_shown_tensors_are_refuted_at_once(honest: CommittedRun, seed: int) -> N
 
 
 def test_shown_tensors_that_are_not_the_claimed_ones_are_ignored(honest: CommittedRun) -> None:
-    lying = liar(honest, 3)
+    """Neither the right ones nor those of another lie, which would refute something else."""
+    lying, other = liar(honest, 3), liar(honest, 4).refuter()
     run = lying.refuter()
-    game = claimed(honest, run, lying.claim(run.root))
-    game.published = honest.refuter
-    game.play()
-    assert_overturned(game)
-    assert len(game.sent) > 5
+    for published in (honest.refuter(), other):
+        game = claimed(honest, run, lying.claim(run.root))
+        game.published = lambda published=published: published  # type: ignore[misc]
+        game.play()
+        assert_overturned(game)
+        assert len(game.sent) > 5
 
 
 @pytest.mark.parametrize("seed", range(12))
