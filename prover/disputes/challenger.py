@@ -16,16 +16,7 @@ from avow.prover.disputes.moves import (
     Refute,
     Timeout,
 )
-from avow.prover.disputes.state import (
-    Challenge,
-    ClaimState,
-    ClaimView,
-    Seen,
-    StateTorn,
-    Turn,
-    climb,
-    replay,
-)
+from avow.prover.disputes.state import Challenge, ClaimView, Seen, StateTorn, climb, replay
 from avow.prover.refutation import (
     Place,
     Refuter,
@@ -35,8 +26,8 @@ from avow.prover.refutation import (
     wrong_output,
 )
 from avow.prover.trees import leftmost
+from avow.verifier.chain.claim_records import ClaimState, Turn, commitment
 from avow.verifier.errors import VerificationError
-from avow.verifier.keccak import keccak256
 from avow.verifier.program.program import Program
 from avow.verifier.tensor import Tensor
 from avow.verifier.trace.key import ProgramKey
@@ -111,8 +102,7 @@ class Attack:
         data = self.refutation(claim)
         if data is None:
             return None
-        caller = self._account.rjust(32, b"\0")
-        return keccak256(caller + claim.id + keccak256(data) + self._salt)
+        return commitment(self._account, claim.id, data, self._salt)
 
     def move(
         self,

@@ -11,9 +11,10 @@ from avow.prover.disputes.moves import (
     RevealTensor,
     Timeout,
 )
-from avow.prover.disputes.state import FANOUT, Challenge, ClaimState, ClaimView, Turn
+from avow.prover.disputes.state import Challenge, ClaimView
 from avow.prover.errors import Refused
 from avow.prover.refutation import Refuter
+from avow.verifier.chain.claim_records import STEP, ClaimState, Turn
 from avow.verifier.trace.layout import CHUNK
 from avow.verifier.trace.tree import Nodes
 
@@ -77,6 +78,6 @@ def end(claim: ClaimView, now: int) -> Move | None:
 
 def below(tree: Nodes, levels: int, position: int) -> tuple[bytes, ...]:
     """The descendants of a node that one move shows, left to right."""
-    step = min(FANOUT, levels)
+    step = min(STEP, levels)
     first = position << step
     return tuple(tree.at(levels - step, at) for at in range(first, first + (1 << step)))

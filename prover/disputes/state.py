@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from avow.prover.errors import ProverError
+from avow.verifier.chain.claim_records import STEP, ClaimState, Turn
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.merkle import node
 from avow.verifier.tensor import Tensor
@@ -18,44 +18,9 @@ from avow.verifier.trace.layout import CHUNK
 from avow.verifier.trace.refutation import TracedClaim
 from avow.verifier.trace.tree import depth_of
 
-FANOUT = 4
-"""Levels that one move goes down."""
-
 
 class StateTorn(ProverError):
     """Stored state and logs are of different blocks, or not of a contract like ours: read again."""
-
-
-class ClaimState(IntEnum):
-    """How a claim stands; numbers as in the contract."""
-
-    NONE = 0
-    STANDING = 1
-    UPHELD = 2
-    OVERTURNED = 3
-
-
-class Turn(IntEnum):
-    """What a challenge waits for; numbers as in the contract."""
-
-    NONE = 0
-    TRACE = 1
-    CHILDREN = 2
-    PICK = 3
-    ROOT = 4
-    CHUNK = 5
-    REFUTATION = 6
-    ENDED = 7
-
-    @property
-    def is_providers(self) -> bool:
-        """Whether the provider has to move."""
-        return self in (Turn.TRACE, Turn.CHILDREN, Turn.ROOT, Turn.CHUNK)
-
-    @property
-    def is_challengers(self) -> bool:
-        """Whether the challenger has to move."""
-        return self in (Turn.PICK, Turn.REFUTATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +159,7 @@ class Seen:
     @property
     def step(self) -> int:
         """Levels that the next move goes down."""
-        return min(FANOUT, self.levels)
+        return min(STEP, self.levels)
 
     def take(self, event: GameEvent) -> None:
         """Follow one event."""

@@ -9,13 +9,16 @@ import numpy as np
 
 from avow.circuits.optimistic.artifact import Loaded, load
 from avow.circuits.optimistic.compile import Made, Options, compile_model
-from avow.prover.dispute import Game, Move, Watcher, answer, play
+from avow.prover.disputes.challenger import Attack, OwnRun
+from avow.prover.disputes.moves import Move
+from avow.prover.disputes.onchain import challenge_of, send, tensors_of, view_of
+from avow.prover.disputes.provider import Defence
+from avow.prover.disputes.state import Challenge, ClaimView, replay
 from avow.prover.nodes.claims import expected_statement
 from avow.prover.refutation import Refuter
 from avow.prover.trace import Tracer
 from avow.verifier.bundle import Bundle
 from avow.verifier.chain.claim_events import Claimed, ClaimEvent
-from avow.verifier.chain.claim_records import Turn
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.client import Receipt
 from avow.verifier.chain.orders import LegTerms, OrderTerms, selector_of
@@ -200,44 +203,51 @@ class Court:
         self.pays("provider", "claim", receipt)
         return made
 
-    def watcher(self, claimed: Claimed, given: Sequence[Tensor]) -> Watcher:
-        """One who computes the run of a claim itself, natively, and reads its output."""
+    def own(self, claimed: Claimed, given: Sequence[Tensor]) -> OwnRun:
+        """The run of a claim's inputs by one who computes it natively."""
         arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in given]
         run = tracer(self.model).run(arrays)
         contents, statement = loaded(self.model), claimed.traced.statement
         own = Refuter(contents.program, contents.blobs, run.key, statement, run.stored())
         assert own.root == run.trace(statement)
-        at, stated = 0, []
-        for spec in made(self.model).artifact.record.outputs:
-            width = spec.element_type.width * int(np.prod(spec.shape))
-            data = claimed.output[at : at + width]
-            stated.append(Tensor.from_data(spec.element_type, spec.shape, data))
-            at += width
-        return Watcher(own, given, stated)
+        return OwnRun(contents.program, run.key, own, tuple(given))
+
+    def attack(
+        self,
+        claimed: Claimed,
+        delivered: Delivered,
+        challenger: Signer,
+        shown: bool = False,
+    ) -> Attack:
+        """A challenger that computes the run itself; the provider's tensors are `shown` or not."""
+        own = self.own(claimed, delivered.given)
+        published = delivered.run if shown else None
+        return Attack(own, challenger.address, SALT, published)
+
+    def view(self, claimed: Claimed) -> ClaimView:
+        """How a claim stands."""
+        outputs = tensors_of(made(self.model).artifact.record.outputs, claimed.output)
+        return view_of(self.claims, claimed, outputs, self.events())
 
     def events(self) -> list[ClaimEvent]:
         """Everything that happened to claims."""
         town = self.town
         return self.claims.events(town.deployment.first_block, town.chain.head().number)
 
-    def game(self, claimed: Claimed, challenger: Signer) -> Game:
-        """How a challenge stands; compared with what the contract stores."""
-        game = Game.after(claimed.claim_id, challenger.address, self.events())
-        held = self.claims.challenge(claimed.claim_id, challenger.address)
-        assert held is not None and held.turn is game.turn
-        if game.turn is not Turn.ENDED:
-            assert (held.in_tensor, held.levels, held.position) == (
-                game.in_tensor,
-                game.levels,
-                game.position,
-            )
-        return game
+    def game(self, claimed: Claimed, challenger: Signer) -> Challenge:
+        """How a challenge stands; its events lead there."""
+        account = challenger.address
+        found = challenge_of(self.claims, claimed.claim_id, account, self.events())
+        assert found is not None
+        if found.undecided:
+            replay(found)
+        return found
 
     def challenge(self, claimed: Claimed, challenger: Signer) -> None:
         """Opens a challenge; the key is learned when it is not known yet."""
         key, claims = loaded(self.model).key, self.claims
         if not claims.tensors(key.digest):
-            learned = claims.learn(challenger, key.digest, key.program, place_of(0, self.model))
+            learned = claims.learn(challenger, key.digest, key.program + place_of(0, self.model))
             self.pays("challenger", "learn", learned)
         assert claims.tensors(key.digest) == len(key.descriptors)
         self.pays("challenger", "open", claims.open(challenger, claimed.traced))
@@ -247,24 +257,34 @@ class Court:
         claimed: Claimed,
         challenger: Signer,
         run: Refuter,
-        next_move: Callable[[Game], Move | None],
-    ) -> Iterator[Game]:
+        next_move: Callable[[ClaimView, Challenge], Move | None],
+    ) -> Iterator[Challenge]:
         """Lets both sides move until the challenge ends or the challenger has nothing to say."""
+        defence = Defence(run)
         while True:
-            game = self.game(claimed, challenger)
+            # What was made in the last block counts from the next one on.
+            self.town.mine()
+            game, view = self.game(claimed, challenger), self.view(claimed)
             yield game
-            if game.turn is Turn.ENDED:
+            if not game.undecided:
                 return
-            mine = game.turn.is_providers
-            move = answer(game, run) if mine else next_move(game)
+            # A challenger who can refute does not wait for its turn.
+            move, signer, party = next_move(view, game), challenger, "challenger"
+            if move is None and game.turn.is_providers:
+                move = defence.move(view, game, self.town.chain.head().timestamp)
+                signer, party = PROVIDER, "provider"
             if move is None:
                 return
-            # What was left out of a lazy claim is the root that was posted since.
-            root = run.root if claimed.traced.trace == ZERO_WORD else claimed.traced.trace
-            traced = replace(claimed.traced, trace=root)
-            signer, party = (PROVIDER, "provider") if mine else (challenger, "challenger")
-            receipt = play(self.claims, signer, traced, challenger.address, move)
-            self.pays(party, type(move).__name__, receipt)
+            self.pays(party, type(move).__name__, send(self.claims, signer, move))
+
+    def playing(self, attack: Attack) -> Callable[[ClaimView, Challenge | None], Move | None]:
+        """An honest challenger's moves, at the last block."""
+
+        def move(view: ClaimView, game: Challenge | None) -> Move | None:
+            head = self.town.chain.head()
+            return attack.move(view, game, 0, head.number, head.timestamp)
+
+        return move
 
     def settle(self, delivered: Delivered, signer: Signer = PROVIDER) -> Receipt:
         """The market's settlement, by the provider itself unless another is named."""

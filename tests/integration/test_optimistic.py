@@ -7,8 +7,8 @@ import pytest
 from eth_abi.abi import encode
 
 from avow.circuits.sumcheck.artifact import load as load_sumcheck
-from avow.prover.dispute import Game, Move, Pick
-from avow.prover.errors import Refused
+from avow.prover.disputes.moves import Move, Pick, PickTensor
+from avow.prover.disputes.state import Challenge, ClaimView, climb, replay
 from avow.prover.nodes.claims import policy_for
 from avow.prover.nodes.contracts import to_register
 from avow.prover.refutation import Place as Element
@@ -27,13 +27,13 @@ from avow.verifier.chain.claim_events import (
     RefutationCommitted,
     TraceRootPosted,
 )
-from avow.verifier.chain.claim_records import ClaimState, Turn
+from avow.verifier.chain.claim_records import ClaimState, Turn, commitment
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.deployment import Placed
 from avow.verifier.chain.errors import Reverted
 from avow.verifier.chain.orders import selector_of
 from avow.verifier.chain.registration import Registry, Royalty, read_artifact
-from avow.verifier.keccak import keccak256
+from avow.verifier.keccak import ZERO_WORD, keccak256
 from avow.verifier.lifecycle import LegState
 from avow.verifier.merkle import leaf
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
@@ -139,16 +139,15 @@ def test_an_honest_claim_stands_and_is_paid(court: Court) -> None:
     assert claimed.claim_id == claimed.traced.statement
     assert claimed.claim_id == leaf(delivered.statement.digest())
     assert claimed.output == delivered.output
-    watcher = court.watcher(claimed, delivered.given)
-    assert not watcher.disputes(claimed.traced)
+    attack = court.attack(claimed, delivered, STRANGER, shown=True)
+    assert attack.refutation(court.view(claimed)) is None
+    assert court.playing(attack)(court.view(claimed), None) is None
     policy = replace(
         policy_for(delivered.statement, False), minimum_assurance=Assurance.CHALLENGEABLE
     )
     verdict = verify(delivered.bundle(claimed.window_end).encode(), policy, claimed.window_end + 1)
     assert (verdict.assurance, verdict.final_at) == (Assurance.CHALLENGEABLE, claimed.window_end)
 
-    with refusing(Refused, "no element"):
-        watcher.refutation(delivered.run)
     # Every kind of element that could be shown is right.
     for place, stated in (
         (Element(Kind.OPERATION, len(delivered.run.tensors) - 1, 0), ()),
@@ -157,7 +156,7 @@ def test_an_honest_claim_stands_and_is_paid(court: Court) -> None:
     ):
         vain = delivered.run.refute(place, stated)
         assert not refutes(claimed.traced, vain)
-        claims.commit(STRANGER, claimed.claim_id, vain, SALT)
+        claims.commit(STRANGER, commitment(STRANGER.address, claimed.claim_id, vain, SALT))
         town.mine()
         with refusing(Reverted, "NotRefuted"):
             claims.refute(STRANGER, claimed.traced, vain, SALT)
@@ -192,17 +191,20 @@ def test_one_wrong_activation_overturns_a_claim_in_one_shot(court: Court) -> Non
     before = town.holdings(REQUESTER.address, PROVIDER.address, STRANGER.address, TREASURY)
     delivered = court.deliver(deep)
     claimed = court.claim(delivered)
-    watcher = court.watcher(claimed, delivered.given)
-    assert watcher.disputes(claimed.traced)
-    assert tuple(watcher.outputs) == delivered.outputs
-    refutation = watcher.refutation(delivered.run)
-    assert refutes(claimed.traced, refutation)
+    attack = court.attack(claimed, delivered, STRANGER, shown=True)
+    view = court.view(claimed)
+    assert view.outputs == delivered.outputs
+    refutation = attack.refutation(view)
+    assert refutation is not None and refutes(claimed.traced, refutation)
+    noted = attack.commitment(view)
+    assert noted is not None and claims.committed_in(noted) == 0
 
     with refusing(Reverted, "NotCommitted"):
         claims.refute(STRANGER, claimed.traced, refutation, SALT)
     with refusing(Reverted, "NotRefuted"):
         town.market().refute(STRANGER, delivered.order_id, 0)
-    court.pays("challenger", "commit", claims.commit(STRANGER, claimed.claim_id, refutation, SALT))
+    receipt = court.pays("challenger", "commit", claims.commit(STRANGER, noted))
+    assert claims.committed_in(noted) == receipt.block
     town.mine()
     # Who copies it has no commitment of its own, and the same bytes with another salt have none.
     with refusing(Reverted, "NotCommitted"):
@@ -210,7 +212,9 @@ def test_one_wrong_activation_overturns_a_claim_in_one_shot(court: Court) -> Non
     with refusing(Reverted, "NotCommitted"):
         claims.refute(STRANGER, claimed.traced, refutation, keccak256(b"another"))
     with refusing(Reverted, "ClaimDiffers"):
-        claims.refute(STRANGER, replace(claimed.traced, trace=watcher.run.root), refutation, SALT)
+        claims.refute(
+            STRANGER, replace(claimed.traced, trace=ZERO_WORD[:-1] + b"\1"), refutation, SALT
+        )
     receipt = claims.refute(STRANGER, claimed.traced, refutation, SALT)
     court.pays("challenger", "refute", receipt)
     assert claims.is_overturned(claimed.claim_id)
@@ -263,14 +267,16 @@ def test_a_withheld_trace_is_overturned_by_the_game(
     before = town.holdings(REQUESTER.address, PROVIDER.address, STRANGER.address, TREASURY)
     delivered = court.deliver(inside)
     claimed = court.claim(delivered, lazy)
-    watcher = court.watcher(claimed, delivered.given)
+    attack = court.attack(claimed, delivered, STRANGER)
     sizes = [one.result.chunks for one in loaded(court.model).key.descriptors]
     print(f"{len(sizes)} tensors of up to {max(sizes)} chunks")
     court.spent.clear()
     court.challenge(claimed, STRANGER)
     if lazy:
         assert court.game(claimed, STRANGER).turn is Turn.TRACE
-    turns = [game.turn for game in court.moves(claimed, STRANGER, delivered.run, watcher.move)]
+    turns = [
+        game.turn for game in court.moves(claimed, STRANGER, delivered.run, court.playing(attack))
+    ]
     assert turns[-1] is Turn.ENDED and turns[-2] is Turn.REFUTATION
     assert claims.is_overturned(claimed.claim_id)
     posted = [event for event in court.events() if isinstance(event, TraceRootPosted)]
@@ -295,10 +301,11 @@ def test_a_difference_beyond_the_last_tensor_loses_when_it_is_picked(bare_town: 
     assert len(leaves) & (len(leaves) - 1), "this program's trace has no padding"
     delivered.run.trace = Tree([*leaves, keccak256(b"nobody knows")])
     claimed = court.claim(delivered)
-    watcher = court.watcher(claimed, delivered.given)
-    assert watcher.disputes(claimed.traced)
+    attack = court.attack(claimed, delivered, STRANGER)
     court.challenge(claimed, STRANGER)
-    turns = [game.turn for game in court.moves(claimed, STRANGER, delivered.run, watcher.move)]
+    turns = [
+        game.turn for game in court.moves(claimed, STRANGER, delivered.run, court.playing(attack))
+    ]
     assert turns[-2:] == [Turn.PICK, Turn.ENDED]
     claims.withdraw(STRANGER)
     refunded(court, delivered.order_id, before)
@@ -310,12 +317,13 @@ def test_an_output_beside_the_run_is_overturned_though_the_trace_is_right(court:
     # Committed to is the right run: only what was delivered differs, in its last element.
     delivered = court.deliver(beside)
     claimed = court.claim(delivered)
-    watcher = court.watcher(claimed, delivered.given)
-    assert claimed.traced.trace == watcher.run.root
-    assert watcher.disputes(claimed.traced)
+    attack = court.attack(claimed, delivered, STRANGER)
+    assert claimed.traced.trace == court.own(claimed, delivered.given).run.root
     court.challenge(claimed, STRANGER)
-    turns = [game.turn for game in court.moves(claimed, STRANGER, delivered.run, watcher.move)]
-    assert turns == [Turn.CHILDREN, Turn.PICK, Turn.ENDED]
+    turns = [
+        game.turn for game in court.moves(claimed, STRANGER, delivered.run, court.playing(attack))
+    ]
+    assert turns == [Turn.CHILDREN, Turn.ENDED]
     claims.withdraw(STRANGER)
     refunded(court, delivered.order_id, before)
 
@@ -338,13 +346,15 @@ def test_a_provider_that_does_not_answer_loses(court: Court) -> None:
     refunded(court, delivered.order_id, before)
 
 
-def pointing(game: Game) -> Move | None:
+def pointing(view: ClaimView, game: Challenge) -> Move | None:
     """A challenger who points at whatever stands first, and has nothing to show in the end."""
-    if game.turn is Turn.REFUTATION:
+    if game.turn is not Turn.PICK:
         return None
-    leaf_of_trace = not game.in_tensor and game.levels == game.step
-    place = place_of(0) if leaf_of_trace else None
-    return Pick(0, game.children[0], Tree(game.children).siblings([0]), place)
+    seen = replay(game)
+    node, siblings = seen.children[0], climb(seen.children, 0)
+    if seen.in_tensor or seen.levels > seen.step:
+        return Pick(view.id, 0, node, siblings)
+    return PickTensor(view.traced, 0, node, siblings, view.traced.program + place_of(0))
 
 
 @pytest.mark.timeout(120)
@@ -353,15 +363,12 @@ def test_a_challenger_without_a_case_loses_its_bond(court: Court) -> None:
     before = town.holdings(PROVIDER.address, STRANGER.address)
     delivered = court.deliver()
     claimed = court.claim(delivered)
-    watcher = court.watcher(claimed, delivered.given)
     court.spent.clear()
     court.challenge(claimed, STRANGER)
     with refusing(Reverted, "AlreadyChallenged"):
         claims.open(STRANGER, claimed.traced)
     game = list(court.moves(claimed, STRANGER, delivered.run, pointing))[-1]
-    assert game.turn is Turn.REFUTATION and game.data == delivered.run.tensors[0][:256]
-    with refusing(Refused, "no element"):
-        watcher.move(game)
+    assert game.turn is Turn.REFUTATION and replay(game).data == delivered.run.tensors[0][:256]
     vain = delivered.run.refute(Element(Kind.INPUT, 0, 0), delivered.given)
     with refusing(Reverted, "NotRefuted"):
         claims.refute(STRANGER, claimed.traced, vain)

@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Any
 
 from avow.verifier.chain.client import unchecksum
+from avow.verifier.keccak import keccak256
 
 # Of both sides of a challenge together: ClaimBook.MAXIMUM_MOVES of the contracts.
 MAXIMUM_MOVES = 22
@@ -37,6 +38,11 @@ class Turn(IntEnum):
     def is_providers(self) -> bool:
         """Whether the provider has to move."""
         return self in (Turn.TRACE, Turn.CHILDREN, Turn.ROOT, Turn.CHUNK)
+
+    @property
+    def is_challengers(self) -> bool:
+        """Whether the challenger has to move."""
+        return self in (Turn.PICK, Turn.REFUTATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +162,8 @@ def parse_challenge(raw: Any) -> Challenge:
         length=int(raw.length),
         contested=bytes(raw.contested),
     )
+
+
+def commitment(account: bytes, claim_id: bytes, refutation: bytes, salt: bytes) -> bytes:
+    """What `Claims.commit` notes: it binds account, claim, refutation and a salt of 32 bytes."""
+    return keccak256(account.rjust(32, b"\0") + claim_id + keccak256(refutation) + salt)

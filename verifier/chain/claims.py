@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from eth_abi.abi import encode
-
 from avow.verifier.chain.allowance import allow
 from avow.verifier.chain.claim_events import (
     READ,
@@ -30,7 +28,7 @@ from avow.verifier.chain.errors import RpcRefused
 from avow.verifier.chain.logs import read_logs
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.transactions import PATIENT, Patience, send
-from avow.verifier.keccak import ZERO_WORD, keccak256
+from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.trace.refutation import TracedClaim
 
 
@@ -81,6 +79,10 @@ class Claims:
         """The parameters of a version."""
         return parse_parameters(self.contract.read("parametersOf", version)._asdict())
 
+    def committed_in(self, made: bytes) -> int:
+        """In which block a commitment was made first; 0 when it was not."""
+        return int(self.contract.read("committedIn", made))
+
     def tensors(self, key: bytes) -> int:
         """How many tensors a key's program has; 0 until it was learned."""
         return int(self.contract.read("tensorsOf", key))
@@ -101,9 +103,8 @@ class Claims:
                 return event, receipt
         raise RpcRefused("claims: a claim without a Claimed event")
 
-    def commit(self, signer: Signer, claim_id: bytes, refutation: bytes, salt: bytes) -> Receipt:
-        """Notes that the signer knows this refutation; it can be shown from the next block on."""
-        made = commitment(signer.address, claim_id, refutation, salt)
+    def commit(self, signer: Signer, made: bytes) -> Receipt:
+        """Notes a `commitment` to a refutation, which can be shown from the next block on."""
         return self._send(signer, "commit", made)
 
     def refute(
@@ -117,9 +118,10 @@ class Claims:
         with this salt, or a challenge, of an earlier block (else Reverted, `NotCommitted`)."""
         return self._send(signer, "refute", encode_traced(traced), refutation, salt)
 
-    def learn(self, signer: Signer, key: bytes, program: bytes, place: bytes) -> Receipt:
-        """Tells how many tensors a key's program has; `place` is that of any of its tensors."""
-        return self._send(signer, "learn", key, program + place)
+    def learn(self, signer: Signer, key: bytes, place: bytes) -> Receipt:
+        """Tells how many tensors a key's program has; `place` is the program's digest and where
+        any of its tensors stands."""
+        return self._send(signer, "learn", key, place)
 
     def open(self, signer: Signer, traced: TracedClaim) -> Receipt:
         """Challenges a claim, putting up the bond of its terms."""
@@ -154,9 +156,9 @@ class Claims:
         siblings: Sequence[bytes],
         place: bytes,
     ) -> Receipt:
-        """The challenger chooses a leaf of the trace; `place` is its tensor's, or empty beyond."""
-        shown = traced.program + place if place else b""
-        arguments = (encode_traced(traced), index, node, list(siblings), shown)
+        """The challenger chooses a leaf of the trace; `place` is its tensor's behind the program's
+        digest, or empty beyond the last."""
+        arguments = (encode_traced(traced), index, node, list(siblings), place)
         return self._send(signer, "pickTensor", *arguments)
 
     def reveal_tensor(
@@ -228,10 +230,3 @@ class Claims:
 
     def _send(self, signer: Signer, function: str, *arguments: object) -> Receipt:
         return send(self.chain, signer, self.contract.call(function, *arguments), self._patience)
-
-
-def commitment(account: bytes, claim_id: bytes, refutation: bytes, salt: bytes) -> bytes:
-    """What `Claims.commit` notes: it binds account, claim, refutation and a salt of 32 bytes."""
-    kinds = ["address", "bytes32", "bytes32", "bytes32"]
-    values = [checksum(account), claim_id, keccak256(refutation), salt]
-    return keccak256(encode(kinds, values))

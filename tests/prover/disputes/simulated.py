@@ -13,20 +13,18 @@ from dataclasses import dataclass, field
 
 from avow.prover.disputes import moves
 from avow.prover.disputes.state import (
-    FANOUT,
     Challenge,
     ChildPicked,
     ChildrenShown,
     ChunkShown,
-    ClaimState,
     ClaimView,
     GameEvent,
     Opened,
     TensorPicked,
     TensorShown,
-    Turn,
     pyramid,
 )
+from avow.verifier.chain.claim_records import STEP, ClaimState, Turn
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import ZERO_WORD, keccak256
 from avow.verifier.merkle import leaf, node
@@ -263,7 +261,7 @@ class SimulatedClaims:
     def _descend(
         self, one: _Challenge, index: int, chosen: bytes, siblings: tuple[bytes, ...]
     ) -> None:
-        step = min(FANOUT, one.levels)
+        step = min(STEP, one.levels)
         _require(len(siblings) == step, "CountDiffers")
         _require(0 <= index < 1 << step, "ChildOutsideNode")
         current = chosen
@@ -369,7 +367,7 @@ def _require(condition: bool, name: str) -> None:
 
 
 def _top(children: tuple[bytes, ...], levels: int) -> bytes:
-    _require(len(children) == 1 << min(FANOUT, levels), "CountDiffers")
+    _require(len(children) == 1 << min(STEP, levels), "CountDiffers")
     return pyramid(children)[-1][0]
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from avow.prover.disputes import moves
 from avow.prover.disputes.challenger import OwnRun
-from avow.prover.disputes.state import ClaimState
 from avow.prover.refutation import Refuter
 from avow.prover.trace import Tracer
+from avow.verifier.chain.claim_records import ClaimState
 from avow.verifier.merkle import leaf
 from avow.verifier.program import operations as op
 from avow.verifier.program.program import Output, Program

@@ -7,9 +7,10 @@ import pytest
 
 from avow.prover.disputes import moves
 from avow.prover.disputes.provider import Defence
-from avow.prover.disputes.state import ClaimState, StateTorn, Turn, replay
+from avow.prover.disputes.state import StateTorn, replay
 from avow.prover.errors import Refused
 from avow.prover.refutation import Refuter
+from avow.verifier.chain.claim_records import ClaimState, Turn
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.tensor import tensors_digest
 from avow.verifier.trace.tree import Nodes, Tree

@@ -9,7 +9,7 @@ import pytest
 from avow.prover.database import Database, open_database
 from avow.prover.disputes import moves
 from avow.prover.disputes.journal import Journal, Verdict, Watched
-from avow.prover.disputes.state import ClaimState
+from avow.verifier.chain.claim_records import ClaimState
 from avow.verifier.keccak import keccak256
 from avow.verifier.trace.refutation import TracedClaim
 from tests.programs.every import every_operation

@@ -9,9 +9,10 @@ import pytest
 from avow.prover.disputes.moves import Commit, Refute
 from avow.prover.disputes.products import ProductCheck
 from avow.prover.disputes.recheck import Basis, Course, Recheck, Stated, mostly_weights
-from avow.prover.disputes.state import ClaimState, ClaimView
+from avow.prover.disputes.state import ClaimView
 from avow.prover.errors import Refused
 from avow.prover.refutation import Place
+from avow.verifier.chain.claim_records import ClaimState
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.program import operations as op
 from avow.verifier.program.blob import Blob
