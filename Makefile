@@ -17,8 +17,9 @@ ROOMS := verifier models circuits prover api
 # Folders count as sources, so that a deleted file reinstalls the wheels as a changed one does.
 SOURCES := $(shell find $(ROOMS) -not -name '__pycache__' -not -path '*/__pycache__/*' 2>/dev/null)
 
-# Two rooms of tests are run side by side, each by a process of its own, which is faster and keeps
-# one room's leftovers from another. What takes long begins first; a room is shown when it has ended.
+# Three rooms of tests are run side by side, each by a process of its own, which is faster (many wait
+# for servers that they started) and keeps one room's leftovers from another. What takes long begins
+# first; a room is shown when it has ended.
 LONGEST := prover api integration soundness verifier relation circuits chaos console models native
 TESTED := $(sort $(foreach file,$(wildcard tests/*/test_*.py tests/*/*/test_*.py),\
   $(word 2,$(subst /, ,$(file)))))
@@ -43,7 +44,7 @@ serve: setup ## run chain, queue, provider, validator and API until interrupted
 	@$(BIN)/avow serve
 
 test: setup ## lint, types, contracts and every Python test, on the installed wheels
-	@$(MAKE) -j2 --keep-going --output-sync=target lint type contracts-test $(TESTS)
+	@$(MAKE) -j3 --keep-going --output-sync=target lint type contracts-test $(TESTS)
 
 campaign: setup native-sanitize ## the fuzz and invariant tests, for hours instead of seconds
 	cd contracts && npm run --silent campaign
