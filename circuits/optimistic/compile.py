@@ -106,4 +106,4 @@ def draft(program: Program, blobs: list[Blob]) -> Draft:
             f"the tensors of a run have {size:,} bytes, a bundle of {SYSTEM_ID} holds "
             f"{TENSOR_BYTES:,}"
         )
-    return Draft(key, heaviest_element(program, blobs, key))
+    return Draft(key, heaviest_element(key))
