@@ -85,6 +85,16 @@ def test_an_unknown_critical_extension_is_refused(monkeypatch: pytest.MonkeyPatc
         check_chain([odd.der, MIDDLE.der], ROOT.der, AT)
 
 
+def test_a_version_or_serial_number_that_is_forbidden_is_refused() -> None:
+    version, serial = LEAF.der.index(b"\xa0\x03\x02\x01\x02") + 4, b"\x02\x14"
+    assert LEAF.der[version + 1 : version + 3] == serial
+    for place, value in ((version, 3), (version, 66), (version + 3, 0x80)):
+        changed = bytearray(LEAF.der)
+        changed[place] = value
+        with pytest.raises(VerificationError, match="is no certificate"):
+            read_certificate(bytes(changed), "it")
+
+
 def test_every_byte_of_a_leaf_counts() -> None:
     for place in sampled(range(len(LEAF.der)), 120):
         changed = bytearray(LEAF.der)
