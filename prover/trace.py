@@ -130,12 +130,18 @@ class Run:
 class Tracer:
     """A program made ready to answer and to commit to how.
 
-    `threads` as for `FastExecutor`; the native core has a number of its own. Construction refuses
-    what `program_key` refuses.
+    `threads` as for `FastExecutor`; the native core has a number of its own. `key` is the
+    program's where it is known. Construction refuses what `program_key` refuses.
     """
 
-    def __init__(self, program: Program, blobs: Sequence[Blob], threads: int = 0) -> None:
-        self.key = fast_key(program, blobs)
+    def __init__(
+        self,
+        program: Program,
+        blobs: Sequence[Blob],
+        threads: int = 0,
+        key: ProgramKey | None = None,
+    ) -> None:
+        self.key = fast_key(program, blobs) if key is None else key
         self._program = program
         self._specs = output_specs(program, self.key.intervals)
         first = len(program.inputs)

@@ -1,5 +1,6 @@
 """An artifact of `optimistic/v1`: program and constants, enough to run and to commit."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from avow.circuits.artifact import Artifact
@@ -23,10 +24,14 @@ class Loaded:
     window: int
 
 
-def load(artifact: Artifact) -> Loaded:
+def load(
+    artifact: Artifact,
+    key_of: Callable[[Program, Sequence[Blob]], ProgramKey] = program_key,
+) -> Loaded:
     """Read a checked artifact's contents.
 
-    Establishes: the key is the record's, every constant is the one that the program names. Raises
+    Establishes: the key is the record's, every constant is the one that the program names. Where
+    the native core is, `key_of` is the faster `avow.prover.trace.fast_key`. Raises
     `CircuitError`.
     """
     folder, record = artifact.folder, artifact.record
@@ -34,7 +39,7 @@ def load(artifact: Artifact) -> Loaded:
         raise CircuitError(f"expected an artifact of {SYSTEM_ID}, {folder.name} is {record.system}")
     try:
         program, blobs = load_program(folder, record.program)
-        key, window = program_key(program, blobs), int(record.detail(WINDOW))
+        key, window = key_of(program, blobs), int(record.detail(WINDOW))
     except (VerificationError, ModelError, ValueError) as error:
         raise CircuitError(f"artifact {folder.name} is damaged: {error}") from error
     if key.digest != record.key:

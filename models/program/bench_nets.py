@@ -92,9 +92,13 @@ NETS = (LENET, CNN, DENSE, MLP)
 
 
 class _Growth:
-    """A program and its float32 twin, layer by layer, with one tensor as the running example."""
+    """A program and its float32 twin, layer by layer, with one tensor as the running example.
 
-    def __init__(self, net: Net, bits: int) -> None:
+    Without `twin` its constants are never made, only its graph.
+    """
+
+    def __init__(self, net: Net, bits: int, twin: bool) -> None:
+        self.twin = twin
         self.random = np.random.default_rng(0)
         self.top = 2 ** (bits - 1) - 1
         shape = (1, *net.shape) if len(net.shape) == 3 else net.shape
@@ -131,8 +135,15 @@ class _Growth:
         excess = int(self.values.max()).bit_length() - self.top.bit_length()
         self.follow(Rescale((len(self.steps),), max(excess, 0), 0, self.top))
 
+    def program(self) -> Program:
+        """What was grown; its output is the running tensor."""
+        refs = tuple(blob.ref() for blob in self.blobs)
+        return Program((self.spec,), refs, tuple(self.steps), (Output("y", len(self.steps)),))
+
     def floats(self, *shapes: Shape) -> list[str]:
         """Random float32 constants."""
+        if not self.twin:
+            return ["" for _ in shapes]
         return [
             self.graph.constant(self.random.normal(0, 0.1, shape).astype(np.float32))
             for shape in shapes
@@ -184,7 +195,19 @@ class _Growth:
 
 def grow(net: Net, bits: int) -> tuple[Program, Sequence[Blob], bytes]:
     """The network at that many bits as a program with its blobs, and as a float32 model."""
-    growth = _Growth(net, bits)
+    growth = _grown(net, bits, True)
+    growth.graph.add_output(growth.name, 1, growth.shape)
+    return growth.program(), growth.blobs, growth.graph.model()
+
+
+def grow_program(net: Net, bits: int) -> tuple[Program, Sequence[Blob]]:
+    """The program and its blobs alone, in a fraction of the memory."""
+    growth = _grown(net, bits, False)
+    return growth.program(), growth.blobs
+
+
+def _grown(net: Net, bits: int, twin: bool) -> _Growth:
+    growth = _Growth(net, bits, twin)
     for layer in net.layers:
         match layer:
             case ConvolutionLayer():
@@ -193,8 +216,4 @@ def grow(net: Net, bits: int) -> tuple[Program, Sequence[Blob], bytes]:
                 growth.pool()
             case DenseLayer():
                 growth.dense(layer)
-    refs = tuple(blob.ref() for blob in growth.blobs)
-    output = (Output("y", len(growth.steps)),)
-    growth.graph.add_output(growth.name, 1, growth.shape)
-    program = Program((growth.spec,), refs, tuple(growth.steps), output)
-    return program, growth.blobs, growth.graph.model()
+    return growth

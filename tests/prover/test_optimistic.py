@@ -10,6 +10,8 @@ from tempfile import mkdtemp
 import pytest
 
 from avow.circuits.artifact import Artifact
+from avow.circuits.errors import CircuitError
+from avow.circuits.optimistic.artifact import load
 from avow.circuits.optimistic.compile import Options, compile_model
 from avow.models.catalogue import add_zoo_model
 from avow.models.schema import quantise_row
@@ -26,14 +28,17 @@ from avow.prover.queue import Queue, open_queue
 from avow.prover.request import Request
 from avow.prover.systems.optimistic.system import OptimisticProver
 from avow.prover.systems.system import Limits, Proof, Tick
+from avow.prover.trace import fast_key
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.errors import VerificationError
 from avow.verifier.lifecycle import JobState
 from avow.verifier.policy import Policy
-from avow.verifier.program.program import run
+from avow.verifier.program.blob import Blob
+from avow.verifier.program.program import Output, Program, run
 from avow.verifier.systems.optimistic.claim import parse_claim, parse_material
 from avow.verifier.systems.optimistic.sample import Sample
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.key import ProgramKey
 from avow.verifier.verdict import Assurance
 from avow.verifier.verify import verify
 
@@ -187,3 +192,15 @@ def test_a_worker_whose_run_is_wrong_publishes_nothing(
     job_id = place.ask(1)
     assert place.work(job_id, liar()) == (Outcome.DONE, outcome)
     assert place.queue.status(job_id).state not in (JobState.PROVEN, JobState.CHALLENGEABLE)
+
+
+def test_an_artifact_read_with_the_native_core_is_the_same() -> None:
+    _, _, artifact = compiled("digits-mlp")
+    plain, fast = load(artifact), load(artifact, fast_key)
+    assert fast == plain and fast.key.digest == plain.key.digest == artifact.record.key
+
+    def other(program: Program, blobs: Sequence[Blob]) -> ProgramKey:
+        return fast_key(replace(program, outputs=(Output("other", 1),)), blobs)
+
+    with pytest.raises(CircuitError, match="its key is not the record's"):
+        load(artifact, other)

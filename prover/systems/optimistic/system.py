@@ -100,7 +100,7 @@ def _working(step: Callable[[], T], stage: str, limits: Limits, tick: Tick) -> T
 @lru_cache(maxsize=4)
 def _ready(folder: Path) -> _Ready:
     # The queue works where the native core was not built.
-    from avow.prover.trace import Tracer
+    from avow.prover.trace import Tracer, fast_key
 
-    loaded = load(load_artifact(folder))
-    return _Ready(loaded, Tracer(loaded.program, loaded.blobs, threads=1))
+    loaded = load(load_artifact(folder), fast_key)
+    return _Ready(loaded, Tracer(loaded.program, loaded.blobs, threads=1, key=loaded.key))

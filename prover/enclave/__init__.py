@@ -1,1 +1,0 @@
-"""Enclaves that answer; so far only a simulated one, whose evidence says so everywhere."""

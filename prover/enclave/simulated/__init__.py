@@ -1,1 +1,0 @@
-"""Evidence of the real layout under a root of one's own, marked SIMULATED."""

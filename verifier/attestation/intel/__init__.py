@@ -1,1 +1,0 @@
-"""Quotes of Intel TDX and SGX."""

@@ -1,1 +1,0 @@
-"""Attestation documents of AWS Nitro enclaves."""
