@@ -51,7 +51,8 @@ campaign: setup native-sanitize ## the fuzz and invariant tests, for hours inste
 	AVOW_TEST_INSTALLED=1 \
 	  $(BIN)/python -m pytest -m hypothesis --hypothesis-profile=campaign --timeout=0
 	AVOW_TEST_INSTALLED=1 AVOW_TEST_CAMPAIGN=1 \
-	  $(BIN)/python -m pytest --timeout=0 tests/relation tests/soundness
+	  $(BIN)/python -m pytest --timeout=0 tests/relation tests/soundness \
+	  tests/verifier/attestation
 	@$(MAKE) campaign-api
 
 # PostgreSQL by AVOW_TEST_POSTGRES_URL, else SQLite. SEED repeats the kinds of a run, not its times.

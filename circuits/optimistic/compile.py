@@ -19,6 +19,8 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program
 from avow.verifier.systems.optimistic.claim import MATERIAL_BYTES, SYSTEM_ID, TENSOR_BYTES
+from avow.verifier.systems.optimistic.effort import refuse_endless
+from avow.verifier.systems.optimistic.sample import Sample
 from avow.verifier.trace.key import ProgramKey, program_key
 
 Report = Callable[[str, str], None]
@@ -97,6 +99,8 @@ def draft(program: Program, blobs: list[Blob]) -> Draft:
             f"{MATERIAL_BYTES:,}"
         )
     try:
+        # Whoever checks a run takes at least a sample of it.
+        refuse_endless(program, Sample(1, bytes(32)))
         key = program_key(program, blobs)
     except VerificationError as error:
         raise CircuitError(f"runs of this program cannot be claimed: {error.message}") from error
@@ -106,4 +110,4 @@ def draft(program: Program, blobs: list[Blob]) -> Draft:
             f"the tensors of a run have {size:,} bytes, a bundle of {SYSTEM_ID} holds "
             f"{TENSOR_BYTES:,}"
         )
-    return Draft(key, heaviest_element(program, blobs, key))
+    return Draft(key, heaviest_element(key))

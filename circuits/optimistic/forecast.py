@@ -8,7 +8,7 @@ from avow.circuits.optimistic.compile import WINDOW_SECONDS, draft
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID
-from avow.verifier.systems.optimistic.recompute import MOST_TERMS, run_terms
+from avow.verifier.systems.optimistic.effort import MOST_TERMS, run_terms
 
 _FINALITY = f"when nobody refuted it for {WINDOW_SECONDS} s, or the window chosen when compiling"
 # Of a plain verifier that recomputes everything, on the reference machine.

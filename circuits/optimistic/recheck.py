@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from avow.circuits.comparison import Comparison, compare_model, described
 from avow.circuits.details import observed
+from avow.circuits.errors import CircuitError
+from avow.circuits.optimistic.heaviest import heaviest_element
 from avow.models.compiler.compile import compile_again
 from avow.models.errors import ModelError
 from avow.models.load import Model
@@ -20,8 +22,8 @@ def recheck(
     """Make program and key again from the ONNX file, and compare every digest.
 
     When all are equal, the record's program is this file's graph with this file's weights, at the
-    precision and in the ranges that the record states. Raises `CircuitError` when nothing can be
-    compared.
+    precision and in the ranges that the record states, and each of its elements can be refuted:
+    the owner of a record need not have asked. Raises `CircuitError` when nothing can be compared.
     """
     bits, answers = observed(record)
     found = compare_model(model, model_record, record, None)
@@ -37,4 +39,10 @@ def recheck(
     found.append(Comparison("program", to_hex(record.program), to_hex(key.program)))
     found.append(Comparison("key", to_hex(record.key), to_hex(key.digest)))
     found.append(Comparison("answers", described(record.outputs), described(specs)))
+    refutable = "yes"
+    try:
+        heaviest_element(key)
+    except CircuitError as error:
+        refutable = f"no: {error}"
+    found.append(Comparison("every element can be refuted", "yes", refutable))
     return tuple(found)

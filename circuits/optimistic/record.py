@@ -14,7 +14,7 @@ from avow.verifier.records import (
     parse_system_record,
 )
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID, WINDOW
-from avow.verifier.systems.optimistic.recompute import run_elements
+from avow.verifier.systems.optimistic.effort import run_elements
 from avow.verifier.trace.key import ProgramKey
 
 # Of elements as integers of eight bytes, with room for what an operation makes on the way.

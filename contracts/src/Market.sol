@@ -7,11 +7,11 @@ import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IProofRouter} from "./interfaces/IProofRouter.sol";
 import {IValidatorSet} from "./interfaces/IValidatorSet.sol";
 import {BatchSettlement} from "./market/BatchSettlement.sol";
-import {Ledger} from "./market/Ledger.sol";
 import {MarketGovernance} from "./market/MarketGovernance.sol";
 import {MarketParameters} from "./market/MarketParameters.sol";
 import {OrderBook} from "./market/OrderBook.sol";
 import {OrderTerms} from "./market/OrderTerms.sol";
+import {Ledger} from "./money/Ledger.sol";
 
 /// @notice What a market is made of; none of it but the governed part ever changes.
 /// @param token an ERC-20 token that transfers exactly what it is told to.

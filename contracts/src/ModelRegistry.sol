@@ -72,6 +72,7 @@ contract ModelRegistry is IModelRegistry {
         version.verifier = registration.verifier;
         version.verifierCodehash = registration.verifierCodehash;
         version.inputScheme = registration.inputScheme;
+        version.addedAt = uint64(block.timestamp);
         _store(version.outputs, registration.outputs);
         version.proofLayout = registration.proofLayout;
         version.uri = registration.uri;
@@ -123,6 +124,11 @@ contract ModelRegistry is IModelRegistry {
     function systemTermsOf(bytes32 modelKey, bytes4 selector) external view returns (SystemTerms memory) {
         SystemVersion storage version = _existingSystem(modelKey, selector);
         return SystemTerms(version.inputScheme, version.deprecated, version.outputs);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function addedAt(bytes32 modelKey, bytes4 selector) external view returns (uint64) {
+        return _existingSystem(modelKey, selector).addedAt;
     }
 
     /// @inheritdoc IModelRegistry

@@ -19,6 +19,11 @@ contract DisputeGasTest is DisputeWorld {
         claims.timeout(statementRoot(id), RIVAL);
     }
 
+    function test_gasOfLearningIsTheRecordedOne() public {
+        learn();
+        _record("learn a model of one input and one output, mock referee");
+    }
+
     function test_gasOfAClaimIsTheRecordedOne() public {
         bytes32 id = delivered();
         claimWith(id, keccak256("root"));
@@ -66,6 +71,8 @@ contract DisputeGasTest is DisputeWorld {
         _move(id, trace, right, "");
         _move(id, trace, right, "");
         _move(id, trace, right, "reveal a chunk");
+        _move(id, trace, right, "");
+        nextBlock();
         _move(id, trace, right, "overturn a claim by a refutation in a challenge, mock referee");
         (id, trace) = claimed(Lie.None, 0, 0);
         challenge(RIVAL, id, trace.root);

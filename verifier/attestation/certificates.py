@@ -1,5 +1,6 @@
 """A chain of X.509 certificates up to a pinned root, at a time that the caller gives."""
 
+import warnings
 from collections.abc import Sequence
 
 from avow.verifier.errors import VerificationError
@@ -25,11 +26,14 @@ def read_certificate(data: bytes, what: str) -> x509.Certificate:
     if len(data) > MAX_BYTES:
         raise VerificationError("parse", f"{what} has {len(data)} bytes, more than {MAX_BYTES}")
     try:
-        certificate = x509.load_der_x509_certificate(data)
-        # Parsed late by the library: nothing malformed may be left for later.
-        certificate.extensions, certificate.subject, certificate.issuer  # noqa: B018
-        certificate.not_valid_after_utc, certificate.not_valid_before_utc  # noqa: B018
-    except (ValueError, TypeError, x509.DuplicateExtension) as error:
+        with warnings.catch_warnings():
+            # The library still reads what RFC 5280 forbids, with a warning.
+            warnings.simplefilter("error")
+            certificate = x509.load_der_x509_certificate(data)
+            # Parsed late by the library: nothing malformed may be left for later.
+            certificate.extensions, certificate.subject, certificate.issuer  # noqa: B018
+            certificate.not_valid_after_utc, certificate.not_valid_before_utc  # noqa: B018
+    except Exception as error:
         raise VerificationError("parse", f"{what} is no certificate: {_line(error)}") from error
     return certificate
 

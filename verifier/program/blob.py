@@ -1,7 +1,11 @@
 """Constant integers of a program: weights, biases, tables and indices, named by their digest."""
 
 import math
+import sys
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from avow.verifier.canonical import Json
 from avow.verifier.errors import VerificationError
@@ -12,6 +16,7 @@ from avow.verifier.tensor import ElementType, parse_shape
 
 _BLOB_TAG = tag("avow.blob.v1")
 _TYPE_NAMES = tuple(kind.value for kind in ElementType)
+_CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,13 @@ def parse_blob_ref(value: Json) -> BlobRef:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Blob:
-    """Integers in row-major order, little-endian two's complement."""
+    """Integers in row-major order, little-endian two's complement.
+
+    They are decoded once, and what an interval needs of them is summed up once, however many
+    operations use them.
+    """
 
     element_type: ElementType
     shape: tuple[int, ...]
@@ -61,23 +70,45 @@ class Blob:
                 "program", f"a blob needs {expected} bytes, got {len(self.data)}"
             )
 
+    @cached_property
+    def integers(self) -> Sequence[int]:
+        """All elements, row-major."""
+        decoded = array(_CODES[self.element_type.width], self.data)
+        if sys.byteorder == "big":
+            decoded.byteswap()
+        return decoded
+
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """The least and the greatest element."""
+        return min(self.integers), max(self.integers)
+
+    @cached_property
+    def row_sums(self) -> tuple[tuple[int, int], ...]:
+        """Of each row, by the first axis: the sums of its positive and of its negative elements."""
+        inner = math.prod(self.shape[1:])
+        found = []
+        for row in range(self.shape[0]):
+            values = self.integers[row * inner : (row + 1) * inner]
+            positive = sum(value for value in values if value > 0)
+            found.append((positive, sum(values) - positive))
+        return tuple(found)
+
     def at(self, position: int) -> int:
         """The element at a row-major position."""
-        width = self.element_type.width
-        start = position * width
-        return int.from_bytes(self.data[start : start + width], "little", signed=True)
+        return self.integers[position]
 
     def values(self) -> list[int]:
         """All elements, row-major."""
-        return [self.at(position) for position in range(math.prod(self.shape))]
+        return list(self.integers)
 
     def is_narrow(self) -> bool:
         """Whether no narrower type would hold every element, as the format demands."""
         if self.element_type is ElementType.INT8:
             return True
         narrower = list(ElementType)[list(ElementType).index(self.element_type) - 1]
-        places = range(math.prod(self.shape))
-        return any(not narrower.minimum <= self.at(at) <= narrower.maximum for at in places)
+        low, high = self.span
+        return low < narrower.minimum or high > narrower.maximum
 
     def digest(self) -> bytes:
         """keccak256(tag || u8 type || u8 rank || u32 dimensions || data)."""

@@ -90,7 +90,7 @@ def _interval(
     """The result's interval, and the largest partial sum on the way to it."""
     match operation:
         case Constant(blob=blob):
-            return _span(blobs[blob].values()), 0
+            return Interval(*blobs[blob].span), 0
         case Dense(weight=weight, bias=bias):
             return _linear(blobs[weight], blobs[bias], operands[0])
         case Convolution(weight=weight, bias=bias):
@@ -130,13 +130,11 @@ def _interval(
         case Table(blob=blob, first=first):
             size = blobs[blob].shape[0]
             at = _rows(operation, operands[0], first, size)
-            return _span([blobs[blob].at(position) for position in at]), 0
+            return _span(blobs[blob], at.start, at.stop), 0
         case LookupRow(blob=blob):
             rows, width = blobs[blob].shape
             at = _rows(operation, operands[0], 0, rows)
-            return _span(
-                [blobs[blob].at(row * width + column) for row in at for column in range(width)]
-            ), 0
+            return _span(blobs[blob], at.start * width, at.stop * width), 0
         case Pad(value=value, before=before, after=after, between=between):
             padded = any((*before, *after, *between))
             return operands[0].union(Interval(value, value)) if padded else operands[0], 0
@@ -147,7 +145,8 @@ def _interval(
             return result, 0
         case Gather(axis=axis, indices=indices):
             length = shapes[0][axis]
-            if any(not 0 <= index < length for index in blobs[indices].values()):
+            low, high = blobs[indices].span
+            if low < 0 or high >= length:
                 _refuse(operation, f"an index lies outside an axis of {length}")
             return operands[0], 0
         case _:
@@ -163,7 +162,10 @@ def _ends(interval: Interval) -> tuple[int, int]:
     return interval.low, interval.high
 
 
-def _span(values: Sequence[int]) -> Interval:
+def _span(blob: Blob, start: int, stop: int) -> Interval:
+    if stop - start == len(blob.integers):
+        return Interval(*blob.span)
+    values = blob.integers[start:stop]
     return Interval(min(values), max(values))
 
 
@@ -181,14 +183,8 @@ def _rows(operation: Operation, operand: Interval, first: int, size: int) -> ran
 
 
 def _linear(weight: Blob, bias: Blob, x: Interval) -> tuple[Interval, int]:
-    outputs = weight.shape[0]
-    inner = len(weight.data) // weight.element_type.width // outputs
     lows, highs, reach = [], [], 0
-    for output in range(outputs):
-        offset = bias.at(output)
-        row = [weight.at(output * inner + k) for k in range(inner)]
-        positive = sum(value for value in row if value > 0)
-        negative = sum(value for value in row if value < 0)
+    for (positive, negative), offset in zip(weight.row_sums, bias.integers, strict=True):
         lows.append(offset + positive * x.low + negative * x.high)
         highs.append(offset + positive * x.high + negative * x.low)
         reach = max(reach, abs(offset) + (positive - negative) * x.magnitude)

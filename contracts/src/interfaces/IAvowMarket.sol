@@ -5,13 +5,14 @@ import {Commitment} from "../types/Commitment.sol";
 import {BatchItem, Leg, LegState, Order, OrderRequest} from "../types/Order.sol";
 import {Statement} from "../types/Statement.sol";
 import {StatementPath} from "../types/StatementTree.sol";
+import {ILedger} from "./ILedger.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 
 /// @title The market: inference is requested, proven and paid here
 /// @notice Open -> Locked -> Delivered -> Settled. A leg ends Refunded when its order was never locked,
 /// Slashed when its provider failed it, Cancelled when the requester withdrew an open order. Money is
 /// credited and pulled with `withdraw`. Every due transition can be called by anyone.
-interface IAvowMarket {
+interface IAvowMarket is ILedger {
     /// @notice A new order; `terms` hold everything that a provider needs, the input included.
     event OrderRequested(
         bytes32 indexed orderId,
@@ -61,7 +62,6 @@ interface IAvowMarket {
     event CallbackSucceeded(bytes32 indexed orderId, uint8 leg, address indexed target);
     /// @notice The callback failed; `reason` is at most 132 bytes of what it returned.
     event CallbackFailed(bytes32 indexed orderId, uint8 leg, address indexed target, bytes reason);
-    event CreditWithdrawn(address indexed account, uint256 amount);
 
     error OrderUnknown(bytes32 orderId);
     error LegUnknown(bytes32 orderId, uint8 leg);
@@ -107,8 +107,6 @@ interface IAvowMarket {
     error NothingToSettle(bytes reason);
     error CallbackNotFailed(bytes32 orderId, uint8 leg);
     error CallbackBytesDiffer(bytes32 expected, bytes32 found);
-    error NothingToWithdraw(address account);
-    error TransferDiffers(uint256 expected, uint256 received);
     error UriTooLong(uint256 length, uint256 maximum);
     error ParameterOutOfBounds(string name, uint256 value, uint256 minimum, uint256 maximum);
 
@@ -178,12 +176,6 @@ interface IAvowMarket {
     /// @notice Calls back again with the same bytes after a failed callback.
     function retryCallback(bytes32 orderId, uint8 leg, bytes calldata output) external;
 
-    /// @notice Pays the caller's credit out.
-    function withdraw() external returns (uint256 amount);
-
-    /// @notice Pays an account's credit out to that account.
-    function withdrawFor(address account) external returns (uint256 amount);
-
     /// @notice The id of a requester's order number `counter`, from zero.
     function orderIdOf(address requester, uint256 counter) external view returns (bytes32);
 
@@ -196,9 +188,6 @@ interface IAvowMarket {
     /// @notice A stored leg; reverts with `LegUnknown`.
     function legOf(bytes32 orderId, uint8 leg) external view returns (Leg memory);
 
-    /// @notice What the account can withdraw.
-    function creditOf(address account) external view returns (uint256);
-
     /// @notice The statement that a proof of this leg must bind, were `output` delivered.
     function statementFor(bytes32 orderId, uint8 leg, address provider, Commitment calldata output)
         external
@@ -210,7 +199,4 @@ interface IAvowMarket {
 
     /// @notice Where models are registered.
     function registry() external view returns (IModelRegistry);
-
-    /// @notice The payment token.
-    function token() external view returns (address);
 }

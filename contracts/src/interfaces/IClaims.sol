@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IAvowMarket} from "./IAvowMarket.sol";
+import {ILedger} from "./ILedger.sol";
 import {TracedClaim} from "./IReferee.sol";
 
 /// @notice State of a claim. Upheld and Overturned are terminal.
@@ -24,7 +26,7 @@ enum Turn {
     Ended
 }
 
-/// @notice What governance can set, within bounds. An order keeps the values of the moment of its lock.
+/// @notice What governance can set, within bounds. An order keeps the values of the moment of its request.
 /// @param claimBond what a provider puts up with each claim, in token units.
 /// @param challengeBond what a challenger puts up with each challenge.
 /// @param clock seconds that each side of a challenge has for all its moves together.
@@ -41,7 +43,8 @@ struct ClaimParameters {
 }
 
 /// @notice What the owner of a model has set for its claims.
-/// @param window seconds after the claim in which it can be challenged; zero for the parameter's.
+/// @param window seconds after the claim in which it can be challenged, at least twice the clock; zero for the
+/// parameter's.
 /// @param lazy whether a claim may leave out the trace root until it is challenged.
 struct ModelClaimTerms {
     uint32 window;
@@ -49,7 +52,7 @@ struct ModelClaimTerms {
 }
 
 /// @notice A claim as it is stored.
-/// @param windowEnd last second at which it can be challenged.
+/// @param windowEnd last second at which it can be challenged; of a proven claim, when it was proven.
 /// @param version which parameters it keeps.
 /// @param open challenges that are not decided.
 /// @param lazy whether the trace root was left out; it is then the provider's first reply to a challenge.
@@ -66,7 +69,6 @@ struct Claim {
 
 /// @notice A challenge as it is stored.
 /// @param turnSince when the present turn began.
-/// @param openedIn number of the block in which it was opened.
 /// @param providerLeft seconds on the provider's clock at the beginning of the present turn.
 /// @param challengerLeft seconds on the challenger's clock.
 /// @param inTensor whether the contested node stands in a tensor's tree; otherwise in the trace.
@@ -77,7 +79,6 @@ struct Claim {
 /// @param contested the node that the provider has to open; zero while the trace root is owed.
 struct Challenge {
     uint40 turnSince;
-    uint40 openedIn;
     uint24 providerLeft;
     uint24 challengerLeft;
     Turn turn;
@@ -92,7 +93,7 @@ struct Challenge {
 /// @title Claims of "optimistic/v1" and the disputes about them
 /// @notice A claim is named by its statement's leaf, a challenge by claim and challenger. Every move holds, as
 /// a hash or the preimage of one, the node that it answers: a move of another state is refused.
-interface IClaims {
+interface IClaims is ILedger {
     event ParametersChanged(uint16 indexed version, ClaimParameters parameters);
     event ModelTermsChanged(bytes32 indexed modelKey, ModelClaimTerms terms);
     /// @notice A claim stands; `output` are the output tensors' data, matched against the delivery.
@@ -108,7 +109,8 @@ interface IClaims {
         uint16 version
     );
     event TraceRootPosted(bytes32 indexed claimId, bytes32 traceRoot);
-    event KeyLearned(bytes32 indexed key, uint32 tensors);
+    /// @notice A model's registered tensors were found to be those of its key, whose program has `tensors` of them.
+    event ModelLearned(bytes32 indexed modelKey, bytes32 indexed key, uint32 tensors);
     event RefutationCommitted(bytes32 indexed commitment, address indexed account);
     event ChallengeOpened(
         bytes32 indexed claimId, address indexed challenger, bytes32 contested, uint8 levels
@@ -139,10 +141,9 @@ interface IClaims {
     event ChallengeBondReturned(bytes32 indexed claimId, address indexed challenger, uint256 bond);
     /// @notice The claim is wrong, or its provider did not answer: half of its bond to the winner, half burned.
     event ClaimOverturned(bytes32 indexed claimId, address indexed winner, uint256 reward, uint256 burned);
-    /// @notice A proof of the same statement was shown; undecided challenges have failed.
+    /// @notice A proof of the same statement was shown; undecided challenges are reclaimed.
     event ClaimProven(bytes32 indexed claimId);
     event ClaimUpheld(bytes32 indexed claimId, address indexed provider, uint256 bond);
-    event CreditWithdrawn(address indexed account, uint256 amount);
 
     error ParameterOutOfBounds(string name, uint256 value, uint256 minimum, uint256 maximum);
     error NotModelOwner(bytes32 modelKey, address caller);
@@ -159,7 +160,9 @@ interface IClaims {
     error ClaimNotFinal(bytes32 claimId);
     error ClaimDiffers(bytes32 claimId);
     error WindowPassed(bytes32 claimId, uint256 windowEnd);
-    error KeyNotLearned(bytes32 key);
+    error ModelNotLearned(bytes32 modelKey);
+    /// @notice The registered input or output with this number has another type or shape than the key's.
+    error SchemaDiffers(bool output, uint256 number);
     error TreeTooLarge(uint256 size, uint256 maximum);
     error AlreadyChallenged(bytes32 claimId, address challenger);
     error NotTheTurn(bytes32 claimId, address challenger, Turn turn);
@@ -172,16 +175,17 @@ interface IClaims {
     error PlaceDiffers(uint256 expected, uint256 found);
     /// @notice The picked leaf lies beyond the tree's last and is zero, as it must be.
     error NothingThere(uint256 position, uint256 count);
-    /// @notice The caller has neither a challenge nor a commitment of an earlier block.
+    /// @notice The caller has no commitment of an earlier block to this refutation.
     error NotCommitted(bytes32 claimId, address caller);
     error NotRefuted(bytes32 claimId);
     error ProgramDiffers(bytes32 expected, bytes32 found);
+    /// @notice The proof system counts for orders requested after `usableAfter` only.
+    error ProofSystemTooNew(bytes32 modelKey, uint256 usableAfter);
     error ProofRefused(bytes reason);
     error NothingToReclaim(bytes32 claimId, address challenger);
-    error NothingToWithdraw(address account);
-    error TransferDiffers(uint256 expected, uint256 received);
 
-    /// @notice Claims a delivered leg of this system; its provider only, once. Takes the claim bond.
+    /// @notice Claims a delivered leg of this system; its provider only, once. Takes the claim bond. The model must
+    /// have been learned.
     /// @param output the output tensors' data, matched against the delivered commitment.
     /// @param traceRoot root of the trace, or zero where the model's owner allows it.
     function claim(bytes32 orderId, uint8 leg, bytes calldata output, bytes32 traceRoot)
@@ -192,14 +196,17 @@ interface IClaims {
     /// @param commitment keccak256(abi.encode(caller, claimId, keccak256(refutation), salt)).
     function commit(bytes32 commitment) external;
 
-    /// @notice Overturns a claim by an element that is wrong. The caller has a challenge, or a commitment to
-    /// this refutation, of an earlier block.
+    /// @notice Overturns a claim by an element that is wrong. The caller has a commitment to this refutation of an
+    /// earlier block, also in its own challenge.
     function refute(TracedClaim calldata traced, bytes calldata refutation, bytes32 salt) external;
 
-    /// @notice Reads from any tensor's place how many tensors a key's program has; once per key, by anyone.
-    function learn(bytes32 key, bytes calldata place) external;
+    /// @notice Compares a model's registered inputs and outputs with its key; once per model, by anyone.
+    /// @param inputs the place of every input under the key, in order, without the program's digest.
+    /// @param outputs the place of every output, in order.
+    function learn(bytes32 modelKey, bytes[] calldata inputs, bytes[] calldata outputs) external;
 
     /// @notice Challenges a claim, once per account, within the window. Takes the challenge bond.
+    /// @param traced the claim; where the trace root was left out, with zero for it or with the one posted since.
     function open(TracedClaim calldata traced) external;
 
     /// @notice The provider opens the contested node: 2 ** min(4, levels) descendants, left to right.
@@ -233,23 +240,16 @@ interface IClaims {
     /// @notice Ends a challenge whose clock has run out, against who had to move; by anyone.
     function timeout(bytes32 claimId, address challenger) external;
 
-    /// @notice Shows a proof by "sumcheck/v1" of the claimed statement; by anyone. The claim is final at once.
+    /// @notice Shows a proof of the claimed statement by the model's "sumcheck/v1", registered long enough before the
+    /// order was requested; by anyone. The claim is final at once.
     function prove(bytes32 orderId, uint8 leg, bytes calldata seal) external;
 
     /// @notice Returns the bond of a claim that is final; by anyone.
     function finish(bytes32 claimId) external;
 
-    /// @notice Credits the bond of an undecided challenge of a claim that has ended; by anyone.
+    /// @notice Credits the bond of an undecided challenge of a claim that has ended, by anyone: to its challenger,
+    /// unless its clock had run out when the claim was proven.
     function reclaim(bytes32 claimId, address challenger) external;
-
-    /// @notice Pays the caller's credit out.
-    function withdraw() external returns (uint256 amount);
-
-    /// @notice Pays an account's credit out to that account.
-    function withdrawFor(address account) external returns (uint256 amount);
-
-    /// @notice What the account can withdraw.
-    function creditOf(address account) external view returns (uint256);
 
     /// @notice A stored claim (state None when there is none).
     function claimOf(bytes32 claimId) external view returns (Claim memory);
@@ -267,6 +267,18 @@ interface IClaims {
     /// @notice Whether the claim was overturned.
     function isOverturned(bytes32 claimId) external view returns (bool);
 
-    /// @notice EIP-712 domain separator of the statements that are claimed.
-    function domainSeparator() external view returns (bytes32);
+    /// @notice The trace root that was left out of a claim and posted since; zero while there is none.
+    function postedRootOf(bytes32 claimId) external view returns (bytes32);
+
+    /// @notice Number of the block in which a commitment was first made; zero for none, and once it was used.
+    function committedIn(bytes32 commitment) external view returns (uint256);
+
+    /// @notice Whether the model's registered tensors were compared with its key: only then it can be claimed.
+    function isLearned(bytes32 modelKey) external view returns (bool);
+
+    /// @notice How many tensors the program of a key has; zero until a model of it was learned.
+    function tensorsOf(bytes32 key) external view returns (uint32);
+
+    /// @notice The market whose statements are claimed.
+    function market() external view returns (IAvowMarket);
 }

@@ -53,6 +53,7 @@ struct SystemRegistration {
 }
 
 /// @notice A registered proof system of a model version. Nothing but `deprecated` ever changes.
+/// @param addedAt when it was registered.
 struct SystemVersion {
     string system;
     bytes32 recordDigest;
@@ -61,6 +62,7 @@ struct SystemVersion {
     address verifier;
     uint16 inputScheme;
     bool deprecated;
+    uint64 addedAt;
     bytes32 verifierCodehash;
     TensorSchema[] outputs;
     bytes proofLayout;
@@ -174,6 +176,9 @@ interface IModelRegistry {
 
     /// @notice What a new order needs of a registered system; reverts with `SystemUnknown`.
     function systemTermsOf(bytes32 modelKey, bytes4 selector) external view returns (SystemTerms memory);
+
+    /// @notice When a system was registered; reverts with `SystemUnknown`.
+    function addedAt(bytes32 modelKey, bytes4 selector) external view returns (uint64);
 
     /// @notice What a settlement needs of a registered system; reverts with `SystemUnknown`.
     function claimOf(bytes32 modelKey, bytes4 selector) external view returns (SystemClaim memory);

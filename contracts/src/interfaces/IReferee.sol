@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {TensorSchema} from "../types/Tensor.sol";
+
 /// @notice What a provider claims of one run, and the root of the trace that is to bear it out.
 /// @param key digest of the program as a referee knows it.
 /// @param program digest of the program.
@@ -36,4 +38,16 @@ interface IReferee {
         external
         pure
         returns (uint32 tensor, uint8 traceDepth, uint8 tensorDepth, uint32 tensors, uint64 octets);
+
+    /// @notice What an input or output of the program with that key is, as digests of statements have it.
+    /// @dev Reverts unless the place is that of the input, or the output, with this number.
+    /// @param place as for `depthOf`.
+    /// @param number counts the program's inputs or outputs from zero.
+    /// @return schema its element type and shape.
+    /// @return count how many inputs, or outputs, the program has.
+    /// @return tensors how many leaves of a trace are no padding.
+    function schemaOf(bytes32 key, bytes calldata place, bool output, uint256 number)
+        external
+        pure
+        returns (TensorSchema memory schema, uint256 count, uint32 tensors);
 }

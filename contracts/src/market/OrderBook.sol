@@ -5,14 +5,14 @@ import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IProofRouter} from "../interfaces/IProofRouter.sol";
 import {IValidatorSet} from "../interfaces/IValidatorSet.sol";
+import {Ledger} from "../money/Ledger.sol";
 import {Leg, LegState, Order, OrderRequest} from "../types/Order.sol";
-import {Ledger} from "./Ledger.sol";
 import {MarketGovernance} from "./MarketGovernance.sol";
 import {MarketParameters} from "./MarketParameters.sol";
 import {MAXIMUM_LEGS} from "./OrderTerms.sol";
 
 /// @title Orders from their request until a provider has them
-abstract contract OrderBook is Ledger, MarketGovernance {
+abstract contract OrderBook is IAvowMarket, Ledger, MarketGovernance {
     IModelRegistry public immutable registry;
     IProofRouter public immutable router;
     IValidatorSet public immutable validators;
@@ -140,6 +140,7 @@ abstract contract OrderBook is Ledger, MarketGovernance {
             inputByUri: bytes(terms.inputUri).length != 0,
             inputScheme: terms.input.scheme,
             releaseWindow: current.releaseWindow,
+            requestedAt: uint64(block.timestamp),
             modelKey: terms.modelKey,
             inputValue: terms.input.value,
             price: terms.price,

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Challenge, Claim, ClaimParameters, ClaimState, IClaims, Turn} from "../interfaces/IClaims.sol";
 import {IReferee, TracedClaim} from "../interfaces/IReferee.sol";
 import {ClaimBook} from "./ClaimBook.sol";
+import {KeySchemas} from "./KeySchemas.sol";
 import {TraceTree} from "./TraceTree.sol";
 
 /// @title Challenges: how they begin and end, whose turn it is, and the clocks
@@ -13,20 +14,23 @@ abstract contract Challenges is ClaimBook {
     uint256 internal constant MAXIMUM_LEAVES = 1 << 20;
 
     IReferee public immutable referee;
-    /// @notice How many tensors the program of a key has; zero until learned.
+    /// @notice Compares registered tensors with keys.
+    KeySchemas public immutable keySchemas;
+    /// @inheritdoc IClaims
     mapping(bytes32 key => uint32) public tensorsOf;
     mapping(bytes32 claimId => mapping(address challenger => Challenge)) internal _challenges;
 
     constructor(IReferee referee_) {
         referee = referee_;
+        keySchemas = new KeySchemas(registry, referee_);
     }
 
     /// @inheritdoc IClaims
-    function learn(bytes32 key, bytes calldata place) external {
-        (,,, uint32 tensors,) = referee.depthOf(key, place);
-        if (tensors > MAXIMUM_LEAVES) revert TreeTooLarge(tensors, MAXIMUM_LEAVES);
+    function learn(bytes32 modelKey, bytes[] calldata inputs, bytes[] calldata outputs) external {
+        (bytes32 key, uint32 tensors) = keySchemas.check(modelKey, inputs, outputs);
+        isLearned[modelKey] = true;
         tensorsOf[key] = tensors;
-        emit KeyLearned(key, tensors);
+        emit ModelLearned(modelKey, key, tensors);
     }
 
     /// @inheritdoc IClaims
@@ -34,23 +38,20 @@ abstract contract Challenges is ClaimBook {
         bytes32 claimId = traced.statementRoot;
         Claim storage claim_ = _undecided(claimId);
         if (block.timestamp > claim_.windowEnd) revert WindowPassed(claimId, claim_.windowEnd);
-        _checkTraced(claim_, traced);
-        uint32 tensors = tensorsOf[traced.key];
-        if (tensors == 0) revert KeyNotLearned(traced.key);
+        bytes32 root = _checkTraced(claim_, traced);
         Challenge storage challenge = _challenges[claimId][msg.sender];
         if (challenge.turn != Turn.None) revert AlreadyChallenged(claimId, msg.sender);
 
         ClaimParameters memory terms = parametersOf(claim_.version);
         ++claim_.open;
         challenge.turnSince = uint40(block.timestamp);
-        challenge.openedIn = uint40(block.number);
         challenge.providerLeft = uint24(terms.clock);
         challenge.challengerLeft = uint24(terms.clock);
-        challenge.turn = traced.traceRoot == 0 ? Turn.Trace : Turn.Children;
-        challenge.levels = TraceTree.depth(tensors);
-        challenge.contested = traced.traceRoot;
-        emit ChallengeOpened(claimId, msg.sender, traced.traceRoot, challenge.levels);
-        _collect(terms.challengeBond);
+        challenge.turn = root == 0 ? Turn.Trace : Turn.Children;
+        challenge.levels = TraceTree.depth(tensorsOf[traced.key]);
+        challenge.contested = root;
+        emit ChallengeOpened(claimId, msg.sender, root, challenge.levels);
+        _collect(msg.sender, terms.challengeBond);
     }
 
     /// @inheritdoc IClaims
@@ -66,10 +67,7 @@ abstract contract Challenges is ClaimBook {
             _win(claimId, claim_, challenger);
             return;
         }
-        challenge.turn = Turn.Ended;
-        --claim_.open;
-        _credit(claim_.provider, terms.challengeBond);
-        emit ChallengeLost(claimId, challenger, terms.challengeBond);
+        _loseChallengeBond(claimId, claim_, challenger, terms.challengeBond);
     }
 
     /// @inheritdoc IClaims
@@ -79,17 +77,15 @@ abstract contract Challenges is ClaimBook {
         if (state != ClaimState.Upheld && state != ClaimState.Overturned) {
             revert ClaimNotFinal(claimId);
         }
-        Turn turn = _challenges[claimId][challenger].turn;
+        Challenge storage challenge = _challenges[claimId][challenger];
+        Turn turn = challenge.turn;
         if (turn == Turn.None || turn == Turn.Ended) revert NothingToReclaim(claimId, challenger);
-        uint256 bond = parametersOf(claim_.version).challengeBond;
-        if (state == ClaimState.Overturned) {
-            _returnChallengeBond(claimId, claim_, challenger, bond);
-            return;
-        }
-        _challenges[claimId][challenger].turn = Turn.Ended;
-        --claim_.open;
-        _credit(claim_.provider, bond);
-        emit ChallengeLost(claimId, challenger, bond);
+        ClaimParameters memory terms = parametersOf(claim_.version);
+        // A challenge that is open beside an upheld claim was ended by its proof, at the end of the window as it is now.
+        bool late = state == ClaimState.Upheld && !_isProviders(turn)
+            && _deadline(challenge, terms.extension) < claim_.windowEnd;
+        if (late) _loseChallengeBond(claimId, claim_, challenger, terms.challengeBond);
+        else _returnChallengeBond(claimId, claim_, challenger, terms.challengeBond);
     }
 
     /// @inheritdoc IClaims
@@ -157,6 +153,15 @@ abstract contract Challenges is ClaimBook {
         --claim_.open;
         _credit(challenger, bond);
         emit ChallengeBondReturned(claimId, challenger, bond);
+    }
+
+    function _loseChallengeBond(bytes32 claimId, Claim storage claim_, address challenger, uint256 bond)
+        private
+    {
+        _challenges[claimId][challenger].turn = Turn.Ended;
+        --claim_.open;
+        _credit(claim_.provider, bond);
+        emit ChallengeLost(claimId, challenger, bond);
     }
 
     function _deadline(Challenge memory challenge, uint256 extension) private pure returns (uint256) {

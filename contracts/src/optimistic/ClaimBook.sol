@@ -7,28 +7,32 @@ import {IClaims} from "../interfaces/IClaims.sol";
 import {SystemClaim} from "../interfaces/IModelRegistry.sol";
 import {IProofRouter} from "../interfaces/IProofRouter.sol";
 import {TracedClaim} from "../interfaces/IReferee.sol";
+import {Ledger} from "../money/Ledger.sol";
 import {Commitment, CommitmentScheme} from "../types/Commitment.sol";
 import {Leg, LegState, Order} from "../types/Order.sol";
 import {Statement, StatementLib} from "../types/Statement.sol";
 import {StatementTree} from "../types/StatementTree.sol";
 import {TensorLib} from "../types/Tensor.sol";
-import {BondLedger} from "./BondLedger.sol";
 import {ClaimTerms} from "./ClaimTerms.sol";
 
 /// @title Claims from the delivery of an answer to their one end
 /// @notice What is claimed is the market's own statement of a delivered leg; nothing of it comes from the
 /// provider but the trace root.
-abstract contract ClaimBook is BondLedger, ClaimTerms {
+abstract contract ClaimBook is IClaims, Ledger, ClaimTerms {
     bytes4 public constant SELECTOR = bytes4(keccak256("optimistic/v1"));
     bytes4 public constant PROOF_SELECTOR = bytes4(keccak256("sumcheck/v1"));
     /// @notice Most moves of both sides of a challenge together, with trees of at most 20 levels.
     uint256 public constant MAXIMUM_MOVES = 22;
+    /// @notice What is burned is a credit of this account, which nobody has the key of; anyone can send it there.
+    address public constant BURNED = 0x000000000000000000000000000000000000dEaD;
 
     IAvowMarket public immutable market;
     IProofRouter public immutable router;
     mapping(bytes32 claimId => Claim) internal _claims;
-    /// @dev Trace roots that were left out of the claim and posted as the reply to a challenge.
-    mapping(bytes32 claimId => bytes32) internal _lateRoots;
+    /// @inheritdoc IClaims
+    mapping(bytes32 claimId => bytes32) public postedRootOf;
+    /// @inheritdoc IClaims
+    mapping(bytes32 modelKey => bool) public isLearned;
 
     constructor(IAvowMarket market_, IProofRouter router_) {
         market = market_;
@@ -47,6 +51,7 @@ abstract contract ClaimBook is BondLedger, ClaimTerms {
             revert NotClaimable(orderId, leg);
         }
         if (msg.sender != order.provider) revert NotProvider(orderId, msg.sender);
+        if (!isLearned[order.modelKey]) revert ModelNotLearned(order.modelKey);
         // A refutation opens the inputs themselves.
         if (order.inputScheme != CommitmentScheme.PUBLIC) revert InputSchemeNotPublic(order.inputScheme);
         _checkOutput(order.modelKey, delivered.outputValue, output);
@@ -57,7 +62,7 @@ abstract contract ClaimBook is BondLedger, ClaimTerms {
         (Claim memory made, uint256 bond) = _underTerms(order, delivered, traced);
         _claims[claimId] = made;
         _announce(orderId, leg, order.modelKey, traced, output, made);
-        _collect(bond);
+        _collect(msg.sender, bond);
     }
 
     /// @inheritdoc IClaims
@@ -71,8 +76,10 @@ abstract contract ClaimBook is BondLedger, ClaimTerms {
         bytes32 claimId = StatementTree.leaf(digest);
         Claim storage claim_ = _undecided(claimId);
 
-        _checkProof(order.modelKey, statement, seal);
+        _checkProof(order, statement, seal);
 
+        // Who was late before this moment stays late.
+        claim_.windowEnd = uint40(block.timestamp);
         emit ClaimProven(claimId);
         _uphold(claimId, claim_);
     }
@@ -93,11 +100,6 @@ abstract contract ClaimBook is BondLedger, ClaimTerms {
     /// @inheritdoc IClaims
     function isOverturned(bytes32 claimId) external view returns (bool) {
         return _claims[claimId].state == ClaimState.Overturned;
-    }
-
-    /// @inheritdoc IClaims
-    function domainSeparator() external view returns (bytes32) {
-        return market.domainSeparator();
     }
 
     /// @inheritdoc IClaims
@@ -124,11 +126,18 @@ abstract contract ClaimBook is BondLedger, ClaimTerms {
         if (isFinal(claimId)) revert ClaimIsFinal(claimId);
     }
 
-    /// @dev Reverts unless these are the claim's own values.
-    function _checkTraced(Claim storage claim_, TracedClaim calldata traced) internal view {
+    /// @dev The trace root as it is now; reverts unless these are the claim's own values. One that was left out may be
+    /// named by zero for ever: what is on its way when it is posted means the same claim.
+    function _checkTraced(Claim storage claim_, TracedClaim calldata traced)
+        internal
+        view
+        returns (bytes32 root)
+    {
         TracedClaim memory made = traced;
+        root = traced.traceRoot;
         if (claim_.lazy) {
-            if (traced.traceRoot != _lateRoots[traced.statementRoot]) {
+            root = postedRootOf[traced.statementRoot];
+            if (traced.traceRoot != 0 && traced.traceRoot != root) {
                 revert ClaimDiffers(traced.statementRoot);
             }
             made.traceRoot = 0;
@@ -136,13 +145,13 @@ abstract contract ClaimBook is BondLedger, ClaimTerms {
         if (keccak256(abi.encode(made)) != claim_.digest) revert ClaimDiffers(traced.statementRoot);
     }
 
-    /// @dev The claim under the terms in force when the order was locked, and the bond that they ask for.
+    /// @dev The claim under the terms in force when the order was requested, and the bond that they ask for.
     function _underTerms(Order memory order, Leg memory delivered, TracedClaim memory traced)
         private
         view
         returns (Claim memory made, uint256)
     {
-        (ClaimParameters memory terms, bool lazy, uint16 version) = termsAt(order.modelKey, order.lockedAt);
+        (ClaimParameters memory terms, bool lazy, uint16 version) = termsAt(order.modelKey, order.requestedAt);
         made.lazy = traced.traceRoot == 0;
         if (made.lazy && !lazy) revert TraceRootMissing(traced.statementRoot);
         _checkTimeToSettle(terms, order, delivered);
@@ -219,9 +228,13 @@ abstract contract ClaimBook is BondLedger, ClaimTerms {
     }
 
     /// @dev The statement by the proof system: the same program, input, output, order, provider and nonce.
-    function _checkProof(bytes32 modelKey, Statement memory statement, bytes calldata seal) private view {
+    function _checkProof(Order memory order, Statement memory statement, bytes calldata seal) private view {
+        bytes32 modelKey = order.modelKey;
         SystemClaim memory system = registry.claimOf(modelKey, PROOF_SELECTOR);
         if (system.program != statement.program) revert ProgramDiffers(statement.program, system.program);
+        // What a proof of the model means is the owner's choice, and part of what was promised to the requester.
+        uint256 usableAfter = registry.addedAt(modelKey, PROOF_SELECTOR) + NOTICE;
+        if (order.requestedAt <= usableAfter) revert ProofSystemTooNew(modelKey, usableAfter);
         statement.system = system.system;
         statement.key = system.key;
         bytes32 root = StatementTree.leaf(StatementLib.digest(statement, market.domainSeparator()));

@@ -9,7 +9,7 @@ import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
 
 /// @notice The bounds of the parameters of claims.
 library ClaimParametersLib {
-    uint256 internal constant MINIMUM_WINDOW = 1 minutes;
+    uint256 internal constant MINIMUM_WINDOW = 10 minutes;
     uint256 internal constant MAXIMUM_WINDOW = 3 days;
 
     /// @notice Reverts when a parameter is outside its bounds.
@@ -17,10 +17,20 @@ library ClaimParametersLib {
         _within("claimBond", parameters.claimBond, 2, type(uint96).max);
         // A winner gets half of the claim bond: never less than a challenger risks.
         _within("challengeBond", parameters.challengeBond, 1, parameters.claimBond / 2);
-        _within("clock", parameters.clock, 1 minutes, 1 days);
-        _within("extension", parameters.extension, 10 seconds, 1 hours);
-        _within("window", parameters.window, MINIMUM_WINDOW, MAXIMUM_WINDOW);
-        _within("margin", parameters.margin, 1 minutes, 1 days);
+        _within("clock", parameters.clock, 5 minutes, 1 days);
+        // The last move of a challenger takes two transactions, each of which may miss a slot of twelve seconds.
+        _within("extension", parameters.extension, 1 minutes, 1 hours);
+        uint256 window = leastWindow(parameters.clock);
+        _within(
+            "window", parameters.window, window < MINIMUM_WINDOW ? MINIMUM_WINDOW : window, MAXIMUM_WINDOW
+        );
+        _within("margin", parameters.margin, 5 minutes, 1 days);
+    }
+
+    /// @notice The shortest window beside a clock. What a clock must outlast, a chain that lets nobody's transactions
+    /// through, a window must outlast as well, and leave time to recompute.
+    function leastWindow(uint32 clock) internal pure returns (uint32) {
+        return 2 * clock;
     }
 
     /// @notice Reverts when what a model's owner sets is outside its bounds.
@@ -35,12 +45,12 @@ library ClaimParametersLib {
     }
 }
 
-/// @title Under which terms a claim is made: those in force when its order was locked
+/// @title Under which terms a claim is made: those in force when its order was requested
 /// @notice Governance sets parameters, a model's owner the window and whether traces may be lazy. What is set
-/// comes into force after a notice, and never for an order that is locked already: its provider could be unable
-/// to meet it, and lose its bond.
+/// comes into force after a notice, and never for an order that is requested already: who paid for it was promised
+/// a window, and who locks it can read what it will have to meet.
 abstract contract ClaimTerms is IClaims, Ownable2Step {
-    /// @notice Seconds from the setting of terms until they are in force; longer than a lock takes to be mined.
+    /// @notice Seconds from the setting of terms until they are in force; longer than a request takes to be mined.
     uint64 public constant NOTICE = 10 minutes;
 
     IModelRegistry public immutable registry;
@@ -56,12 +66,12 @@ abstract contract ClaimTerms is IClaims, Ownable2Step {
         _push(parameters_, 0);
     }
 
-    /// @notice Sets the terms of orders that are locked after the notice.
+    /// @notice Sets the terms of orders that are requested after the notice.
     function setParameters(ClaimParameters calldata parameters_) external onlyOwner {
         _push(parameters_, uint64(block.timestamp) + NOTICE);
     }
 
-    /// @notice Sets, for the caller's own model, the terms of orders that are locked after the notice.
+    /// @notice Sets, for the caller's own model, the terms of orders that are requested after the notice.
     function setModelTerms(bytes32 modelKey, ModelClaimTerms calldata terms) external {
         if (msg.sender != registry.modelOf(modelKey).owner) revert NotModelOwner(modelKey, msg.sender);
         ClaimParametersLib.check(terms);
@@ -70,19 +80,21 @@ abstract contract ClaimTerms is IClaims, Ownable2Step {
         emit ModelTermsChanged(modelKey, terms);
     }
 
-    /// @notice The terms that hold for orders locked at that time; with the window of that model.
-    function termsAt(bytes32 modelKey, uint64 lockedAt)
+    /// @notice The terms that hold for orders requested at that time; with the window of that model.
+    function termsAt(bytes32 modelKey, uint64 requestedAt)
         public
         view
         returns (ClaimParameters memory parameters_, bool lazy, uint16 version)
     {
-        version = uint16(_before(_since, lockedAt) - 1);
+        version = uint16(_before(_since, requestedAt) - 1);
         parameters_ = _versions[version];
-        uint256 count = _before(_modelSince[modelKey], lockedAt);
+        uint256 count = _before(_modelSince[modelKey], requestedAt);
         if (count == 0) return (parameters_, false, version);
         ModelClaimTerms memory terms = _modelVersions[modelKey][count - 1];
         lazy = terms.lazy;
-        if (terms.window != 0) parameters_.window = terms.window;
+        if (terms.window == 0) return (parameters_, lazy, version);
+        uint32 least = ClaimParametersLib.leastWindow(parameters_.clock);
+        parameters_.window = terms.window < least ? least : terms.window;
     }
 
     /// @notice The parameters with that number.

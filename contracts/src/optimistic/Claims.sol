@@ -4,20 +4,20 @@ pragma solidity ^0.8.28;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
-import {Claim, ClaimParameters, IClaims, Turn} from "../interfaces/IClaims.sol";
+import {Claim, ClaimParameters, IClaims} from "../interfaces/IClaims.sol";
 import {IProofRouter} from "../interfaces/IProofRouter.sol";
 import {IReferee, TracedClaim} from "../interfaces/IReferee.sol";
-import {BondLedger} from "./BondLedger.sol";
+import {Ledger} from "../money/Ledger.sol";
 import {Challenges} from "./Challenges.sol";
 import {ClaimBook} from "./ClaimBook.sol";
 import {ClaimTerms} from "./ClaimTerms.sol";
 import {RevealGame} from "./RevealGame.sol";
 
 /// @title Claims of "optimistic/v1": answers that anybody can overturn
-/// @notice Its parts, from the money upwards: BondLedger, ClaimTerms, ClaimBook, Challenges, RevealGame, and
+/// @notice Its parts, from the money upwards: Ledger, ClaimTerms, ClaimBook, Challenges, RevealGame, and
 /// here what ends most disputes: the refutation of one element. Nobody can stop it, not even its owner.
 contract Claims is RevealGame {
-    /// @notice In which block a commitment was first made.
+    /// @inheritdoc IClaims
     mapping(bytes32 commitment => uint256) public committedIn;
 
     constructor(
@@ -27,7 +27,7 @@ contract Claims is RevealGame {
         address owner_,
         ClaimParameters memory parameters_
     )
-        BondLedger(IERC20(market_.token()))
+        Ledger(IERC20(market_.token()))
         ClaimTerms(market_.registry(), owner_, parameters_)
         ClaimBook(market_, router_)
         Challenges(referee_)
@@ -49,17 +49,9 @@ contract Claims is RevealGame {
         Claim storage claim_ = _undecided(claimId);
         _checkTraced(claim_, traced);
         if (traced.traceRoot == 0) revert TraceRootMissing(claimId);
-        if (!_hasChallenge(claimId)) _useCommitment(claimId, refutation, salt);
+        _useCommitment(claimId, refutation, salt);
         if (!referee.refutes(traced, refutation)) revert NotRefuted(claimId);
         _win(claimId, claim_, msg.sender);
-    }
-
-    /// @dev Whether the caller had a challenge before it could have seen anything of this block.
-    function _hasChallenge(bytes32 claimId) private view returns (bool) {
-        Turn turn = _challenges[claimId][msg.sender].turn;
-        return
-            turn != Turn.None && turn != Turn.Ended
-                && _challenges[claimId][msg.sender].openedIn < block.number;
     }
 
     function _useCommitment(bytes32 claimId, bytes calldata refutation, bytes32 salt) private {

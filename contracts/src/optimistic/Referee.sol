@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IReferee, TracedClaim} from "../interfaces/IReferee.sol";
+import {ElementType, TensorSchema} from "../types/Tensor.sol";
 import {Cursor, Cursors} from "./referee/Cursor.sol";
 import {Descriptor, Descriptors, Opcode} from "./referee/Descriptor.sol";
 import {Opening, Openings} from "./referee/Opening.sol";
@@ -53,16 +54,48 @@ contract Referee is IReferee {
         pure
         returns (uint32 tensor, uint8 traceDepth, uint8 tensorDepth, uint32 tensors, uint64 octets)
     {
-        Cursor memory cursor = Cursors.over(place);
-        bytes32 program = bytes32(cursor.unsigned(32));
-        Place memory found = Places.read(cursor, key, program);
-        cursor.finish();
+        Place memory found = _place(key, place);
         Shape shape = found.descriptor.result;
         tensor = uint32(found.tensor);
         traceDepth = uint8(Trees.depthOf(found.tensors));
         tensorDepth = uint8(shape.depth());
         tensors = uint32(found.tensors);
         octets = uint64(shape.octets());
+    }
+
+    /// @inheritdoc IReferee
+    function schemaOf(bytes32 key, bytes calldata place, bool output, uint256 number)
+        external
+        pure
+        returns (TensorSchema memory schema, uint256 count, uint32 tensors)
+    {
+        Place memory found = _place(key, place);
+        Shape shape = found.descriptor.result;
+        uint256 width = shape.width();
+        tensors = uint32(found.tensors);
+        if (output) {
+            _requireOutput(found, number);
+            count = found.outputs;
+            width = _outputWidth(found.descriptor);
+        } else {
+            if (found.descriptor.opcode != Opcode.INPUT || found.tensor != number) {
+                revert NotOfThisKind(INPUT, found.tensor);
+            }
+            count = found.inputs;
+        }
+        schema.elementType = ElementType(PublicTensors.codeOf(width));
+        schema.shape = new uint32[](shape.rank());
+        for (uint256 axis; axis < schema.shape.length; ++axis) {
+            schema.shape[axis] = uint32(shape.dimension(axis));
+        }
+    }
+
+    /// @dev A program's digest and a place in the program.
+    function _place(bytes32 key, bytes calldata place) private pure returns (Place memory found) {
+        Cursor memory cursor = Cursors.over(place);
+        bytes32 program = bytes32(cursor.unsigned(32));
+        found = Places.read(cursor, key, program);
+        cursor.finish();
     }
 
     /// @dev Opens the result, its operands and blobs, and compares the result with what they make.
@@ -154,8 +187,7 @@ contract Referee is IReferee {
         int256 committed
     ) private pure returns (bool) {
         uint256 number = cursor.unsigned(1);
-        if (number >= place.outputs) revert OutputOutside(number, place.outputs);
-        if (place.outputAt(number) != place.tensor) revert NotOfThisKind(OUTPUT, place.tensor);
+        _requireOutput(place, number);
         int256 value = PublicTensors.element(
             cursor,
             place.descriptor.result,
@@ -167,6 +199,11 @@ contract Referee is IReferee {
         );
         cursor.finish();
         return committed != value;
+    }
+
+    function _requireOutput(Place memory place, uint256 number) private pure {
+        if (number >= place.outputs) revert OutputOutside(number, place.outputs);
+        if (place.outputAt(number) != place.tensor) revert NotOfThisKind(OUTPUT, place.tensor);
     }
 
     /// @dev An input that is an output, too, is one in the narrowest type of its range.

@@ -107,10 +107,10 @@ abstract contract RevealGame is Challenges {
 
     /// @dev The root with which a lazy claim's provider first replied to any challenge; this one if it is that.
     function _postedRoot(bytes32 claimId, bytes32 found) private returns (bytes32 posted) {
-        posted = _lateRoots[claimId];
+        posted = postedRootOf[claimId];
         if (posted != 0) return posted;
         if (found == 0) revert TraceRootMissing(claimId);
-        _lateRoots[claimId] = found;
+        postedRootOf[claimId] = found;
         emit TraceRootPosted(claimId, found);
         return found;
     }

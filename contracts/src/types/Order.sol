@@ -70,6 +70,7 @@ struct OrderRequest {
 /// @param gracePeriod seconds after delivery in which only the validator settles.
 /// @param settlementWindow seconds after delivery in which a leg can be settled.
 /// @param compensationBps share of a slashed bond that goes to the requester.
+/// @param requestedAt when the order was requested.
 struct Order {
     address requester;
     uint64 nonce;
@@ -89,6 +90,7 @@ struct Order {
     bool inputByUri;
     uint16 inputScheme;
     uint32 releaseWindow;
+    uint64 requestedAt;
     bytes32 modelKey;
     bytes32 inputValue;
     uint128 price;

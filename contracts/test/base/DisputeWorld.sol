@@ -16,6 +16,7 @@ import {MockBatchAdapter, MockBatchProof} from "../mocks/MockBatchAdapter.sol";
 import {MockReferee, ToyProgram} from "../mocks/MockReferee.sol";
 import {Lie, ToyTrace, Trace} from "../optimistic/ToyTrace.sol";
 import {MarketWorld} from "./MarketWorld.sol";
+import {Players} from "./Players.sol";
 
 /// @notice The world with claims and disputes. Its referee and its proofs are mocks, the rest is what is deployed.
 abstract contract DisputeWorld is MarketWorld {
@@ -44,6 +45,8 @@ abstract contract DisputeWorld is MarketWorld {
         referee = new MockReferee();
         claims = newClaims(market, router, referee, GOVERNOR, claimParameters());
         optimistic = newOptimisticAdapter(claims);
+        // Old enough for the first order's claim to be proven by it.
+        vm.warp(START - 1 days);
         MockBatchAdapter proofs = new MockBatchAdapter();
         RouterEntryConfig[2] memory entries = [
             RouterEntryConfig("optimistic/v1", address(optimistic), address(optimistic).codehash, 0, 100_000),
@@ -54,6 +57,8 @@ abstract contract DisputeWorld is MarketWorld {
             router.addEntry(entries[i]);
             addToySystem(entries[i].system, ToyProgram.PROGRAM);
         }
+        vm.warp(START);
+        learn();
         address[4] memory rich = [PROVIDER, RIVAL, VALIDATOR, STRANGER];
         for (uint256 i; i < rich.length; ++i) {
             vm.prank(rich[i]);
@@ -67,6 +72,18 @@ abstract contract DisputeWorld is MarketWorld {
         registration.key = toyKey;
         vm.prank(OWNER);
         registry.addSystem(modelKey, registration);
+    }
+
+    /// @dev Lets the claims compare the present model with the present key.
+    function learn() internal {
+        (bytes[] memory inputs, bytes[] memory outputs) = publicPlaces();
+        claims.learn(modelKey, inputs, outputs);
+    }
+
+    function publicPlaces() internal view returns (bytes[] memory inputs, bytes[] memory outputs) {
+        (inputs, outputs) = (new bytes[](1), new bytes[](1));
+        inputs[0] = ToyProgram.place(lengths, 0);
+        outputs[0] = ToyProgram.place(lengths, uint32(lengths.length - 1));
     }
 
     function longParameters() internal pure returns (MarketParameters memory parameters) {
@@ -140,7 +157,6 @@ abstract contract DisputeWorld is MarketWorld {
     }
 
     function challenge(address who, bytes32 orderId, bytes32 traceRoot) internal {
-        if (claims.tensorsOf(toyKey) == 0) claims.learn(toyKey, ToyProgram.place(lengths, 0));
         TracedClaim memory traced = tracedOf(orderId, traceRoot);
         vm.prank(who);
         claims.open(traced);
@@ -151,6 +167,13 @@ abstract contract DisputeWorld is MarketWorld {
         vm.expectRevert(reason);
         vm.prank(who);
         claims.open(traced);
+    }
+
+    /// @dev Commits, and lets a block pass.
+    function commitTo(address who, bytes32 claimId, bytes memory refutation) internal {
+        vm.prank(who);
+        claims.commit(Players.commitment(who, claimId, refutation, 0));
+        nextBlock();
     }
 
     /// @dev A mock proof of the claimed statement by the other system.

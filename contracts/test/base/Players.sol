@@ -47,7 +47,7 @@ library Players {
         Challenge memory state = claims.challengeOf(traced.statementRoot, challenger);
         if (state.turn == Turn.Refutation) {
             bytes memory refutation = ToyTrace.refutation(trace, state.tensor, state.position);
-            return abi.encodeCall(IClaims.refute, (traced, refutation, 0));
+            return refute(claims, traced, challenger, refutation);
         }
         if (state.turn != Turn.Pick) return "";
         bytes32[][] memory levels = state.inTensor ? trace.tensors[state.tensor] : trace.nodes;
@@ -62,8 +62,29 @@ library Players {
             return abi.encodeCall(IClaims.pick, (traced.statementRoot, index, node, siblings));
         }
         bytes memory place;
-        if (position < trace.lengths.length) place = ToyProgram.place(trace.lengths, uint32(position));
+        if (position < trace.lengths.length) {
+            place = ToyProgram.placeInProgram(trace.lengths, uint32(position));
+        }
         return abi.encodeCall(IClaims.pickTensor, (traced, index, node, siblings, place));
+    }
+
+    /// @notice The commitment to a refutation, and once that is made the refutation, which a later block takes.
+    function refute(Claims claims, TracedClaim memory traced, address caller, bytes memory refutation)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bytes32 made = commitment(caller, traced.statementRoot, refutation, 0);
+        if (claims.committedIn(made) == 0) return abi.encodeCall(IClaims.commit, (made));
+        return abi.encodeCall(IClaims.refute, (traced, refutation, 0));
+    }
+
+    function commitment(address caller, bytes32 claimId, bytes memory refutation, bytes32 salt)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(caller, claimId, keccak256(refutation), salt));
     }
 
     function _leftmost(

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Market, MarketConfig} from "../../src/Market.sol";
-import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
+import {ILedger} from "../../src/interfaces/ILedger.sol";
 import {MockTaxedToken} from "../mocks/MockTaxedToken.sol";
 import {MarketWorld} from "../base/MarketWorld.sol";
 
@@ -19,7 +19,7 @@ contract LedgerTest is MarketWorld {
         vm.prank(PROVIDER);
         assertEq(market.withdraw(), credit, "amount");
         assertEq(token.balanceOf(PROVIDER) - before, credit, "tokens");
-        vm.expectRevert(abi.encodeWithSelector(IAvowMarket.NothingToWithdraw.selector, PROVIDER));
+        vm.expectRevert(abi.encodeWithSelector(ILedger.NothingToWithdraw.selector, PROVIDER));
         vm.prank(PROVIDER);
         market.withdraw();
     }
@@ -31,7 +31,7 @@ contract LedgerTest is MarketWorld {
         market.withdrawFor(ROYALTY);
         assertEq(token.balanceOf(ROYALTY), credit, "owner");
         assertEq(market.creditOf(ROYALTY), 0, "taken");
-        vm.expectRevert(abi.encodeWithSelector(IAvowMarket.NothingToWithdraw.selector, ROYALTY));
+        vm.expectRevert(abi.encodeWithSelector(ILedger.NothingToWithdraw.selector, ROYALTY));
         market.withdrawFor(ROYALTY);
     }
 
@@ -42,7 +42,7 @@ contract LedgerTest is MarketWorld {
             defaultParameters()
         );
         taxed.approve(address(other), type(uint256).max);
-        vm.expectRevert(abi.encodeWithSelector(IAvowMarket.TransferDiffers.selector, PRICE, PRICE - 1));
+        vm.expectRevert(abi.encodeWithSelector(ILedger.TransferDiffers.selector, PRICE, PRICE - 1));
         other.request(terms());
     }
 }

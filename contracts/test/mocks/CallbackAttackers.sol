@@ -5,6 +5,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 
 import {IAvowCallback} from "../../src/interfaces/IAvowCallback.sol";
 import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
+import {ILedger} from "../../src/interfaces/ILedger.sol";
 import {Commitment} from "../../src/types/Commitment.sol";
 import {BatchItem, OrderRequest} from "../../src/types/Order.sol";
 import {StatementPath} from "../../src/types/StatementTree.sol";
@@ -80,8 +81,8 @@ contract Reenterer is IAvowCallback {
         _try(abi.encodeCall(IAvowMarket.expire, (orderId, leg)));
         _try(abi.encodeCall(IAvowMarket.cancel, (orderId)));
         _try(abi.encodeCall(IAvowMarket.retryCallback, (orderId, leg, output)));
-        _try(abi.encodeCall(IAvowMarket.withdraw, ()));
-        _try(abi.encodeCall(IAvowMarket.withdrawFor, (address(this))));
+        _try(abi.encodeCall(ILedger.withdraw, ()));
+        _try(abi.encodeCall(ILedger.withdrawFor, (address(this))));
     }
 
     function _try(bytes memory data) private {

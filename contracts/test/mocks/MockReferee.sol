@@ -2,8 +2,11 @@
 pragma solidity ^0.8.28;
 
 import {IReferee, TracedClaim} from "../../src/interfaces/IReferee.sol";
+import {TensorSchema} from "../../src/types/Tensor.sol";
+import {EzklFixture} from "../base/EzklFixture.sol";
 
-/// @notice A program for tests: its tensors have fixed lengths and, in an honest trace, fixed bytes.
+/// @notice A program for tests: its tensors have fixed lengths and, in an honest trace, fixed bytes. The first one is
+/// its input and the last one its output.
 library ToyProgram {
     bytes32 internal constant PROGRAM = keccak256("toy program");
 
@@ -13,6 +16,11 @@ library ToyProgram {
 
     function place(uint32[] memory lengths, uint32 tensor) internal pure returns (bytes memory) {
         return abi.encode(tensor, lengths);
+    }
+
+    /// @notice The same behind the program's digest, as the referee reads it.
+    function placeInProgram(uint32[] memory lengths, uint32 tensor) internal pure returns (bytes memory) {
+        return bytes.concat(PROGRAM, place(lengths, tensor));
     }
 
     /// @notice The bytes of a chunk of a tensor, cut at the tensor's length.
@@ -51,6 +59,7 @@ struct ToyRefutation {
 /// fixed beforehand.
 contract MockReferee is IReferee {
     error OtherKey();
+    error OtherTensor();
     error NotUnderTheRoot();
 
     function refutes(TracedClaim calldata claim, bytes calldata refutation) external pure returns (bool) {
@@ -73,12 +82,33 @@ contract MockReferee is IReferee {
         returns (uint32 tensor, uint8 traceDepth, uint8 tensorDepth, uint32 tensors, uint64 octets)
     {
         uint32[] memory lengths;
-        (tensor, lengths) = abi.decode(place, (uint32, uint32[]));
-        if (ToyProgram.key(lengths) != key || tensor >= lengths.length) revert OtherKey();
+        (tensor, lengths) = _place(key, place);
         tensors = uint32(lengths.length);
         octets = lengths[tensor];
         traceDepth = _depth(tensors);
         tensorDepth = _depth((octets + 255) / 256);
+    }
+
+    function schemaOf(bytes32 key, bytes calldata place, bool output, uint256 number)
+        external
+        pure
+        returns (TensorSchema memory schema, uint256 count, uint32 tensors)
+    {
+        (uint32 tensor, uint32[] memory lengths) = _place(key, place);
+        tensors = uint32(lengths.length);
+        if (number != 0 || tensor != (output ? tensors - 1 : 0)) revert OtherTensor();
+        schema = output ? EzklFixture.outputs()[0] : EzklFixture.inputs()[0];
+        count = 1;
+    }
+
+    function _place(bytes32 key, bytes calldata place)
+        private
+        pure
+        returns (uint32 tensor, uint32[] memory lengths)
+    {
+        if (bytes32(place) != ToyProgram.PROGRAM) revert OtherKey();
+        (tensor, lengths) = abi.decode(place[32:], (uint32, uint32[]));
+        if (ToyProgram.key(lengths) != key || tensor >= lengths.length) revert OtherKey();
     }
 
     function _climb(bytes32 node, uint256 index, bytes32[] memory siblings) private pure returns (bytes32) {

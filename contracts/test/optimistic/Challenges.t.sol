@@ -4,7 +4,6 @@ pragma solidity ^0.8.28;
 import {Challenge, ClaimState, IClaims, Turn} from "../../src/interfaces/IClaims.sol";
 import {TracedClaim} from "../../src/interfaces/IReferee.sol";
 import {DisputeWorld} from "../base/DisputeWorld.sol";
-import {MockReferee, ToyProgram} from "../mocks/MockReferee.sol";
 import {Lie, ToyTrace, Trace} from "./ToyTrace.sol";
 
 /// @notice How challenges begin and end: windows, clocks, bonds, several at once.
@@ -16,7 +15,6 @@ contract ChallengesTest is DisputeWorld {
 
     function setUp() public {
         setUpDisputes();
-        claims.learn(toyKey, ToyProgram.place(lengths, 0));
         Trace memory trace;
         (_id, trace) = claimed(Lie.None, 0, 0);
         _claimId = statementRoot(_id);
@@ -84,26 +82,6 @@ contract ChallengesTest is DisputeWorld {
         vm.expectRevert(abi.encodeWithSelector(IClaims.ClaimNotStanding.selector, ~_claimId, ClaimState.None));
         vm.prank(RIVAL);
         claims.open(foreign);
-    }
-
-    function test_aKeyIsLearnedBeforeItsFirstChallenge() public {
-        uint32[] memory other = new uint32[](3);
-        bytes32 key = ToyProgram.key(other);
-        vm.expectRevert(MockReferee.OtherKey.selector);
-        claims.learn(key, ToyProgram.place(lengths, 0));
-        modelKey = registerModel(OWNER, "another");
-        toyKey = key;
-        addToySystem("optimistic/v1", ToyProgram.PROGRAM);
-        (bytes32 id, Trace memory trace) = claimed(Lie.None, 0, 0);
-        TracedClaim memory traced = tracedOf(id, trace.root);
-        vm.expectRevert(abi.encodeWithSelector(IClaims.KeyNotLearned.selector, key));
-        vm.prank(RIVAL);
-        claims.open(traced);
-        vm.expectEmit(true, true, true, true);
-        emit IClaims.KeyLearned(key, 3);
-        claims.learn(key, ToyProgram.place(other, 2));
-        vm.prank(RIVAL);
-        claims.open(traced);
     }
 
     function test_aSilentProviderLosesAfterItsClockNotBefore() public {

@@ -82,8 +82,11 @@ contract ClaimBookTest is DisputeWorld {
         );
         SystemRegistration memory registration = systemRegistration("optimistic/v1");
         registration.inputScheme = CommitmentScheme.SALTED;
+        (registration.program, registration.key) = (ToyProgram.PROGRAM, toyKey);
         vm.prank(OWNER);
         registry.addSystem(key, registration);
+        (bytes[] memory inputs, bytes[] memory outputs) = publicPlaces();
+        claims.learn(key, inputs, outputs);
         OrderRequest memory order = optimisticTerms();
         order.modelKey = key;
         order.input = Commitment(CommitmentScheme.SALTED, keccak256("hidden"));
@@ -170,8 +173,9 @@ contract ClaimBookTest is DisputeWorld {
         settleClaim(id);
         claims.reclaim(claimId, RIVAL);
         claims.reclaim(claimId, STRANGER);
-        assertEq(claims.creditOf(PROVIDER), CLAIM_BOND + 2 * uint256(CHALLENGE_BOND), "all bonds");
-        assertEq(claims.creditOf(RIVAL) + claims.creditOf(STRANGER), 0, "challengers");
+        assertEq(claims.creditOf(PROVIDER), CLAIM_BOND, "its own bond");
+        assertEq(claims.creditOf(RIVAL), CHALLENGE_BOND, "nobody has shown a challenger to be wrong");
+        assertEq(claims.creditOf(STRANGER), CHALLENGE_BOND, "nor the other one");
         vm.expectRevert(abi.encodeWithSelector(IClaims.NothingToReclaim.selector, claimId, RIVAL));
         claims.reclaim(claimId, RIVAL);
     }
@@ -200,6 +204,7 @@ contract ClaimBookTest is DisputeWorld {
         modelKey = registerModel(OWNER, "two programs");
         addToySystem("optimistic/v1", ToyProgram.PROGRAM);
         addToySystem("sumcheck/v1", keccak256("another program"));
+        learn();
         bytes32 id = delivered();
         claimWith(id, ROOT);
         bytes memory seal = proofOf(id);
@@ -245,19 +250,27 @@ contract ClaimBookTest is DisputeWorld {
         _reply(claimId, STRANGER, second);
         _reply(claimId, STRANGER, trace);
         assertTurn(claimId, STRANGER, Turn.Pick);
-        // From now on the claim has this root for everybody.
-        challengeFails(VALIDATOR, id, 0, abi.encodeWithSelector(IClaims.ClaimDiffers.selector, claimId));
+        // From now on the claim has this root for everybody, and may be named with it or without.
+        challengeFails(
+            VALIDATOR, id, second.root, abi.encodeWithSelector(IClaims.ClaimDiffers.selector, claimId)
+        );
+        assertEq(claims.postedRootOf(claimId), trace.root, "posted");
         challenge(VALIDATOR, id, trace.root);
-        assertTurn(claimId, VALIDATOR, Turn.Children);
+        challenge(PROVIDER, id, 0);
+        for (uint256 i; i < 2; ++i) {
+            address late = i == 0 ? VALIDATOR : PROVIDER;
+            assertTurn(claimId, late, Turn.Children);
+            assertEq(claims.challengeOf(claimId, late).contested, trace.root, "contested");
+        }
     }
 
     function test_aLazyClaimThatIsNotChallengedIsFinalWithoutARoot() public {
         vm.prank(OWNER);
-        claims.setModelTerms(modelKey, ModelClaimTerms(1 hours, true));
+        claims.setModelTerms(modelKey, ModelClaimTerms(150 minutes, true));
         vm.warp(START + 1 hours);
         bytes32 id = delivered();
         claimWith(id, 0);
-        vm.warp(START + 2 hours + 1);
+        vm.warp(START + 210 minutes + 1);
         settleClaim(id);
         assertState(id, 0, LegState.Settled);
     }

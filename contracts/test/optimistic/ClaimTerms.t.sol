@@ -7,7 +7,7 @@ import {ClaimParameters, IClaims, ModelClaimTerms} from "../../src/interfaces/IC
 import {DisputeWorld} from "../base/DisputeWorld.sol";
 import {Lie} from "./ToyTrace.sol";
 
-/// @notice Who sets terms, within which bounds, and that they reach no order that is locked.
+/// @notice Who sets terms, within which bounds, and that they reach no order that is requested.
 contract ClaimTermsTest is DisputeWorld {
     function setUp() public {
         setUpDisputes();
@@ -15,7 +15,7 @@ contract ClaimTermsTest is DisputeWorld {
 
     function test_everyParameterHasItsBounds() public {
         string[6] memory names = ["claimBond", "challengeBond", "clock", "extension", "window", "margin"];
-        uint256[6] memory low = [uint256(2), 1, 60, 10, 60, 60];
+        uint256[6] memory low = [uint256(2), 1, 5 minutes, 1 minutes, 2 * CLOCK, 5 minutes];
         uint256[6] memory high = [uint256(type(uint96).max), REWARD, 1 days, 1 hours, 3 days, 1 days];
         for (uint256 i; i < 6; ++i) {
             // The least claim bond allows a challenge bond of one.
@@ -38,41 +38,41 @@ contract ClaimTermsTest is DisputeWorld {
         vm.expectRevert(abi.encodeWithSelector(IClaims.NotModelOwner.selector, modelKey, GOVERNOR));
         vm.prank(GOVERNOR);
         claims.setModelTerms(modelKey, ModelClaimTerms(1 hours, false));
-        uint32[2] memory outside = [uint32(59), 3 days + 1];
+        uint32[2] memory outside = [uint32(10 minutes - 1), 3 days + 1];
         for (uint256 i; i < 2; ++i) {
             vm.expectRevert(
                 abi.encodeWithSelector(
-                    IClaims.ParameterOutOfBounds.selector, "window", outside[i], 1 minutes, 3 days
+                    IClaims.ParameterOutOfBounds.selector, "window", outside[i], 10 minutes, 3 days
                 )
             );
             vm.prank(OWNER);
             claims.setModelTerms(modelKey, ModelClaimTerms(outside[i], false));
         }
         vm.prank(OWNER);
-        claims.setModelTerms(modelKey, ModelClaimTerms(1 minutes, true));
+        claims.setModelTerms(modelKey, ModelClaimTerms(10 minutes, true));
         vm.prank(OWNER);
         claims.setModelTerms(modelKey, ModelClaimTerms(3 days, false));
     }
 
-    function test_termsHoldForOrdersLockedAfterTheNotice() public {
+    function test_termsHoldForOrdersRequestedAfterTheNotice() public {
         ClaimParameters memory changed = claimParameters();
         changed.claimBond = 7_000_000;
         changed.window = 3 hours;
         _set(changed);
         vm.prank(OWNER);
-        claims.setModelTerms(modelKey, ModelClaimTerms(1 hours, true));
+        claims.setModelTerms(modelKey, ModelClaimTerms(150 minutes, true));
         _assertTerms(START + 10 minutes, CLAIM_BOND, 2 hours, false, 0);
-        _assertTerms(START + 10 minutes + 1, 7_000_000, 1 hours, true, 1);
+        _assertTerms(START + 10 minutes + 1, 7_000_000, 150 minutes, true, 1);
         vm.warp(START + 1 hours);
         vm.prank(OWNER);
         claims.setModelTerms(modelKey, ModelClaimTerms(0, false));
-        _assertTerms(START + 70 minutes, 7_000_000, 1 hours, true, 1);
+        _assertTerms(START + 70 minutes, 7_000_000, 150 minutes, true, 1);
         _assertTerms(START + 70 minutes + 1, 7_000_000, 3 hours, false, 1);
     }
 
-    function test_aLockedOrderKeepsItsTerms() public {
+    /// @dev Also one that is locked, and locked again, when others have long been in force.
+    function test_anOrderKeepsTheTermsOfItsRequest() public {
         bytes32 id = open(optimisticTerms());
-        lock(id);
         ClaimParameters memory changed = claimParameters();
         changed.claimBond = 7_000_000;
         changed.window = 3 days;
@@ -80,17 +80,34 @@ contract ClaimTermsTest is DisputeWorld {
         vm.prank(OWNER);
         claims.setModelTerms(modelKey, ModelClaimTerms(3 days, false));
         vm.warp(START + 1 hours);
+        lock(id);
         deliver(id, 0);
         claimWith(id, keccak256("root"));
         assertEq(claims.claimOf(statementRoot(id)).windowEnd, START + 1 hours + WINDOW, "window");
         assertEq(token.balanceOf(address(claims)), CLAIM_BOND, "bond");
     }
 
+    /// @dev What a clock must outlast, a window must outlast too, whoever sets which of them.
+    function test_noWindowIsShorterThanTwoClocks() public {
+        vm.prank(OWNER);
+        claims.setModelTerms(modelKey, ModelClaimTerms(10 minutes, false));
+        _assertTerms(START + 1 hours, CLAIM_BOND, 2 * CLOCK, false, 0);
+        ClaimParameters memory changed = claimParameters();
+        (changed.clock, changed.window) = (5 minutes, 10 minutes - 1);
+        _refused(changed, "window", 10 minutes - 1, 10 minutes, 3 days);
+        changed.window = 10 minutes;
+        _set(changed);
+        _assertTerms(START + 1 hours, CLAIM_BOND, 10 minutes, false, 1);
+        (changed.clock, changed.window) = (1 days, 2 days);
+        _set(changed);
+        _assertTerms(START + 1 hours, CLAIM_BOND, 2 days, false, 2);
+    }
+
     /// @dev What a claim keeps decides its dispute, too.
     function test_aClaimEndsWithTheBondsThatWerePaid() public {
         (bytes32 id,) = claimed(Lie.None, 0, 0);
         ClaimParameters memory changed = claimParameters();
-        (changed.claimBond, changed.challengeBond, changed.clock) = (7_000_000, 1, 60);
+        (changed.claimBond, changed.challengeBond, changed.clock) = (7_000_000, 1, 5 minutes);
         _set(changed);
         vm.warp(START + 1 hours);
         challenge(RIVAL, id, honest(id).root);
@@ -129,7 +146,7 @@ contract ClaimTermsTest is DisputeWorld {
         parameters.challengeBond = uint96(challengeBond);
         if (field == 0) parameters.claimBond = uint96(value);
         else if (field == 1) parameters.challengeBond = uint96(value);
-        else if (field == 2) parameters.clock = uint32(value);
+        else if (field == 2) (parameters.clock, parameters.window) = (uint32(value), 3 days);
         else if (field == 3) parameters.extension = uint32(value);
         else if (field == 4) parameters.window = uint32(value);
         else parameters.margin = uint32(value);

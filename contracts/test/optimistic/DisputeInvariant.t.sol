@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {Claim, ClaimState, ModelClaimTerms, Turn} from "../../src/interfaces/IClaims.sol";
 import {DisputeWorld} from "../base/DisputeWorld.sol";
-import {ToyProgram} from "../mocks/MockReferee.sol";
 import {DisputeActor} from "./DisputeActor.sol";
 
 /// @notice Whatever everybody does in disputes, the money adds up and the honest keep theirs.
@@ -12,7 +11,6 @@ contract DisputeInvariantTest is DisputeWorld {
 
     function setUp() public {
         setUpDisputes();
-        claims.learn(toyKey, ToyProgram.place(lengths, 0));
         vm.prank(OWNER);
         claims.setModelTerms(modelKey, ModelClaimTerms(0, true));
         vm.warp(START + 1 hours);

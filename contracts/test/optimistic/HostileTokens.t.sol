@@ -6,6 +6,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 import {MarketConfig} from "../../src/Market.sol";
 import {IClaims} from "../../src/interfaces/IClaims.sol";
+import {ILedger} from "../../src/interfaces/ILedger.sol";
 import {DisputeWorld} from "../base/DisputeWorld.sol";
 import {Lie, Trace} from "./ToyTrace.sol";
 
@@ -72,6 +73,7 @@ contract ClaimTokensTest is DisputeWorld {
             longParameters()
         );
         claims = newClaims(market, router, referee, GOVERNOR, claimParameters());
+        learn();
         address[3] memory accounts = [REQUESTER, PROVIDER, RIVAL];
         for (uint256 i; i < 3; ++i) {
             assertTrue(_odd.transfer(accounts[i], 1e20), "transfer");
@@ -85,7 +87,7 @@ contract ClaimTokensTest is DisputeWorld {
     function test_aBondThatArrivesShortIsRefused() public {
         bytes32 id = delivered();
         _odd.tax(address(claims));
-        vm.expectRevert(abi.encodeWithSelector(IClaims.TransferDiffers.selector, CLAIM_BOND, CLAIM_BOND - 1));
+        vm.expectRevert(abi.encodeWithSelector(ILedger.TransferDiffers.selector, CLAIM_BOND, CLAIM_BOND - 1));
         claimWith(id, keccak256("root"));
         _odd.tax(address(0));
         Trace memory trace = honest(id);
@@ -101,9 +103,9 @@ contract ClaimTokensTest is DisputeWorld {
         challenge(RIVAL, id, trace.root);
         vm.warp(START + CLOCK + 1);
         claims.timeout(statementRoot(id), RIVAL);
-        intruder.prepare(abi.encodeCall(IClaims.withdraw, ()));
-        intruder.prepare(abi.encodeCall(IClaims.withdrawFor, (RIVAL)));
-        intruder.prepare(abi.encodeCall(IClaims.withdrawFor, (BURNED)));
+        intruder.prepare(abi.encodeCall(ILedger.withdraw, ()));
+        intruder.prepare(abi.encodeCall(ILedger.withdrawFor, (RIVAL)));
+        intruder.prepare(abi.encodeCall(ILedger.withdrawFor, (BURNED)));
         intruder.prepare(abi.encodeCall(IClaims.finish, (statementRoot(id))));
         intruder.prepare(abi.encodeCall(IClaims.reclaim, (statementRoot(id), RIVAL)));
         intruder.prepare(abi.encodeCall(IClaims.timeout, (statementRoot(id), RIVAL)));
@@ -112,7 +114,7 @@ contract ClaimTokensTest is DisputeWorld {
         assertEq(claims.withdraw(), REWARD + CHALLENGE_BOND, "paid once");
         assertEq(intruder.tried(), 6, "tried while the credit moved");
         assertEq(intruder.entered(), 0, "entered");
-        vm.expectRevert(abi.encodeWithSelector(IClaims.NothingToWithdraw.selector, RIVAL));
+        vm.expectRevert(abi.encodeWithSelector(ILedger.NothingToWithdraw.selector, RIVAL));
         vm.prank(RIVAL);
         claims.withdraw();
     }

@@ -50,6 +50,14 @@ contract OverturnedTest is DisputeWorld {
         _notRefuted(openAndDeliver(terms()));
     }
 
+    function test_aRefutationIsOfTheOrdersOwnModel() public {
+        bytes32 id = _overturned();
+        (Statement memory statement,) = market.statementFor(id, 0, PROVIDER, outputCommitment());
+        assertTrue(optimistic.refuted(modelKey, statement), "its own");
+        vm.expectRevert(abi.encodeWithSelector(OptimisticAdapter.ModelDiffers.selector, ~modelKey, modelKey));
+        optimistic.refuted(~modelKey, statement);
+    }
+
     function test_anotherOrdersClaimSaysNothing() public {
         _overturned();
         _notRefuted(delivered());
@@ -105,6 +113,8 @@ contract OverturnedTest is DisputeWorld {
             vm.expectRevert(abi.encodeWithSelector(OptimisticAdapter.NotFinal.selector, claimId));
             optimistic.verify(modelKey, lie, claimId, "");
         }
+        vm.expectRevert(abi.encodeWithSelector(OptimisticAdapter.ModelDiffers.selector, ~modelKey, modelKey));
+        optimistic.verify(~modelKey, statement, root, "");
         statement.system = "sumcheck/v1";
         vm.expectRevert(OptimisticAdapter.SystemDiffers.selector);
         optimistic.verify(modelKey, statement, root, "");
@@ -132,6 +142,11 @@ contract OverturnedTest is DisputeWorld {
         market.settleBatch(modelKey, root, items, bytes.concat(OPTIMISTIC, trace));
         vm.prank(VALIDATOR);
         assertEq(market.settleBatch(modelKey, root, items, seal), 3, "settled");
+        BatchClaim[] memory one = new BatchClaim[](1);
+        (one[0].statement,) = market.statementFor(ids[2], 0, PROVIDER, outputCommitment());
+        assertTrue(optimistic.verifyBatch(modelKey, one, root, ""), "of its model");
+        vm.expectRevert(abi.encodeWithSelector(OptimisticAdapter.ModelDiffers.selector, ~modelKey, modelKey));
+        optimistic.verifyBatch(~modelKey, one, root, "");
         vm.expectRevert(OptimisticAdapter.NoClaims.selector);
         optimistic.verifyBatch(modelKey, new BatchClaim[](0), root, "");
     }

@@ -90,8 +90,12 @@ contract RefutationsTest is DisputeWorld {
         assertClaim(_claimId, ClaimState.Overturned);
     }
 
-    function test_aChallengerOfAnEarlierBlockNeedsNoCommitment() public {
+    /// @dev Its challenge may be older than another's commitment, and says nothing of what it knew.
+    function test_aChallengerNeedsACommitmentLikeEverybody() public {
         challenge(RIVAL, _id, _root);
+        nextBlock();
+        _refuteFails(RIVAL, _notCommitted(RIVAL));
+        _commit(RIVAL);
         _refuteFails(RIVAL, _notCommitted(RIVAL));
         nextBlock();
         _refute(RIVAL);
@@ -99,7 +103,7 @@ contract RefutationsTest is DisputeWorld {
         assertEq(claims.claimOf(_claimId).open, 0, "open");
     }
 
-    function test_whoLostItsChallengeNeedsACommitmentAgain() public {
+    function test_whoLostItsChallengeMayStillRefute() public {
         challenge(RIVAL, _id, _root);
         Trace memory trace = traceOf(_id, Lie.Data, 3, 21);
         bytes32[] memory children = ToyTrace.children(trace.nodes, 5, 0);
@@ -107,8 +111,6 @@ contract RefutationsTest is DisputeWorld {
         claims.reveal(_claimId, RIVAL, children);
         vm.warp(START + CLOCK + 1);
         claims.timeout(_claimId, RIVAL);
-        nextBlock();
-        _refuteFails(RIVAL, _notCommitted(RIVAL));
         _commit(RIVAL);
         nextBlock();
         _refute(RIVAL);
@@ -118,8 +120,7 @@ contract RefutationsTest is DisputeWorld {
     function test_anHonestElementRefutesNothing() public {
         (bytes32 id, Trace memory trace) = claimed(Lie.None, 0, 0);
         _refutation = ToyTrace.refutation(trace, 3, 21);
-        challenge(RIVAL, id, trace.root);
-        nextBlock();
+        commitTo(RIVAL, statementRoot(id), _refutation);
         TracedClaim memory traced = tracedOf(id, trace.root);
         vm.expectRevert(abi.encodeWithSelector(IClaims.NotRefuted.selector, statementRoot(id)));
         vm.prank(RIVAL);
@@ -128,8 +129,7 @@ contract RefutationsTest is DisputeWorld {
 
     function test_aRefutationOfAnotherTraceIsRefused() public {
         (bytes32 id, Trace memory trace) = claimed(Lie.None, 0, 0);
-        challenge(RIVAL, id, trace.root);
-        nextBlock();
+        commitTo(RIVAL, statementRoot(id), _refutation);
         TracedClaim memory traced = tracedOf(id, _root);
         vm.expectRevert(abi.encodeWithSelector(IClaims.ClaimDiffers.selector, statementRoot(id)));
         vm.prank(RIVAL);
@@ -166,7 +166,7 @@ contract RefutationsTest is DisputeWorld {
         bytes32 id = delivered();
         claimWith(id, 0);
         challenge(RIVAL, id, 0);
-        nextBlock();
+        commitTo(RIVAL, statementRoot(id), _refutation);
         TracedClaim memory traced = tracedOf(id, 0);
         vm.expectRevert(abi.encodeWithSelector(IClaims.TraceRootMissing.selector, statementRoot(id)));
         vm.prank(RIVAL);

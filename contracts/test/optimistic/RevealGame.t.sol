@@ -62,7 +62,8 @@ contract RevealGameTest is DisputeWorld {
         nextBlock();
         _play(id, trace, honest(id), 0);
         // Six levels of trees of at most twenty-one tensors and forty chunks; both trees may have twenty.
-        assertEq(_moves, 10, "moves");
+        // The commitment to the refutation is no move of the game.
+        assertEq(_moves, 11, "moves and a commitment");
         assertEq(
             claims.MAXIMUM_MOVES(), 2 * (5 + 5 + 1), "reveals, picks, chunk and refutation at twenty levels"
         );
@@ -136,7 +137,7 @@ contract RevealGameTest is DisputeWorld {
         vm.expectRevert(IClaims.PlaceMissing.selector);
         vm.prank(RIVAL);
         claims.pick(claimId, 1, trace.nodes[0][7], siblings);
-        bytes memory place = ToyProgram.place(lengths, 6);
+        bytes memory place = ToyProgram.placeInProgram(lengths, 6);
         vm.expectRevert(abi.encodeWithSelector(IClaims.PlaceDiffers.selector, 7, 6));
         vm.prank(RIVAL);
         claims.pickTensor(traced, 1, trace.nodes[0][7], siblings, place);
@@ -188,6 +189,7 @@ contract RevealGameTest is DisputeWorld {
         while (claims.claimOf(statementRoot(id)).state == ClaimState.Standing) {
             if (!_step(id, trace, right, wish)) return true;
             ++_moves;
+            nextBlock();
         }
         return false;
     }

@@ -13,6 +13,7 @@ from onnx import numpy_helper
 from avow.circuits.artifact import load_artifact
 from avow.circuits.errors import CircuitError
 from avow.circuits.optimistic import compile as compiling
+from avow.circuits.optimistic import heaviest
 from avow.circuits.optimistic.artifact import load
 from avow.circuits.optimistic.compile import Made, Options, compile_model, draft
 from avow.circuits.optimistic.recheck import recheck
@@ -119,3 +120,16 @@ def test_the_onnx_file_shows_whose_key_it_is(place: Place) -> None:
     weights.CopyFrom(numpy_helper.from_array(array, weights.name))
     other = parse_model(proto.SerializeToString(), "other.onnx")
     assert {"ONNX SHA-256", "program", "key"} <= differing(place, other)
+
+
+def test_a_check_of_the_model_asks_whether_its_elements_can_be_refuted(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An owner need not compile with the rule: those who recompute the record have to see it."""
+    monkeypatch.setattr(heaviest, "MOST_GAS", place.made.heaviest.gas - 1)
+    assert differing(place) == {"every element can be refuted"}
+    found = recheck(
+        place.stored.model(), place.stored.record, place.made.artifact.record, lambda line: None
+    )
+    (one,) = [one for one in found if not one.equal]
+    assert one.recorded == "yes" and "gas to check one element" in str(one.found)

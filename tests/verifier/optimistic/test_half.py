@@ -13,9 +13,9 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.merkle import build
 from avow.verifier.policy import Policy
 from avow.verifier.records import SystemRecord
-from avow.verifier.systems.optimistic import recompute
+from avow.verifier.systems.optimistic import effort
 from avow.verifier.systems.optimistic.claim import Claim, material_json
-from avow.verifier.systems.optimistic.recompute import run_elements
+from avow.verifier.systems.optimistic.effort import run_elements
 from avow.verifier.systems.optimistic.sample import Sample
 from avow.verifier.tensor import Tensor
 from avow.verifier.verdict import Assurance, Verdict
@@ -268,7 +268,7 @@ def test_another_programs_material_is_refused() -> None:
 
 
 def test_what_takes_too_long_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recompute, "MOST_TERMS", 100)
+    monkeypatch.setattr(effort, "MOST_TERMS", 100)
     refused(CASE.bundle(), "have the policy ask for a", step="setup")
     refused(CASE.bundle(), "have the policy ask for a", sampling(10**6), "setup")
     assert said(CASE.bundle(), sampling(1)).assurance is Assurance.CHALLENGEABLE

@@ -9,11 +9,11 @@ from avow.verifier.merkle import leaf
 from avow.verifier.program.program import Program, output_specs
 from avow.verifier.statement import OFF_CHAIN
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID, WINDOW, parse_claim, parse_material
+from avow.verifier.systems.optimistic.effort import refuse_endless, run_elements
 from avow.verifier.systems.optimistic.recompute import (
     Committed,
     check_sample,
     compare,
-    run_elements,
     stored_run,
 )
 from avow.verifier.systems.system import Evidence, Findings
@@ -43,13 +43,14 @@ class OptimisticSystem:
 
         Without a sample every element is recomputed.
         """
-        # 1. Shapes: program, constants and claim are parsed and bounded.
+        # 1. Shapes: program, constants and claim are parsed, and the work ahead is bounded.
         program, blobs = parse_material(evidence.material)
         claim = parse_claim(evidence.proof)
         if evidence.inputs is None:
             raise VerificationError("proof", "the inputs of an optimistic/v1 claim are public")
         if evidence.root != leaf(evidence.statement.digest()):
             raise VerificationError("proof", "a trace is bound to one statement, not to a batch")
+        refuse_endless(program, evidence.sample)
 
         # 2. Record: program, key and tensors are the ones that it names.
         key = program_key(program, blobs)

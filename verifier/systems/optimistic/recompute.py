@@ -1,23 +1,19 @@
 """Recomputing a committed run, all of it or some elements, and saying what differs."""
 
-import math
 import struct
-from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
 
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.intervals import Interval
-from avow.verifier.program.operations import Contract, Convolution, Dense, Operation, Shape, Sum
+from avow.verifier.program.operations import Operation
 from avow.verifier.program.program import Program
 from avow.verifier.program.semantics import Index, element, evaluate, index_at, indices
+from avow.verifier.systems.optimistic.effort import sampled
 from avow.verifier.systems.optimistic.sample import Sample
 from avow.verifier.tensor import Tensor
 from avow.verifier.trace.layout import Layout
 
-# A minute or two of plain Python.
-MOST_TERMS = 10**7
 _CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
 
 
@@ -39,38 +35,10 @@ class Committed:
         return self.values[self.layout.place(index)]
 
 
-def terms(operation: Operation, shapes: Sequence[Shape], program: Program) -> int:
-    """How many operands' elements one element of the result is made from, at most."""
-    match operation:
-        case Dense() | Contract():
-            return shapes[operation.of[0]][-1]
-        case Convolution(weight=weight):
-            return math.prod(program.blobs[weight].shape[1:])
-        case Sum(axes=axes):
-            return math.prod(shapes[operation.of[0]][axis] for axis in axes)
-        case _:
-            return max(1, len(operation.of))
-
-
-def run_terms(program: Program) -> int:
-    """The terms of all elements of a run together."""
-    shapes, first = program.shapes(), len(program.inputs)
-    return sum(
-        math.prod(shapes[first + at]) * terms(step.operation, shapes, program)
-        for at, step in enumerate(program.steps)
-    )
-
-
-def run_elements(program: Program) -> int:
-    """How many elements operations make in a run."""
-    return sum(math.prod(shape) for shape in program.shapes()[len(program.inputs) :])
-
-
 def stored_run(
     program: Program, blobs: Sequence[Blob], layouts: Sequence[Layout], inputs: Sequence[Tensor]
 ) -> list[bytes]:
-    """Every tensor of the right run, in storage order; refuses a run of too many terms."""
-    _refuse_long(run_terms(program))
+    """Every tensor of the right run, in storage order."""
     shapes = program.shapes()
     values: list[Sequence[int]] = [tensor.values for tensor in inputs]
     for step in program.steps:
@@ -109,18 +77,14 @@ def check_sample(
                 f"tensor {number} holds {low} to {high}, "
                 f"no run leaves [{interval.low}, {interval.high}]",
             )
-    shapes, first = program.shapes(), len(program.inputs)
-    ends = list(accumulate(math.prod(shape) for shape in shapes[first:]))
-    places = list(sample.places(ends[-1]))
-    numbers = [bisect_right(ends, place) for place in places]
-    _refuse_long(sum(terms(program.steps[at].operation, shapes, program) for at in numbers))
-    for place, at in zip(places, numbers, strict=True):
+    shapes, first, done = program.shapes(), len(program.inputs), 0
+    for at, place in sampled(program, sample):
         operation, number = program.steps[at].operation, first + at
-        begin = ends[at] - math.prod(shapes[number])
-        index = index_at(place - begin, shapes[number])
+        index = index_at(place, shapes[number])
         right = _element(operation, index, [tensors[operand] for operand in operation.of], blobs)
-        _same(number, place - begin, right, tensors[number].read(index))
-    return len(places)
+        _same(number, place, right, tensors[number].read(index))
+        done += 1
+    return done
 
 
 def _element(
@@ -134,13 +98,4 @@ def _same(number: int, at: int, right: int, committed: int) -> None:
     if right != committed:
         raise VerificationError(
             "proof", f"tensor {number}, element {at}: {committed} is committed, {right} is right"
-        )
-
-
-def _refuse_long(count: int) -> None:
-    if count > MOST_TERMS:
-        raise VerificationError(
-            "setup",
-            f"recomputing this takes {count} products or sums in plain Python, at most "
-            f"{MOST_TERMS} are done: have the policy ask for a (smaller) sample",
         )

@@ -36,6 +36,11 @@ library PublicTensors {
         }
     }
 
+    /// @notice The number of the integer type of that many bytes: widths 1, 2, 4, 8 have numbers 1 to 4.
+    function codeOf(uint256 width) internal pure returns (uint256) {
+        return width == 8 ? 4 : width == 4 ? 3 : width;
+    }
+
     /// @dev keccak256(tag || u8 type || u8 rank || u32 dimensions || data).
     function _digest(Shape shape, uint256 width, uint256 data, uint256 size)
         private
@@ -44,8 +49,7 @@ library PublicTensors {
     {
         bytes32 tag = TensorLib.TENSOR_TAG;
         uint256 rank = shape.rank();
-        // Widths 1, 2, 4, 8 have numbers 1 to 4.
-        uint256 code = width == 8 ? 4 : width == 4 ? 3 : width;
+        uint256 code = codeOf(width);
         assembly ("memory-safe") {
             let scratch := mload(0x40)
             mstore(scratch, tag)

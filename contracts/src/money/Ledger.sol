@@ -5,10 +5,10 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
-import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
+import {ILedger} from "../interfaces/ILedger.sol";
 
-/// @title The market's money: what comes in is an escrow or a bond, what goes out was a credit
-abstract contract Ledger is IAvowMarket, ReentrancyGuardTransient {
+/// @title Money of a contract: what comes in is an escrow or a bond, what goes out was a credit
+abstract contract Ledger is ILedger, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
     IERC20 internal immutable _token;
@@ -18,22 +18,22 @@ abstract contract Ledger is IAvowMarket, ReentrancyGuardTransient {
         _token = token_;
     }
 
-    /// @inheritdoc IAvowMarket
+    /// @inheritdoc ILedger
     function withdraw() external nonReentrant returns (uint256) {
         return _withdraw(msg.sender);
     }
 
-    /// @inheritdoc IAvowMarket
+    /// @inheritdoc ILedger
     function withdrawFor(address account) external nonReentrant returns (uint256) {
         return _withdraw(account);
     }
 
-    /// @inheritdoc IAvowMarket
+    /// @inheritdoc ILedger
     function creditOf(address account) external view returns (uint256) {
         return _credits[account];
     }
 
-    /// @inheritdoc IAvowMarket
+    /// @inheritdoc ILedger
     function token() external view returns (address) {
         return address(_token);
     }

@@ -1,0 +1,1 @@
+"""Enclaves that answer; so far only a simulated one, whose evidence says so everywhere."""

@@ -1,0 +1,1 @@
+"""Evidence of the real layout under a root of one's own, marked SIMULATED."""

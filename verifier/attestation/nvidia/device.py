@@ -1,0 +1,186 @@
+"""A confidential GPU's or NVSwitch's evidence: who signed it, for which nonce, running what.
+
+It shows that a genuine device, running this, answered this nonce; it does not show that any
+computation was done on it.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from avow.verifier.attestation.certificates import check_raw_signature
+from avow.verifier.attestation.nvidia.chain import DEVICE_ROOT, Signer, chain_detail, check_signer
+from avow.verifier.attestation.nvidia.chip import (
+    FIRMWARE_ID,
+    NVDEC0_STATUS,
+    Architecture,
+    driver_version,
+    parse_chip,
+    vbios_version,
+)
+from avow.verifier.attestation.nvidia.evidence import Evidence
+from avow.verifier.attestation.nvidia.firmware_id import certified_firmware
+from avow.verifier.attestation.nvidia.golden_values import GoldenValues, compare
+from avow.verifier.attestation.nvidia.spdm import Report
+from avow.verifier.attestation.steps import Step, not_checked, passed
+from avow.verifier.attestation.testroot import TestRoot
+from avow.verifier.errors import VerificationError
+
+CHAIN = "device chain"
+REVOCATION = "device revocation"
+SIGNATURE = "device signature"
+NONCE = "device nonce"
+FIRMWARE = "device firmware id"
+DRIVER = "driver golden values"
+VBIOS = "VBIOS golden values"
+
+# The state of the engine NVDEC0 when it is off; the measurement of its firmware then says nothing.
+_NVDEC0_OFF = b"\x55"
+_NVDEC0_MEASUREMENT = 35
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What is established about a device that answered, and how.
+
+    `chip` is as golden values name it ("GH100"). `identity` is SHA-256 of the DER key that this one
+    device was born with; `serial` is its certificate's number, which NVIDIA's tools call `ueid`.
+    `driver` is None for an NVSwitch. `measurements` are SHA-384 digests. `digest` is SHA-256 of the
+    signed bytes: anybody can rewrite an ECDSA signature, so it is no part of an identity.
+    """
+
+    architecture: Architecture
+    chip: str
+    identity: bytes
+    serial: int
+    driver: str | None
+    vbios: str
+    nonce: bytes
+    measurements: tuple[bytes, ...]
+    digest: bytes
+    simulated: bool
+    steps: tuple[Step, ...]
+
+
+def check_gpu(
+    evidence: Evidence,
+    nonce: bytes,
+    at: int,
+    *,
+    driver: GoldenValues | None,
+    vbios: GoldenValues | None,
+    unsafe_missing_golden_values: bool = False,
+    test_root: TestRoot | None = None,
+) -> Device:
+    """Check a Hopper or Blackwell GPU's evidence for `nonce` (32 bytes) at the Unix time `at`.
+
+    Golden values that are missing refuse it, or with `unsafe_missing_golden_values` are a step that
+    was not checked. Raises `VerificationError`.
+    """
+    device = _authenticate(evidence, nonce, at, test_root)
+    if device.driver is None:
+        raise VerificationError(CHAIN, "this is an NVSwitch, not a GPU")
+    if driver is not None and vbios is not None:
+        both = driver.measurements.keys() & vbios.measurements.keys()
+        if both:
+            raise VerificationError(
+                DRIVER, f"driver and VBIOS both have golden values for measurement {min(both)}"
+            )
+    off = evidence.report.opaque.get(NVDEC0_STATUS) == _NVDEC0_OFF
+    skipped = frozenset({_NVDEC0_MEASUREMENT}) if off else frozenset()
+    needed = [(DRIVER, device.driver, driver), (VBIOS, device.vbios, vbios)]
+    return _measured(device, needed, unsafe_missing_golden_values, skipped)
+
+
+def check_nvswitch(
+    evidence: Evidence,
+    nonce: bytes,
+    at: int,
+    *,
+    vbios: GoldenValues | None,
+    unsafe_missing_golden_values: bool = False,
+    test_root: TestRoot | None = None,
+) -> Device:
+    """The same for an NVSwitch, which has no driver of its own."""
+    device = _authenticate(evidence, nonce, at, test_root)
+    if device.driver is not None:
+        raise VerificationError(CHAIN, "this is a GPU, not an NVSwitch")
+    needed = [(VBIOS, device.vbios, vbios)]
+    return _measured(device, needed, unsafe_missing_golden_values, frozenset())
+
+
+def _authenticate(evidence: Evidence, nonce: bytes, at: int, test_root: TestRoot | None) -> Device:
+    report = evidence.report
+    signer = check_signer(evidence.chain, DEVICE_ROOT, test_root, at, CHAIN)
+    chip, architecture = parse_chip(signer.issuer)
+    if evidence.named not in (None, architecture.value):
+        raise VerificationError(
+            CHAIN, f"the evidence names {evidence.named}, its chain {architecture.value}"
+        )
+    check_raw_signature(signer.key, report.signature, report.signed, SIGNATURE)
+    if report.nonce != nonce:
+        raise VerificationError(
+            NONCE, f"{nonce.hex()[:64]} was asked, {report.nonce.hex()} answered"
+        )
+    is_switch = architecture is Architecture.NVSWITCH
+    return Device(
+        architecture=architecture,
+        chip=chip,
+        identity=hashlib.sha256(signer.issuer_key).digest(),
+        serial=signer.serial,
+        driver=None if is_switch else driver_version(report),
+        vbios=vbios_version(report, architecture),
+        nonce=report.nonce,
+        measurements=report.measurements,
+        digest=hashlib.sha256(report.signed).digest(),
+        simulated=test_root is not None,
+        steps=(
+            passed(CHAIN, chain_detail(evidence.chain, test_root, at)),
+            not_checked(REVOCATION, "only NVIDIA's OCSP service knows"),
+            passed(SIGNATURE, f"by {signer.issuer}, number {signer.serial}"),
+            passed(NONCE, report.nonce.hex()),
+            _firmware(report, signer),
+        ),
+    )
+
+
+def _firmware(report: Report, signer: Signer) -> Step:
+    certified = certified_firmware(signer.extensions, signer.issuer_key)
+    reported = report.opaque.get(FIRMWARE_ID)
+    if reported is None:
+        return not_checked(FIRMWARE, "the report, of an older driver or a switch, names none")
+    if reported != certified:
+        raise VerificationError(
+            FIRMWARE, "the report names other firmware than the certificate was made for"
+        )
+    return passed(FIRMWARE, reported.hex())
+
+
+def _measured(
+    device: Device,
+    needed: list[tuple[str, str, GoldenValues | None]],
+    missing_allowed: bool,
+    skipped: frozenset[int],
+) -> Device:
+    steps = list(device.steps)
+    for step, version, golden in needed:
+        if golden is None:
+            if not missing_allowed:
+                raise VerificationError(step, f"none were given for {device.chip} {version}")
+            steps.append(not_checked(step, f"none were given for {device.chip} {version}"))
+            continue
+        if golden.simulated != device.simulated:
+            raise VerificationError(step, "simulated and genuine evidence do not go together")
+        if (golden.product, golden.version.upper()) != (device.chip, version.upper()):
+            raise VerificationError(
+                step,
+                f"{golden.product} {golden.version} was given, "
+                f"the device has {device.chip} {version}",
+            )
+        if wrong := compare(device.measurements, golden.measurements, skipped):
+            raise VerificationError(
+                step, f"measurements {', '.join(map(str, wrong))} are not as {version} has them"
+            )
+        compared = len(golden.measurements.keys() - skipped)
+        steps.extend(golden.steps)
+        steps.append(passed(step, f"{device.chip} {version}: {compared} measurements are right"))
+    return replace(device, steps=tuple(steps))
