@@ -26,7 +26,8 @@ class Signer:
     """What the first certificate of a checked chain says, and what the second says of its maker.
 
     `issuer` is the second's common name, `issuer_key` its DER SubjectPublicKeyInfo. `extensions`
-    holds the first's that are not X.509's own, by dotted number.
+    holds the first's that are not X.509's own, by dotted number. `expires` is the Unix time at
+    which a certificate of the chain ends first.
     """
 
     key: ec.EllipticCurvePublicKey
@@ -34,6 +35,7 @@ class Signer:
     issuer: str
     issuer_key: bytes
     extensions: dict[str, bytes]
+    expires: int
 
 
 def check_signer(
@@ -74,6 +76,7 @@ def check_signer(
             for oid, value in first.items()
             if isinstance(value, x509.UnrecognizedExtension)
         },
+        expires=min(int(one.not_valid_after_utc.timestamp()) for one in parsed),
     )
 
 

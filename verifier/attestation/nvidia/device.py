@@ -4,7 +4,6 @@ It shows that a genuine device, running this, answered this nonce; it does not s
 computation was done on it.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 
 from avow.verifier.attestation.certificates import check_raw_signature
@@ -24,6 +23,7 @@ from avow.verifier.attestation.nvidia.spdm import Report
 from avow.verifier.attestation.steps import Step, not_checked, passed
 from avow.verifier.attestation.testroot import TestRoot
 from avow.verifier.errors import VerificationError
+from avow.verifier.keccak import keccak256
 
 CHAIN = "device chain"
 REVOCATION = "device revocation"
@@ -39,26 +39,39 @@ _NVDEC0_MEASUREMENT = 35
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class _Answered:
     """What is established about a device that answered, and how.
 
-    `chip` is as golden values name it ("GH100"). `identity` is SHA-256 of the DER key that this one
-    device was born with; `serial` is its certificate's number, which NVIDIA's tools call `ueid`.
-    `driver` is None for an NVSwitch. `measurements` are SHA-384 digests. `digest` is SHA-256 of the
-    signed bytes: anybody can rewrite an ECDSA signature, so it is no part of an identity.
+    `identity` is Keccak-256 of the signed bytes alone: anybody can rewrite an ECDSA signature.
+    `platform` is that of the DER key that this one device was born with, `serial` the number of its
+    certificate, which NVIDIA's tools call `ueid`. `chip` is as golden values name it ("GH100").
+    `driver` is None for an NVSwitch. `measurements` are SHA-384 digests. `expires` is the Unix time
+    at which a certificate ends first.
     """
 
+    identity: bytes
+    platform: bytes
+    serial: int
     architecture: Architecture
     chip: str
-    identity: bytes
-    serial: int
     driver: str | None
     vbios: str
     nonce: bytes
     measurements: tuple[bytes, ...]
-    digest: bytes
-    simulated: bool
+    expires: int
     steps: tuple[Step, ...]
+
+
+class Device(_Answered):
+    """Vouched for by NVIDIA's root."""
+
+    __slots__ = ()
+
+
+class SimulatedDevice(_Answered):
+    """Vouched for by a test root that anybody can make: it establishes nothing about hardware."""
+
+    __slots__ = ()
 
 
 def check_gpu(
@@ -70,7 +83,7 @@ def check_gpu(
     vbios: GoldenValues | None,
     unsafe_missing_golden_values: bool = False,
     test_root: TestRoot | None = None,
-) -> Device:
+) -> Device | SimulatedDevice:
     """Check a Hopper or Blackwell GPU's evidence for `nonce` (32 bytes) at the Unix time `at`.
 
     Golden values that are missing refuse it, or with `unsafe_missing_golden_values` are a step that
@@ -99,7 +112,7 @@ def check_nvswitch(
     vbios: GoldenValues | None,
     unsafe_missing_golden_values: bool = False,
     test_root: TestRoot | None = None,
-) -> Device:
+) -> Device | SimulatedDevice:
     """The same for an NVSwitch, which has no driver of its own."""
     device = _authenticate(evidence, nonce, at, test_root)
     if device.driver is not None:
@@ -108,7 +121,9 @@ def check_nvswitch(
     return _measured(device, needed, unsafe_missing_golden_values, frozenset())
 
 
-def _authenticate(evidence: Evidence, nonce: bytes, at: int, test_root: TestRoot | None) -> Device:
+def _authenticate(
+    evidence: Evidence, nonce: bytes, at: int, test_root: TestRoot | None
+) -> Device | SimulatedDevice:
     report = evidence.report
     signer = check_signer(evidence.chain, DEVICE_ROOT, test_root, at, CHAIN)
     chip, architecture = parse_chip(signer.issuer)
@@ -122,17 +137,18 @@ def _authenticate(evidence: Evidence, nonce: bytes, at: int, test_root: TestRoot
             NONCE, f"{nonce.hex()[:64]} was asked, {report.nonce.hex()} answered"
         )
     is_switch = architecture is Architecture.NVSWITCH
-    return Device(
+    made = Device if test_root is None else SimulatedDevice
+    return made(
+        identity=keccak256(report.signed),
+        platform=keccak256(signer.issuer_key),
+        serial=signer.serial,
         architecture=architecture,
         chip=chip,
-        identity=hashlib.sha256(signer.issuer_key).digest(),
-        serial=signer.serial,
         driver=None if is_switch else driver_version(report),
         vbios=vbios_version(report, architecture),
         nonce=report.nonce,
         measurements=report.measurements,
-        digest=hashlib.sha256(report.signed).digest(),
-        simulated=test_root is not None,
+        expires=signer.expires,
         steps=(
             passed(CHAIN, chain_detail(evidence.chain, test_root, at)),
             not_checked(REVOCATION, "only NVIDIA's OCSP service knows"),
@@ -156,19 +172,19 @@ def _firmware(report: Report, signer: Signer) -> Step:
 
 
 def _measured(
-    device: Device,
+    device: Device | SimulatedDevice,
     needed: list[tuple[str, str, GoldenValues | None]],
     missing_allowed: bool,
     skipped: frozenset[int],
-) -> Device:
-    steps = list(device.steps)
+) -> Device | SimulatedDevice:
+    steps, expires = list(device.steps), device.expires
     for step, version, golden in needed:
         if golden is None:
             if not missing_allowed:
                 raise VerificationError(step, f"none were given for {device.chip} {version}")
             steps.append(not_checked(step, f"none were given for {device.chip} {version}"))
             continue
-        if golden.simulated != device.simulated:
+        if golden.simulated is not isinstance(device, SimulatedDevice):
             raise VerificationError(step, "simulated and genuine evidence do not go together")
         if (golden.product, golden.version.upper()) != (device.chip, version.upper()):
             raise VerificationError(
@@ -180,7 +196,8 @@ def _measured(
             raise VerificationError(
                 step, f"measurements {', '.join(map(str, wrong))} are not as {version} has them"
             )
+        expires = min(expires, golden.expires)
         compared = len(golden.measurements.keys() - skipped)
         steps.extend(golden.steps)
         steps.append(passed(step, f"{device.chip} {version}: {compared} measurements are right"))
-    return replace(device, steps=tuple(steps))
+    return replace(device, steps=tuple(steps), expires=expires)

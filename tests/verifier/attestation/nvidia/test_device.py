@@ -19,6 +19,7 @@ from avow.verifier.attestation.nvidia.device import (
     SIGNATURE,
     VBIOS,
     Device,
+    SimulatedDevice,
     check_gpu,
     check_nvswitch,
 )
@@ -27,6 +28,7 @@ from avow.verifier.attestation.nvidia.golden_values import GoldenValues
 from avow.verifier.attestation.steps import State
 from avow.verifier.attestation.testroot import allow_test_root
 from avow.verifier.errors import VerificationError
+from avow.verifier.keccak import keccak256
 from tests.verifier.attestation.nvidia import simulated
 from tests.verifier.attestation.nvidia.simulated import (
     AT,
@@ -70,7 +72,7 @@ def vbios(maker: Maker) -> GoldenValues:
     return maker.checked(VBIOS_VERSION, VBIOS_VALUES)
 
 
-def check(data: bytes, maker: Maker, **other: Any) -> Device:
+def check(data: bytes, maker: Maker, **other: Any) -> SimulatedDevice | Device:
     """Check one simulated GPU; without golden values unless they are given."""
     (found,) = parse_evidence_list(data)
     choices = {
@@ -92,12 +94,13 @@ def test_a_simulated_device_passes_every_step_but_revocation(
         vbios=vbios,
         unsafe_missing_golden_values=False,
     )
-    assert device.simulated
+    assert isinstance(device, SimulatedDevice)
     assert (device.architecture, device.chip) == (Architecture.HOPPER, "GH100")
     assert (device.driver, device.vbios) == (DRIVER_VERSION, VBIOS_VERSION)
     assert device.measurements == tuple(measured(n) for n in range(simulated.BLOCKS))
     assert device.serial == hopper.leaf.certificate.serial_number
-    assert device.digest == hashlib.sha256(hopper.report()[:-96]).digest()
+    assert device.identity == keccak256(hopper.report()[:-96])
+    assert device.expires == AT + 1000
     not_passed = [step.name for step in device.steps if step.state is not State.PASSED]
     assert not_passed == ["device revocation", *2 * ["golden values revocation"]]
     assert "SIMULATED" in device.steps[0].detail
@@ -371,7 +374,7 @@ def test_simulated_and_genuine_do_not_go_together(
     maker: Maker, hopper: MadeDevice, vbios: GoldenValues
 ) -> None:
     genuine = GoldenValues(
-        *(vbios.product, vbios.version, vbios.measurements, vbios.digest), False, vbios.steps
+        *(vbios.product, vbios.version, vbios.measurements, vbios.expires), False, vbios.steps
     )
     with pytest.raises(VerificationError, match=f"^{VBIOS}: simulated and genuine"):
         check(hopper.evidence(), maker, vbios=genuine)

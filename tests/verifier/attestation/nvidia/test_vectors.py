@@ -15,6 +15,7 @@ from avow.verifier.attestation.nvidia.device import (
     SIGNATURE,
     VBIOS,
     Device,
+    SimulatedDevice,
     check_gpu,
     check_nvswitch,
 )
@@ -42,6 +43,7 @@ from tests.verifier.attestation.vectors import read
 
 # Devices' certificates have no end; golden values' have one.
 NOW = 1_795_000_000
+LAST_SECOND = 253_402_300_799
 JUNE_2024 = 1_717_200_000
 MARCH_2025 = 1_740_787_200
 
@@ -111,7 +113,7 @@ def evidence(*files: str) -> Evidence:
     return found
 
 
-def check(known: Known, nonce: bytes | None = None) -> Device:
+def check(known: Known, nonce: bytes | None = None) -> Device | SimulatedDevice:
     """Check a device without golden values, for the nonce that it answered or for another."""
     asked = bytes.fromhex(known.nonce) if nonce is None else nonce
     if known.driver is None:
@@ -134,7 +136,8 @@ def test_a_real_device_is_recognised(known: Known) -> None:
     assert (device.chip, device.driver, device.vbios) == (known.chip, known.driver, known.vbios)
     assert device.nonce.hex() == known.nonce
     assert len(device.measurements) == known.blocks
-    assert not device.simulated
+    assert isinstance(device, Device)
+    assert device.expires == LAST_SECOND
     firmware = State.PASSED if known.firmware else State.NOT_CHECKED
     golden = [] if known.driver is None else [(DRIVER, State.NOT_CHECKED)]
     assert [(step.name, step.state) for step in device.steps] == [
@@ -156,7 +159,7 @@ def test_a_real_device_that_answered_another_nonce_is_refused(known: Known) -> N
 
 def test_a_real_device_is_told_from_every_other() -> None:
     found = [check(known) for known in DEVICES]
-    for of in ("identity", "serial", "digest"):
+    for of in ("identity", "serial", "platform"):
         assert len({getattr(device, of) for device in found}) == len(found)
 
 
@@ -229,6 +232,7 @@ def test_real_golden_values_match_a_real_device() -> None:
         (VBIOS, State.PASSED),
     ]
     assert "12 measurements" in device.steps[-1].detail
+    assert device.expires == golden.expires == 1_750_584_633
 
 
 def test_a_real_device_without_golden_values_is_refused_by_default() -> None:
