@@ -9,6 +9,7 @@ export const DEPLOYABLE = {
   Referee: "Referee.sol",
   ValidatorSet: "ValidatorSet.sol",
   Claims: "Claims.sol",
+  Watch: "Watch.sol",
   OptimisticAdapter: "OptimisticAdapter.sol",
   Market: "Market.sol",
   Timelock: "Timelock.sol",

@@ -2,12 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {ISumcheckVerifier} from "../src/interfaces/ISumcheckVerifier.sol";
-import {DisputeWorld} from "./base/DisputeWorld.sol";
+import {WatchWorld} from "./base/WatchWorld.sol";
 
 /// @notice Bytecode sizes as they are deployed; the limit of EIP-170 is 24,576 bytes.
-contract SizesTest is DisputeWorld {
+contract SizesTest is WatchWorld {
     function setUp() public {
-        setUpDisputes();
+        setUpWatch();
     }
 
     function test_deployedCodeSizesAreTheRecordedOnes() public {
@@ -17,6 +17,7 @@ contract SizesTest is DisputeWorld {
         _record("code of the ezkl adapter, bytes", address(adapter));
         _record("code of the validator set, bytes", address(validators));
         _record("code of claims and disputes, bytes", address(claims));
+        _record("code of the watch, bytes", address(watch));
         _record("code of the optimistic adapter, bytes", address(optimistic));
         ISumcheckVerifier sumcheck = newSumcheckVerifier();
         _record("code of the sumcheck verifier, bytes", address(sumcheck));

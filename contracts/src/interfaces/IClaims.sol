@@ -267,6 +267,9 @@ interface IClaims is ILedger {
     /// @notice Whether the claim was overturned.
     function isOverturned(bytes32 claimId) external view returns (bool);
 
+    /// @notice When the claim was overturned, or zero.
+    function overturnedAt(bytes32 claimId) external view returns (uint256);
+
     /// @notice The trace root that was left out of a claim and posted since; zero while there is none.
     function postedRootOf(bytes32 claimId) external view returns (bytes32);
 

@@ -33,6 +33,8 @@ abstract contract ClaimBook is IClaims, Ledger, ClaimTerms {
     mapping(bytes32 claimId => bytes32) public postedRootOf;
     /// @inheritdoc IClaims
     mapping(bytes32 modelKey => bool) public isLearned;
+    /// @inheritdoc IClaims
+    mapping(bytes32 claimId => uint256) public overturnedAt;
 
     constructor(IAvowMarket market_, IProofRouter router_) {
         market = market_;
@@ -114,6 +116,7 @@ abstract contract ClaimBook is IClaims, Ledger, ClaimTerms {
         uint256 bond = parametersOf(claim_.version).claimBond;
         uint256 reward = bond / 2;
         claim_.state = ClaimState.Overturned;
+        overturnedAt[claimId] = block.timestamp;
         _credit(winner, reward);
         _credit(BURNED, bond - reward);
         emit ClaimOverturned(claimId, winner, reward, bond - reward);

@@ -18,9 +18,11 @@ import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {IReferee} from "../../src/interfaces/IReferee.sol";
 import {ISumcheckVerifier} from "../../src/interfaces/ISumcheckVerifier.sol";
+import {WatchParameters} from "../../src/interfaces/IWatch.sol";
 import {IProofRouter, RouterEntryConfig} from "../../src/interfaces/IProofRouter.sol";
 import {MarketParameters} from "../../src/market/MarketParameters.sol";
 import {Claims} from "../../src/optimistic/Claims.sol";
+import {Watch} from "../../src/optimistic/Watch.sol";
 import {TestBase} from "./TestBase.sol";
 
 /// @notice Deploys the built artifacts.
@@ -83,6 +85,13 @@ abstract contract Deployment is TestBase {
         ClaimParameters memory parameters
     ) internal returns (Claims) {
         return Claims(_deploy("Claims", abi.encode(market, router, referee, owner, parameters)));
+    }
+
+    function newWatch(Claims claims, address owner, address planter, WatchParameters memory parameters)
+        internal
+        returns (Watch)
+    {
+        return Watch(_deploy("Watch", abi.encode(claims, owner, planter, parameters)));
     }
 
     function newOptimisticAdapter(IClaims claims) internal returns (OptimisticAdapter) {
