@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from typing import TypeVar
 
 from avow.verifier import canonical
@@ -10,6 +11,7 @@ from avow.verifier.fields import Fields, parse_hex
 from avow.verifier.limits import LIMITS
 from avow.verifier.statement import Domain
 from avow.verifier.systems.optimistic.sample import Sample, parse_sample
+from avow.verifier.systems.tee.terms import Terms, parse_terms
 from avow.verifier.tensor import Tensor, parse_tensors
 from avow.verifier.verdict import Assurance, Hides
 
@@ -26,7 +28,8 @@ class Policy:
     (`avow model check`). `record` is the digest of the system record, as the owner registered it.
     `trusted_srs` are
     digests of ceremonies that the caller knows to be safe. `sample` is enough to recompute of a
-    run that may be challenged; None for all of it. The unsafe choices say so in their names.
+    run that may be challenged; None for all of it. `attestation` is what evidence of an enclave
+    must show; without it none is accepted. The unsafe choices say so in their names.
     """
 
     minimum_assurance: Assurance = Assurance.PROVEN
@@ -45,6 +48,7 @@ class Policy:
     trusted_srs: tuple[bytes, ...] = ()
     measurements: tuple[bytes, ...] = ()
     sample: Sample | None = None
+    attestation: Terms | None = None
     require_owner_signature: bool = False
     require_model_binding: bool = False
     unsafe_allow_unsafe_srs: bool = False
@@ -59,27 +63,7 @@ def parse_policy(data: bytes) -> Policy:
         canonical.parse_lenient(data, LIMITS.policy_bytes, "policy"),
         "policy",
         {"format"},
-        {
-            "minimum_assurance",
-            "model",
-            "systems",
-            "record",
-            "program",
-            "domain",
-            "order",
-            "provider",
-            "nonce",
-            "hides",
-            "inputs",
-            "outputs",
-            "checked_records",
-            "trusted_srs",
-            "measurements",
-            "sample",
-            "require_owner_signature",
-            "require_model_binding",
-            "unsafe_allow_unsafe_srs",
-        },
+        {field.name for field in dataclass_fields(Policy)},
     )
     fields.one_of("format", (FORMAT,))
 
@@ -121,6 +105,7 @@ def parse_policy(data: bytes) -> Policy:
         trusted_srs=words("trusted_srs"),
         measurements=words("measurements", 48),
         sample=optional("sample", lambda key: parse_sample(fields.raw(key))),
+        attestation=optional("attestation", lambda key: parse_terms(fields.raw(key))),
         require_owner_signature=flag("require_owner_signature"),
         require_model_binding=flag("require_model_binding"),
         unsafe_allow_unsafe_srs=flag("unsafe_allow_unsafe_srs"),

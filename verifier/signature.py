@@ -1,4 +1,4 @@
-"""The owner's signature under a record, checked without a wallet."""
+"""Signatures of owners and enclaves, checked without a wallet."""
 
 from avow.verifier.curves import secp256k1
 from avow.verifier.errors import VerificationError
@@ -13,7 +13,12 @@ def signing_digest(record_digest: bytes) -> bytes:
 
 
 def recover(record_digest: bytes, signature: bytes) -> bytes:
-    """Return the 20-byte address that signed; refuses high-s and out-of-range values.
+    """Return the 20-byte address that signed a record in a wallet; see `recover_signer`."""
+    return recover_signer(signing_digest(record_digest), signature)
+
+
+def recover_signer(digest: bytes, signature: bytes) -> bytes:
+    """Return the 20-byte address that signed 32 bytes; refuses high-s and out-of-range values.
 
     `signature` is r || s || v, 65 bytes, v 27 or 28.
     """
@@ -25,7 +30,7 @@ def recover(record_digest: bytes, signature: bytes) -> bytes:
     if v not in (27, 28) or not 1 <= r < secp256k1.N or not 1 <= s <= _HALF_ORDER:
         raise VerificationError("signature", "not a canonical signature (r, low s, v 27 or 28)")
     try:
-        point = secp256k1.ecdsa_raw_recover(signing_digest(record_digest), (v, r, s))
+        point = secp256k1.ecdsa_raw_recover(digest, (v, r, s))
     except (ValueError, ArithmeticError) as error:
         raise VerificationError("signature", "no key has made this signature") from error
     if not point or point == (0, 0):

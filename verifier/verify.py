@@ -144,6 +144,7 @@ def conclude(case: Case, findings: Findings, policy: Policy, at: int | None) -> 
     """What follows from the findings: steps 6 and 7 of `verify`."""
     bundle, log, statement = case.bundle, case.log, case.bundle.statement
     srs_name = _check_findings(bundle, findings)
+    log.steps.extend(findings.steps)
     log.passed("proof", findings.established)
 
     # 6. Policy: everything that the caller insists on.
@@ -271,7 +272,8 @@ def _match_commitment(what: str, claimed: Commitment, computed: Commitment) -> N
 def check_case(case: Case, policy: Policy) -> Findings:
     """Step 5 of `verify`, by the case's half."""
     with _half(case.evidence):
-        return case.system.verify(replace(case.evidence, sample=policy.sample))
+        asked = replace(case.evidence, sample=policy.sample, attestation=policy.attestation)
+        return case.system.verify(asked)
 
 
 def _check_batch(system: BatchSystem, evidence: Sequence[Evidence]) -> Findings:
@@ -361,9 +363,12 @@ def _check_policy(
             "the policy holds an input, but the bundle hides its own: they cannot be compared",
         )
         pinned("input", policy.inputs, bundle.inputs)
+    allowed = policy.measurements
+    if not allowed and policy.attestation is not None:
+        allowed = policy.attestation.evidence.measurement_digests()
     if policy.measurements or findings.assurance in (Assurance.ATTESTED, Assurance.SIMULATED):
         insist(
-            bool(set(policy.measurements) & set(bundle.system.measurements)),
+            bool(set(allowed) & set(bundle.system.measurements)),
             "no measurement of the record is one that the policy allows",
         )
     insist(

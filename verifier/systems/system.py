@@ -10,8 +10,9 @@ from avow.verifier.keccak import keccak256
 from avow.verifier.records import ModelRecord, SystemRecord
 from avow.verifier.statement import Statement
 from avow.verifier.systems.optimistic.sample import Sample
+from avow.verifier.systems.tee.terms import Terms
 from avow.verifier.tensor import Tensor
-from avow.verifier.verdict import Assurance, Hides
+from avow.verifier.verdict import Assurance, Hides, Step
 
 
 def selector(system_id: str) -> bytes:
@@ -24,7 +25,8 @@ class Evidence:
     """A parsed bundle whose records and tensors already agree with its statement.
 
     `root` is the Merkle root that the proof must bind, `index` the statement's place under it.
-    `inputs` is None where they are hidden. `sample`: what of a run is enough to recompute.
+    `inputs` is None where they are hidden. `sample`: what of a run is enough to recompute;
+    `attestation`: what evidence of an enclave must show.
     """
 
     root: bytes
@@ -37,6 +39,7 @@ class Evidence:
     proof: Json
     material: Json
     sample: Sample | None = None
+    attestation: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Findings:
 
     `srs` is the digest of the string that the proof was checked under. `rests_on` names
     software and assumptions beyond this package; `not_checked` what cannot be checked here.
-    `final_at` is a Unix time for what may still be challenged.
+    `final_at` is a Unix time for what may still be challenged, `steps` what led to it, by name.
     """
 
     assurance: Assurance
@@ -55,6 +58,7 @@ class Findings:
     rests_on: tuple[str, ...] = ()
     not_checked: tuple[str, ...] = ()
     final_at: int | None = None
+    steps: tuple[Step, ...] = ()
 
 
 class System(Protocol):
