@@ -89,17 +89,21 @@ class Attack:
         self._published = published
         self._one_shot: tuple[TracedClaim, bytes | None] | None = None
 
-    def refutation(self, claim: ClaimView) -> bytes | None:
-        """What overturns the claim in one transaction, if that can be made from what is known."""
+    def refutation(self, claim: ClaimView, challenge: Challenge | None = None) -> bytes | None:
+        """What overturns the claim in one transaction, if that can be made from what is known:
+        from the start, or from what the game of one's own challenge has shown."""
         if claim.owes_root:
             return None
         if self._one_shot is None or self._one_shot[0] != claim.traced:
             self._one_shot = (claim.traced, self._make(claim))
-        return self._one_shot[1]
+        data = self._one_shot[1]
+        if data is None and challenge is not None and challenge.turn is Turn.REFUTATION:
+            data = self._refute_shown(replay(challenge))
+        return data
 
-    def commitment(self, claim: ClaimView) -> bytes | None:
+    def commitment(self, claim: ClaimView, challenge: Challenge | None = None) -> bytes | None:
         """What `move` commits to, if it goes that way; ask the contract whether it knows it."""
-        data = self.refutation(claim)
+        data = self.refutation(claim, challenge)
         if data is None:
             return None
         return commitment(self._account, claim.id, data, self._salt)
@@ -118,45 +122,32 @@ class Attack:
         `commitment`, 0 without one, and `head` the last block: what was made in it counts from the
         next one on, also for whoever estimates the gas of a refutation.
         """
-        if challenge is not None and challenge.undecided:
-            return self._go_on(claim, challenge, head, now)
+        undecided = challenge is not None and challenge.undecided
+        if undecided and claim.state is ClaimState.OVERTURNED:
+            return Reclaim(claim.id, self._account)
         if claim.state is not ClaimState.STANDING or claim.is_final(now):
             return None
-        if not self._own.differs(claim):
+        if not undecided and not self._own.differs(claim):
             return None
-        data = self.refutation(claim)
-        commitment = self.commitment(claim)
-        if data is not None and commitment is not None:
+        data = self.refutation(claim, challenge)
+        if data is not None:
             if not committed_in:
-                return Commit(commitment)
+                return Commit(commitment(self._account, claim.id, data, self._salt))
             return Refute(claim.traced, data, self._salt) if committed_in < head else None
+        if challenge is not None and undecided:
+            return self._go_on(claim, challenge, now)
         # Who has lost one challenge of a claim gets no other.
-        if challenge is not None and challenge.turn is Turn.ENDED:
-            return None
-        if now > claim.window_end:
+        if challenge is not None or now > claim.window_end:
             return None
         if not claim.key_learned:
             return Learn(claim.traced.key, self._place(0))
         return Open(claim.traced)
 
-    def _go_on(self, claim: ClaimView, challenge: Challenge, head: int, now: int) -> Move | None:
-        if claim.state is ClaimState.OVERTURNED:
-            return Reclaim(claim.id, self._account)
-        if claim.state is not ClaimState.STANDING:
-            return None
-        data = self.refutation(claim)
-        if data is not None:
-            # An open challenge stands for a commitment.
-            return Refute(claim.traced, data) if challenge.opened_in < head else None
+    def _go_on(self, claim: ClaimView, challenge: Challenge, now: int) -> Move | None:
         late = now > challenge.deadline
         if challenge.turn.is_providers:
             return Timeout(claim.id, self._account) if late else None
-        if late:
-            return None
-        seen = replay(challenge)
-        if challenge.turn is Turn.PICK:
-            return self._pick(claim, seen)
-        return Refute(claim.traced, self._refute_shown(seen))
+        return None if late else self._pick(claim, replay(challenge))
 
     def _pick(self, claim: ClaimView, seen: Seen) -> Move:
         height = seen.levels - seen.step

@@ -282,7 +282,9 @@ class Court:
 
         def move(view: ClaimView, game: Challenge | None) -> Move | None:
             head = self.town.chain.head()
-            return attack.move(view, game, 0, head.number, head.timestamp)
+            noted = attack.commitment(view, game)
+            committed = 0 if noted is None else self.claims.committed_in(noted)
+            return attack.move(view, game, committed, head.number, head.timestamp)
 
         return move
 

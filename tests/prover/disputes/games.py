@@ -32,10 +32,11 @@ class Game:
         """The challenger's move, by one that begins anew from the public state."""
         view = self.claims.view(self.claim)
         attack = Attack(self.own(), CHALLENGER, SALT, self.published())
-        commitment = attack.commitment(view)
+        challenge = self.claims.challenge(self.claim, CHALLENGER)
+        commitment = attack.commitment(view, challenge)
         return attack.move(
             view,
-            self.claims.challenge(self.claim, CHALLENGER),
+            challenge,
             0 if commitment is None else self.claims.commitments.get(commitment, 0),
             self.claims.head,
             self.claims.now,

@@ -312,11 +312,9 @@ class SimulatedClaims:
         claim = self._undecided(traced.statement)
         self._same(claim, traced)
         _require(traced.trace != ZERO_WORD, "TraceRootMissing")
-        own = claim.challenges.get(sender)
-        if own is None or not own.undecided or own.block >= self.block:
-            packed = sender.rjust(32, b"\0") + traced.statement + keccak256(data) + salt
-            made = self.commitments.pop(keccak256(packed), self.block)
-            _require(made < self.block, "NotCommitted")
+        packed = sender.rjust(32, b"\0") + traced.statement + keccak256(data) + salt
+        made = self.commitments.pop(keccak256(packed), self.block)
+        _require(made < self.block, "NotCommitted")
         _require(refutes(traced, data), "NotRefuted")
         self._win(traced.statement, sender)
 

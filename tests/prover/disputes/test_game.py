@@ -155,7 +155,8 @@ def test_a_commitment_counts_from_the_next_block_on(honest: CommittedRun) -> Non
     assert isinstance(game.challengers(), moves.Refute)
 
 
-def test_a_challenge_counts_as_a_commitment_from_the_next_block_on(honest: CommittedRun) -> None:
+def test_who_has_a_challenge_commits_as_well(honest: CommittedRun) -> None:
+    """Who copies a refutation might hold an older challenge."""
     lying = liar(honest, 1)
     run = lying.refuter()
     game = claimed(honest, run, lying.claim(run.root))
@@ -163,6 +164,8 @@ def test_a_challenge_counts_as_a_commitment_from_the_next_block_on(honest: Commi
     game.step()
     # The tensors are published only now.
     game.published = lambda: run
+    assert isinstance(game.challengers(), moves.Commit)
+    game.step()
     assert game.challengers() is None
     game.claims.block += 1
     assert isinstance(game.challengers(), moves.Refute)
@@ -174,7 +177,7 @@ def test_a_lazy_claim_of_a_wrong_output_is_opened_and_refuted(honest: CommittedR
     game.play()
     assert_overturned(game)
     kinds = [type(move) for _, move in game.sent]
-    assert kinds == [moves.Learn, moves.Open, moves.Reveal, moves.Refute]
+    assert kinds == [moves.Learn, moves.Open, moves.Reveal, moves.Commit, moves.Refute]
 
 
 @pytest.mark.parametrize("seed", range(4))

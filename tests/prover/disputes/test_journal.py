@@ -213,6 +213,9 @@ def played(honest: CommittedRun, database: Database, seed: int, crash_at: int) -
         theirs = answer(game.claims)
         if theirs is not None:
             game.claims.send(PROVIDER, theirs)
+        elif move is None:
+            # A commitment counts from the next block on, and blocks come by themselves.
+            game.claims.block += 1
         if game.claims.view(game.claim).state is ClaimState.OVERTURNED:
             break
     assert network.refused == 0
