@@ -185,14 +185,7 @@ class Refuter:
 
     def place(self, tensor: int) -> bytes:
         """What shows a tensor's descriptor to be one of the key's."""
-        return b"".join(
-            [
-                self._key.outline.encode(),
-                tensor.to_bytes(4, "big"),
-                self._key.descriptors[tensor].encode(),
-                *self._key.tree.siblings([tensor]),
-            ]
-        )
+        return self._key.place(tensor)
 
     def _open(self, tensor: int, chunks: Iterable[int]) -> bytes:
         layout = self._key.descriptors[tensor].result

@@ -40,10 +40,10 @@ def contracts() -> None:
 @click.option("--settlement-window", type=click.IntRange(20), default=3_600, show_default=True)
 @click.option("--claim-bond", type=click.IntRange(2), default=50 * _UNIT, show_default=True)
 @click.option("--challenge-bond", type=click.IntRange(1), default=10 * _UNIT, show_default=True)
-@click.option("--claim-window", type=click.IntRange(60), default=120, show_default=True)
-@click.option("--claim-clock", type=click.IntRange(60), default=120, show_default=True)
-@click.option("--claim-extension", type=click.IntRange(10), default=20, show_default=True)
-@click.option("--claim-margin", type=click.IntRange(60), default=120, show_default=True)
+@click.option("--claim-window", type=click.IntRange(600), default=600, show_default=True)
+@click.option("--claim-clock", type=click.IntRange(300), default=300, show_default=True)
+@click.option("--claim-extension", type=click.IntRange(60), default=60, show_default=True)
+@click.option("--claim-margin", type=click.IntRange(300), default=300, show_default=True)
 @click.option("--minimum-stake", type=click.IntRange(1), default=100 * _UNIT, show_default=True)
 @click.option("--confirmations", type=click.IntRange(0), default=0, show_default=True)
 def deploy_command(
@@ -71,7 +71,7 @@ def deploy_command(
 
     Delays and periods are in seconds, bonds and the stake in token units. Claims of optimistic/v1
     can be challenged for the window, and each side of a challenge has the clock for all its moves
-    and the extension for each; the defaults are those of a development chain. The key's account
+    and the extension for each; the defaults are the shortest allowed. The key's account
     pays the gas, proposes through the timelock, and is guardian and treasury unless others are
     named.
     """

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from avow.prover.disputes.moves import (
     Commit,
-    Learn,
     Move,
     Open,
     Pick,
@@ -123,7 +122,7 @@ class Attack:
         next one on, also for whoever estimates the gas of a refutation.
         """
         undecided = challenge is not None and challenge.undecided
-        if undecided and claim.state is ClaimState.OVERTURNED:
+        if undecided and claim.state is not ClaimState.STANDING:
             return Reclaim(claim.id, self._account)
         if claim.state is not ClaimState.STANDING or claim.is_final(now):
             return None
@@ -139,8 +138,6 @@ class Attack:
         # Who has lost one challenge of a claim gets no other.
         if challenge is not None or now > claim.window_end:
             return None
-        if not claim.key_learned:
-            return Learn(claim.traced.key, self._place(0))
         return Open(claim.traced)
 
     def _go_on(self, claim: ClaimView, challenge: Challenge, now: int) -> Move | None:

@@ -9,17 +9,6 @@ from avow.verifier.trace.refutation import TracedClaim
 
 
 @dataclass(frozen=True, slots=True)
-class Learn:
-    """Tell the contract how many tensors the program of a key has; by anyone, once.
-
-    `place` = program digest || place, as `depthOf` reads it.
-    """
-
-    key: bytes
-    place: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Open:
     """Challenge a claim; takes a bond."""
 
@@ -115,8 +104,7 @@ class Reclaim:
 
 
 Move = (
-    Learn
-    | Open
+    Open
     | Reveal
     | Pick
     | PickTensor

@@ -37,7 +37,6 @@ def view_of(
         state=stored.state,
         window_end=stored.window_end,
         undecided=stored.open,
-        key_learned=claims.tensors(traced.key) != 0,
     )
 
 
@@ -61,7 +60,6 @@ def challenge_of(
                 own.append(told)
     return state.Challenge(
         challenger=challenger,
-        opened_in=held.opened_in,
         turn=held.turn,
         in_tensor=held.in_tensor,
         levels=held.levels,
@@ -86,8 +84,6 @@ def challengers_of(claim_id: bytes, happened: Sequence[events.ClaimEvent]) -> li
 def send(claims: Claims, signer: Signer, move: Move) -> Receipt:
     """Sends a move and waits for it; a bond is put up first where one is due."""
     match move:
-        case moves.Learn(key, place):
-            return claims.learn(signer, key, place)
         case moves.Open(traced):
             return claims.open(signer, traced)
         case moves.Reveal(claim, challenger, children):

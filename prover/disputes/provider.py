@@ -5,7 +5,6 @@ from __future__ import annotations
 from avow.prover.disputes.moves import (
     Finish,
     Move,
-    Reclaim,
     Reveal,
     RevealChunk,
     RevealTensor,
@@ -30,8 +29,6 @@ class Defence:
 
         Raises `Refused` where the run is not the one that was committed to: nothing answers then.
         """
-        if claim.state is ClaimState.UPHELD and challenge.undecided:
-            return Reclaim(claim.id, challenge.challenger)
         if claim.state is not ClaimState.STANDING or not challenge.undecided:
             return None
         if challenge.turn.is_challengers:

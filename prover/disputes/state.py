@@ -29,7 +29,7 @@ class ClaimView:
 
     `traced.trace` is the root that holds now, 32 zero bytes while a lazy claim owes it.
     `window_end` is the last second at which it can be challenged, `undecided` how many challenges
-    are, `key_learned` whether the contract knows the program's number of tensors.
+    are.
     """
 
     traced: TracedClaim
@@ -38,7 +38,6 @@ class ClaimView:
     state: ClaimState
     window_end: int
     undecided: int
-    key_learned: bool
 
     @property
     def id(self) -> bytes:
@@ -115,11 +114,10 @@ GameEvent = Opened | ChildrenShown | ChildPicked | TensorPicked | TensorShown | 
 class Challenge:
     """A challenge as it is stored, with `deadlineOf`, and its own events in order.
 
-    `opened_in` is a block's number, `deadline` the last second of the present turn, 0 without one.
+    `deadline` is the last second of the present turn, 0 without one.
     """
 
     challenger: bytes
-    opened_in: int
     turn: Turn
     in_tensor: bool
     levels: int

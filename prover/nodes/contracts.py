@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from avow.circuits.artifact import load_artifact
@@ -121,7 +122,8 @@ def to_register(folder: Path, sizes: Sequence[int], gas_cap: int) -> registratio
     artifact = load_artifact(folder)
     if artifact.record.system == OPTIMISTIC:
         # A claim of another key than the program's could be neither made nor refuted.
-        load_claimed(artifact)
+        places = load_claimed(artifact).key.public_places()
+        return replace(registration.read_artifact(folder), places=places)
     if artifact.record.system != SUMCHECK:
         return registration.read_artifact(folder)
     contracts = KeyContracts(load(artifact).key)

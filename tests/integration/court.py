@@ -244,11 +244,8 @@ class Court:
         return found
 
     def challenge(self, claimed: Claimed, challenger: Signer) -> None:
-        """Opens a challenge; the key is learned when it is not known yet."""
+        """Opens a challenge."""
         key, claims = loaded(self.model).key, self.claims
-        if not claims.tensors(key.digest):
-            learned = claims.learn(challenger, key.digest, key.program + place_of(0, self.model))
-            self.pays("challenger", "learn", learned)
         assert claims.tensors(key.digest) == len(key.descriptors)
         self.pays("challenger", "open", claims.open(challenger, claimed.traced))
 
@@ -311,8 +308,5 @@ def refuter(statement: Statement, values: Values, model: str) -> Refuter:
 
 
 def place_of(tensor: int, model: str = MODEL) -> bytes:
-    """What shows a tensor to be one of the program's; any run has the same."""
-    contents = loaded(model)
-    empty = [bytes(one.result.size) for one in contents.key.descriptors]
-    run = Refuter(contents.program, contents.blobs, contents.key, ZERO_WORD, empty)
-    return run.place(tensor)
+    """What shows a tensor to be one of the program's."""
+    return loaded(model).key.place(tensor)

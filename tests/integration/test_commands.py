@@ -105,8 +105,8 @@ def test_a_model_is_registered_for_claims_without_a_contract_of_its_own(
     referee = checksum(bare_town.deployment.placed("referee").address)
     assert f"verifier {referee}  the deployment's referee" in out
     assert re.search(r"model key 0x[0-9a-f]{64}", out)
-    # The version and the system, nothing else.
-    assert bare_town.chain.head().number == before + 2
+    # The version, the system and the comparison with its key, nothing else.
+    assert bare_town.chain.head().number == before + 3
     assert main(command) == 0
     assert capsys.readouterr().out.startswith("model key")
 

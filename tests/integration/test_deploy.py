@@ -149,14 +149,14 @@ def test_the_address_of_a_contract_to_come_is_known(nonce: int) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        replace(SETTINGS, claims=replace(CLAIMS, window=201)),
-        replace(SETTINGS, terms=replace(SETTINGS.terms, grace_period=541)),
+        replace(SETTINGS, claims=replace(CLAIMS, window=1_381)),
+        replace(SETTINGS, terms=replace(SETTINGS.terms, grace_period=3_301)),
     ],
 )
 def test_terms_under_which_nobody_could_claim_are_refused(
     town: Town, tmp_path: Path, settings: Settings
 ) -> None:
-    with refusing(DeploymentRefused, "take up to 601 s, the settlement window has 600 s"):
+    with refusing(DeploymentRefused, "take up to 3601 s, the settlement window has 3600 s"):
         deploy(town.chain, DEPLOYER, tmp_path / "31337.json", settings, patience=QUICK)
     assert not (tmp_path / "31337.json").exists()
 

@@ -68,7 +68,7 @@ def refused_by_the_validator(town: Town, order_id: bytes) -> str:
     assert town.state(order_id) is LegState.DELIVERED
     delivery = validator.worklist.delivery(order_id, 0)
     assert delivery is not None
-    town.pass_time(601)
+    town.pass_time(3_601)
     town.skew += 100_000
     validator.step()
     assert town.state(order_id) is LegState.SLASHED

@@ -85,7 +85,9 @@ def opened(town: Town, model: str) -> Court:
     assert registry.register(OWNER, artifact, Royalty(OWNER.address, 300)) == registered
     assert registered.verifier == town.deployment.placed("referee").address
     assert registry.differs(registered.model_key, SELECTOR, artifact.model, artifact.record) is None
-    return Court(town, registered, Claims(town.chain, town.deployment, QUICK), model)
+    claims = Claims(town.chain, town.deployment, QUICK)
+    assert claims.is_learned(registered.model_key)
+    return Court(town, registered, claims, model)
 
 
 @pytest.fixture
@@ -370,6 +372,10 @@ def test_a_challenger_without_a_case_loses_its_bond(court: Court) -> None:
     game = list(court.moves(claimed, STRANGER, delivered.run, pointing))[-1]
     assert game.turn is Turn.REFUTATION and replay(game).data == delivered.run.tensors[0][:256]
     vain = delivered.run.refute(Element(Kind.INPUT, 0, 0), delivered.given)
+    with refusing(Reverted, "NotCommitted"):
+        claims.refute(STRANGER, claimed.traced, vain)
+    claims.commit(STRANGER, commitment(STRANGER.address, claimed.claim_id, vain, ZERO_WORD))
+    town.mine()
     with refusing(Reverted, "NotRefuted"):
         claims.refute(STRANGER, claimed.traced, vain)
 
@@ -399,6 +405,12 @@ def test_a_proof_of_the_same_statement_ends_all_challenges(court: Court) -> None
     proof_system = compiled().artifact
     cap = town.market().gas_cap(selector_of(SUMCHECK))
     registry.register(OWNER, to_register(proof_system.folder, (1,), cap), Royalty())
+    early = court.deliver()
+    court.claim(early)
+    # Who had ordered before it could look at the proof system was not promised it.
+    with refusing(Reverted, "ProofSystemTooNew"):
+        claims.prove(PROVIDER, early.order_id, 0, proof_of(early))
+    town.pass_time(601)
     delivered = court.deliver()
     claimed = court.claim(delivered)
     court.challenge(claimed, STRANGER)
@@ -410,7 +422,8 @@ def test_a_proof_of_the_same_statement_ends_all_challenges(court: Court) -> None
     assert claims.is_final(claimed.claim_id)
     assert any(isinstance(event, ClaimProven) for event in court.events())
     claims.reclaim(VALIDATOR, claimed.claim_id, STRANGER.address)
-    assert claims.credit(PROVIDER.address) == CLAIMS.claim_bond + CLAIMS.challenge_bond
+    assert claims.credit(PROVIDER.address) == CLAIMS.claim_bond
+    assert claims.credit(STRANGER.address) == CLAIMS.challenge_bond
     town.pass_time(61)
     court.settle(delivered)
     assert town.state(delivered.order_id) is LegState.SETTLED

@@ -60,9 +60,14 @@ QUICK = Patience(total=20.0, raise_fee_after=10.0, poll=0.01, slowest_poll=0.05)
 UNIT = 10**18
 PRICE = 100 * UNIT
 BOND = 20 * UNIT
-TERMS = MarketTerms(grace_period=60, settlement_window=600)
+TERMS = MarketTerms(grace_period=60, settlement_window=3_600)
 CLAIMS = ClaimParameters(
-    claim_bond=40 * UNIT, challenge_bond=10 * UNIT, clock=60, extension=10, window=60, margin=60
+    claim_bond=40 * UNIT,
+    challenge_bond=10 * UNIT,
+    clock=300,
+    extension=60,
+    window=600,
+    margin=300,
 )
 SETTINGS = Settings(treasury=TREASURY, terms=TERMS, timelock_delay=60, claims=CLAIMS)
 

@@ -41,10 +41,11 @@ class TraceRootPosted:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyLearned:
-    """How many tensors a key's program has."""
+class ModelLearned:
+    """A model's registered tensors are those of its key, whose program has `tensors`."""
 
     place: Place
+    model_key: bytes
     key: bytes
     tensors: int
 
@@ -219,7 +220,7 @@ ClaimEvent = (
     GameEvent
     | Claimed
     | TraceRootPosted
-    | KeyLearned
+    | ModelLearned
     | RefutationCommitted
     | ClaimOverturned
     | ClaimProven
@@ -297,7 +298,7 @@ _BOND = {**_GAME, "bond": "bond"}
 _PARSERS: dict[str, Callable[[Place, dict[str, Any]], ClaimEvent]] = {
     "Claimed": _claimed,
     "TraceRootPosted": _named(TraceRootPosted, claim_id="claimId", trace="traceRoot"),
-    "KeyLearned": _named(KeyLearned, key="key", tensors="tensors"),
+    "ModelLearned": _named(ModelLearned, model_key="modelKey", key="key", tensors="tensors"),
     "RefutationCommitted": _named(RefutationCommitted, commitment="commitment", account="account"),
     "ChallengeOpened": _named(ChallengeOpened, **_GAME, contested="contested", levels="levels"),
     "ChildrenRevealed": _named(

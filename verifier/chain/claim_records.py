@@ -49,16 +49,16 @@ class Turn(IntEnum):
 class ClaimParameters:
     """What a claim costs and how long it can be disputed: token units and seconds.
 
-    The values here are those of a development chain: on another one `window` must let somebody
-    recompute a run, `clock` and `extension` must cover congestion.
+    The values here are the shortest that the contract takes: on a chain of worth `window` must let
+    somebody recompute a run, `clock` and `extension` must cover congestion.
     """
 
     claim_bond: int = 50 * 10**18
     challenge_bond: int = 10 * 10**18
-    clock: int = 120
-    extension: int = 20
-    window: int = 120
-    margin: int = 120
+    clock: int = 300
+    extension: int = 60
+    window: int = 600
+    margin: int = 300
 
     @property
     def longest_dispute(self) -> int:
@@ -80,7 +80,7 @@ class ModelClaimTerms:
 
 @dataclass(frozen=True, slots=True)
 class TermsInForce:
-    """What holds for an order of a model locked at some time; `version` numbers the parameters."""
+    """What holds for an order requested at some time; `version` numbers the parameters."""
 
     parameters: ClaimParameters
     lazy: bool
@@ -110,7 +110,6 @@ class Challenge:
     """
 
     turn_since: int
-    opened_in: int
     provider_left: int
     challenger_left: int
     turn: Turn
@@ -151,7 +150,6 @@ def parse_challenge(raw: Any) -> Challenge:
     """A stored challenge out of `challengeOf`."""
     return Challenge(
         turn_since=int(raw.turnSince),
-        opened_in=int(raw.openedIn),
         provider_left=int(raw.providerLeft),
         challenger_left=int(raw.challengerLeft),
         turn=Turn(int(raw.turn)),

@@ -70,9 +70,9 @@ class Claims:
         """What an account can withdraw."""
         return int(self.contract.read("creditOf", checksum(account)))
 
-    def terms_at(self, model_key: bytes, locked_at: int) -> TermsInForce:
-        """What holds for an order of this model that is locked at that time: ask before locking."""
-        raw, lazy, version = self.contract.read("termsAt", model_key, locked_at)
+    def terms_at(self, model_key: bytes, requested_at: int) -> TermsInForce:
+        """What holds for an order of this model that was requested at that time."""
+        raw, lazy, version = self.contract.read("termsAt", model_key, requested_at)
         return TermsInForce(parse_parameters(raw._asdict()), bool(lazy), int(version))
 
     def parameters(self, version: int) -> ClaimParameters:
@@ -84,7 +84,7 @@ class Claims:
         return int(self.contract.read("committedIn", made))
 
     def tensors(self, key: bytes) -> int:
-        """How many tensors a key's program has; 0 until it was learned."""
+        """How many tensors a key's program has; 0 until a model of it was learned."""
         return int(self.contract.read("tensorsOf", key))
 
     def claim(
@@ -118,10 +118,26 @@ class Claims:
         with this salt, or a challenge, of an earlier block (else Reverted, `NotCommitted`)."""
         return self._send(signer, "refute", encode_traced(traced), refutation, salt)
 
-    def learn(self, signer: Signer, key: bytes, place: bytes) -> Receipt:
-        """Tells how many tensors a key's program has; `place` is the program's digest and where
-        any of its tensors stands."""
-        return self._send(signer, "learn", key, place)
+    def learn(
+        self,
+        signer: Signer,
+        model_key: bytes,
+        inputs: Sequence[bytes],
+        outputs: Sequence[bytes],
+    ) -> Receipt:
+        """Has a model's registered tensors compared with its key, so that it can be claimed.
+
+        `inputs` and `outputs` are the places of all of them, in order (`ProgramKey.place`).
+        """
+        return self._send(signer, "learn", model_key, list(inputs), list(outputs))
+
+    def is_learned(self, model_key: bytes) -> bool:
+        """Whether a model can be claimed: look before locking an order of it."""
+        return bool(self.contract.read("isLearned", model_key))
+
+    def posted_root(self, claim_id: bytes) -> bytes:
+        """The trace root that a lazy claim left out, posted since; 32 zero bytes before."""
+        return bytes(self.contract.read("postedRootOf", claim_id))
 
     def open(self, signer: Signer, traced: TracedClaim) -> Receipt:
         """Challenges a claim, putting up the bond of its terms."""
@@ -222,7 +238,7 @@ class Claims:
     def _terms_of(self, order_id: bytes) -> ClaimParameters:
         market = Contract(self.chain, "Market", unchecksum(self.contract.read("market")))
         order = market.read("orderOf", order_id)
-        return self.terms_at(bytes(order.modelKey), int(order.lockedAt)).parameters
+        return self.terms_at(bytes(order.modelKey), int(order.requestedAt)).parameters
 
     def _put_up(self, signer: Signer, bond: int) -> None:
         needed = bond - self.credit(signer.address)

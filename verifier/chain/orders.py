@@ -85,6 +85,7 @@ class Order:
     bond: int
     leg_count: int
     callback_gas: int = 0
+    requested_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ def parse_order(order_id: bytes, raw: Any) -> Order:
         bond=int(raw.bond),
         leg_count=int(raw.legCount),
         callback_gas=int(raw.callbackGas),
+        requested_at=int(raw.requestedAt),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from avow.verifier import canonical
+from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.client import Chain, checksum, unchecksum
 from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deploy import place
@@ -51,13 +52,15 @@ class Compiled:
     """What registration needs of an artifact. `evm_verifier` is creation code.
 
     It is empty for a system whose keys need no contract of their own. `batches` are further
-    contracts of the same key, by ascending batch size.
+    contracts of the same key, by ascending batch size. `places` are those of a claimed program's
+    inputs and outputs, in order (`ProgramKey.public_places`).
     """
 
     model: ModelRecord
     record: SystemRecord
     evm_verifier: bytes
     batches: tuple[BatchVerifier, ...] = ()
+    places: tuple[list[bytes], list[bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Registry:
         self.chain = chain
         self.contract = Contract(chain, "ModelRegistry", deployment.registry)
         self._referee = deployment.placed("referee")
+        self._claims = Claims(chain, deployment, patience)
         self._patience = patience
 
     def model_key(self, owner: bytes, digest: bytes) -> bytes:
@@ -160,6 +164,9 @@ class Registry:
                 f"model {model.name}: another {record.system} record is registered already "
                 f"({to_hex(known.record_digest)}); register a new version of the model"
             )
+        if compiled.places is not None and not self._claims.is_learned(key):
+            receipt = self._claims.learn(signer, key, *compiled.places)
+            say(f"its inputs and outputs are those of the key  gas {receipt.gas_used}")
         return Registered(key, selector, known.verifier)
 
     def differs(

@@ -76,6 +76,16 @@ class ProgramKey:
         """What a statement of this system names as its key."""
         return self.outline.key(self.program, self.tree.root)
 
+    def place(self, tensor: int) -> bytes:
+        """What shows a tensor's descriptor to be one of the key's."""
+        number, encoded = tensor.to_bytes(4, "big"), self.descriptors[tensor].encode()
+        return b"".join([self.outline.encode(), number, encoded, *self.tree.siblings([tensor])])
+
+    def public_places(self) -> tuple[list[bytes], list[bytes]]:
+        """The places of every input and of every output, in order."""
+        inputs = [self.place(tensor) for tensor in range(self.outline.inputs)]
+        return inputs, [self.place(tensor) for tensor in self.outline.outputs]
+
 
 def program_key(program: Program, blobs: Sequence[Blob]) -> ProgramKey:
     """The key of a program; refuses what `program.check` refuses, and what no descriptor holds."""

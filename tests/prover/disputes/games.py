@@ -100,6 +100,7 @@ def claimed(
 ) -> Game:
     """A game about a claim of some run, defended out of it."""
     claims = SimulatedClaims()
+    claims.learn(honest.key)
     claims.claim(traced, (outputs or honest).outputs, PROVIDER)
     mine = own_run(honest)
     return Game(claims, traced.statement, answer or defended(run, traced.statement), lambda: mine)

@@ -31,7 +31,7 @@ from avow.verifier.merkle import leaf, node
 from avow.verifier.tensor import Tensor
 from avow.verifier.trace.commitment import trace_leaf
 from avow.verifier.trace.descriptor import read_descriptor
-from avow.verifier.trace.key import read_outline
+from avow.verifier.trace.key import ProgramKey, read_outline
 from avow.verifier.trace.layout import CHUNK
 from avow.verifier.trace.octets import Octets
 from avow.verifier.trace.refutation import TracedClaim, refutes
@@ -50,7 +50,6 @@ class Reverted(Exception):
 class _Challenge:
     turn: Turn
     since: int
-    block: int
     levels: int
     contested: bytes
     left: dict[bool, int] = field(default_factory=lambda: {True: CLOCK, False: CLOCK})
@@ -92,9 +91,14 @@ class SimulatedClaims:
         self.credit: Counter[bytes] = Counter()
         self.paid: Counter[bytes] = Counter()
 
+    def learn(self, key: ProgramKey) -> None:
+        """A model of this key can be claimed from now on."""
+        self.tensors[key.digest] = key.outline.tensors
+
     def claim(self, traced: TracedClaim, outputs: Sequence[Tensor], provider: bytes) -> None:
         """A provider claims."""
         self.paid[provider] += CLAIM_BOND
+        _require(traced.key in self.tensors, "ModelNotLearned")
         self.claims[traced.statement] = _Claim(
             traced, tuple(outputs), provider, self.now + WINDOW, traced.trace == ZERO_WORD
         )
@@ -109,7 +113,6 @@ class SimulatedClaims:
             found.state,
             found.window_end,
             sum(one.undecided for one in found.challenges.values()),
-            found.traced.key in self.tensors,
         )
 
     def challenge(self, claim: bytes, challenger: bytes) -> Challenge | None:
@@ -120,7 +123,6 @@ class SimulatedClaims:
         ended = not one.undecided or self.claims[claim].state is not ClaimState.STANDING
         return Challenge(
             challenger,
-            one.block,
             one.turn,
             one.in_tensor,
             one.levels,
@@ -157,8 +159,6 @@ class SimulatedClaims:
 
     def _carry_out(self, sender: bytes, move: moves.Move) -> None:
         match move:
-            case moves.Learn(key, place):
-                self.tensors[key] = _place(key, place)[1]
             case moves.Open(traced):
                 self._open(sender, traced)
             case moves.Reveal(claim, challenger, children):
@@ -189,18 +189,20 @@ class SimulatedClaims:
         return found
 
     def _same(self, claim: _Claim, traced: TracedClaim) -> None:
-        _require(claim.traced == traced, "ClaimDiffers")
+        # A root that was left out may be named by zero also when it is posted.
+        root = claim.traced.trace if claim.lazy and traced.trace == ZERO_WORD else traced.trace
+        _require(claim.traced == dataclasses.replace(traced, trace=root), "ClaimDiffers")
 
     def _open(self, sender: bytes, traced: TracedClaim) -> None:
         claim = self._undecided(traced.statement)
         _require(self.now <= claim.window_end, "WindowPassed")
         self._same(claim, traced)
-        _require(traced.key in self.tensors, "KeyNotLearned")
         _require(sender not in claim.challenges, "AlreadyChallenged")
         levels = depth_of(self.tensors[traced.key])
-        turn = Turn.TRACE if traced.trace == ZERO_WORD else Turn.CHILDREN
-        made = _Challenge(turn, self.now, self.block, levels, traced.trace)
-        made.events.append(Opened(traced.trace, levels))
+        root = claim.traced.trace
+        turn = Turn.TRACE if root == ZERO_WORD else Turn.CHILDREN
+        made = _Challenge(turn, self.now, levels, root)
+        made.events.append(Opened(root, levels))
         claim.challenges[sender] = made
         self.paid[sender] += CHALLENGE_BOND
 
@@ -355,8 +357,7 @@ class SimulatedClaims:
         if found is None or not found.undecided:
             raise Reverted("NothingToReclaim")
         found.turn = Turn.ENDED
-        to = challenger if about.state is ClaimState.OVERTURNED else about.provider
-        self.credit[to] += CHALLENGE_BOND
+        self.credit[challenger] += CHALLENGE_BOND
 
 
 def _require(condition: bool, name: str) -> None:

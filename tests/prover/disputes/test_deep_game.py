@@ -66,6 +66,7 @@ def test_the_first_wrong_byte_is_found_in_a_deep_trace(tensor: int, byte: int) -
         tensors_digest(inputs),
         tensors_digest(outputs),
     )
+    claims.learn(tracer.key)
     claims.claim(traced, outputs, PROVIDER)
     mine = OwnRun(program, tracer.key, own, inputs)
     game = Game(claims, STATEMENT, defended(lying, STATEMENT), lambda: mine)

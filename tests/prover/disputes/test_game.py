@@ -80,7 +80,7 @@ def test_a_liar_is_overturned_in_the_game(honest: CommittedRun, seed: int) -> No
     game = claimed(honest, run, lying.claim(run.root))
     game.play()
     assert_overturned(game)
-    assert isinstance(game.sent[0][1], moves.Learn) and isinstance(game.sent[1][1], moves.Open)
+    assert isinstance(game.sent[0][1], moves.Open)
     assert isinstance(game.sent[-1][1], moves.Refute)
 
 
@@ -177,7 +177,7 @@ def test_a_lazy_claim_of_a_wrong_output_is_opened_and_refuted(honest: CommittedR
     game.play()
     assert_overturned(game)
     kinds = [type(move) for _, move in game.sent]
-    assert kinds == [moves.Learn, moves.Open, moves.Reveal, moves.Commit, moves.Refute]
+    assert kinds == [moves.Open, moves.Reveal, moves.Commit, moves.Refute]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -246,11 +246,11 @@ def test_an_honest_provider_never_loses(honest: CommittedRun, seed: int) -> None
     rng = Random(seed)
     run, claims = honest.refuter(), SimulatedClaims()
     traced = honest.claim(run.root)
+    claims.learn(honest.key)
     claims.claim(traced, honest.outputs, PROVIDER)
     answer = defended(run, traced.statement)
     others = [bytes([65 + at]) * 20 for at in range(4)]
     own = own_run(honest)
-    claims.send(others[0], moves.Learn(traced.key, honest.key.program + own.run.place(0)))
     refused = 0
     for _ in range(250):
         move = answer(claims)

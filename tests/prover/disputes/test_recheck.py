@@ -58,7 +58,7 @@ def recheck(honest: CommittedRun) -> Recheck:
 def stated(run: CommittedRun, shown: bool = False, root: bytes | None = None) -> Stated:
     """The claim of a run, its tensors shown or not."""
     traced = run.claim(run.refuter().root if root is None else root)
-    view = ClaimView(traced, run.outputs, PROVIDER, ClaimState.STANDING, 10**9, 0, True)
+    view = ClaimView(traced, run.outputs, PROVIDER, ClaimState.STANDING, 10**9, 0)
     return Stated(view, run.inputs, tuple(run.stored()) if shown else None)
 
 
@@ -206,6 +206,7 @@ def test_what_was_found_is_played_to_its_end(
     about = stated(lying, shown)
     found = recheck.look([about])[0]
     claims = SimulatedClaims()
+    claims.learn(honest.key)
     claims.claim(about.claim.traced, lying.outputs, PROVIDER)
     own = recheck.own_run(about)
     answer = defended(lying.refuter(), about.claim.id)
