@@ -117,7 +117,8 @@ class Court:
         )
         record = build_record(model, case.program, case.key, _NO_REPORT, _WINDOW_SECONDS)
         registry = Registry(self.market.chain, self.market.deployment)
-        found = registry.register(self.people.owner, Compiled(model, record, b""), Royalty())
+        compiled = Compiled(model, record, b"", places=case.key.public_places())
+        found = registry.register(self.people.owner, compiled, Royalty())
         return Desk(self.market, self.people, found.model_key, record)
 
     def lie(self, desk: Desk, case: Case) -> "Dispute":
@@ -187,7 +188,9 @@ class Dispute:
             events = self.court.claims.events(self.claimed.place.block, head.number)
             challenge = challenge_of(self.court.claims, view.id, account, events)
             began = time.perf_counter()
-            move: Move | None = attack.move(view, challenge, 0, head.number, head.timestamp)
+            noted = attack.commitment(view, challenge)
+            committed = 0 if noted is None else self.court.claims.committed_in(noted)
+            move: Move | None = attack.move(view, challenge, committed, head.number, head.timestamp)
             party, signer = "challenger", self.court.challenger
             if move is None and challenge is not None and challenge.undecided:
                 move = defence.move(view, challenge, head.timestamp)

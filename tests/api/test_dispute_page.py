@@ -50,7 +50,7 @@ def test_a_point_is_really_disputed(tmp_path: Path) -> None:
             "dispute_point", "mlp", "0", anvil.url, str(deployment), what="a point"
         )
     moves = [name for _, name, _ in row["game"]["moves"]]
-    assert moves[:2] == ["Learn", "Open"] and moves[-2:] == ["RevealChunk", "Refute"]
+    assert moves[0] == "Open" and moves[-3:] == ["RevealChunk", "Commit", "Refute"]
     assert [name for _, name, _ in row["one_shot"]["moves"]] == ["Commit", "Refute"]
     assert row["game"]["rounds"] == sum(name.startswith("Reveal") for name in moves)
     assert row["multiplications"] == 4 * 158**2 and row["inner"] == 158
