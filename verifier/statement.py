@@ -40,11 +40,11 @@ class Domain:
                 "parse", "chain id and market are both zero (off chain) or both given"
             )
 
-    def separator(self) -> bytes:
-        """The EIP-712 domain separator (name `Avow`, version `1`)."""
+    def separator(self, name: bytes = b"Avow") -> bytes:
+        """The EIP-712 domain separator (version `1`)."""
         return keccak256(
             keccak256(_DOMAIN_TYPE)
-            + keccak256(b"Avow")
+            + keccak256(name)
             + keccak256(b"1")
             + _word(self.chain_id)
             + _address_word(self.market)

@@ -1,11 +1,9 @@
 """What verified evidence says: one type for vendors' hardware, another for simulations."""
 
-import hashlib
 from dataclasses import dataclass
 
 from avow.verifier.attestation.steps import Step
-
-_MEASUREMENT = b"avow.measurement.v1"
+from avow.verifier.keccak import keccak256
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +40,8 @@ class Simulated(_Established):
 def measurement_digest(kind: str, *registers: bytes) -> bytes:
     """The 48 bytes by which records and policies name what was measured.
 
-    SHA-384 over tag, kind and registers: MRTD and RTMR0 to 2 for `tdx`; MRENCLAVE, MRSIGNER and
-    product id (2 bytes, little-endian) for `sgx`; PCR0 to 2 for `nitro`.
+    Keccak-256 of the registers, which is how the key registry on chain knows it, then the kind in
+    16 bytes. The registers are MRTD and RTMR0 to 2 for `tdx`, MRENCLAVE and MRSIGNER for `sgx`,
+    PCR0 to 2 for `nitro`.
     """
-    hashed = hashlib.sha384(_MEASUREMENT + bytes([len(kind)]) + kind.encode("ascii"))
-    for register in registers:
-        hashed.update(len(register).to_bytes(2, "big") + register)
-    return hashed.digest()
+    return keccak256(b"".join(registers)) + kind.encode("ascii").ljust(16, b"\0")

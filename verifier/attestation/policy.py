@@ -144,14 +144,9 @@ class AttestationPolicy:
         nitro = self.nitro.measurements if self.nitro is not None else ()
         return (
             *(measurement_digest("tdx", *row) for row in tdx),
-            *(sgx_measurement(*row) for row in sgx),
+            *(measurement_digest("sgx", *row[:2]) for row in sgx),
             *(measurement_digest("nitro", *row) for row in nitro),
         )
-
-
-def sgx_measurement(mr_enclave: bytes, mr_signer: bytes, isv_prod_id: int) -> bytes:
-    """The measurement digest of an SGX enclave."""
-    return measurement_digest("sgx", mr_enclave, mr_signer, isv_prod_id.to_bytes(2, "little"))
 
 
 def parse_attestation_policy(data: bytes) -> AttestationPolicy:

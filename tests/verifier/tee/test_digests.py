@@ -3,6 +3,7 @@
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+from avow.verifier.attestation.established import measurement_digest
 from avow.verifier.keccak import keccak256
 from avow.verifier.statement import OFF_CHAIN, Domain
 from avow.verifier.systems.tee.receipt import Receipt, parse_receipt, receipt_digest
@@ -20,8 +21,13 @@ ROOT = keccak256(b"root")
 
 def test_a_receipt_is_what_a_wallet_signs_as_typed_data() -> None:
     typed = encode_typed_data(
-        {"name": "Avow", "version": "1", "chainId": 31_337, "verifyingContract": "0x" + "55" * 20},
-        {"Receipt": [{"name": "root", "type": "bytes32"}, {"name": "time", "type": "uint64"}]},
+        {
+            "name": "Avow attestation",
+            "version": "1",
+            "chainId": 31_337,
+            "verifyingContract": "0x" + "55" * 20,
+        },
+        {"Answers": [{"name": "root", "type": "bytes32"}, {"name": "time", "type": "uint64"}]},
         {"root": ROOT, "time": 1_795_176_000},
     )
     digest = keccak256(b"\x19\x01" + typed.header + typed.body)
@@ -41,7 +47,7 @@ def test_a_registration_is_eight_words() -> None:
     )
     words = b"".join(
         (
-            keccak256(b"avow.enclave.v1"),
+            (1).to_bytes(32, "big"),
             b"\1" * 32,
             (5).to_bytes(32, "big"),
             bytes(12) + b"\2" * 20,
@@ -56,6 +62,14 @@ def test_a_registration_is_eight_words() -> None:
     bound = registration.report_data(b"\7" * 20)
     assert bound == b"\7" * 20 + keccak256(words) + bytes(12)
     assert read_report_data(bound) == (b"\7" * 20, keccak256(words))
+
+
+def test_a_measurement_is_the_registrys_word_and_its_kind() -> None:
+    registers = [bytes([number]) * 48 for number in range(1, 5)]
+    assert measurement_digest("tdx", *registers) == keccak256(b"".join(registers)) + b"tdx" + bytes(
+        13
+    )
+    assert measurement_digest("nitro", *registers) != measurement_digest("tdx", *registers)
 
 
 def test_a_records_key_binds_program_and_measurements() -> None:

@@ -12,7 +12,6 @@ from avow.verifier.attestation.policy import (
     IntelTcb,
     SgxPolicy,
     TdxPolicy,
-    sgx_measurement,
 )
 from avow.verifier.attestation.steps import Step, not_checked, passed
 from avow.verifier.attestation.testroot import MARK, TestRoot
@@ -248,4 +247,4 @@ def _check_enclave(body: SgxBody, policy: SgxPolicy, steps: list[Step]) -> bytes
             "measurements", f"ISVSVN {body.isv_svn} is below {policy.minimum_isv_svn}"
         )
     steps.append(passed("measurements", "MRENCLAVE, MRSIGNER and product id are the policy's"))
-    return sgx_measurement(*row)
+    return measurement_digest("sgx", body.mr_enclave, body.mr_signer)

@@ -9,7 +9,8 @@ from avow.verifier.signature import recover_signer
 from avow.verifier.statement import Domain
 
 FORMAT = "avow-receipt/1"
-_TYPE = b"Receipt(bytes32 root,uint64 time)"
+_TYPE = b"Answers(bytes32 root,uint64 time)"
+_NAME = b"Avow attestation"
 _LATEST = 2**53 - 1
 
 
@@ -32,7 +33,7 @@ class Receipt:
 def receipt_digest(root: bytes, time: int, registry: Domain) -> bytes:
     """The EIP-712 signing digest of a receipt; the registry is its verifying contract."""
     struct = keccak256(keccak256(_TYPE) + root + time.to_bytes(32, "big"))
-    return keccak256(b"\x19\x01" + registry.separator() + struct)
+    return keccak256(b"\x19\x01" + registry.separator(_NAME) + struct)
 
 
 def parse_receipt(value: Json) -> Receipt:

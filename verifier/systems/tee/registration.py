@@ -13,7 +13,7 @@ SYSTEM_ID = "tee/v1"
 REPORT_DATA_BYTES = 64
 # The event by which a trust domain extends RTMR3 with the program that it serves.
 PROGRAM_EVENT = "avow-program"
-_DOCUMENT_TAG = tag("avow.enclave.v1")
+_VERSION = 1
 _KEY_TAG = tag("avow.enclave.key.v1")
 _LATEST = 2**53 - 1
 
@@ -35,9 +35,9 @@ class Registration:
     not_after: int
 
     def digest(self) -> bytes:
-        """keccak256(tag || program || chain id || registry || challenge || gpu || tls || end)."""
+        """Keccak-256 of the ABI encoding: version 1, then the fields in order, eight words."""
         return keccak256(
-            _DOCUMENT_TAG
+            _VERSION.to_bytes(32, "big")
             + self.program
             + self.registry.chain_id.to_bytes(32, "big")
             + bytes(12)
