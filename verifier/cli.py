@@ -10,6 +10,7 @@ from pathlib import Path
 from avow.verifier.errors import VerificationError
 from avow.verifier.limits import LIMITS
 from avow.verifier.policy import Policy, parse_policy
+from avow.verifier.systems.optimistic.settlement import parse_anchor
 from avow.verifier.verdict import Verdict
 from avow.verifier.verify import verify
 
@@ -30,6 +31,12 @@ def _parser(program: str) -> argparse.ArgumentParser:
         metavar="TIME",
         help="time to judge at, in Unix seconds (no clock is read)",
     )
+    parser.add_argument(
+        "--anchor",
+        nargs=2,
+        metavar=("CLAIMS", "BLOCK_HASH"),
+        help="contract of claims and hash of a block of its chain: what was settled there is final",
+    )
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
     parser.add_argument(
         "--allow-unsafe-srs",
@@ -47,11 +54,15 @@ def main(arguments: Sequence[str] | None = None, program: str = "avow-verify") -
         policy = Policy()
         if options.policy is not None:
             policy = parse_policy(_read(options.policy, LIMITS.policy_bytes))
+        if options.anchor is not None:
+            claims, block = options.anchor
+            policy = replace(policy, anchor=parse_anchor({"claims": claims, "block": block}))
     except OSError as error:
         print(f"{program}: error: {error.filename}: {error.strerror}", file=sys.stderr)
         return USAGE
     except VerificationError as error:
-        print(f"{program}: error: {options.policy}: {error.message}", file=sys.stderr)
+        where = f"{options.policy}: " if options.policy is not None else ""
+        print(f"{program}: error: {where}{error.message}", file=sys.stderr)
         return USAGE
     if options.allow_unsafe_srs:
         policy = replace(policy, unsafe_allow_unsafe_srs=True)
@@ -89,7 +100,7 @@ def _rejection(error: VerificationError, as_json: bool) -> str:
 
 def describe(verdict: Verdict) -> str:
     """The verdict in plain words, a line for each thing established or left open."""
-    final = "" if verdict.final else f" until {verdict.final_at}: not final yet"
+    final = "" if verdict.final else f" until {verdict.final_at} (says the claim): not final"
     lines = [
         f"ACCEPTED: {verdict.assurance.value}{final}",
         f"  statement      0x{verdict.statement.hex()}",

@@ -11,6 +11,7 @@ from avow.verifier.fields import Fields, parse_hex
 from avow.verifier.limits import LIMITS
 from avow.verifier.statement import Domain
 from avow.verifier.systems.optimistic.sample import Sample, parse_sample
+from avow.verifier.systems.optimistic.settlement import Anchor, parse_anchor
 from avow.verifier.systems.tee.terms import Terms, parse_terms
 from avow.verifier.tensor import Tensor, parse_tensors
 from avow.verifier.verdict import Assurance, Hides
@@ -28,7 +29,8 @@ class Policy:
     (`avow model check`). `record` is the digest of the system record, as the owner registered it.
     `trusted_srs` are
     digests of ceremonies that the caller knows to be safe. `sample` is enough to recompute of a
-    run that may be challenged; None for all of it. `attestation` is what evidence of an enclave
+    run that may be challenged; None for all of it. `anchor` is a block that the caller knows to be
+    of the chain, in which such a claim is settled. `attestation` is what evidence of an enclave
     must show; without it none is accepted. The unsafe choices say so in their names.
     """
 
@@ -49,6 +51,7 @@ class Policy:
     measurements: tuple[bytes, ...] = ()
     sample: Sample | None = None
     attestation: Terms | None = None
+    anchor: Anchor | None = None
     require_owner_signature: bool = False
     require_model_binding: bool = False
     unsafe_allow_unsafe_srs: bool = False
@@ -106,6 +109,7 @@ def parse_policy(data: bytes) -> Policy:
         measurements=words("measurements", 48),
         sample=optional("sample", lambda key: parse_sample(fields.raw(key))),
         attestation=optional("attestation", lambda key: parse_terms(fields.raw(key))),
+        anchor=optional("anchor", lambda key: parse_anchor(fields.raw(key))),
         require_owner_signature=flag("require_owner_signature"),
         require_model_binding=flag("require_model_binding"),
         unsafe_allow_unsafe_srs=flag("unsafe_allow_unsafe_srs"),

@@ -55,7 +55,7 @@ class Step:
 class Verdict:
     """An accepted bundle. A refused one is a `VerificationError`; a verdict is never a bool.
 
-    `final_at` is a Unix time in seconds for CHALLENGEABLE, else None.
+    `final_at` is a Unix time in seconds for CHALLENGEABLE, by the claim's own word, else None.
     """
 
     assurance: Assurance

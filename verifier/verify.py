@@ -156,13 +156,10 @@ def conclude(case: Case, findings: Findings, policy: Policy, at: int | None) -> 
     _check_policy(bundle, findings, policy, srs_safe, binding)
     log.passed("policy", "everything that the policy asks for holds")
 
-    # 7. Verdict.
-    final = findings.final_at is None
-    if findings.final_at is not None:
-        if at is None:
-            raise VerificationError("time", "evidence with a time limit needs the time asked for")
-        final = at >= findings.final_at
+    # 7. Verdict. That the time which a claim names is over does not say that the claim has stood.
     not_checked = findings.not_checked
+    if findings.final_at is not None and at is not None and at >= findings.final_at:
+        not_checked += (f"{findings.final_at} is over: what became of the claim, the chain says",)
     if binding is ModelBinding.NOT_CHECKED:
         not_checked += (
             "model binding: the record was not recomputed from the ONNX file (avow model check); "
@@ -173,7 +170,7 @@ def conclude(case: Case, findings: Findings, policy: Policy, at: int | None) -> 
     return Verdict(
         assurance=findings.assurance,
         final_at=findings.final_at,
-        final=final,
+        final=findings.final_at is None,
         statement=statement.digest(),
         model_name=f"{bundle.model.name} {bundle.model.version}",
         model=statement.model,
@@ -272,7 +269,12 @@ def _match_commitment(what: str, claimed: Commitment, computed: Commitment) -> N
 def check_case(case: Case, policy: Policy) -> Findings:
     """Step 5 of `verify`, by the case's half."""
     with _half(case.evidence):
-        asked = replace(case.evidence, sample=policy.sample, attestation=policy.attestation)
+        asked = replace(
+            case.evidence,
+            sample=policy.sample,
+            anchor=policy.anchor,
+            attestation=policy.attestation,
+        )
         return case.system.verify(asked)
 
 

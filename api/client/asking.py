@@ -245,7 +245,11 @@ def check(asked: Asked, data: bytes, base: Policy) -> Proven:
     except VerificationError as error:
         raise NotProven(asked.job, error.step, error.message) from error
     if not verdict.final:
-        raise NotProven(asked.job, "time", f"it is not final before {verdict.final_at}")
+        raise NotProven(
+            asked.job,
+            "time",
+            "the claim may still be overturned; only its chain can say that it stood",
+        )
     return Proven(asked, verdict, data)
 
 

@@ -184,7 +184,9 @@ def _facts(verdict: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         )
         facts.append(("Reference string", safe))
     if "final_at" in verdict:
-        facts.append(("Final at", f"Unix time {verdict['final_at']}"))
+        facts.append(
+            ("Open to challenges until", f"Unix time {verdict['final_at']}, says the claim")
+        )
     return tuple(facts)
 
 

@@ -19,6 +19,14 @@ def test_committed_artifacts_are_current(tmp_path: Path) -> None:
     assert stale == [], "run `npm run artifacts` in contracts/"
 
 
+def test_the_storage_of_claims_is_where_proofs_look_for_it(tmp_path: Path) -> None:
+    """As the compiler lays it out; after a change: `npm run artifacts` in contracts/."""
+    made = tmp_path / "claims_storage.json"
+    run("node", "scripts/write-storage.mjs", str(made))
+    committed = ROOT / "verifier" / "systems" / "optimistic" / "claims_storage.json"
+    assert made.read_bytes() == committed.read_bytes(), "run `npm run artifacts` in contracts/"
+
+
 def test_artifacts_are_whole() -> None:
     """Linked creation code and an ABI, nothing that differs from machine to machine."""
     for path in ARTIFACTS.glob("*.json"):

@@ -19,7 +19,7 @@ from avow.verifier.records import (
     SystemRecord,
     WeightVisibility,
 )
-from avow.verifier.statement import OFF_CHAIN, Statement
+from avow.verifier.statement import OFF_CHAIN, Domain, Statement
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID, Claim, material_json
 from tests.programs.every import every_operation
 from tests.programs.runs import CommittedRun, honest_run
@@ -34,19 +34,20 @@ class Case:
     run: CommittedRun
     model: ModelRecord
     system: SystemRecord
+    domain: Domain = OFF_CHAIN
 
     def statement(self, run: CommittedRun | None = None, nonce: int = 7) -> Statement:
         """What is stated of the run's inputs and outputs."""
         about = run or self.run
         return Statement(
-            domain=OFF_CHAIN,
+            domain=self.domain,
             model=self.model.digest(),
             system=SYSTEM_ID,
             program=self.system.program,
             key=self.system.key,
             input=commit_public(about.inputs),
             output=commit_public(about.outputs),
-            order=bytes(32),
+            order=bytes(32) if self.domain == OFF_CHAIN else b"\x01" * 32,
             provider=bytes(20),
             nonce=nonce,
         )

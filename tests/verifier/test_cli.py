@@ -100,9 +100,8 @@ def test_not_final(bundle: Path, doubling: Doubling, tmp_path: Path) -> None:
     policy = tmp_path / "policy.json"
     policy.write_text('{"format": "avow-policy/1", "minimum_assurance": "CHALLENGEABLE"}')
     arguments = [str(bundle), "--policy", str(policy)]
-    assert cli.main([*arguments, "--at", "999"]) == 3
-    assert cli.main([*arguments, "--at", "1000"]) == 0
-    assert cli.main(arguments) == 1
+    for at in (["--at", "999"], ["--at", "1000"], []):
+        assert cli.main([*arguments, *at]) == 3
 
 
 @pytest.mark.parametrize("missing", ["nowhere.json", "."])

@@ -319,15 +319,16 @@ def test_weaker_evidence_than_asked_for_is_refused(doubling: Doubling) -> None:
     assert refused(examples.bundle(), replace(allowed, measurements=())) == "policy"
 
 
-def test_time_is_an_argument(doubling: Doubling) -> None:
+def test_no_time_makes_evidence_final_that_may_be_challenged(doubling: Doubling) -> None:
     doubling.assurance = Assurance.CHALLENGEABLE
     doubling.final_at = 1000
     policy = Policy(minimum_assurance=Assurance.CHALLENGEABLE)
     data = examples.bundle().encode()
-    with pytest.raises(VerificationError, match="time"):
-        verify(data, policy)
-    assert not verify(data, policy, at=999).final
-    assert verify(data, policy, at=1000).final
+    for at in (None, 0, 999, 1000, 2**60):
+        verdict = verify(data, policy, at)
+        assert (verdict.final, verdict.final_at) == (False, 1000)
+        over = any("1000 is over" in line for line in verdict.not_checked)
+        assert over is (at is not None and at >= 1000)
 
 
 def test_a_half_that_breaks_is_not_convinced(

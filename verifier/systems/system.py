@@ -10,6 +10,7 @@ from avow.verifier.keccak import keccak256
 from avow.verifier.records import ModelRecord, SystemRecord
 from avow.verifier.statement import Statement
 from avow.verifier.systems.optimistic.sample import Sample
+from avow.verifier.systems.optimistic.settlement import Anchor
 from avow.verifier.systems.tee.terms import Terms
 from avow.verifier.tensor import Tensor
 from avow.verifier.verdict import Assurance, Hides, Step
@@ -26,7 +27,8 @@ class Evidence:
 
     `root` is the Merkle root that the proof must bind, `index` the statement's place under it.
     `inputs` is None where they are hidden. `sample`: what of a run is enough to recompute;
-    `attestation`: what evidence of an enclave must show.
+    `anchor`: a block that the caller knows to be of the chain; `attestation`: what evidence of an
+    enclave must show.
     """
 
     root: bytes
@@ -40,6 +42,7 @@ class Evidence:
     material: Json
     sample: Sample | None = None
     attestation: Terms | None = None
+    anchor: Anchor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class Findings:
 
     `srs` is the digest of the string that the proof was checked under. `rests_on` names
     software and assumptions beyond this package; `not_checked` what cannot be checked here.
-    `final_at` is a Unix time for what may still be challenged, `steps` what led to it, by name.
+    `final_at` is a Unix time for what may still be challenged, by the claim's own word; `steps`
+    what led to the findings, by name.
     """
 
     assurance: Assurance

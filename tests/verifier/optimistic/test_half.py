@@ -61,10 +61,12 @@ def test_an_honest_claim_is_challengeable_until_its_time() -> None:
     assert any(f"all {ELEMENTS} elements" in step.established for step in verdict.steps)
     assert any("provider's word" in line for line in verdict.not_checked)
     assert any("no deposit" in line for line in verdict.not_checked)
-    assert said(CASE.bundle(), at=FINAL_AT).final
-    assert not said(CASE.bundle(), at=FINAL_AT - 1).final
-    with pytest.raises(VerificationError, match="needs the time"):
-        said(CASE.bundle(), at=None)
+    # Whenever it is asked: a claim may have been made this second, and refuted the next.
+    assert said(CASE.bundle(), at=None) == verdict
+    for at, over in ((FINAL_AT - 1, False), (FINAL_AT, True), (10 * FINAL_AT, True)):
+        later = said(CASE.bundle(), at=at)
+        assert (later.assurance, later.final) == (Assurance.CHALLENGEABLE, False)
+        assert any("is over" in line for line in later.not_checked) is over
     # Nothing needs to be shown of a run that is recomputed.
     assert said(CASE.bundle(claim=replace(CASE.claim(), tensors=None))).final_at == FINAL_AT
 
@@ -85,13 +87,27 @@ def test_the_command_line_says_not_final(
     arguments = [str(path), "--policy", str(wanted), "--at"]
     assert main([*arguments, "1"]) == 3
     out = capsys.readouterr().out
-    assert f"ACCEPTED: CHALLENGEABLE until {FINAL_AT}: not final yet" in out
+    assert f"ACCEPTED: CHALLENGEABLE until {FINAL_AT} (says the claim): not final" in out
     share = 10**4 * 5 // ELEMENTS / 10**4
-    assert f"5 of {ELEMENTS} elements recomputed: one wrong element would have been seen" in out
+    assert f"5 of {ELEMENTS} elements recomputed: a single wrong one would have been seen" in out
     assert f"probability {share:.4f}" in out
+    assert "rests on       the seed of the sample" in out
     assert f"NOT CHECKED    {ELEMENTS - 5} elements of the run" in out
-    assert main([*arguments, str(FINAL_AT)]) == 0
+    assert main([*arguments, str(FINAL_AT)]) == 3
+    assert (
+        f"{FINAL_AT} is over: what became of the claim, the chain says" in capsys.readouterr().out
+    )
     assert main([str(path), "--at", "1"]) == 1
+
+
+def test_a_claim_that_says_that_its_window_ended_long_ago_is_not_final() -> None:
+    """It may have been made this second; the record's window is an hour."""
+    now, window = 1_900_000_000, 3600
+    verdict = said(CASE.bundle(claim=replace(CASE.claim(), final_at=now - 10**9)), at=now)
+    assert (verdict.assurance, verdict.final) == (Assurance.CHALLENGEABLE, False)
+    assert not said(CASE.bundle(claim=replace(CASE.claim(), final_at=window)), at=now).final
+    why = "final at 3599, before any window of 3600 s could end"
+    refused(CASE.bundle(claim=replace(CASE.claim(), final_at=window - 1)), why)
 
 
 @pytest.mark.parametrize("tensor", range(len(RUN.values)))

@@ -8,6 +8,7 @@ from avow.verifier.fields import Fields, to_base64, to_hex
 from avow.verifier.limits import LIMITS
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program, parse_program
+from avow.verifier.systems.optimistic.settlement import Settlement, parse_settlement
 
 SYSTEM_ID = "optimistic/v1"
 CLAIM_FORMAT = "avow-traced-claim/1"
@@ -25,11 +26,13 @@ class Claim:
     """The root over the run's tensors, and the time (Unix seconds) until which it may be refuted.
 
     `tensors` are all committed tensors in storage order, inputs first; None where left out.
+    `settlement` shows what became of the claim on its chain.
     """
 
     trace: bytes
     final_at: int
     tensors: tuple[bytes, ...] | None
+    settlement: Settlement | None = None
 
     def to_json(self) -> Json:
         """The bundle's `proof`."""
@@ -40,18 +43,22 @@ class Claim:
         }
         if self.tensors is not None:
             value["tensors"] = [to_base64(data) for data in self.tensors]
+        if self.settlement is not None:
+            value["settlement"] = self.settlement.to_json()
         return value
 
 
 def parse_claim(value: Json) -> Claim:
     """Read what `Claim.to_json` writes."""
-    fields = Fields(value, "proof", {"format", "trace", "final_at"}, {"tensors"})
+    fields = Fields(value, "proof", {"format", "trace", "final_at"}, {"tensors", "settlement"})
     fields.one_of("format", (CLAIM_FORMAT,))
     tensors = None
     if fields.has("tensors"):
         most = LIMITS.tensors + LIMITS.program_operations
         tensors = _blobs(fields, "tensors", most, TENSOR_BYTES)
-    return Claim(fields.octets("trace", 32), fields.integer("final_at", 1, _LATEST), tensors)
+    settled = parse_settlement(fields.raw("settlement")) if fields.has("settlement") else None
+    final_at = fields.integer("final_at", 1, _LATEST)
+    return Claim(fields.octets("trace", 32), final_at, tensors, settled)
 
 
 def material_json(program: Program, blobs: list[Blob]) -> Json:

@@ -4,11 +4,17 @@ from dataclasses import dataclass
 
 from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
-from avow.verifier.fields import Fields
+from avow.verifier.fields import Fields, to_hex
 from avow.verifier.merkle import leaf
 from avow.verifier.program.program import Program, output_specs
 from avow.verifier.statement import OFF_CHAIN
-from avow.verifier.systems.optimistic.claim import SYSTEM_ID, WINDOW, parse_claim, parse_material
+from avow.verifier.systems.optimistic.claim import (
+    SYSTEM_ID,
+    WINDOW,
+    Claim,
+    parse_claim,
+    parse_material,
+)
 from avow.verifier.systems.optimistic.effort import refuse_endless, run_elements
 from avow.verifier.systems.optimistic.recompute import (
     Committed,
@@ -16,6 +22,7 @@ from avow.verifier.systems.optimistic.recompute import (
     compare,
     stored_run,
 )
+from avow.verifier.systems.optimistic.settlement import ClaimState, standing
 from avow.verifier.systems.system import Evidence, Findings
 from avow.verifier.tensor import Tensor
 from avow.verifier.trace.commitment import trace_tree
@@ -68,7 +75,13 @@ class OptimisticSystem:
             if not holds:
                 raise VerificationError("proof", otherwise)
         # What calibration showed only serves those who compile the model again.
-        Fields(dict(record.details), "system.details", {WINDOW}, {"bits", "observed"})
+        details = Fields(dict(record.details), "system.details", {WINDOW}, {"bits", "observed"})
+        if claim.final_at < details.decimal(WINDOW, 53):
+            raise VerificationError(
+                "proof",
+                f"the claim calls itself final at {claim.final_at}, before any window of "
+                f"{record.detail(WINDOW)} s could end",
+            )
 
         # 3. The run: the trace's tensors begin with the input, end in the output, and are right.
         layouts = [descriptor.result for descriptor in key.descriptors]
@@ -102,7 +115,10 @@ class OptimisticSystem:
         if trace_tree(evidence.root, roots).root != claim.trace:
             raise VerificationError("proof", "the trace root is not that of the run's tensors")
         _check_outputs(program, tensors, evidence.outputs)
-        return _findings(evidence, claim.final_at, done, total)
+
+        # 4. The chain: what became of the claim there, for a checker who knows a block of it.
+        end = _end(evidence, claim)
+        return _findings(end, done, total)
 
 
 def _check_outputs(program: Program, tensors: list[Committed], outputs: tuple[Tensor, ...]) -> None:
@@ -112,30 +128,73 @@ def _check_outputs(program: Program, tensors: list[Committed], outputs: tuple[Te
             raise VerificationError("proof", f"the output {output.name!r} is not the run's")
 
 
-def _findings(evidence: Evidence, final_at: int, done: int, total: int) -> Findings:
-    not_checked: tuple[str, ...] = (
-        "finality: its time is the provider's word; no chain was asked whether the claim was "
-        "refuted or is being challenged",
-    )
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How far a claim has come, by whose word, and what that leaves open."""
+
+    final_at: int | None
+    established: str
+    rests_on: tuple[str, ...] = ()
+    not_checked: tuple[str, ...] = ()
+
+
+def _end(evidence: Evidence, claim: Claim) -> _End:
     if evidence.statement.domain == OFF_CHAIN:
-        not_checked += ("bond: off chain nobody can challenge, and no deposit is at stake",)
+        if claim.settlement is not None:
+            raise VerificationError("proof", "no chain settles what was stated off chain")
+        return _End(
+            claim.final_at,
+            "",
+            not_checked=(
+                "finality: its time is the provider's word",
+                "bond: off chain nobody can challenge, and no deposit is at stake",
+            ),
+        )
+    anchor = evidence.anchor
+    if anchor is None or claim.settlement is None:
+        why = "no block of its chain was named" if anchor is None else "the bundle shows no block"
+        said = f"finality: its time is the provider's word; {why} in which it was settled"
+        return _End(claim.final_at, "", not_checked=(said,))
+    found = standing(claim.settlement, anchor, evidence.root)
+    if found.state is ClaimState.OVERTURNED:
+        raise VerificationError("proof", f"the claim was overturned before block {found.block}")
+    block = f"block {found.block} ({to_hex(anchor.block)[:10]}...)"
+    rests_on = (
+        f"{block} being one of the chain, and {to_hex(anchor.claims)} its contract of claims: "
+        "the checker's word",
+    )
+    if found.is_final:
+        return _End(None, f"; settled on its chain by {block}", rests_on)
+    return _End(
+        found.window_end,
+        f"; standing on its chain in {block}, {found.open} challenges undecided",
+        rests_on,
+        ("finality: whether it stood after that block",),
+    )
+
+
+def _findings(end: _End, done: int, total: int) -> Findings:
+    rests_on, not_checked = end.rests_on, end.not_checked
     established = f"all {total} elements of the run recomputed"
     if done < total:
         # Cut, not rounded: never more than there is.
         chance = 10**4 * done // total / 10**4
+        # Everything made from a wrong element may be made rightly from it: then it is the only one.
         established = (
-            f"{done} of {total} elements recomputed: one wrong element would have been seen with "
-            f"probability {chance:.4f}"
+            f"{done} of {total} elements recomputed: a single wrong one would have been seen with "
+            f"probability {chance:.4f}, more with greater"
         )
+        rests_on = ("the seed of the sample being the checker's own, unknown beforehand", *rests_on)
         not_checked += (f"{total - done} elements of the run, beyond being in range",)
     return Findings(
-        assurance=Assurance.CHALLENGEABLE,
+        assurance=Assurance.SETTLED if end.final_at is None else Assurance.CHALLENGEABLE,
         hides=Hides.NONE,
         srs=None,
-        established=established,
+        established=established + end.established,
         rests_on=(
             "one honest watcher who recomputes the run in time, and the chain that hears it",
+            *rests_on,
         ),
         not_checked=not_checked,
-        final_at=final_at,
+        final_at=end.final_at,
     )
