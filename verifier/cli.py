@@ -25,18 +25,10 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("bundle", type=Path, help="bundle file (.avow.json)")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="policy file (JSON)")
-    parser.add_argument(
-        "--at",
-        type=int,
-        metavar="TIME",
-        help="time to judge at, in Unix seconds (no clock is read)",
-    )
-    parser.add_argument(
-        "--anchor",
-        nargs=2,
-        metavar=("CLAIMS", "BLOCK_HASH"),
-        help="contract of claims and hash of a block of its chain: what was settled there is final",
-    )
+    asked = "time to judge at, in Unix seconds (no clock is read)"
+    parser.add_argument("--at", type=int, metavar="TIME", help=asked)
+    known = "contract of claims and hash of a block of its chain: what was settled there is final"
+    parser.add_argument("--anchor", nargs=2, metavar=("CLAIMS", "BLOCK_HASH"), help=known)
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
     parser.add_argument(
         "--allow-unsafe-srs",

@@ -27,11 +27,10 @@ class Policy:
     The default accepts proven answers under a safe SRS only. `checked_records` are digests of
     system records whose model, program and key the caller has recomputed from the ONNX file
     (`avow model check`). `record` is the digest of the system record, as the owner registered it.
-    `trusted_srs` are
-    digests of ceremonies that the caller knows to be safe. `sample` is enough to recompute of a
-    run that may be challenged; None for all of it. `anchor` is a block that the caller knows to be
-    of the chain, in which such a claim is settled. `attestation` is what evidence of an enclave
-    must show; without it none is accepted. The unsafe choices say so in their names.
+    `trusted_srs` are digests of ceremonies that the caller knows to be safe. `sample` is enough to
+    recompute of a run that may be challenged; None for all of it. `anchor` is a block that the
+    caller knows to be of the chain, in which such a claim is settled. `attestation` is what
+    evidence of an enclave must show; without it none is accepted. The unsafe choices say so.
     """
 
     minimum_assurance: Assurance = Assurance.PROVEN

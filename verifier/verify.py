@@ -269,13 +269,8 @@ def _match_commitment(what: str, claimed: Commitment, computed: Commitment) -> N
 def check_case(case: Case, policy: Policy) -> Findings:
     """Step 5 of `verify`, by the case's half."""
     with _half(case.evidence):
-        asked = replace(
-            case.evidence,
-            sample=policy.sample,
-            anchor=policy.anchor,
-            attestation=policy.attestation,
-        )
-        return case.system.verify(asked)
+        given = {name: getattr(policy, name) for name in ("sample", "anchor", "attestation")}
+        return case.system.verify(replace(case.evidence, **given))
 
 
 def _check_batch(system: BatchSystem, evidence: Sequence[Evidence]) -> Findings:
@@ -346,13 +341,9 @@ def _check_policy(
         srs_safe is not False or policy.unsafe_allow_unsafe_srs,
         "the SRS is unsafe (made locally or unknown) and the policy does not allow that",
     )
-    pinned("model", policy.model, statement.model)
+    for name in ("model", "program", "domain", "order", "provider", "nonce"):
+        pinned(name, getattr(policy, name), getattr(statement, name))
     pinned("system record", policy.record, bundle.system.digest())
-    pinned("program", policy.program, statement.program)
-    pinned("domain", policy.domain, statement.domain)
-    pinned("order", policy.order, statement.order)
-    pinned("provider", policy.provider, statement.provider)
-    pinned("nonce", policy.nonce, statement.nonce)
     pinned("output", policy.outputs, bundle.outputs)
     if policy.hides is not None:
         insist(

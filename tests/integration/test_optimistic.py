@@ -33,14 +33,16 @@ from avow.verifier.chain.deployment import Placed
 from avow.verifier.chain.errors import Reverted
 from avow.verifier.chain.orders import selector_of
 from avow.verifier.chain.registration import Registry, Royalty, read_artifact
+from avow.verifier.chain.settlement import fetch
 from avow.verifier.keccak import ZERO_WORD, keccak256
 from avow.verifier.lifecycle import LegState
 from avow.verifier.merkle import leaf
+from avow.verifier.systems.optimistic.claim import parse_claim
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.tensor import Tensor
 from avow.verifier.trace.refutation import Kind, refutes
 from avow.verifier.trace.tree import Tree
-from avow.verifier.verdict import Assurance
+from avow.verifier.verdict import Assurance, Verdict
 from avow.verifier.verify import verify
 from tests.circuits.sumcheck.small import compiled
 from tests.integration.court import (
@@ -127,6 +129,21 @@ def shown(court: Court) -> str:
     return "\n".join(f"{party}: {dict(moves)}" for party, moves in court.spent.items())
 
 
+def settled(court: Court, delivered: Delivered, claimed: Claimed) -> Verdict:
+    """The verdict with a proof of what the newest block says of the claim."""
+    address = court.claims.contract.address
+    anchor, found = fetch(court.town.chain, address, claimed.claim_id, "latest")
+    assert found is not None
+    bundle = delivered.bundle(claimed.window_end)
+    proof = replace(parse_claim(bundle.proof), settlement=found).to_json()
+    policy = replace(
+        policy_for(delivered.statement, False),
+        minimum_assurance=Assurance.CHALLENGEABLE,
+        anchor=anchor,
+    )
+    return verify(replace(bundle, proof=proof).encode(), policy)
+
+
 def test_an_honest_claim_stands_and_is_paid(court: Court) -> None:
     town, claims = court.town, court.claims
     before = town.holdings(PROVIDER.address, REQUESTER.address)
@@ -150,6 +167,9 @@ def test_an_honest_claim_stands_and_is_paid(court: Court) -> None:
     verdict = verify(delivered.bundle(claimed.window_end).encode(), policy, claimed.window_end + 1)
     assert (verdict.assurance, verdict.final_at) == (Assurance.CHALLENGEABLE, claimed.window_end)
 
+    standing = settled(court, delivered, claimed)
+    assert (standing.assurance, standing.final_at) == (Assurance.CHALLENGEABLE, claimed.window_end)
+
     # Every kind of element that could be shown is right.
     for place, stated in (
         (Element(Kind.OPERATION, len(delivered.run.tensors) - 1, 0), ()),
@@ -169,10 +189,12 @@ def test_an_honest_claim_stands_and_is_paid(court: Court) -> None:
         claims.finish(STRANGER, claimed.claim_id)
     town.pass_time(3)
     assert claims.is_final(claimed.claim_id)
+    assert settled(court, delivered, claimed).assurance is Assurance.SETTLED
     with refusing(Reverted, "ClaimIsFinal"):
         claims.open(STRANGER, claimed.traced)
     court.settle(delivered)
     court.pays("provider", "finish", claims.finish(PROVIDER, claimed.claim_id))
+    assert settled(court, delivered, claimed).assurance is Assurance.SETTLED
     court.pays("provider", "withdraw", claims.withdraw(PROVIDER))
     stored = claims.stored(claimed.claim_id)
     assert stored is not None and stored.state is ClaimState.UPHELD

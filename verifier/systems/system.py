@@ -26,9 +26,7 @@ class Evidence:
     """A parsed bundle whose records and tensors already agree with its statement.
 
     `root` is the Merkle root that the proof must bind, `index` the statement's place under it.
-    `inputs` is None where they are hidden. `sample`: what of a run is enough to recompute;
-    `anchor`: a block that the caller knows to be of the chain; `attestation`: what evidence of an
-    enclave must show.
+    `inputs` is None where they are hidden. `sample`, `anchor`, `attestation`: as in the policy.
     """
 
     root: bytes
@@ -51,8 +49,7 @@ class Findings:
 
     `srs` is the digest of the string that the proof was checked under. `rests_on` names
     software and assumptions beyond this package; `not_checked` what cannot be checked here.
-    `final_at` is a Unix time for what may still be challenged, by the claim's own word; `steps`
-    what led to the findings, by name.
+    `final_at` is a Unix time for what may still be challenged, `steps` what led to it, by name.
     """
 
     assurance: Assurance
