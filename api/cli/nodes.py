@@ -115,6 +115,7 @@ def provider(
     help="Submit proofs under a locally made SRS, whose maker can forge (development only).",
 )
 @click.option("--no-expire", is_flag=True, help="Leave overdue orders to others.")
+@click.option("--no-watch", is_flag=True, help="Neither look at claims nor challenge wrong ones.")
 @_CONFIRMATIONS
 @_POLL
 @_ONCE
@@ -128,13 +129,16 @@ def validator(
     fetch_seconds: float,
     allow_unsafe_srs: bool,
     no_expire: bool,
+    no_watch: bool,
     confirmations: int,
     poll: float,
     once: bool,
 ) -> None:
     """Check the bundles assigned to this account offline, and settle the good ones.
 
-    Also ends overdue orders, so that requesters have their money back.
+    Also ends overdue orders, so that requesters have their money back; and recomputes every claim
+    of a model that is compiled here (`avow compile --system optimistic`), challenges wrong ones
+    and plays them to their end, putting up bonds.
     """
     from avow.prover.nodes.start import ValidatorOptions, open_validator
 
@@ -143,7 +147,9 @@ def validator(
         config = replace(config, allow_unsafe_srs=True)
     if stake is not None and not market.is_validator(signer.address):
         market.join_validators(signer, stake)
-    options = ValidatorOptions(confirmations, not no_expire, fetch_seconds, bundle_files)
+    options = ValidatorOptions(
+        confirmations, not no_expire, fetch_seconds, bundle_files, not no_watch
+    )
     _run(config, open_validator(config, market, signer, options), poll, once)
 
 

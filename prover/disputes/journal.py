@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from enum import Enum
 from time import time_ns
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from avow.prover.database import Database
 from avow.prover.disputes.moves import Move, digest
 from avow.prover.disputes.tables import DisputeClaimRow, DisputeMoveRow
 from avow.prover.history import one_line
+from avow.prover.nodes import cursors
+from avow.prover.nodes.cursors import Cursor
 from avow.verifier.fields import to_hex
 from avow.verifier.trace.refutation import TracedClaim
 
@@ -76,8 +78,13 @@ class Journal:
         self._node = node
         self._clock = clock
 
-    def watch(self, claims: Sequence[Watched]) -> None:
-        """Takes in claims as they were read; a verdict on the same claim stays.
+    def cursor(self) -> Cursor | None:
+        """Up to which block claims were read."""
+        with self._database.read() as session:
+            return cursors.newest(session, self._node)
+
+    def watch(self, claims: Sequence[Watched], cursor: Cursor | None = None) -> None:
+        """Takes in claims as they were read, up to `cursor`; a verdict on the same claim stays.
 
         After a re-organisation a claim may say something else: then nothing is known of it.
         """
@@ -103,6 +110,8 @@ class Journal:
                         ended=known.ended if known and same else False,
                     )
                 )
+            if cursor is not None:
+                cursors.keep(session, self._node, cursor)
 
     def rewind(self, block: int) -> None:
         """Forgets claims of blocks from `block` on: the chain no longer has them."""
@@ -112,6 +121,7 @@ class Journal:
                     DisputeClaimRow.node == self._node, DisputeClaimRow.block >= block
                 )
             )
+            cursors.rewind(session, self._node, block)
 
     def watched(self) -> list[Watched]:
         """The claims that have not ended, those first that can be challenged least long."""
@@ -121,6 +131,23 @@ class Journal:
         ordered = query.order_by(DisputeClaimRow.window_end, DisputeClaimRow.claim_id)
         with self._database.read() as session:
             return [_watched(row) for row in session.scalars(ordered)]
+
+    def of_leg(self, order_id: bytes, leg: int) -> Watched | None:
+        """The claim of an order's leg, ended or not."""
+        query = select(DisputeClaimRow).where(
+            DisputeClaimRow.node == self._node,
+            DisputeClaimRow.order_id == to_hex(order_id),
+            DisputeClaimRow.leg == leg,
+        )
+        with self._database.read() as session:
+            row = session.scalars(query).first()
+            return None if row is None else _watched(row)
+
+    def verdict(self, claim_id: bytes) -> Verdict:
+        """What was found of a claim; UNKNOWN also of one that was never read."""
+        with self._database.read() as session:
+            row = session.get(DisputeClaimRow, (self._node, to_hex(claim_id)))
+            return Verdict.UNKNOWN if row is None else Verdict(row.verdict)
 
     def decide(self, claim_id: bytes, verdict: Verdict, reason: str) -> None:
         """Notes what was found of a claim."""
@@ -178,6 +205,40 @@ class Journal:
             row = session.get(DisputeMoveRow, (self._node, to_hex(digest(move))))
             if row is not None:
                 row.transaction = to_hex(transaction)
+
+    def begun(self, move: Move) -> Begun | None:
+        """A move that was begun and not forgotten."""
+        with self._database.read() as session:
+            row = session.get(DisputeMoveRow, (self._node, to_hex(digest(move))))
+            if row is None:
+                return None
+            return Begun(row.nonce, bytes.fromhex(row.transaction[2:]) or None, fresh=False)
+
+    def free(self, nonce: int) -> None:
+        """Forgets whatever was begun under a nonce: no node has that transaction any more."""
+        with self._database.write() as session:
+            session.execute(
+                delete(DisputeMoveRow).where(
+                    DisputeMoveRow.node == self._node, DisputeMoveRow.nonce == nonce
+                )
+            )
+
+    def counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """How many claims there are of each verdict, and how many moves of each kind were sent."""
+        claims = select(DisputeClaimRow.verdict, func.count()).where(
+            DisputeClaimRow.node == self._node
+        )
+        sent = select(DisputeMoveRow.kind, func.count()).where(
+            DisputeMoveRow.node == self._node, DisputeMoveRow.transaction != ""
+        )
+        with self._database.read() as session:
+            verdicts = session.execute(claims.group_by(DisputeClaimRow.verdict)).all()
+            kinds = session.execute(sent.group_by(DisputeMoveRow.kind)).all()
+        found = {str(verdict): int(count) for verdict, count in verdicts}
+        return (
+            {verdict.value: found.get(verdict.value, 0) for verdict in Verdict},
+            {str(kind): int(count) for kind, count in kinds},
+        )
 
     def forget(self, move: Move) -> None:
         """Forgets a move whose nonce went to another transaction: it never happened."""

@@ -90,6 +90,11 @@ class Recheck:
         # Drawn when first needed, kept for the next claims.
         self._checks: dict[int, ProductCheck | None] = {}
 
+    @property
+    def by_columns(self) -> bool:
+        """Whether shown tensors are checked by columns, so that they are worth fetching."""
+        return self._by_columns
+
     @cached_property
     def tracer(self) -> Tracer:
         """What runs and commits."""
@@ -150,7 +155,7 @@ class Recheck:
             # Whoever ordered it made it so; no refutation opens such an input.
             return Finding(Basis.NOTHING, None)
         if self._by_columns:
-            published = self._published(stated)
+            published = self.published(stated)
             if published is not None:
                 place = self.first_flaw(stated, published.tensors)
                 course = None if place is None else Course.AT_ONCE
@@ -159,7 +164,8 @@ class Recheck:
             return self._wrong(Basis.OUTPUTS, stated, self.own_run(stated).run.root)
         return None
 
-    def _published(self, stated: Stated) -> Refuter | None:
+    def published(self, stated: Stated) -> Refuter | None:
+        """The tensors shown, if they are the claimed ones."""
         shown = stated.shown
         if shown is None or stated.claim.owes_root:
             return None
@@ -251,7 +257,7 @@ class Recheck:
         """Of a claim that is wrong, one's own trace having this root."""
         if root == stated.claim.traced.trace:
             return Finding(basis, Course.AT_ONCE)
-        published = self._published(stated)
+        published = self.published(stated)
         return Finding(basis, Course.GAME if published is None else Course.AT_ONCE, published)
 
 

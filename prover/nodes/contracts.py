@@ -92,7 +92,7 @@ def registered_differs(bundle: Bundle, found: RegisteredSystem) -> str | None:
     if bundle.system.system == SUMCHECK:
         return _of_bundle(bundle).differs(found)
     if bundle.system.system == OPTIMISTIC:
-        return "its claim settles once it is final, which this validator does not wait for"
+        return "its claim settles it, not its bundle"
     if found.verifier_code_hash != bundle.system.evm_codehash:
         return "another verifier than the system record's is registered"
     return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from avow.prover.nodes.worklist import Cursor, Worklist
+from avow.prover.nodes.cursors import Cursor
+from avow.prover.nodes.worklist import Worklist
 from avow.verifier.chain.errors import Reverted, RpcRefused
 from avow.verifier.chain.market import Market
 

@@ -14,6 +14,7 @@ from avow.prover.errors import DatabaseUnavailable, ProverError
 from avow.prover.logs import about
 from avow.prover.nodes.batches import Batches, Gathered
 from avow.prover.nodes.follow import Follower
+from avow.prover.nodes.pauses import Pauses
 from avow.prover.nodes.worklist import Seen, Status, Worklist
 from avow.verifier.bundle import Bundle
 from avow.verifier.chain.client import Block
@@ -81,7 +82,7 @@ class Node(ABC):
         name = f"{market.chain.chain_id}:{to_hex(market.contract.address)}"
         self.worklist = Worklist(database, name, f"{self.role}:{to_hex(signer.address)}")
         self._follower = Follower(market, self.worklist, confirmations)
-        self._pauses: dict[bytes, tuple[float, float]] = {}
+        self._pauses = Pauses(wall, _LONGEST_PAUSE)
         self._batches = Batches()
 
     def step(self) -> bool:
@@ -172,14 +173,12 @@ class Node(ABC):
     def _postpone(self, order_id: bytes, error: Exception) -> None:
         """Refused by the contract (somebody came first, or it is not due yet), out of gas money,
         an earlier transaction under way, ...: looked at again, less and less often."""
-        _, pause = self._pauses.get(order_id, (0.0, 0.5))
-        self._pauses[order_id] = (self._wall() + pause, min(2 * pause, _LONGEST_PAUSE))
+        self._pauses.postpone(order_id)
         if self.worklist.remark(order_id, str(error)):
             self.say(order_id, f"waits: {error}")
 
     def _guarded(self, seen: Seen) -> bool:
-        until, _ = self._pauses.get(seen.order_id, (0.0, 0.0))
-        if self._wall() < until:
+        if self._pauses.waits(seen.order_id):
             return False
         try:
             moved = self._look(seen)
@@ -189,7 +188,7 @@ class Node(ABC):
             self._postpone(seen.order_id, error)
             return False
         if not self._batches.holds(seen.order_id):
-            self._pauses.pop(seen.order_id, None)
+            self._pauses.clear(seen.order_id)
         return moved
 
     def _look(self, seen: Seen) -> bool:

@@ -9,15 +9,20 @@ from pathlib import Path
 from avow.prover.catalogue import FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.database import open_database
+from avow.prover.disputes.evidence import Evidence
+from avow.prover.disputes.programs import Programs
+from avow.prover.disputes.watcher import Watcher
 from avow.prover.errors import ConfigurationError
 from avow.prover.nodes.fetch import FetchRules
 from avow.prover.nodes.offers import Pricing
 from avow.prover.nodes.pace import Pace
 from avow.prover.nodes.provider import Address, Provider
 from avow.prover.nodes.validator import Validator
+from avow.prover.nodes.worklist import Worklist
 from avow.prover.queue import Queue
 from avow.prover.stores.address import open_store, place_of
 from avow.prover.stores.store import SUFFIX
+from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.client import Chain
 from avow.verifier.chain.deployment import read_deployment
 from avow.verifier.chain.market import Market
@@ -47,6 +52,7 @@ class ValidatorOptions:
     expire_overdue: bool
     fetch_seconds: float
     bundle_files: Path | None
+    watch_claims: bool = True
 
 
 def open_market(url: str, deployment: Path) -> Market:
@@ -97,13 +103,29 @@ def _addresses(config: Config, bundle_url: str | None) -> Address:
 def open_validator(
     config: Config, market: Market, signer: Signer, options: ValidatorOptions
 ) -> Validator:
-    """A validator over this configuration's database."""
+    """A validator over this configuration's database; it watches claims of its own artifacts."""
+    database = open_database(config.database_url)
+    rules = FetchRules(seconds=options.fetch_seconds, file_folder=options.bundle_files)
+    catalogue = FolderCatalogue(config.artifacts, config.models)
+
+    def watch(worklist: Worklist) -> Watcher:
+        return Watcher(
+            market=market,
+            claims=Claims(market.chain, market.deployment),
+            signer=signer,
+            database=database,
+            programs=Programs(catalogue.all),
+            evidence=Evidence(worklist, rules),
+            confirmations=options.confirmations,
+        )
+
     return Validator(
         market=market,
         signer=signer,
-        database=open_database(config.database_url),
-        rules=FetchRules(seconds=options.fetch_seconds, file_folder=options.bundle_files),
+        database=database,
+        rules=rules,
         confirmations=options.confirmations,
         allow_unsafe_srs=config.allow_unsafe_srs,
         expire_overdue=options.expire_overdue,
+        watch=watch if options.watch_claims else None,
     )

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from avow.prover.database import Database
+from avow.prover.disputes.watcher import Watcher
 from avow.prover.logs import about
 from avow.prover.nodes.claims import ClaimRefused, check_claim, expected_statement, policy_for
 from avow.prover.nodes.contracts import registered_differs
 from avow.prover.nodes.fetch import BundleUnavailable, FetchRules, fetch
 from avow.prover.nodes.node import LOG, Node, View, Wall
 from avow.prover.nodes.verdicts import SharedProofs
-from avow.prover.nodes.worklist import Delivery, Seen
+from avow.prover.nodes.worklist import Delivery, Seen, Worklist
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.chain.market import Market
-from avow.verifier.chain.orders import NOBODY, Leg, Order
+from avow.verifier.chain.orders import NOBODY, Leg, Order, selector_of
 from avow.verifier.chain.signer import Signer
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
+from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 
 _TRIES = 3
+CLAIMED = selector_of(OPTIMISTIC)
 
 
 class Validator(Node):
@@ -39,18 +43,23 @@ class Validator(Node):
         allow_unsafe_srs: bool = False,
         expire_overdue: bool = True,
         wall: Wall = time.time,
+        watch: Callable[[Worklist], Watcher] | None = None,
     ) -> None:
+        """`watch` makes what looks at claims, out of this node's orders; None to look at none."""
         super().__init__(market, signer, database, confirmations, wall)
         self._rules = rules
+        self.watcher = None if watch is None else watch(self.worklist)
         self._allow_unsafe_srs = allow_unsafe_srs
         self._expire_overdue = expire_overdue
         self._tried: dict[Delivery, int] = {}
         self._shared = SharedProofs()
 
     def step(self) -> bool:
-        """As every node's; then the bundles of shared proofs are checked, each proof once."""
+        """As every node's; then the bundles of shared proofs are checked, each proof once, and
+        the claims that are watched."""
         moved = super().step()
-        return self._shared.check() or moved
+        moved |= self._shared.check()
+        return (self.watcher is not None and self.watcher.step()) or moved
 
     def concerns(self, view: View) -> str | None:
         """Others' orders matter only to who ends what is overdue."""
@@ -65,7 +74,10 @@ class Validator(Node):
             if overdue(view.order, leg, view.now):
                 moved |= self._expire(seen, index)
             elif leg.state is LegState.DELIVERED and view.order.validator == self.signer.address:
-                moved |= self._settle(seen, view, index)
+                if leg.selector == CLAIMED:
+                    moved |= self._settle_claimed(seen, view, index)
+                else:
+                    moved |= self._settle(seen, view, index)
         return moved
 
     def finish(self, seen: Seen, view: View) -> None:
@@ -76,6 +88,18 @@ class Validator(Node):
             return False
         receipt = self.market.expire(self.signer, seen.order_id, index)
         self.say(seen.order_id, f"ended overdue leg {index}, gas {receipt.gas_used}")
+        return True
+
+    def _settle_claimed(self, seen: Seen, view: View, index: int) -> bool:
+        """Settles a leg whose claim is final, if it was found right here.
+
+        After the grace period its provider may as well: nobody is paid for it then.
+        """
+        if view.now > view.legs[index].delivered_at + view.order.grace_period:
+            return False
+        if self.watcher is None or not self.watcher.settle(seen.order_id, index):
+            return False
+        self.say(seen.order_id, f"settled leg {index}, whose claim is final")
         return True
 
     def _settle(self, seen: Seen, view: View, index: int) -> bool:

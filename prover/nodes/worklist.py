@@ -7,19 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from avow.prover.database import Database
 from avow.prover.history import one_line
-from avow.prover.nodes import ledger
-from avow.prover.nodes.tables import NodeBlockRow, NodeDeliveryRow, NodeOrderRow
+from avow.prover.nodes import cursors, ledger
+from avow.prover.nodes.cursors import Cursor
+from avow.prover.nodes.tables import NodeDeliveryRow, NodeOrderRow
 from avow.prover.nodes.terms import read_terms, terms_text
 from avow.verifier.chain.events import LegDelivered, MarketEvent, OrderRequested
 from avow.verifier.chain.orders import OrderTerms
 from avow.verifier.fields import to_base64, to_hex
-
-# More than any re-organisation that a chain survives; older cursors are dropped.
-_BLOCKS_KEPT = 256
 
 
 class Status(Enum):
@@ -54,14 +52,6 @@ class Delivery:
     refused: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last block that was read."""
-
-    number: int
-    hash: bytes
-
-
 class Worklist:
     """One node's memory in the job database. Every change is one transaction and idempotent."""
 
@@ -73,19 +63,13 @@ class Worklist:
 
     def cursor(self) -> Cursor | None:
         """Where the reading stands."""
-        query = select(NodeBlockRow).where(NodeBlockRow.node == self._node)
         with self._database.read() as session:
-            row = session.scalars(query.order_by(NodeBlockRow.number.desc()).limit(1)).first()
-            return Cursor(row.number, bytes.fromhex(row.hash[2:])) if row else None
+            return cursors.newest(session, self._node)
 
     def rewind(self, number: int) -> None:
         """Forgets that blocks from `number` on were read."""
         with self._database.write() as session:
-            session.execute(
-                delete(NodeBlockRow).where(
-                    NodeBlockRow.node == self._node, NodeBlockRow.number >= number
-                )
-            )
+            cursors.rewind(session, self._node, number)
             ledger.forget(session, self._market, number)
 
     def store(
@@ -107,14 +91,7 @@ class Worklist:
                     key = (self._node, to_hex(event.order_id), event.leg)
                     known = session.get(NodeDeliveryRow, key)
                     session.merge(self._delivered(event, known))
-            row_hash = to_hex(cursor.hash)
-            session.merge(NodeBlockRow(node=self._node, number=cursor.number, hash=row_hash))
-            session.execute(
-                delete(NodeBlockRow).where(
-                    NodeBlockRow.node == self._node,
-                    NodeBlockRow.number < cursor.number - _BLOCKS_KEPT,
-                )
-            )
+            cursors.keep(session, self._node, cursor)
 
     def unpriced(self, limit: int) -> list[bytes]:
         """Transactions about orders that have a job here, whose gas is not known yet."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path as File
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from avow.prover.disputes.onchain import challenge_of, send, tensors_of, view_of
 from avow.prover.disputes.provider import Defence
 from avow.prover.disputes.state import Challenge, ClaimView, replay
 from avow.prover.nodes.claims import expected_statement
+from avow.prover.nodes.contracts import to_register
 from avow.prover.refutation import Refuter
 from avow.prover.trace import Tracer
 from avow.verifier.bundle import Bundle
@@ -22,7 +24,7 @@ from avow.verifier.chain.claim_events import Claimed, ClaimEvent
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.client import Receipt
 from avow.verifier.chain.orders import LegTerms, OrderTerms, selector_of
-from avow.verifier.chain.registration import Registered, Registry
+from avow.verifier.chain.registration import Registered, Registry, Royalty
 from avow.verifier.chain.seals import seal
 from avow.verifier.chain.signer import Signer
 from avow.verifier.commitment import commit_public
@@ -34,7 +36,7 @@ from avow.verifier.statement import Statement
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID, Claim, material_json
 from avow.verifier.tensor import Tensor
 from tests.circuits.sumcheck.small import HOME, inputs, silent, stored
-from tests.integration.town import BOND, PRICE, PROVIDER, QUICK, REQUESTER, Town
+from tests.integration.town import BOND, OWNER, PRICE, PROVIDER, QUICK, REQUESTER, Town
 
 SELECTOR = selector_of(SYSTEM_ID)
 MODEL = "digits-mlp"
@@ -85,6 +87,32 @@ def _continued(begun: Sequence[tuple[int, ...]], model: str) -> Values:
         )
         values.append(tuple(found))
     return tuple(values)
+
+
+def deep(given: Sequence[Tensor], model: str) -> Values:
+    """A run with one bit of an activation flipped, as deep inside as changes the answer."""
+    program, right = loaded(model).program, honest_values(given, model)
+    last = program.outputs[0].tensor
+    for tensor in range(len(program.inputs) + 1, last):
+        for element in range(len(right[tensor]) - 1, 0, -7):
+            wrong = lying_values(right, tensor, element, model)
+            if wrong[last] != right[last]:
+                return wrong
+    raise AssertionError("no activation matters")
+
+
+def inside(given: Sequence[Tensor], model: str) -> Values:
+    """A run with one bit flipped in the middle of the largest tensor that an operation makes."""
+    program, right = loaded(model).program, honest_values(given, model)
+    tensor = max(range(len(program.inputs), len(right) - 1), key=lambda at: len(right[at]))
+    return lying_values(right, tensor, len(right[tensor]) // 2, model)
+
+
+def beside(given: Sequence[Tensor], model: str) -> Values:
+    """The right run, and behind it an output that is not its own."""
+    right = honest_values(given, model)
+    last = right[loaded(model).program.outputs[0].tensor]
+    return (*right, (*last[:-1], last[-1] ^ 1))
 
 
 def outputs_of(values: Values, model: str) -> tuple[Tensor, ...]:
@@ -168,9 +196,12 @@ class Court:
         return order_id, given
 
     def deliver(
-        self, lie: Callable[[Sequence[Tensor], str], Values] = honest_values, row: int = 0
+        self,
+        lie: Callable[[Sequence[Tensor], str], Values] = honest_values,
+        row: int = 0,
+        shown: bool = False,
     ) -> Delivered:
-        """An order answered by a run that is right, or such a lie."""
+        """An order answered by a run that is right, or such a lie; its bundle is `shown` or not."""
         order_id, given = self.order(row)
         values = lie(given, self.model)
         count = len(loaded(self.model).key.descriptors)
@@ -189,10 +220,12 @@ class Court:
         statement, _ = expected_statement(market, registry, order, SELECTOR, committed)
         run = refuter(statement, values, self.model)
         done = Delivered(self.model, order_id, statement, given, outputs, run)
-        data = done.bundle(0).encode()
-        receipt = market.deliver(
-            PROVIDER, order_id, 0, committed, keccak256(data), "https://localhost/bundle"
-        )
+        data = done.bundle(1).encode()
+        address = self.town.file_address(statement.digest())
+        if shown:
+            self.town.config.bundles.mkdir(parents=True, exist_ok=True)
+            File(address.removeprefix("file://")).write_bytes(data)
+        receipt = market.deliver(PROVIDER, order_id, 0, committed, keccak256(data), address)
         self.pays("provider", "deliver", receipt)
         return done
 
@@ -234,10 +267,13 @@ class Court:
         town = self.town
         return self.claims.events(town.deployment.first_block, town.chain.head().number)
 
+    def challenge_by(self, claimed: Claimed, account: bytes) -> Challenge | None:
+        """How an account's challenge stands, None where there is none."""
+        return challenge_of(self.claims, claimed.claim_id, account, self.events())
+
     def game(self, claimed: Claimed, challenger: Signer) -> Challenge:
         """How a challenge stands; its events lead there."""
-        account = challenger.address
-        found = challenge_of(self.claims, claimed.claim_id, account, self.events())
+        found = self.challenge_by(claimed, challenger.address)
         assert found is not None
         if found.undecided:
             replay(found)
@@ -310,3 +346,17 @@ def refuter(statement: Statement, values: Values, model: str) -> Refuter:
 def place_of(tensor: int, model: str = MODEL) -> bytes:
     """What shows a tensor to be one of the program's."""
     return loaded(model).key.place(tensor)
+
+
+def opened(town: Town, model: str) -> Court:
+    """The model is registered as it was compiled, the same way as `avow contracts register`."""
+    registry = Registry(town.chain, town.deployment, QUICK)
+    cap = town.market().gas_cap(SELECTOR)
+    artifact = to_register(made(model).artifact.folder, (), cap)
+    registered = registry.register(OWNER, artifact, Royalty(OWNER.address, 300))
+    assert registry.register(OWNER, artifact, Royalty(OWNER.address, 300)) == registered
+    assert registered.verifier == town.deployment.placed("referee").address
+    assert registry.differs(registered.model_key, SELECTOR, artifact.model, artifact.record) is None
+    claims = Claims(town.chain, town.deployment, QUICK)
+    assert claims.is_learned(registered.model_key)
+    return Court(town, registered, claims, model)

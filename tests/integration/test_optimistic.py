@@ -1,6 +1,5 @@
 """Claims of `optimistic/v1` on a chain with the real referee: stood up to, and overturned."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -28,7 +27,6 @@ from avow.verifier.chain.claim_events import (
     TraceRootPosted,
 )
 from avow.verifier.chain.claim_records import ClaimState, Turn, commitment
-from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.deployment import Placed
 from avow.verifier.chain.errors import Reverted
 from avow.verifier.chain.orders import selector_of
@@ -39,7 +37,6 @@ from avow.verifier.lifecycle import LegState
 from avow.verifier.merkle import leaf
 from avow.verifier.systems.optimistic.claim import parse_claim
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
-from avow.verifier.tensor import Tensor
 from avow.verifier.trace.refutation import Kind, refutes
 from avow.verifier.trace.tree import Tree
 from avow.verifier.verdict import Assurance, Verdict
@@ -51,11 +48,12 @@ from tests.integration.court import (
     SELECTOR,
     Court,
     Delivered,
-    Values,
-    honest_values,
+    beside,
+    deep,
+    inside,
     loaded,
-    lying_values,
     made,
+    opened,
     place_of,
 )
 from tests.integration.town import (
@@ -78,50 +76,10 @@ MOST_GAME_GAS = 1_500_000
 MOST_ROUNDS = 8
 
 
-def opened(town: Town, model: str) -> Court:
-    """The model is registered as it was compiled, the same way as `avow contracts register`."""
-    registry = Registry(town.chain, town.deployment, QUICK)
-    cap = town.market().gas_cap(SELECTOR)
-    artifact = to_register(made(model).artifact.folder, (), cap)
-    registered = registry.register(OWNER, artifact, Royalty(OWNER.address, 300))
-    assert registry.register(OWNER, artifact, Royalty(OWNER.address, 300)) == registered
-    assert registered.verifier == town.deployment.placed("referee").address
-    assert registry.differs(registered.model_key, SELECTOR, artifact.model, artifact.record) is None
-    claims = Claims(town.chain, town.deployment, QUICK)
-    assert claims.is_learned(registered.model_key)
-    return Court(town, registered, claims, model)
-
-
 @pytest.fixture
 def court(bare_town: Town) -> Court:
     """A model of four tensors."""
     return opened(bare_town, MODEL)
-
-
-def deep(given: Sequence[Tensor], model: str) -> Values:
-    """A run with one bit of an activation flipped, as deep inside as changes the answer."""
-    program, right = loaded(model).program, honest_values(given, model)
-    last = program.outputs[0].tensor
-    for tensor in range(len(program.inputs) + 1, last):
-        for element in range(len(right[tensor]) - 1, 0, -7):
-            wrong = lying_values(right, tensor, element, model)
-            if wrong[last] != right[last]:
-                return wrong
-    raise AssertionError("no activation matters")
-
-
-def inside(given: Sequence[Tensor], model: str) -> Values:
-    """A run with one bit flipped in the middle of the largest tensor that an operation makes."""
-    program, right = loaded(model).program, honest_values(given, model)
-    tensor = max(range(len(program.inputs), len(right) - 1), key=lambda at: len(right[at]))
-    return lying_values(right, tensor, len(right[tensor]) // 2, model)
-
-
-def beside(given: Sequence[Tensor], model: str) -> Values:
-    """The right run, and behind it an output that is not its own."""
-    right = honest_values(given, model)
-    last = right[loaded(model).program.outputs[0].tensor]
-    return (*right, (*last[:-1], last[-1] ^ 1))
 
 
 def shown(court: Court) -> str:

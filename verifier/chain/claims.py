@@ -1,6 +1,11 @@
 """The claims of a deployment: made, disputed and followed."""
 
+import copy
 from collections.abc import Iterable, Sequence
+from typing import cast
+
+from eth_typing import BlockNumber
+from web3.types import BlockIdentifier
 
 from avow.verifier.chain.allowance import allow
 from avow.verifier.chain.claim_events import (
@@ -27,7 +32,7 @@ from avow.verifier.chain.deployment import Deployment
 from avow.verifier.chain.errors import RpcRefused
 from avow.verifier.chain.logs import read_logs
 from avow.verifier.chain.signer import Signer
-from avow.verifier.chain.transactions import PATIENT, Patience, send
+from avow.verifier.chain.transactions import NOWHERE, PATIENT, Booking, Patience, send
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.trace.refutation import TracedClaim
 
@@ -41,11 +46,19 @@ class Claims:
         self.contract = Contract(chain, "Claims", deployment.claims)
         self.token = Contract(chain, "PaymentToken", deployment.token)
         self._patience = patience
+        self._booking = NOWHERE
         self._names = {self.contract.topic(name): name for name in READ}
 
-    def stored(self, claim_id: bytes) -> StoredClaim | None:
-        """A claim as it stands, None when there is none."""
-        found = parse_claim(self.contract.read("claimOf", claim_id))
+    def booked(self, booking: Booking) -> "Claims":
+        """The same contract; what is sent to it from here on is remembered there."""
+        found = copy.copy(self)
+        found._booking = booking
+        return found
+
+    def stored(self, claim_id: bytes, block: int | None = None) -> StoredClaim | None:
+        """A claim as it stands, or as it stood after a block; None when there is none."""
+        at: BlockIdentifier = "latest" if block is None else cast(BlockNumber, block)
+        found = parse_claim(self.contract.read("claimOf", claim_id, block=at))
         return None if found.state is ClaimState.NONE else found
 
     def challenge(self, claim_id: bytes, challenger: bytes) -> Challenge | None:
@@ -226,6 +239,17 @@ class Claims:
         """What happened in the blocks `first` to `last`, oldest first."""
         return self._parse(read_logs(self.chain, self.contract.address, first, last))
 
+    def events_of(self, claim_id: bytes, first: int, last: int) -> list[ClaimEvent]:
+        """What happened to one claim in these blocks, oldest first."""
+        topics = (None, claim_id)
+        return self._parse(read_logs(self.chain, self.contract.address, first, last, topics))
+
+    def made(self, first: int, last: int) -> list[Claimed]:
+        """The claims of these blocks, oldest first."""
+        topics = (self.contract.topic("Claimed"),)
+        logs = read_logs(self.chain, self.contract.address, first, last, topics)
+        return [event for event in self._parse(logs) if isinstance(event, Claimed)]
+
     def _parse(self, logs: Iterable[Log]) -> list[ClaimEvent]:
         found = []
         for log in logs:
@@ -245,4 +269,5 @@ class Claims:
         allow(self.token, signer, self.contract.address, needed, self._patience)
 
     def _send(self, signer: Signer, function: str, *arguments: object) -> Receipt:
-        return send(self.chain, signer, self.contract.call(function, *arguments), self._patience)
+        call = self.contract.call(function, *arguments)
+        return send(self.chain, signer, call, self._patience, booking=self._booking)

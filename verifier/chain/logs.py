@@ -1,6 +1,6 @@
 """All logs of a contract over any number of blocks, in queries that nodes answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from avow.verifier.chain.client import Chain, Log
 from avow.verifier.chain.errors import RpcRefused
@@ -9,13 +9,15 @@ from avow.verifier.chain.errors import RpcRefused
 _BLOCKS_PER_QUERY = 2_000
 
 
-def read_logs(chain: Chain, address: bytes, first: int, last: int) -> Iterator[Log]:
-    """A contract's logs in the blocks `first` to `last`, oldest first."""
+def read_logs(
+    chain: Chain, address: bytes, first: int, last: int, topics: Sequence[bytes | None] = ()
+) -> Iterator[Log]:
+    """A contract's logs in the blocks `first` to `last`, oldest first; None is any topic."""
     width = _BLOCKS_PER_QUERY
     while first <= last:
         end = min(last, first + width - 1)
         try:
-            logs = chain.logs(address, first, end)
+            logs = chain.logs(address, first, end, topics)
         except RpcRefused:
             if end == first:
                 raise

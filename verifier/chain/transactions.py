@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from eth_account.datastructures import SignedTransaction
 from eth_typing import HexStr
@@ -58,6 +58,38 @@ class Patience:
 PATIENT = Patience()
 
 
+class Booking(Protocol):
+    """What remembers a transaction for whoever sends it again after a crash."""
+
+    def resumes(self, nonce: int) -> bool:
+        """Whether this very transaction was handed to a node before, under this nonce."""
+        ...
+
+    def book(self, nonce: int) -> None:
+        """Called before it is signed, once an estimate says that it succeeds; may refuse."""
+        ...
+
+    def signed(self, transaction: bytes) -> None:
+        """Called with its hash before its bytes are handed to anybody, for every fee."""
+        ...
+
+
+class _Nowhere:
+    """Nothing is remembered."""
+
+    def resumes(self, nonce: int) -> bool:
+        return False
+
+    def book(self, nonce: int) -> None:
+        return
+
+    def signed(self, transaction: bytes) -> None:
+        return
+
+
+NOWHERE: Booking = _Nowhere()
+
+
 def send(
     chain: Chain,
     signer: Signer,
@@ -65,25 +97,28 @@ def send(
     patience: Patience = PATIENT,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    booking: Booking = NOWHERE,
 ) -> Receipt:
     """Signs, sends and waits; returns the receipt of a transaction that succeeded.
 
     The same signed bytes are sent again when the node's answer is lost, so the transaction
     cannot happen twice; a fee that proves too low is raised under the same nonce. Raises
-    TransactionPending when an earlier transaction of the account waits, Reverted when the
-    contract refuses (before anything is sent, if it would refuse now), InsufficientFunds,
+    TransactionPending when an earlier transaction of the account waits (unless it is this one, as
+    `booking` remembers: then it may be replaced under its nonce), Reverted when the contract
+    refuses (before anything is sent, if it would refuse now), InsufficientFunds,
     TransactionLost.
     """
     signer.check(chain.chain_id)
-    transaction = _prepare(chain, signer, call)
-    sent = [_sign(signer, transaction)]
+    transaction, resumed = _prepare(chain, signer, call, booking)
+    sent = [_signed(signer, transaction, booking)]
     begun = clock()
     raised_at = begun
     pause = patience.poll
     receipt: Receipt | None = None
     while True:
         # A mined transaction that is not deep enough yet needs no other copy.
-        taken = receipt is None and _broadcast(chain, sent[-1], call, known=len(sent) > 1)
+        known = resumed or len(sent) > 1
+        taken = receipt is None and _broadcast(chain, sent[-1], call, known)
         round_ends = clock() + max(pause, patience.slowest_poll)
         while True:
             try:
@@ -106,16 +141,18 @@ def send(
             raise TransactionLost(f"{call.what}: {state} after {patience.total:g} s ({shown})")
         if receipt is None and now - raised_at >= patience.raise_fee_after:
             transaction = _dearer(transaction)
-            sent.append(_sign(signer, transaction))
+            sent.append(_signed(signer, transaction, booking))
             raised_at = now
 
 
-def _prepare(chain: Chain, signer: Signer, call: Call) -> TxParams:
+def _prepare(chain: Chain, signer: Signer, call: Call, booking: Booking) -> tuple[TxParams, bool]:
+    """The transaction, ready to be signed, and whether it may be waiting under its nonce."""
     sender = checksum(signer.address)
     with chain.speaking(call.what):
         mined = chain.w3.eth.get_transaction_count(sender, "latest")
         queued = chain.w3.eth.get_transaction_count(sender, "pending")
-        if queued > mined:
+        resumed = booking.resumes(mined)
+        if queued > mined + resumed:
             raise TransactionPending(
                 f"{call.what}: {queued - mined} earlier transaction(s) of {sender} wait to be mined"
             )
@@ -145,7 +182,8 @@ def _prepare(chain: Chain, signer: Signer, call: Call) -> TxParams:
         raise InsufficientFunds(
             f"{call.what}: {sender} has {balance} wei, gas may cost {needed} wei"
         )
-    return transaction
+    booking.book(mined)
+    return transaction, resumed
 
 
 def _price(chain: Chain, transaction: TxParams) -> None:
@@ -175,10 +213,12 @@ def _dearer(transaction: TxParams) -> TxParams:
     return raised
 
 
-def _sign(signer: Signer, transaction: TxParams) -> SignedTransaction:
+def _signed(signer: Signer, transaction: TxParams, booking: Booking) -> SignedTransaction:
     fields = transaction.copy()
     del fields["from"]
-    return signer.account.sign_transaction(cast(Any, fields))
+    signed = signer.account.sign_transaction(cast(Any, fields))
+    booking.signed(bytes(signed.hash))
+    return signed
 
 
 def _broadcast(chain: Chain, signed: SignedTransaction, call: Call, known: bool) -> bool:

@@ -14,8 +14,9 @@ from avow.prover.metrics import names
 from avow.prover.metrics.names import METRICS, Metric, Shown
 from avow.prover.metrics.serve import new_registry, shown
 from avow.prover.metrics.worker import WorkerFigures
+from avow.prover.nodes.cursors import Cursor
 from avow.prover.nodes.figures import NodeFigures
-from avow.prover.nodes.worklist import Cursor, Worklist
+from avow.prover.nodes.worklist import Worklist
 from avow.prover.queues import WorkQueue
 from avow.prover.reconcile import Reconciled
 from avow.verifier.chain.errors import RpcUnavailable

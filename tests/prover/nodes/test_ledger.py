@@ -7,8 +7,9 @@ import pytest
 
 from avow.prover.config import from_environment
 from avow.prover.database import Database, open_database
+from avow.prover.nodes.cursors import Cursor
 from avow.prover.nodes.ledger import Kind, Ledger
-from avow.prover.nodes.worklist import Cursor, Worklist
+from avow.prover.nodes.worklist import Worklist
 from avow.prover.request import OrderContext, Request
 from avow.verifier.chain.events import (
     BondSlashed,

@@ -1,0 +1,176 @@
+"""What both sides share: claims followed, moves sent, failures that stop nobody else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from avow.circuits.errors import CircuitError
+from avow.models.errors import ModelError
+from avow.prover.database import Database
+from avow.prover.disputes.follow import ClaimFollower
+from avow.prover.disputes.journal import Journal, Watched
+from avow.prover.disputes.moves import Move
+from avow.prover.disputes.onchain import tensors_of, view_of
+from avow.prover.disputes.sending import Sender
+from avow.prover.disputes.state import ClaimView, StateTorn
+from avow.prover.errors import DatabaseUnavailable, ProverError
+from avow.prover.logs import about
+from avow.prover.nodes.pauses import Pauses
+from avow.verifier.chain.claim_events import Claimed, ClaimEvent
+from avow.verifier.chain.claim_records import ClaimState
+from avow.verifier.chain.claims import Claims
+from avow.verifier.chain.client import Block
+from avow.verifier.chain.errors import ChainError, RpcUnavailable
+from avow.verifier.chain.market import Market
+from avow.verifier.chain.signer import Signer
+from avow.verifier.errors import VerificationError
+from avow.verifier.fields import to_hex
+from avow.verifier.tensor import TensorSpec
+
+LOG = logging.getLogger("avow.node")
+# Clocks run meanwhile.
+_LONGEST_PAUSE = 10.0
+_FAILURES = (ChainError, ProverError, CircuitError, ModelError, VerificationError)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A claim as it stands at one head: what is stored, and all that happened to it."""
+
+    head: Block
+    view: ClaimView
+    claimed: Claimed
+    happened: tuple[ClaimEvent, ...]
+
+
+class Party(ABC):
+    """One account's part in the disputes of a deployment.
+
+    A step reads how each claim stands and makes at most one move for it: so it may be cut off
+    anywhere and taken again. What goes wrong with one claim keeps no other from its turn.
+    """
+
+    role: str
+
+    def __init__(
+        self,
+        market: Market,
+        claims: Claims,
+        signer: Signer,
+        database: Database,
+        confirmations: int,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.market = market
+        self.claims = claims
+        self.signer = signer
+        self.confirmations = confirmations
+        name = f"{claims.chain.chain_id}:{to_hex(claims.contract.address)}"
+        self.journal = Journal(database, f"{name}:{self.role}:{to_hex(signer.address)}")
+        first = market.deployment.first_block
+        self._follower = ClaimFollower(claims, self.journal, first, confirmations, self.concerns)
+        self._sender = Sender(claims, signer, self.journal)
+        self._pauses = Pauses(wall, _LONGEST_PAUSE)
+        self._said: dict[bytes, str] = {}
+        self._may_have_credit = True
+
+    @abstractmethod
+    def concerns(self, claimed: Claimed) -> bool:
+        """Whether a claim is to be followed at all."""
+
+    @abstractmethod
+    def look(self, claim: Watched) -> bool:
+        """Makes the next move about a claim; whether there was one."""
+
+    def step(self) -> bool:
+        """Reads on and makes at most one move for each claim; whether anything moved.
+
+        Raises RpcUnavailable and DatabaseUnavailable, after which the step is taken again.
+        """
+        moved = self._follower.sync()
+        watched = self.journal.watched()
+        for claim in watched:
+            moved |= self.guarded(claim, lambda claim=claim: self.look(claim))  # type: ignore[misc]
+        if self._may_have_credit and not any(self.is_engaged(claim) for claim in watched):
+            moved |= self._withdraw()
+        return moved
+
+    def is_engaged(self, claim: Watched) -> bool:
+        """Whether the account may need its credit for bonds of this claim."""
+        return True
+
+    def guarded(self, claim: Watched, step: Callable[[], bool]) -> bool:
+        """Takes a step about a claim; what fails waits a little, and is told once."""
+        name = claim.traced.statement
+        if self._pauses.waits(name):
+            return False
+        try:
+            moved = step()
+        except (RpcUnavailable, DatabaseUnavailable):
+            raise
+        except _FAILURES as error:
+            self._pauses.postpone(name)
+            if self._said.get(name) != str(error):
+                self._said[name] = str(error)
+                self.say(claim, f"waits: {error}")
+            return False
+        self._pauses.clear(name)
+        if moved:
+            self._said.pop(name, None)
+        return moved
+
+    def standing(self, claim: Watched, outputs: tuple[TensorSpec, ...]) -> Standing:
+        """How a claim stands; raises StateTorn where the chain no longer has it as it was read."""
+        head = self.claims.chain.head()
+        happened = self.claims.events_of(claim.traced.statement, claim.block, head.number)
+        claimed = next((one for one in happened if isinstance(one, Claimed)), None)
+        if claimed is None or claimed.traced != claim.traced:
+            raise StateTorn("the chain has this claim no longer as it was read")
+        tensors = tensors_of(outputs, claimed.output)
+        view = view_of(self.claims, claimed, tensors, happened)
+        return Standing(head, view, claimed, tuple(happened))
+
+    def send(self, claim: Watched, move: Move) -> bool:
+        """Sends a move about a claim; always True."""
+        receipt = self._sender.send(claim.traced.statement, move)
+        self._may_have_credit = True
+        self.say(claim, f"move {type(move).__name__}, gas {receipt.gas_used}")
+        return True
+
+    def end_when_deep(self, claim: Watched, head: Block, reason: str) -> bool:
+        """Stops following a claim once its end lies deep enough; whether that is now."""
+        before = max(claim.block, head.number - self.confirmations)
+        stored = self.claims.stored(claim.traced.statement, before)
+        over = stored is not None and (
+            stored.state in (ClaimState.UPHELD, ClaimState.OVERTURNED)
+            or (head.timestamp > stored.window_end and not stored.open)
+        )
+        if not over:
+            return False
+        self.journal.end(claim.traced.statement)
+        self._said.pop(claim.traced.statement, None)
+        self.say(claim, f"done: {reason}")
+        return True
+
+    def say(self, claim: Watched, what: str) -> None:
+        """One line in the log about a claim."""
+        with about(order=to_hex(claim.order_id), claim=to_hex(claim.traced.statement)):
+            LOG.info("role=%s leg=%d %s", self.role, claim.leg, what)
+
+    def _withdraw(self) -> bool:
+        credit = self.claims.credit(self.signer.address)
+        if credit:
+            try:
+                receipt = self.claims.withdraw(self.signer)
+            except RpcUnavailable:
+                raise
+            except ChainError as error:
+                LOG.warning("role=%s cannot withdraw %d yet: %s", self.role, credit, error)
+                return False
+            LOG.info("role=%s withdrew %d, gas %d", self.role, credit, receipt.gas_used)
+        self._may_have_credit = False
+        return bool(credit)

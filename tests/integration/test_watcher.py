@@ -1,0 +1,260 @@
+"""`avow validator` on claims: right ones are left alone, wrong ones overturned, once each move."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from avow.prover.disputes.journal import Verdict, Watched
+from avow.prover.disputes.programs import Programs
+from avow.prover.nodes.validator import Validator
+from avow.verifier.chain.claim_events import Claimed
+from avow.verifier.chain.errors import RpcRefused, RpcUnavailable
+from avow.verifier.keccak import keccak256
+from avow.verifier.lifecycle import LegState
+from tests.integration.court import Delivered, deep, inside, opened
+from tests.integration.flaky import flaky
+from tests.integration.town import CLAIMS, PROVIDER, REQUESTER, STRANGER, VALIDATOR, Town
+from tests.integration.watching import Reaper, Watch, reaping
+
+_APPROVE = keccak256(b"approve(address,uint256)")[:4]
+
+
+@pytest.fixture
+def watch(bare_town: Town) -> Watch:
+    """A small model is claimed, and a stranger watches."""
+    return Watch(opened(bare_town, "digits-mlp"))
+
+
+def overturned(watch: Watch, claimed: Claimed) -> bool:
+    """Everything is over: the claim, the order, and what the challenger was owed."""
+    court = watch.court
+    if not court.claims.is_overturned(claimed.claim_id):
+        return False
+    slashed = court.town.state(claimed.order_id) is LegState.SLASHED
+    return slashed and not court.claims.credit(watch.account.address)
+
+
+def gained(watch: Watch, before: dict[bytes, int]) -> int:
+    """What the watcher has more than before."""
+    return watch.court.town.holdings(*before)[watch.account.address] - before[watch.account.address]
+
+
+def once(watch: Watch) -> Counter[bytes]:
+    """Every transaction succeeded, and none was sent twice; how many of each function."""
+    sent = watch.sent()
+    assert all(succeeded for _, succeeded in sent)
+    # An approval may be given again: the one before was used up.
+    calls = [data for data, _ in sent if data[:4] != _APPROVE]
+    assert len(calls) == len(set(calls)), "a move was made twice"
+    return Counter(data[:4] for data in calls)
+
+
+def lied(watch: Watch, shown: bool, model_lie=deep) -> tuple[Delivered, Claimed]:  # type: ignore[no-untyped-def]
+    delivered = watch.court.deliver(model_lie, shown=shown)
+    return delivered, watch.court.claim(delivered)
+
+
+def test_a_right_claim_is_left_alone(bare_town: Town) -> None:
+    court = opened(bare_town, "digits-mlp")
+    watch = Watch(court, account=VALIDATOR)
+    delivered = court.deliver(shown=True)
+    claimed = court.claim(delivered)
+    validator = watch.started()
+    for _ in range(4):
+        validator.step()
+    assert watch.found(validator, claimed).verdict is Verdict.AGREES
+    assert watch.sent() == []
+    court.town.pass_time(claimed.window_end - court.town.chain.head().timestamp + 1)
+    for _ in range(4):
+        validator.step()
+    assert watch.found(validator, claimed).ended
+    # The window is as long as the grace period here: settling brings a validator nothing.
+    assert watch.sent() == []
+
+
+def test_a_lie_that_is_shown_is_refuted_at_once(watch: Watch) -> None:
+    before = watch.court.town.holdings(STRANGER.address, REQUESTER.address)
+    _, claimed = lied(watch, shown=True)
+    validator = watch.play(lambda: overturned(watch, claimed))
+    assert watch.found(validator, claimed).verdict is Verdict.WRONG
+    assert gained(watch, before) == CLAIMS.claim_bond // 2
+    # Commitment, refutation, the market's refund, the withdrawal.
+    assert sorted(once(watch).values()) == [1, 1, 1, 1]
+
+
+@pytest.mark.timeout(180)
+def test_a_lie_that_is_withheld_is_overturned_by_the_game(bare_town: Town) -> None:
+    watch = Watch(opened(bare_town, "digits-cnn"))
+    before = bare_town.holdings(STRANGER.address)
+    delivered, claimed = lied(watch, False, inside)
+    watch.play(lambda: overturned(watch, claimed), lambda: watch.answer(claimed, delivered))
+    assert gained(watch, before) == CLAIMS.claim_bond // 2
+    once(watch)
+
+
+def test_a_silent_provider_is_timed_out(watch: Watch) -> None:
+    before = watch.court.town.holdings(STRANGER.address)
+    _, claimed = lied(watch, shown=False)
+    court = watch.court
+
+    def passing() -> bool:
+        if court.challenge_by(claimed, STRANGER.address) is not None:
+            court.town.pass_time(20)
+        return False
+
+    watch.play(lambda: overturned(watch, claimed), passing)
+    assert gained(watch, before) == CLAIMS.claim_bond // 2
+    once(watch)
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["one shot", "game"])
+@pytest.mark.timeout(400)
+def test_killed_between_every_two_steps_it_moves_once(bare_town: Town, shown: bool) -> None:
+    watch = Watch(opened(bare_town, "digits-mlp"))
+    before = bare_town.holdings(STRANGER.address)
+    delivered, claimed = lied(watch, shown)
+    reaper = Reaper()
+    with reaping(reaper, STRANGER):
+        watch.play(
+            lambda: overturned(watch, claimed),
+            lambda: not shown and watch.answer(claimed, delivered),
+            rounds=600,
+        )
+    assert gained(watch, before) == CLAIMS.claim_bond // 2
+    moves = sum(once(watch).values())
+    # Written down, signed and handed over, each survived and not.
+    assert reaper.deaths["before begin"] >= moves - 2
+    assert reaper.deaths["after broadcast"] >= moves
+    print(dict(reaper.deaths))
+
+
+@pytest.mark.timeout(240)
+def test_a_reorganisation_in_mid_game_is_played_again(watch: Watch) -> None:
+    town = watch.court.town
+    before = town.holdings(STRANGER.address)
+    delivered, claimed = lied(watch, shown=False)
+    validator = watch.started()
+    snapshot = None
+    for _ in range(60):
+        validator.step()
+        watch.answer(claimed, delivered)
+        town.mine()
+        town.skew += 20_000
+        challenge = watch.court.challenge_by(claimed, STRANGER.address)
+        if challenge is not None and snapshot is None:
+            snapshot = town.rpc("evm_snapshot")
+        if challenge is not None and len(challenge.events) >= 4:
+            break
+    assert snapshot is not None
+    assert town.rpc("evm_revert", snapshot)
+    again = watch.court.challenge_by(claimed, STRANGER.address)
+    assert again is not None and len(again.events) < 4
+    watch.play(
+        lambda: overturned(watch, claimed),
+        lambda: watch.answer(claimed, delivered),
+        start=lambda: validator,
+    )
+    assert gained(watch, before) == CLAIMS.claim_bond // 2
+    once(watch)
+
+
+@pytest.mark.timeout(240)
+def test_a_claim_that_a_reorganisation_took_is_forgotten(watch: Watch) -> None:
+    town = watch.court.town
+    delivered = watch.court.deliver(deep)
+    snapshot = town.rpc("evm_snapshot")
+    claimed = watch.court.claim(delivered)
+    validator = watch.started()
+    for _ in range(3):
+        validator.step()
+    assert watch.found(validator, claimed).verdict is Verdict.WRONG
+    assert town.rpc("evm_revert", snapshot)
+    town.mine(3)
+    for _ in range(3):
+        validator.step()
+    assert watch.journal(validator).watched() == []
+    again = watch.court.claim(delivered)
+    watch.play(
+        lambda: overturned(watch, again),
+        lambda: watch.answer(again, delivered),
+        start=lambda: validator,
+    )
+
+
+@pytest.mark.timeout(300)
+def test_an_rpc_that_fails_at_random(watch: Watch) -> None:
+    town = watch.court.town
+    before = town.holdings(STRANGER.address)
+    delivered, claimed = lied(watch, shown=False)
+    with flaky(town.url, 0.1, 3) as proxy:
+        watch.url = proxy.url
+        validator = _patiently(watch)
+        for _ in range(400):
+            try:
+                validator.step()
+            except (RpcUnavailable, RpcRefused):
+                pass
+            watch.answer(claimed, delivered)
+            town.mine()
+            town.skew += 20_000
+            if overturned(watch, claimed):
+                break
+        assert sum(proxy.faults.values()) > 5, "the proxy did not fail"
+    assert gained(watch, before) == CLAIMS.claim_bond // 2
+    once(watch)
+
+
+def _patiently(watch: Watch) -> Validator:
+    for _ in range(50):
+        try:
+            return watch.started()
+        except (RpcUnavailable, RpcRefused):
+            continue
+    raise AssertionError("the validator could not be started")
+
+
+def test_of_a_program_that_is_not_here_nothing_is_said(watch: Watch) -> None:
+    watch.programs = Programs(lambda: [])
+    _, claimed = lied(watch, shown=True)
+    validator = watch.started()
+    for _ in range(4):
+        validator.step()
+    assert watch.found(validator, claimed).verdict is Verdict.UNKNOWN
+    town = watch.court.town
+    town.pass_time(claimed.window_end - town.chain.head().timestamp + 1)
+    for _ in range(3):
+        validator.step()
+    watched = watch.found(validator, claimed)
+    assert (watched.verdict, watched.ended) == (Verdict.UNDECIDED, True)
+    assert watch.sent() == []
+
+
+class One:
+    """Duties of one order, and what was found."""
+
+    def __init__(self, order_id: bytes) -> None:
+        self.order_id = order_id
+        self.heard: list[Verdict] = []
+
+    def looks_at(self, claim: Watched) -> bool:
+        return claim.order_id == self.order_id
+
+    def judged(self, claim: Watched, verdict: Verdict, reason: str) -> None:
+        self.heard.append(verdict)
+
+    def step(self) -> bool:
+        return False
+
+
+def test_only_what_is_on_duty_is_looked_at_and_its_verdict_told(watch: Watch) -> None:
+    _, first = lied(watch, shown=True)
+    second = watch.court.claim(watch.court.deliver(row=1, shown=True))
+    watch.duties = duties = One(second.order_id)
+    validator = watch.started()
+    for _ in range(4):
+        validator.step()
+    assert duties.heard == [Verdict.AGREES]
+    assert watch.found(validator, first).verdict is Verdict.UNKNOWN
+    assert PROVIDER.address == watch.found(validator, first).provider
