@@ -64,6 +64,14 @@ _POLL = click.option(
     is_flag=True,
     help="Serve models compiled with a locally made SRS, as the workers must too.",
 )
+@click.option("--no-claims", is_flag=True, help="Decline legs that are claimed, not proven.")
+@click.option(
+    "--defend-by",
+    type=click.Choice(["game", "proof"]),
+    default="game",
+    show_default=True,
+    help="How challenged claims are defended; proof where the model is registered for sumcheck.",
+)
 @_CONFIRMATIONS
 @_POLL
 @_ONCE
@@ -76,13 +84,16 @@ def provider(
     bundle_url: str | None,
     first_proof_seconds: float,
     allow_unsafe_srs: bool,
+    no_claims: bool,
+    defend_by: str,
     confirmations: int,
     poll: float,
     once: bool,
 ) -> None:
     """Serve a market's orders: lock, prove through the queue, deliver, and be paid.
 
-    Serves the models compiled in this installation. Workers (`avow worker`) do the proving.
+    Serves the models compiled in this installation. Workers (`avow worker`) do the proving. Legs of
+    optimistic/v1 are claimed with a bond, and defended while they can be challenged.
     """
     from avow.prover.nodes.start import ProviderOptions, open_provider
 
@@ -90,7 +101,15 @@ def provider(
     config, market, signer = _open(rpc, deployment, keystore, password_file)
     if allow_unsafe_srs:
         config = replace(config, allow_unsafe_srs=True)
-    options = ProviderOptions(least, by_model, confirmations, first_proof_seconds, bundle_url)
+    options = ProviderOptions(
+        least,
+        by_model,
+        confirmations,
+        first_proof_seconds,
+        bundle_url,
+        claim=not no_claims,
+        defend_by_proof=defend_by == "proof",
+    )
     _run(config, open_provider(config, market, signer, options), poll, once)
 
 

@@ -103,6 +103,16 @@ class Reclaim:
     challenger: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Show a proof of the same statement by `sumcheck/v1`; by anyone."""
+
+    claim: bytes
+    order: bytes
+    leg: int
+    seal: bytes
+
+
 Move = (
     Open
     | Reveal
@@ -113,6 +123,7 @@ Move = (
     | Commit
     | Refute
     | Timeout
+    | Prove
     | Finish
     | Reclaim
 )

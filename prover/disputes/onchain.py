@@ -102,6 +102,8 @@ def send(claims: Claims, signer: Signer, move: Move) -> Receipt:
             return claims.refute(signer, traced, refutation, salt)
         case moves.Timeout(claim, challenger):
             return claims.timeout(signer, claim, challenger)
+        case moves.Prove(_, order, leg, seal):
+            return claims.prove(signer, order, leg, seal)
         case moves.Finish(claim):
             return claims.finish(signer, claim)
         case moves.Reclaim(claim, challenger):

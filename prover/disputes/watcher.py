@@ -208,9 +208,9 @@ class Watcher(Party):
         view, head = standing.view, standing.head
         account = self.signer.address
         challenge = challenge_of(self.claims, view.id, account, standing.happened)
+        if view.state is not ClaimState.STANDING and challenge is not None and challenge.undecided:
+            return self.send(claim, moves.Reclaim(view.id, account))
         if view.state is ClaimState.OVERTURNED:
-            if challenge is not None and challenge.undecided:
-                return self.send(claim, moves.Reclaim(view.id, account))
             return self._slash(claim) or self.end_when_deep(claim, head, "it was overturned")
         if view.state is ClaimState.UPHELD or view.is_final(head.timestamp):
             return self.end_when_deep(claim, head, "it stood, though found wrong here")

@@ -49,10 +49,12 @@ def plan(
     digest: bytes | None,
     catalogue: Sequence[Compiled],
     allow_unsafe_srs: bool = False,
+    claims: bool = False,
 ) -> Plan:
     """Finds an artifact for every leg and reads the inline input; raises Declined.
 
-    `digest` is the model digest that the registry holds under the order's model key.
+    `digest` is the model digest that the registry holds under the order's model key, `claims`
+    whether this provider makes claims.
     """
     if digest is None:
         raise Declined("its model is not registered")
@@ -63,7 +65,7 @@ def plan(
         if not allow_unsafe_srs and _srs_is_unsafe(compiled):
             # The workers would refuse the job, and the bond would be lost.
             raise Declined("its proof would rest on an unsafe SRS (--allow-unsafe-srs)")
-        if compiled.record.system == OPTIMISTIC:
+        if compiled.record.system == OPTIMISTIC and not claims:
             # Delivered without a claim it would never be paid, and the bond would be lost.
             raise Declined("its answer must be claimed on chain, which this provider does not do")
     return Plan(legs, read_input(terms, legs[0].model))

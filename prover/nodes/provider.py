@@ -9,8 +9,11 @@ from sqlalchemy import select
 
 from avow.prover.catalogue import Compiled
 from avow.prover.database import Database
-from avow.prover.errors import IllegalTransition
+from avow.prover.disputes.defender import Defender
+from avow.prover.disputes.journal import Watched
+from avow.prover.errors import IllegalTransition, Refused
 from avow.prover.job import Job
+from avow.prover.nodes.claiming import CLAIMED, Claiming, JobRuns
 from avow.prover.nodes.claims import check_claim, expected_statement
 from avow.prover.nodes.contracts import KeyContracts, of_artifact
 from avow.prover.nodes.node import Node, View, Wall
@@ -21,7 +24,8 @@ from avow.prover.nodes.worklist import Seen, Status
 from avow.prover.queue import Queue
 from avow.prover.request import OrderContext, Request
 from avow.prover.tables import JobRow
-from avow.verifier.bundle import parse_bundle
+from avow.verifier.bundle import Bundle, parse_bundle
+from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import NOBODY, OrderTerms
 from avow.verifier.chain.signer import Signer
@@ -53,7 +57,10 @@ class Provider(Node):
         confirmations: int,
         allow_unsafe_srs: bool = False,
         wall: Wall = time.time,
+        claims: Claims | None = None,
+        defend_by_proof: bool = False,
     ) -> None:
+        """`claims` are those of the market's deployment; without them no leg is claimed."""
         super().__init__(market, signer, database, confirmations, wall)
         self._queue = queue
         self._catalogue = catalogue
@@ -62,6 +69,19 @@ class Provider(Node):
         self._address = address
         self._allow_unsafe_srs = allow_unsafe_srs
         self._contracts: dict[str, KeyContracts | None] = {}
+        self._claiming: Claiming | None = None
+        self.defender: Defender | None = None
+        if claims is not None:
+            self._claiming = Claiming(market, claims, signer)
+            runs = JobRuns(market, queue, catalogue, signer, self._delivered)
+            self.defender = Defender(
+                market, claims, signer, database, runs, confirmations, defend_by_proof, wall
+            )
+
+    def step(self) -> bool:
+        """As every node's; then one's own claims are defended, whose clocks run."""
+        defended = self.defender is not None and self.defender.step()
+        return super().step() or defended
 
     def concerns(self, view: View) -> str | None:
         """An order that another provider has locked is that provider's."""
@@ -133,6 +153,8 @@ class Provider(Node):
                 difference = self._contracts_differ(terms, leg.selector, compiled)
             if difference is not None:
                 raise Declined(f"it could not be settled: {difference}")
+        if self._claiming is not None and any(leg.selector == CLAIMED for leg in terms.legs):
+            self._claiming.check(terms, view.order)
         check_time(terms, self._pace.needed(planned.legs), view.now)
         affordable = self.market.affordable(self.signer.address)
         if affordable < terms.bond:
@@ -157,7 +179,8 @@ class Provider(Node):
 
     def _artifacts(self, terms: OrderTerms) -> Plan:
         digest = self.registry.model_digest(terms.model_key)
-        return plan(terms, digest, self._catalogue(), self._allow_unsafe_srs)
+        claims = self._claiming is not None
+        return plan(terms, digest, self._catalogue(), self._allow_unsafe_srs, claims)
 
     def _serve(self, seen: Seen, view: View, index: int) -> bool:
         job, submitted = self._job(seen, view, index)
@@ -191,6 +214,8 @@ class Provider(Node):
         if job_id is None:
             return False
         moved = self._mark_delivered(job_id, index)
+        if leg.selector == CLAIMED and not self._is_final(seen, view, index, job_id):
+            return moved
         grace_ends = leg.delivered_at + order.grace_period
         alone = order.validator == NOBODY or view.now > grace_ends
         if not alone or view.now > leg.delivered_at + order.settlement_window:
@@ -202,6 +227,25 @@ class Provider(Node):
         done = self.settle_leg(view, index, bundle, half)
         self.say(seen.order_id, f"itself {done or f'keeps leg {index} for its batch'}")
         return moved or done is not None
+
+    def _is_final(self, seen: Seen, view: View, index: int, job_id: str) -> bool:
+        """Whether a delivered leg's claim can be settled; it is claimed when it was not."""
+        if self._claiming is None:
+            return False
+        bundle = parse_bundle(self._queue.bundle(job_id, index))
+        receipt = self._claiming.claim(view.order, index, bundle)
+        if receipt is not None:
+            self.say(seen.order_id, f"claimed leg {index}, gas {receipt.gas_used}")
+            return False
+        return self._claiming.is_final(bundle)
+
+    def _delivered(self, claim: Watched) -> Bundle:
+        """The bundle that was delivered for an own claim."""
+        seen = self.worklist.order(claim.order_id)
+        job_id = None if seen is None else self._known_job(seen, claim.leg)
+        if job_id is None:
+            raise Refused("the job of an own claim is gone")
+        return parse_bundle(self._queue.bundle(job_id, claim.leg))
 
     def _job(self, seen: Seen, view: View, index: int) -> tuple[Job, bool]:
         """The job of a leg, submitted when there is none; whether it was submitted now."""

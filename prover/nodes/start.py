@@ -34,7 +34,8 @@ class ProviderOptions:
     """What an operator chooses; prices in token units, times in seconds.
 
     `bundle_url` is the public address of this installation's API; without it bundles are named
-    by their file, which only a validator on the same machine can read.
+    by their file, which only a validator on the same machine can read. `claim` lets it take legs
+    that are claimed; `defend_by_proof` ends challenges by a proof where one can be made.
     """
 
     least_price: int
@@ -42,6 +43,8 @@ class ProviderOptions:
     confirmations: int
     first_proof_seconds: float
     bundle_url: str | None
+    claim: bool = True
+    defend_by_proof: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ def open_provider(
         address=address,
         confirmations=options.confirmations,
         allow_unsafe_srs=config.allow_unsafe_srs,
+        claims=Claims(market.chain, market.deployment) if options.claim else None,
+        defend_by_proof=options.defend_by_proof,
     )
 
 

@@ -1,0 +1,189 @@
+"""Legs that are claimed instead of proven: whether to take one on, the claim, what was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from avow.circuits.artifact import load_artifact
+from avow.circuits.optimistic.artifact import load
+from avow.prover.catalogue import Compiled
+from avow.prover.disputes.journal import Watched
+from avow.prover.errors import NotReady, Refused
+from avow.prover.nodes.offers import Declined
+from avow.prover.queue import Queue
+from avow.prover.refutation import Refuter
+from avow.prover.request import OrderContext, Request
+from avow.verifier.bundle import Bundle, parse_bundle
+from avow.verifier.chain.claims import Claims
+from avow.verifier.chain.client import Receipt
+from avow.verifier.chain.market import Market
+from avow.verifier.chain.orders import Order, OrderTerms, selector_of
+from avow.verifier.chain.registration import Registry
+from avow.verifier.chain.seals import seal
+from avow.verifier.chain.signer import Signer
+from avow.verifier.keccak import ZERO_WORD
+from avow.verifier.lifecycle import JobState
+from avow.verifier.merkle import leaf
+from avow.verifier.statement import Statement
+from avow.verifier.systems.optimistic.claim import SYSTEM_ID, parse_claim
+from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
+from avow.verifier.tensor import TensorSpec
+
+CLAIMED = selector_of(SYSTEM_ID)
+_PROVEN = selector_of(SUMCHECK)
+# Between a delivery and the claim of it.
+_SLACK_SECONDS = 60
+_UNDER_WAY = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVING})
+
+
+def claim_id_of(statement: Statement) -> bytes:
+    """How the contract names a statement's claim."""
+    return leaf(statement.digest())
+
+
+class Claiming:
+    """The claims of one provider: before the lock, and after the delivery."""
+
+    def __init__(self, market: Market, claims: Claims, signer: Signer) -> None:
+        self._market = market
+        self._claims = claims
+        self._signer = signer
+
+    def check(self, terms: OrderTerms, order: Order) -> None:
+        """Raises Declined for an order whose claim would be refused, or could end too late."""
+        if not self._claims.is_learned(terms.model_key):
+            raise Declined("claims do not know its model yet (avow contracts register)", False)
+        held = self._claims.terms_at(terms.model_key, order.requested_at).parameters
+        needed = max(held.longest_dispute + _SLACK_SECONDS, order.grace_period) + held.margin
+        if needed > order.settlement_window:
+            raise Declined(
+                f"a dispute may last {needed} s, its settlement window is {order.settlement_window}"
+            )
+        account = self._signer.address
+        left = self._market.affordable(account) - terms.bond
+        tokens = min(left, self._market.tokens(account)) + self._claims.credit(account)
+        if tokens < held.claim_bond:
+            raise Declined(
+                f"its claim's bond is {held.claim_bond}, {max(0, tokens)} are there", False
+            )
+
+    def claim(self, order: Order, leg: int, bundle: Bundle) -> Receipt | None:
+        """Claims what was delivered, once; its root waits where the model's terms let it."""
+        if self._claims.stored(claim_id_of(bundle.statement)) is not None:
+            return None
+        terms = self._claims.terms_at(order.model_key, order.requested_at)
+        root = ZERO_WORD if terms.lazy else parse_claim(bundle.proof).trace
+        data = b"".join(tensor.data() for tensor in bundle.outputs)
+        return self._claims.claim(self._signer, order.order_id, leg, data, root)[1]
+
+    def is_final(self, bundle: Bundle) -> bool:
+        """Whether what was claimed can be settled."""
+        return self._claims.is_final(claim_id_of(bundle.statement))
+
+
+class JobRuns:
+    """Runs and proofs of one's own claims out of the job queue."""
+
+    def __init__(
+        self,
+        market: Market,
+        queue: Queue,
+        catalogue: Callable[[], Sequence[Compiled]],
+        signer: Signer,
+        bundle_of: Callable[[Watched], Bundle],
+    ) -> None:
+        self._market = market
+        self._registry = Registry(market.chain, market.deployment)
+        self._queue = queue
+        self._catalogue = catalogue
+        self._signer = signer
+        self._bundle_of = bundle_of
+        self._jobs: dict[bytes, str | None] = {}
+
+    def outputs(self, claim: Watched) -> tuple[TensorSpec, ...]:
+        """Those of the artifact that made the claim."""
+        return self._compiled(claim).record.outputs
+
+    def run(self, claim: Watched) -> Refuter:
+        """The tensors in the delivered bundle, computed again where it has none."""
+        compiled, bundle = self._compiled(claim), self._bundle_of(claim)
+        loaded = load(load_artifact(compiled.folder))
+        tensors: Sequence[bytes] | None = parse_claim(bundle.proof).tensors
+        if tensors is None:
+            # The queue works where the native core was not built.
+            from avow.prover.trace import Tracer
+
+            given = bundle.inputs or ()
+            arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in given]
+            tensors = Tracer(loaded.program, loaded.blobs).run(arrays).stored()
+        name = claim.traced.statement
+        return Refuter(loaded.program, loaded.blobs, loaded.key, name, tensors)
+
+    def proof(self, claim: Watched, until: int) -> bytes | None:
+        """A seal by `sumcheck/v1` of the same statement, made by the workers."""
+        job_id = self._job(claim, until)
+        if job_id is None or self._queue.status(job_id).state is not JobState.PROVEN:
+            return None
+        try:
+            return seal(parse_bundle(self._queue.bundle(job_id)))
+        except NotReady:
+            return None
+
+    def awaits_proof(self, claim: Watched) -> bool:
+        """Whether a worker may still finish it."""
+        job_id = self._jobs.get(claim.traced.statement)
+        return job_id is not None and self._queue.status(job_id).state in _UNDER_WAY
+
+    def _job(self, claim: Watched, until: int) -> str | None:
+        name = claim.traced.statement
+        if name not in self._jobs:
+            self._jobs[name] = self._submitted(claim, until)
+        return self._jobs[name]
+
+    def _submitted(self, claim: Watched, until: int) -> str | None:
+        """The job that proves a claimed answer; None where nothing here and on chain can."""
+        twin = self._twin(claim)
+        bundle = self._bundle_of(claim)
+        if twin is None or bundle.inputs is None:
+            return None
+        order = OrderContext(
+            chain_id=self._market.chain.chain_id,
+            market=self._market.contract.address,
+            order=claim.order_id,
+            provider=self._signer.address,
+            nonce=bundle.statement.nonce,
+            leg=claim.leg,
+            deadline=until,
+        )
+        account = self._signer.address.hex()[:8]
+        request = Request(
+            model=twin.model_digest,
+            system=SUMCHECK,
+            inputs=bundle.inputs,
+            order=order,
+            client_key=f"defence:{claim.traced.statement.hex()}:{account}",
+            record=twin.record_digest,
+            priority=9,
+        )
+        return self._queue.submit(request).id
+
+    def _compiled(self, claim: Watched) -> Compiled:
+        for compiled in self._catalogue():
+            if compiled.record.system == SYSTEM_ID and compiled.record.key == claim.traced.key:
+                return compiled
+        raise Refused("the artifact of an own claim is gone")
+
+    def _twin(self, claim: Watched) -> Compiled | None:
+        """The same program of the same model, compiled and registered for proofs."""
+        model = self._compiled(claim).model_digest
+        for compiled in self._catalogue():
+            record = compiled.record
+            if (record.system, compiled.model_digest) != (SUMCHECK, model):
+                continue
+            if record.program != claim.traced.program:
+                continue
+            if self._registry.differs(claim.model_key, _PROVEN, compiled.model, record) is None:
+                return compiled
+        return None
