@@ -341,7 +341,6 @@ def test_a_provider_of_another_run_says_so(honest: CommittedRun) -> None:
     run = liar(honest, 2).refuter()
     game = claimed(honest, run, honest.claim(run.root))
     game.step()
-    game.step()
     challenge = game.claims.challenge(game.claim, CHALLENGER)
     assert challenge is not None
     with pytest.raises(Refused, match="another run was claimed"):
