@@ -257,6 +257,9 @@ def test_blackwell_names_its_firmware_in_its_own_way(maker: Maker) -> None:
     assert (step.state, step.detail) == (State.PASSED, DIGEST.hex())
 
 
+FWIDS = simulated.der(0xA6, simulated.fwid())
+# Of the same length, by SHA3-384.
+SHA3_FWIDS = FWIDS.replace(bytes.fromhex("03040202"), bytes.fromhex("03040209"))
 OTHER = hashlib.sha384(b"other firmware").digest()
 
 
@@ -277,6 +280,8 @@ OTHER = hashlib.sha384(b"other firmware").digest()
         (lambda _: (TCB_INFO, simulated.der(0x30, b"\x83\x01\x01")), "parse"),
         (lambda _: (TCB_INFO, simulated.der(0x30, b"\x83\x01\x01\x83\x01\x01")), "parse"),
         (lambda _: (TCB_INFO, simulated.der(0x30, b"\x30\x00")), "parse"),
+        (lambda _: (TCB_INFO, simulated.der(0x30, FWIDS + FWIDS)), "parse"),
+        (lambda _: (TCB_INFO, simulated.der(0x30, SHA3_FWIDS)), "parse"),
         (lambda _: (TCB_INFO, simulated.der(0x30, simulated.der(0xA6, b""))), "parse"),
         (lambda _: (TCB_INFO, b"\x30\x81\x05\xa6\x03\x30\x01\x00"), "parse"),
         (lambda _: (TCB_INFO, b"\x30\x80\x00\x00"), "parse"),

@@ -245,6 +245,7 @@ def without_a_transform(genuine: str) -> str:
         with_an_attribute,
         with_a_foreign_attribute,
         without_a_transform,
+        replaced("ds:SignatureValue>", "ns0:SignatureValue>"),
         replaced('URI=""', 'URI="#it"'),
         replaced('URI=""', 'URI="http://localhost/"'),
         replaced("ecdsa-sha384", "hmac-sha384"),
