@@ -243,6 +243,18 @@ def encode_traced(traced: TracedClaim) -> tuple[bytes, ...]:
     )
 
 
+def parse_traced(raw: Any) -> TracedClaim:
+    """A TracedClaim out of an event."""
+    return TracedClaim(
+        key=bytes(raw["key"]),
+        program=bytes(raw["program"]),
+        statement=bytes(raw["statementRoot"]),
+        trace=bytes(raw["traceRoot"]),
+        input=bytes(raw["input"]),
+        output=bytes(raw["output"]),
+    )
+
+
 def parse_claim_event(claims: Contract, name: str, log: Log) -> ClaimEvent:
     """A log of the claims in typed form; `name` is one of `READ`."""
     value = claims.decode(name, log)
@@ -250,7 +262,6 @@ def parse_claim_event(claims: Contract, name: str, log: Log) -> ClaimEvent:
 
 
 def _claimed(place: Place, value: dict[str, Any]) -> Claimed:
-    traced = value["traced"]
     return Claimed(
         place=place,
         claim_id=bytes(value["claimId"]),
@@ -258,14 +269,7 @@ def _claimed(place: Place, value: dict[str, Any]) -> Claimed:
         provider=unchecksum(value["provider"]),
         leg=int(value["leg"]),
         model_key=bytes(value["modelKey"]),
-        traced=TracedClaim(
-            key=bytes(traced["key"]),
-            program=bytes(traced["program"]),
-            statement=bytes(traced["statementRoot"]),
-            trace=bytes(traced["traceRoot"]),
-            input=bytes(traced["input"]),
-            output=bytes(traced["output"]),
-        ),
+        traced=parse_traced(value["traced"]),
         output=bytes(value["output"]),
         window_end=int(value["windowEnd"]),
         version=int(value["version"]),

@@ -14,6 +14,7 @@ from avow.verifier.chain.client import Chain, Receipt, checksum, code_hash, unch
 from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deployment import (
     CONTRACTS,
+    OPTIONAL,
     Deployment,
     Placed,
     begun_deployment,
@@ -23,6 +24,7 @@ from avow.verifier.chain.errors import DeploymentRefused, RpcRefused
 from avow.verifier.chain.seals import SPECIFICATIONS
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.transactions import PATIENT, Call, Patience, send
+from avow.verifier.chain.watch_records import WatchParameters
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
 
@@ -54,7 +56,8 @@ class Settings:
     """What a deployment is made with; addresses have 20 bytes, None stands for the deployer.
 
     `token` None deploys a worthless one, on the development chain only; it belongs to the
-    deployer. `timelock_delay` is in seconds, `minimum_stake` in token units.
+    deployer. `timelock_delay` is in seconds, `minimum_stake` in token units. `watch` None makes no
+    watch over claims; its planter is the treasury.
     """
 
     token: bytes | None = None
@@ -69,10 +72,14 @@ class Settings:
     token_supply: int = 10**9 * 10**18
     terms: MarketTerms = field(default_factory=MarketTerms)
     claims: ClaimParameters = field(default_factory=ClaimParameters)
+    watch: WatchParameters | None = None
 
     def digest(self) -> bytes:
         """Identifies these settings in a deployment file."""
         value = {key: _plain(item) for key, item in asdict(self).items()}
+        if self.watch is None:
+            # Deployments that were begun before there was a watch go on.
+            del value["watch"]
         return keccak256(canonical.encode(cast(Json, value)))
 
     def check(self) -> None:
@@ -112,13 +119,14 @@ def deploy(
         deployment.check(chain)
         if deployment.settings != settings.digest():
             raise DeploymentRefused(f"{path}: was begun with other settings; use another file")
-    while not deployment.complete:
+    wanted = CONTRACTS if settings.watch is None else (*CONTRACTS, OPTIONAL)
+    while len(deployment.contracts) < len(wanted):
         if not _claims_can_follow(chain, signer, deployment):
             # Nothing of this was in use; what comes after the adapter only knows the wrong one.
             deployment = deployment.before(_ADAPTER)
             write_deployment(path, deployment)
             say(f"{_ADAPTER}: other transactions came between, it is placed again")
-        name = CONTRACTS[len(deployment.contracts)]
+        name = wanted[len(deployment.contracts)]
         placed, receipt = _place(chain, signer, deployment, settings, name, patience)
         if name == "claims" and placed.address != _expected_claims(chain, deployment):
             raise DeploymentRefused(
@@ -178,7 +186,7 @@ def _place(
 def _claims_can_follow(chain: Chain, signer: Signer, begun: Deployment) -> bool:
     """Whether the claims will be where the adapter, if it is placed, looks for them."""
     placed = len(begun.contracts)
-    if placed <= CONTRACTS.index(_ADAPTER):
+    if not CONTRACTS.index(_ADAPTER) < placed <= CONTRACTS.index("claims"):
         return True
     return _expected_claims(chain, begun) == _address_after(chain, signer, placed)
 
@@ -242,6 +250,9 @@ def _constructor(
         case "claims":
             parts = [address(of) for of in ("market", "router", "referee", "timelock")]
             return "Claims", (*parts, settings.claims.encode())
+        case "watch" if settings.watch is not None:
+            parts = [address("claims"), address("timelock"), treasury]
+            return "Watch", (*parts, settings.watch.encode())
         case _:
             parts = [address(of) for of in ("token", "registry", "router", "validators")]
             config = (*parts, address("timelock"), guardian, treasury)

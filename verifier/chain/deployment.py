@@ -28,6 +28,8 @@ CONTRACTS = (
     "market",
     "claims",
 )
+# What a deployment may have besides, placed last.
+OPTIONAL = "watch"
 _FILE_BYTES = 64 * 1024
 
 
@@ -44,7 +46,7 @@ class Deployment:
     """The contracts of one chain. `first_block` is where the market's history begins at the latest.
 
     `settings` is the digest of what they were deployed with. A deployment under way holds only
-    the first of `CONTRACTS`.
+    the first of `CONTRACTS`; a complete one may have `OPTIONAL`, too.
     """
 
     chain_id: int
@@ -55,7 +57,7 @@ class Deployment:
     @property
     def complete(self) -> bool:
         """Whether every contract is there."""
-        return tuple(name for name, _ in self.contracts) == CONTRACTS
+        return tuple(name for name, _ in self.contracts)[: len(CONTRACTS)] == CONTRACTS
 
     def placed(self, name: str) -> Placed:
         """A contract by name; refused when it is not deployed yet."""
@@ -93,6 +95,16 @@ class Deployment:
     def claims(self) -> bytes:
         """Address of the claims of `optimistic/v1`."""
         return self.placed("claims").address
+
+    @property
+    def has_watch(self) -> bool:
+        """Whether claims have a watch here."""
+        return any(name == OPTIONAL for name, _ in self.contracts)
+
+    @property
+    def watch(self) -> bytes:
+        """Address of the watch over claims, of which a deployment may have none."""
+        return self.placed(OPTIONAL).address
 
     def before(self, name: str) -> "Deployment":
         """The deployment as it was before that contract."""
@@ -148,9 +160,10 @@ def parse_deployment(data: bytes) -> Deployment:
 
 
 def _parse_contracts(value: Json) -> tuple[tuple[str, Placed], ...]:
-    fields = Fields(value, "deployment.contracts", set(), set(CONTRACTS))
-    present = [name for name in CONTRACTS if fields.has(name)]
-    if present != list(CONTRACTS[: len(present)]):
+    names = (*CONTRACTS, OPTIONAL)
+    fields = Fields(value, "deployment.contracts", set(), set(names))
+    present = [name for name in names if fields.has(name)]
+    if present != list(names[: len(present)]):
         raise VerificationError("parse", "contracts are deployed in order, one is missing between")
     found = []
     for name in present:
