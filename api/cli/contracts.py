@@ -45,6 +45,13 @@ def contracts() -> None:
 @click.option("--claim-extension", type=click.IntRange(60), default=60, show_default=True)
 @click.option("--claim-margin", type=click.IntRange(300), default=300, show_default=True)
 @click.option("--minimum-stake", type=click.IntRange(1), default=100 * _UNIT, show_default=True)
+@click.option(
+    "--watch",
+    "watch_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Deploys a watch over claims, too, with the parameters in this JSON object.",
+)
 @click.option("--confirmations", type=click.IntRange(0), default=0, show_default=True)
 def deploy_command(
     rpc: str | None,
@@ -65,6 +72,7 @@ def deploy_command(
     claim_extension: int,
     claim_margin: int,
     minimum_stake: int,
+    watch_file: Path | None,
     confirmations: int,
 ) -> None:
     """Deploy every contract and write the deployment file; run again after an interruption.
@@ -80,6 +88,7 @@ def deploy_command(
     from avow.verifier.chain.client import Chain
     from avow.verifier.chain.deploy import MarketTerms, Settings, deploy
     from avow.verifier.chain.transactions import Patience
+    from avow.verifier.chain.watch_records import parse_watch_file
 
     config = from_environment()
     signer = open_signer(config, keystore, password_file)
@@ -101,6 +110,7 @@ def deploy_command(
             window=claim_window,
             margin=claim_margin,
         ),
+        watch=None if watch_file is None else parse_watch_file(watch_file.read_bytes()),
     )
     patience = Patience(confirmations=confirmations)
     deploy(chain, signer, path, settings, click.echo, patience)

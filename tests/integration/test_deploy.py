@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rlp
@@ -31,6 +32,9 @@ from avow.verifier.chain.errors import (
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import selector_of
 from avow.verifier.chain.signer import Signer, from_private_key
+from avow.verifier.chain.transactions import send
+from avow.verifier.chain.watch import Watch
+from avow.verifier.chain.watch_records import WatchParameters
 from avow.verifier.keccak import keccak256
 from tests.integration.town import CLAIMS, DEPLOYER, PROVIDER, QUICK, SETTINGS, Town, refusing
 
@@ -153,6 +157,50 @@ def test_the_address_of_a_contract_to_come_is_known(nonce: int) -> None:
         replace(SETTINGS, terms=replace(SETTINGS.terms, grace_period=3_301)),
     ],
 )
+def test_a_watch_that_no_plant_can_meet_is_refused() -> None:
+    window = CLAIMS.window
+    replace(SETTINGS, watch=WatchParameters(verdict_delay=window - 1)).check()
+    with refusing(DeploymentRefused, f"with a window of {window} s are final"):
+        replace(SETTINGS, watch=WatchParameters(verdict_delay=window)).check()
+
+
+def test_a_watch_is_placed_after_everything_else(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, settings = tmp_path / "31337.json", replace(SETTINGS, watch=WatchParameters())
+    real = deploy_module.create
+
+    def all_but_the_watch(*arguments: Any) -> Any:
+        if arguments[2] == "Watch":
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(deploy_module, "create", all_but_the_watch)
+    with pytest.raises(KeyboardInterrupt):
+        deploy(town.chain, DEPLOYER, path, settings, patience=QUICK)
+    begun = read_deployment(path)
+    assert begun.complete and not begun.has_watch
+    with refusing(DeploymentRefused, "the watch is not deployed"):
+        Watch(town.chain, begun, QUICK)
+    monkeypatch.undo()
+    # Other transactions of the deployer do not matter to it.
+    token = Contract(town.chain, "PaymentToken", begun.token)
+    send(town.chain, DEPLOYER, token.call("approve", checksum(begun.market), 1), QUICK)
+    said: list[str] = []
+    done = deploy(town.chain, DEPLOYER, path, settings, said.append, QUICK)
+    assert [line.split()[0] for line in said] == ["watch"]
+    assert done.has_watch and read_deployment(path) == done
+    done.check(town.chain)
+    watch = Watch(town.chain, done, QUICK)
+    assert watch.parameters == WatchParameters()
+    assert watch.contract.read("claims") == checksum(done.claims)
+    assert watch.contract.read("owner") == checksum(done.placed("timelock").address)
+    assert watch.planter() == SETTINGS.treasury
+    # What was begun without one is not continued with one.
+    with refusing(DeploymentRefused, "other settings"):
+        deploy(town.chain, DEPLOYER, path, SETTINGS, patience=QUICK)
+
+
 def test_terms_under_which_nobody_could_claim_are_refused(
     town: Town, tmp_path: Path, settings: Settings
 ) -> None:

@@ -83,13 +83,18 @@ class Settings:
         return keccak256(canonical.encode(cast(Json, value)))
 
     def check(self) -> None:
-        """Refuses terms under which no claim could ever be made, or paid in time."""
+        """Refuses terms under which no claim could be made, or paid in time, or be a plant."""
         window = self.terms.settlement_window
         needed = max(self.claims.longest_dispute, self.terms.grace_period) + self.claims.margin
         if needed > window:
             raise DeploymentRefused(
                 f"deployment: a dispute and its margin take up to {needed} s, "
                 f"the settlement window has {window} s"
+            )
+        if self.watch is not None and self.watch.verdict_delay >= self.claims.window:
+            raise DeploymentRefused(
+                f"deployment: verdicts of the watch are due {self.watch.verdict_delay} s after an "
+                f"epoch, when claims with a window of {self.claims.window} s are final"
             )
 
 

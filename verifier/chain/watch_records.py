@@ -1,11 +1,13 @@
 """The watch over claims as the contract stores it: its terms, validators, plants and verdicts."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from typing import Any
 
 from avow.verifier.chain.client import unchecksum
+from avow.verifier.chain.errors import DeploymentRefused
 from avow.verifier.keccak import keccak256
 
 # `last_epoch` of a validator, and `until` of a model, that have no end yet.
@@ -117,6 +119,24 @@ class StoredPlant:
     closed: bool
     model_key: bytes
     share: int
+
+
+def parse_watch_file(data: bytes) -> WatchParameters:
+    """Parameters out of a JSON object with any of their names; the rest are as above.
+
+    Raises DeploymentRefused. Whether they are within bounds the contract says.
+    """
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise DeploymentRefused("watch: the file is not JSON") from error
+    names = [one.name for one in fields(WatchParameters)]
+    if not isinstance(value, dict) or not set(value) <= set(names):
+        raise DeploymentRefused(f"watch: expected an object with any of {', '.join(names)}")
+    for name, number in value.items():
+        if type(number) is not int or number < 0:
+            raise DeploymentRefused(f"watch: {name}: expected a whole number from 0")
+    return WatchParameters(**value)
 
 
 def parse_watch_parameters(raw: Any) -> WatchParameters:
