@@ -150,13 +150,6 @@ def test_the_address_of_a_contract_to_come_is_known(nonce: int) -> None:
     assert deploy_module.created_at(DEPLOYER.address, nonce) == keccak256(body)[12:]
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        replace(SETTINGS, claims=replace(CLAIMS, window=1_381)),
-        replace(SETTINGS, terms=replace(SETTINGS.terms, grace_period=3_301)),
-    ],
-)
 def test_a_watch_that_no_plant_can_meet_is_refused() -> None:
     window = CLAIMS.window
     replace(SETTINGS, watch=WatchParameters(verdict_delay=window - 1)).check()
@@ -201,6 +194,13 @@ def test_a_watch_is_placed_after_everything_else(
         deploy(town.chain, DEPLOYER, path, SETTINGS, patience=QUICK)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(SETTINGS, claims=replace(CLAIMS, window=1_381)),
+        replace(SETTINGS, terms=replace(SETTINGS.terms, grace_period=3_301)),
+    ],
+)
 def test_terms_under_which_nobody_could_claim_are_refused(
     town: Town, tmp_path: Path, settings: Settings
 ) -> None:
