@@ -19,7 +19,7 @@ from avow.verifier.attestation.policy import (
 from avow.verifier.attestation.testroot import TestRoot, allow_test_root
 from avow.verifier.canonical import Json, encode
 
-AT = 1_795_176_000
+AT = 1_800_000_000
 EVENTS = (("app-id", b"\x01" * 20), ("compose-hash", b"\x02" * 32), ("system-ready", b""))
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from eth_account import Account
 
 from avow.prover.enclave.simulated.authority import Holder
-from avow.prover.enclave.simulated.document import make_security_module
+from avow.prover.enclave.simulated.document import SecurityModule, make_security_module
 from avow.verifier.attestation.established import measurement_digest
 from avow.verifier.attestation.eventlog import RUNTIME_EVENT, runtime_digest
 from avow.verifier.attestation.policy import AttestationPolicy, NitroPolicy
@@ -101,13 +101,14 @@ class Enclave:
     signer: object = KEY
     time: int = AT + 3600
     domain: Domain = OFF_CHAIN
+    devices: bytes | None = None
 
     def evidence(self) -> Material:
         """The material of the enclave's bundles."""
         bound = self.bound or self.registration.report_data(address())
         if self.kind == "nitro":
             document = security_module().document(PCRS, bound)
-            return Material(self.registration, "nitro", document, None, None)
+            return Material(self.registration, "nitro", document, None, None, self.devices)
         extra = (PROGRAM_EVENT, self.program)
         entries = [*log_entries(), event(3, RUNTIME_EVENT, runtime_digest(*extra), *extra)]
         digests = [
@@ -118,7 +119,12 @@ class Enclave:
         domain = replace(DOMAIN, report_data=bound, rtmr=(*DOMAIN.rtmr[:3], extended(*digests)))
         quote = platform().quote(domain)
         return Material(
-            self.registration, "tdx", quote, platform().collateral(), event_log(entries)
+            self.registration,
+            "tdx",
+            quote,
+            platform().collateral(),
+            event_log(entries),
+            self.devices,
         )
 
     def bundle(self, nonces: Sequence[int] = (7,), index: int = 0) -> Bundle:
@@ -139,14 +145,14 @@ class Enclave:
 
 
 @cache
-def security_module() -> object:
+def security_module() -> SecurityModule:
     """One Nitro security module for all tests."""
     return make_security_module(AT)
 
 
 def root(kind: str = "tdx") -> Holder:
     """The test root of the simulated vendor."""
-    return platform().authority if kind == "tdx" else security_module().authority  # type: ignore[attr-defined, no-any-return]
+    return platform().authority if kind == "tdx" else security_module().authority
 
 
 def evidence_policy() -> AttestationPolicy:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avow.verifier.attestation.nitro import verify as nitro
 from avow.verifier.bundle import Bundle
 from avow.verifier.canonical import encode
 from avow.verifier.cli import main
@@ -23,6 +24,7 @@ from avow.verifier.systems.tee.registration import PROGRAM_EVENT
 from avow.verifier.verdict import Assurance
 from avow.verifier.verify import verify, verify_together
 from tests.verifier.attestation.examples import AT, td_policy
+from tests.verifier.tee import enclave
 from tests.verifier.tee.enclave import (
     MEASUREMENTS,
     OTHER_KEY,
@@ -33,6 +35,8 @@ from tests.verifier.tee.enclave import (
     policy,
     policy_json,
     record,
+    root,
+    security_module,
 )
 
 CHAIN = Domain(31_337, b"\x44" * 20)
@@ -97,6 +101,24 @@ def test_the_flag_needs_the_roots_fingerprint_and_no_production(
     value["attestation"]["unsafe_simulated_root"]["sha256"] = to_hex(bytes(32))
     with pytest.raises(VerificationError, match="fingerprint"):
         parse_policy(encode(value))
+
+
+def test_what_a_vendors_root_vouches_for_is_attested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No genuine evidence holds a registration of ours: the pinned root is exchanged instead."""
+    monkeypatch.setattr(nitro, "AWS_NITRO_ROOT", root("nitro").der)
+    made = replace(security_module(), module_id="i-0123456789abcdef0-enc0123")
+    monkeypatch.setattr(enclave, "security_module", lambda: made)
+    data = Enclave("nitro").bundle().encode()
+    genuine = policy("nitro", unsafe_simulated_root="absent")
+    verdict = verify(data, replace(genuine, minimum_assurance=Assurance.ATTESTED))
+    assert verdict.assurance is Assurance.ATTESTED
+    assert verdict.rests_on[0].startswith("AWS Nitro: its maker's keys, and nobody with physical")
+    assert "revocation" in {line.partition(":")[0] for line in verdict.not_checked}
+    # What passes as genuine is no simulation, and no policy for those takes it.
+    with pytest.raises(VerificationError, match="must say SIMULATED"):
+        verify(data, policy("nitro"))
+    with pytest.raises(VerificationError, match="asks for PROVEN, the evidence gives ATTESTED"):
+        verify(data, replace(genuine, minimum_assurance=Assurance.PROVEN))
 
 
 def test_the_root_of_another_simulation_does_not_vouch() -> None:
@@ -187,14 +209,14 @@ def test_a_liar_is_refused_by_name(liar: str) -> None:
 
 
 def test_on_chain_the_registry_is_pinned() -> None:
-    enclave = Enclave(registration=ON_CHAIN, domain=CHAIN)
+    honest = Enclave(registration=ON_CHAIN, domain=CHAIN)
     pinned = policy(registry={"chain_id": "31337", "address": to_hex(REGISTRY.market)})
-    verdict = verify(enclave.bundle().encode(), pinned)
+    verdict = verify(honest.bundle().encode(), pinned)
     assert "registry: no chain was asked whether the key was revoked" in verdict.not_checked
     # A receipt for one registry is none for another.
     other = replace(ON_CHAIN, registry=Domain(31_337, b"\x66" * 20))
     assert verify(Enclave(registration=other, domain=CHAIN).bundle().encode(), policy())
-    assert enclave.bundle().proof != Enclave(registration=other, domain=CHAIN).bundle().proof
+    assert honest.bundle().proof != Enclave(registration=other, domain=CHAIN).bundle().proof
 
 
 def test_the_challenge_can_be_pinned() -> None:

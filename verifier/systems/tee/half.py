@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from avow.verifier.attestation import steps as attestation
 from avow.verifier.attestation.established import Attested, Simulated
 from avow.verifier.attestation.policy import AttestationPolicy, RequiredEvent
-from avow.verifier.attestation.steps import State
+from avow.verifier.attestation.steps import State, passed
 from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields
-from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.records import SystemRecord
 from avow.verifier.statement import OFF_CHAIN
 from avow.verifier.systems.system import Evidence, Findings
+from avow.verifier.systems.tee.devices import check_devices
 from avow.verifier.systems.tee.material import Material, parse_material
 from avow.verifier.systems.tee.receipt import Receipt, parse_receipt
 from avow.verifier.systems.tee.registration import (
@@ -56,7 +57,6 @@ class TeeSystem:
 
         # 3. Evidence: genuine at the registration's time, and of what the policy lists.
         found = _check_evidence(material, terms, record)
-        steps = [Step(one.name, one.detail) for one in found.steps if one.state is State.PASSED]
 
         # 4. Measurement: the record's owner names it too.
         if found.measurement not in record.measurements:
@@ -67,14 +67,17 @@ class TeeSystem:
         if digest != registration.digest():
             raise VerificationError("registration", "the evidence holds another registration")
         _check_registration(registration, terms, evidence)
-        steps.append(Step("registration", f"evidence 0x{found.identity.hex()} binds the key"))
+        registered = passed("registration", f"evidence 0x{found.identity.hex()} binds the key")
 
-        # 6. Receipt: that key signed this root, while it was good.
+        # 6. Devices: they answered this key, and the enclave registered these.
+        devices = check_devices(material, terms, address)
+
+        # 7. Receipt: that key signed this root, while it was good.
         if receipt.signer(evidence.root, registration.registry) != address:
             raise VerificationError("receipt", "the receipt is not signed by the attested key")
         _check_time(receipt, registration, found, terms)
-        steps.append(Step("receipt", f"signed by 0x{address.hex()} at {receipt.time}"))
-        return _findings(found, registration, terms, tuple(steps))
+        signed = passed("receipt", f"signed by 0x{address.hex()} at {receipt.time}")
+        return _findings(found, (*found.steps, registered, *devices, signed), terms)
 
 
 def _check_record(record: SystemRecord) -> None:
@@ -154,10 +157,7 @@ def _check_time(
 
 
 def _findings(
-    found: Attested | Simulated,
-    registration: Registration,
-    terms: Terms,
-    steps: tuple[Step, ...],
+    found: Attested | Simulated, steps: tuple[attestation.Step, ...], terms: Terms
 ) -> Findings:
     simulated = isinstance(found, Simulated)
     kind = {"tdx": "Intel TDX", "sgx": "Intel SGX", "nitro": "AWS Nitro"}[found.kind]
@@ -174,13 +174,13 @@ def _findings(
         srs=None,
         established=f"{kind} enclave signed the answer",
         rests_on=rests_on,
-        not_checked=tuple(_open(found, registration, terms)),
-        steps=steps,
+        not_checked=tuple(_open(steps, terms)),
+        steps=tuple(Step(one.name, one.detail) for one in steps if one.state is State.PASSED),
     )
 
 
-def _open(found: Attested | Simulated, registration: Registration, terms: Terms) -> Iterator[str]:
-    for step in found.steps:
+def _open(steps: tuple[attestation.Step, ...], terms: Terms) -> Iterator[str]:
+    for step in steps:
         if step.state is State.NOT_CHECKED:
             yield f"{step.name}: {step.detail}"
     if terms.registry is None:
@@ -189,8 +189,4 @@ def _open(found: Attested | Simulated, registration: Registration, terms: Terms)
         yield "registry: no chain was asked whether the key was revoked"
     if terms.challenge is None:
         yield "challenge: the policy pins none, so the evidence may be older than the registration"
-    if registration.gpu != ZERO_WORD:
-        yield f"gpu: evidence 0x{registration.gpu.hex()} is named, but not part of the bundle"
-    else:
-        yield "gpu: no evidence of a GPU; the enclave alone is attested"
     yield "time: a receipt's time is of the enclave's clock, which its host can set"

@@ -16,13 +16,17 @@ _COLLATERAL_BYTES = _LOG_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Archived at registration. `collateral` belongs to quotes, `event_log` to trust domains."""
+    """Archived at registration. `collateral` belongs to quotes, `event_log` to trust domains.
+
+    `devices` is the evidence of GPUs in the attestation SDK's JSON, where there are any.
+    """
 
     registration: Registration
     kind: str
     evidence: bytes
     collateral: bytes | None
     event_log: bytes | None
+    devices: bytes | None = None
 
     def to_json(self) -> Json:
         """The bundle's `material`."""
@@ -36,6 +40,8 @@ class Material:
             value["collateral"] = to_base64(self.collateral)
         if self.event_log is not None:
             value["event_log"] = to_base64(self.event_log)
+        if self.devices is not None:
+            value["devices"] = to_base64(self.devices)
         return value
 
 
@@ -45,7 +51,7 @@ def parse_material(value: Json) -> Material:
         value,
         "material",
         {"format", "registration", "kind", "evidence"},
-        {"collateral", "event_log"},
+        {"collateral", "event_log", "devices"},
     )
     fields.one_of("format", (FORMAT,))
     kind = fields.one_of("kind", _KINDS)
@@ -61,4 +67,5 @@ def parse_material(value: Json) -> Material:
         if fields.has("collateral")
         else None,
         event_log=fields.blob("event_log", _LOG_BYTES) if fields.has("event_log") else None,
+        devices=fields.blob("devices", _LOG_BYTES) if fields.has("devices") else None,
     )

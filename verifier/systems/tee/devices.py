@@ -1,0 +1,76 @@
+"""GPUs beside an enclave: they answered a nonce that depends on its key, and it registered them."""
+
+from avow.verifier.attestation.steps import Step, not_checked, passed
+from avow.verifier.errors import VerificationError
+from avow.verifier.keccak import ZERO_WORD
+from avow.verifier.systems.tee.material import Material
+from avow.verifier.systems.tee.terms import DeviceTerms, Terms
+
+STEP = "gpu"
+_MEANING = "it does not show that the answer was computed there"
+
+
+def check_devices(material: Material, terms: Terms, address: bytes) -> tuple[Step, ...]:
+    """What is established about the devices that the enclave of `address` registered.
+
+    Where the caller's terms ask for devices, anything missing refuses; where they do not, nothing
+    is established and that is said.
+    """
+    named, asked = material.registration.gpu, terms.devices
+    if named == ZERO_WORD:
+        if material.devices is not None:
+            raise VerificationError(STEP, "evidence of devices that the enclave did not register")
+        if asked is not None:
+            raise VerificationError(STEP, "the policy asks for a GPU, the enclave registered none")
+        return (not_checked(STEP, "no evidence of a GPU; the enclave alone is attested"),)
+    if asked is None:
+        return (not_checked(STEP, f"the policy says nothing about devices 0x{named.hex()}"),)
+    if material.devices is None:
+        raise VerificationError(STEP, f"evidence of the devices 0x{named.hex()} is missing")
+    return _check(material.devices, named, material.registration.challenge, terms, asked, address)
+
+
+def _check(
+    data: bytes,
+    named: bytes,
+    challenge: bytes,
+    terms: Terms,
+    asked: DeviceTerms,
+    address: bytes,
+) -> tuple[Step, ...]:
+    # Loaded late: what they rest on is only there with the extra.
+    from avow.verifier.attestation.nvidia.binding import device_nonce, evidence_digest
+    from avow.verifier.attestation.nvidia.device import check_gpu
+    from avow.verifier.attestation.nvidia.evidence import parse_evidence_list
+    from avow.verifier.attestation.nvidia.golden_values import check_golden_values
+
+    at, root = terms.registered_at, asked.simulated_root
+    nonce = device_nonce(challenge, address)
+    checked = [check_golden_values(one, at, root) for one in asked.golden_values]
+    golden = {(one.product, one.version.upper()): one for one in checked}
+    devices, steps = [], list[Step]()
+    for evidence in parse_evidence_list(data):
+        # Versions are known once the report is authentic; the golden values of these count.
+        device = check_gpu(
+            evidence, nonce, at, driver=None, vbios=None,
+            unsafe_missing_golden_values=True, test_root=root,
+        )  # fmt: skip
+        device = check_gpu(
+            evidence,
+            nonce,
+            at,
+            driver=golden.get((device.chip, (device.driver or "").upper())),
+            vbios=golden.get((device.chip, device.vbios.upper())),
+            unsafe_missing_golden_values=asked.unsafe_missing_golden_values,
+            test_root=root,
+        )
+        if asked.platforms is not None and device.platform not in asked.platforms:
+            raise VerificationError(
+                STEP, f"the device 0x{device.platform.hex()} is not on the policy's list"
+            )
+        devices.append(device)
+        steps.extend(device.steps)
+    if evidence_digest(devices) != named:
+        raise VerificationError(STEP, "these are not the devices that the enclave registered")
+    said = f"{len(devices)} answered a nonce of the enclave's key; {_MEANING}"
+    return (*steps, passed(STEP, said))
