@@ -53,6 +53,8 @@ campaign: setup native-sanitize ## the fuzz and invariant tests, for hours inste
 	AVOW_TEST_INSTALLED=1 AVOW_TEST_CAMPAIGN=1 \
 	  $(BIN)/python -m pytest --timeout=0 tests/relation tests/soundness \
 	  tests/verifier/attestation
+	AVOW_TEST_INSTALLED=1 $(BIN)/python -m tests.disputes.campaign $(or $(MINUTES),60)
+	$(BIN)/python -m tests.mutation.reverts
 	@$(MAKE) campaign-api
 
 # PostgreSQL by AVOW_TEST_POSTGRES_URL, else SQLite. SEED repeats the kinds of a run, not its times.
