@@ -4,7 +4,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -58,7 +58,9 @@ class Platform:
     revoked: tuple[int, ...] = ()
     status: str = "UpToDate"
     evaluation: int = 17
-    qe_svn: int = field(default=4)
+    qe_svn: int = 4
+    qe_status: str = "UpToDate"
+    advisories: tuple[str, ...] = ()
 
     def collateral(self) -> bytes:
         """The collateral of this platform, in the JSON that `parse_collateral` reads."""
@@ -145,7 +147,11 @@ class Platform:
             "attributes": "00" * 8,
             "attributesMask": "FF" * 8,
         }
-        level = {"tcbDate": _date(self.at), "tcbStatus": self.status}
+        level = {
+            "tcbDate": _date(self.at),
+            "tcbStatus": self.status,
+            "advisoryIDs": list(self.advisories),
+        }
         return _compact(
             {
                 "id": "TDX",
@@ -186,7 +192,7 @@ class Platform:
                 "mrsigner": _QE_SIGNER.hex().upper(),
                 "isvprodid": 2,
                 "tcbLevels": [
-                    {"tcb": {"isvsvn": 4}, "tcbDate": _date(self.at), "tcbStatus": "UpToDate"}
+                    {"tcb": {"isvsvn": 4}, "tcbDate": _date(self.at), "tcbStatus": self.qe_status}
                 ],
             }
         )

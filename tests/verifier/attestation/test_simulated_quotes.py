@@ -121,6 +121,8 @@ def test_statuses_and_numbers_are_the_policys_choice() -> None:
     for change, reason in (
         ({"status": "OutOfDate"}, "the platform is OutOfDate"),
         ({"evaluation": 16}, "evaluation data number 16 is below 17"),
+        ({"qe_status": "OutOfDate"}, "the platform is OutOfDate"),
+        ({"advisories": ("INTEL-SA-01036",)}, "does not accept INTEL-SA-01036"),
     ):
         with pytest.raises(VerificationError, match=reason) as refusal:
             check(made=replace(platform(), **change))  # type: ignore[arg-type]
@@ -132,6 +134,9 @@ def test_statuses_and_numbers_are_the_policys_choice() -> None:
     late = replace(policy.tdx.tcb, statuses=("OutOfDate",))
     allowing = AttestationPolicy(tdx=replace(policy.tdx, tcb=late))
     assert check(policy=allowing, made=replace(platform(), status="OutOfDate")).kind == "tdx"
+    known = replace(policy.tdx.tcb, advisories=("INTEL-SA-01036",))
+    accepting = AttestationPolicy(tdx=replace(policy.tdx, tcb=known))
+    assert check(policy=accepting, made=replace(platform(), advisories=known.advisories))
 
 
 def test_a_revoked_platform_is_refused() -> None:
