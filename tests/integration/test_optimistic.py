@@ -199,6 +199,8 @@ def test_one_wrong_activation_overturns_a_claim_in_one_shot(court: Court) -> Non
         )
     receipt = claims.refute(STRANGER, claimed.traced, refutation, SALT)
     court.pays("challenger", "refute", receipt)
+    # The whole transaction takes no more than compiling has said.
+    assert receipt.gas_used <= made().heaviest.gas
     assert claims.is_overturned(claimed.claim_id)
     court.pays("challenger", "withdraw", claims.withdraw(STRANGER))
 

@@ -1,6 +1,8 @@
 """What the referee takes for elements that are heavy in one way or another, beside predictions."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -18,9 +20,8 @@ from tests.programs.builder import Builder
 from tests.programs.runs import STATEMENT
 
 INT8, INT16, INT32, INT64 = ElementType
-# `contracts/snapshots/claims.json`: overturning a claim by a committed refutation, the referee's
-# part a mock, takes 93,991 with the transaction itself.
-CLAIMS = 94_000 - 21_000
+SNAPSHOT = Path(__file__).resolve().parents[3] / "contracts" / "snapshots" / "claims.json"
+OVERTURNED = "overturn a claim by a committed refutation, mock referee"
 # Returns the gas that a call takes: the callee's address stands before its calldata.
 STOPWATCH = bytes.fromhex("6020360360205f375a5f5f602036035f5f355afa5a905090035f5260205ff3")
 
@@ -146,6 +147,8 @@ def predicted_and_used(
     """Gas of a transaction that overturns a claim by the last tensor's heaviest element."""
     program, blobs = builder.program(), builder.blobs
     key = program_key(program, blobs)
+    # What the claims take beside their referee.
+    around = int(json.loads(SNAPSHOT.read_text())[OVERTURNED]) - 21_000
     rng = Random(48)
     tensors = [rng.randbytes(descriptor.result.size) for descriptor in key.descriptors]
     refuter = Refuter(program, blobs, key, STATEMENT, tensors)
@@ -165,7 +168,10 @@ def predicted_and_used(
         }
         work = int(desk.rpc("eth_call", request, "latest"), 16)
         tokens = 4 * len(data) - 3 * data.count(0)
-        used = max(used, 21_000 + max(10 * tokens, 4 * tokens + CLAIMS + work))
+        # Once for its hash, once for the referee: copied, and memory that has to be there.
+        copied = 2 * (len(data) // 32 + 1)
+        passed_on = 12 * copied + copied**2 // 512
+        used = max(used, 21_000 + max(10 * tokens, 4 * tokens + around + passed_on + work))
     # What is compared is the operation's own gas, not that of showing a whole input or output.
     return max(one.gas for one in of_tensor(key, tensor) if "input" not in one.operation), used
 
