@@ -18,6 +18,7 @@ from avow.prover.refutation import Refuter
 from avow.verifier.chain.claim_events import Claimed
 from avow.verifier.chain.claim_records import ClaimState
 from avow.verifier.chain.claims import Claims
+from avow.verifier.chain.client import Block
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.signer import Signer
 from avow.verifier.tensor import TensorSpec
@@ -76,10 +77,9 @@ class Defender(Party):
         """One's own claims."""
         return claimed.provider == self.signer.address
 
-    def look(self, claim: Watched) -> bool:
+    def look(self, claim: Watched, head: Block) -> bool:
         """Answers every challenge that waits for an answer; then takes bonds back."""
         stored = self.claims.stored(claim.traced.statement)
-        head = self.claims.chain.head()
         if stored is not None and stored.state is ClaimState.STANDING and not stored.open:
             # What most claims come to: nobody has challenged it.
             if head.timestamp <= stored.window_end:

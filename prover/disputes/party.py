@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from avow.circuits.errors import CircuitError
 from avow.models.errors import ModelError
@@ -34,6 +35,7 @@ from avow.verifier.tensor import TensorSpec
 LOG = logging.getLogger("avow.node")
 # Clocks run meanwhile.
 _LONGEST_PAUSE = 10.0
+_HURRY_SECONDS = 5.0
 _FAILURES = (ChainError, ProverError, CircuitError, ModelError, VerificationError)
 
 
@@ -77,14 +79,15 @@ class Party(ABC):
         self._pauses = Pauses(wall, _LONGEST_PAUSE)
         self._said: dict[bytes, str] = {}
         self._may_have_credit = True
+        self._stepped = time.monotonic()
 
     @abstractmethod
     def concerns(self, claimed: Claimed) -> bool:
         """Whether a claim is to be followed at all."""
 
     @abstractmethod
-    def look(self, claim: Watched) -> bool:
-        """Makes the next move about a claim; whether there was one."""
+    def look(self, claim: Watched, head: Block) -> bool:
+        """Makes the next move about a claim; whether there was one. `head` is a recent one."""
 
     def step(self) -> bool:
         """Reads on and makes at most one move for each claim; whether anything moved.
@@ -92,12 +95,18 @@ class Party(ABC):
         Raises RpcUnavailable and DatabaseUnavailable, after which the step is taken again.
         """
         moved = self._follower.sync()
+        head = self.claims.chain.head()
         watched = self.journal.watched()
         for claim in watched:
-            moved |= self.guarded(claim, lambda claim=claim: self.look(claim))  # type: ignore[misc]
+            moved |= self.guarded(claim, partial(self.look, claim, head))
         if self._may_have_credit and not any(self.is_engaged(claim) for claim in watched):
             moved |= self._withdraw()
+        self._stepped = time.monotonic()
         return moved
+
+    def hurry(self) -> bool:
+        """A step, if the last one is some seconds ago; whether anything moved."""
+        return time.monotonic() - self._stepped > _HURRY_SECONDS and self.step()
 
     def is_engaged(self, claim: Watched) -> bool:
         """Whether the account may need its credit for bonds of this claim."""

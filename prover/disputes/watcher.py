@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from avow.prover.database import Database
@@ -20,6 +21,7 @@ from avow.prover.disputes.recheck import Basis, Finding, Stated
 from avow.verifier.chain.claim_events import Claimed
 from avow.verifier.chain.claim_records import ClaimState
 from avow.verifier.chain.claims import Claims
+from avow.verifier.chain.client import Block
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import selector_of
 from avow.verifier.chain.signer import Signer
@@ -116,11 +118,10 @@ class Watcher(Party):
         """While a wrong claim stands, credit may be needed for a bond."""
         return claim.verdict is Verdict.WRONG
 
-    def look(self, claim: Watched) -> bool:
+    def look(self, claim: Watched, head: Block) -> bool:
         """Plays against a wrong claim; forgets any other once it cannot be challenged."""
         if claim.verdict is Verdict.WRONG:
             return self._play(claim)
-        head = self.claims.chain.head()
         if head.timestamp <= claim.window_end:
             return False
         if claim.verdict is not Verdict.UNKNOWN:
@@ -153,13 +154,7 @@ class Watcher(Party):
             if cases and claim.traced.key != cases[0].claim.traced.key:
                 continue
 
-            def prepare(claim: Watched = claim) -> bool:
-                case = self._prepared(claim)
-                if case is not None:
-                    cases.append(case)
-                return case is None
-
-            moved |= self.guarded(claim, prepare)
+            moved |= self.guarded(claim, partial(self._prepare, claim, cases))
             if len(cases) == _BATCH:
                 break
         if not cases:
@@ -172,23 +167,24 @@ class Watcher(Party):
             self._decide(case.claim, verdict, f"{reason}, {each:.1f} ms in {len(cases)}")
         return True
 
-    def _prepared(self, claim: Watched) -> _Case | None:
-        """A claim with what is needed to judge it; None where it was decided without."""
+    def _prepare(self, claim: Watched, cases: list[_Case]) -> bool:
+        """Gets what is needed to judge a claim; whether it was decided without."""
         try:
             program = self._programs.of(claim.traced)
         except NotVouched as refusal:
             if not refusal.final:
                 raise
             self._decide(claim, Verdict.UNDECIDED, str(refusal))
-            return None
+            return True
         standing = self.standing(claim, program.outputs)
         if standing.view.state is not ClaimState.STANDING:
             ended = standing.view.state.name.lower()
             self._decide(claim, Verdict.UNDECIDED, f"it was {ended} before it was looked at")
-            return None
+            return True
         stated = self._stated(claim, program, standing, program.recheck.by_columns)
         program.recheck.belongs(stated)
-        return _Case(claim, program, stated)
+        cases.append(_Case(claim, program, stated))
+        return False
 
     def _stated(
         self, claim: Watched, program: Vouched, standing: Standing, with_shown: bool
@@ -214,7 +210,7 @@ class Watcher(Party):
             return self._slash(claim) or self.end_when_deep(claim, head, "it was overturned")
         if view.state is ClaimState.UPHELD or view.is_final(head.timestamp):
             return self.end_when_deep(claim, head, "it stood, though found wrong here")
-        attack = self._attack(claim, program, standing)
+        attack = self._attack(claim, program, standing, challenge is None)
         noted = attack.commitment(view, challenge)
         committed_in = 0 if noted is None else self.claims.committed_in(noted)
         move = attack.move(view, challenge, committed_in, head.number, head.timestamp)
@@ -228,12 +224,17 @@ class Watcher(Party):
         self.say(claim, f"refunded and slashed, gas {receipt.gas_used}")
         return True
 
-    def _attack(self, claim: Watched, program: Vouched, standing: Standing) -> Attack:
-        """One's own run against a claim, computed again after a restart."""
+    def _attack(
+        self, claim: Watched, program: Vouched, standing: Standing, with_shown: bool
+    ) -> Attack:
+        """One's own run against a claim, computed again after a restart.
+
+        In a game nothing is fetched any more: a slow place would take the time for an answer.
+        """
         name = claim.traced.statement
         found = self._attacks.get(name)
         if found is None:
-            stated = self._stated(claim, program, standing, with_shown=True)
+            stated = self._stated(claim, program, standing, with_shown)
             program.recheck.belongs(stated)
             own = program.recheck.own_run(stated)
             salt = keccak256(self._secret + name)

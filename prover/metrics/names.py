@@ -179,6 +179,35 @@ SLASHED = Metric(
 ORDERS = Metric(
     "avow_node_orders", Kind.GAUGE, Shown.NODE, "Orders seen, by status.", ("role", "status")
 )
+CLAIMS = Metric(
+    "avow_node_claims",
+    Kind.GAUGE,
+    Shown.NODE,
+    "Claims read from the chain, by what was found of them; a provider's own are unknown, or wrong "
+    "once they were overturned.",
+    ("role", "verdict"),
+)
+DISPUTES = Metric(
+    "avow_node_disputes",
+    Kind.GAUGE,
+    Shown.NODE,
+    "Claims found wrong whose end does not lie deep enough yet.",
+    ("role",),
+)
+MOVES = Metric(
+    "avow_node_dispute_moves_total",
+    Kind.COUNTER,
+    Shown.NODE,
+    "Moves of disputes that were handed to a node, by kind.",
+    ("role", "move"),
+)
+CLAIM_CREDIT = Metric(
+    "avow_node_claim_credit_units",
+    Kind.GAUGE,
+    Shown.NODE,
+    "What the account can withdraw from the contract of claims, in token units.",
+    ("role",),
+)
 HEAD = Metric("avow_node_block", Kind.GAUGE, Shown.NODE, "The last block that was read.", ("role",))
 CHAIN_UP = Metric(
     "avow_node_chain_up",
@@ -207,6 +236,10 @@ METRICS: tuple[Metric, ...] = (
     SLASHES,
     SLASHED,
     ORDERS,
+    CLAIMS,
+    DISPUTES,
+    MOVES,
+    CLAIM_CREDIT,
     HEAD,
     CHAIN_UP,
     BUILD,

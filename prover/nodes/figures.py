@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from avow.prover.disputes.journal import Verdict
 from avow.prover.errors import DatabaseUnavailable
 from avow.prover.metrics import names
 from avow.prover.metrics.jobs import gauge
@@ -59,7 +60,7 @@ class NodeFigures(Collector):
         self._due = now + _EVERY_SECONDS
         role = (self._node.role,)
         try:
-            families = (*self._money(role), *self._orders(role))
+            families = (*self._money(role), *self._orders(role), *self._claims(role))
         except (ChainError, DatabaseUnavailable):
             kept = [one for one in self._families if one.name != names.CHAIN_UP.name]
             self._families = (*kept, gauge(names.CHAIN_UP, {role: 0}))
@@ -91,6 +92,20 @@ class NodeFigures(Collector):
         slashes = worklist.slashes(self._node.signer.address)
         yield _counter(names.SLASHES, {(*role, whose): one.count for whose, one in slashes.items()})
         yield _counter(names.SLASHED, {(*role, whose): one.units for whose, one in slashes.items()})
+
+    def _claims(self, role: tuple[str]) -> Iterator[Family]:
+        party = self._node.party
+        verdicts, moves = dict.fromkeys((one.value for one in Verdict), 0), dict[str, int]()
+        engaged = credit = 0
+        if party is not None:
+            verdicts, moves = party.journal.counts()
+            engaged = sum(one.verdict is Verdict.WRONG for one in party.journal.watched())
+            credit = party.claims.credit(self._node.signer.address)
+        found = {(*role, verdict): count for verdict, count in verdicts.items()}
+        yield gauge(names.CLAIMS, found)
+        yield gauge(names.DISPUTES, {role: engaged})
+        yield _counter(names.MOVES, {(*role, kind): count for kind, count in moves.items()})
+        yield gauge(names.CLAIM_CREDIT, {role: credit})
 
 
 def _counter(metric: Metric, values: Mapping[tuple[str, ...], int]) -> CounterMetricFamily:

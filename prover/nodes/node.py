@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from avow.prover.database import Database
+from avow.prover.disputes.party import Party
 from avow.prover.errors import DatabaseUnavailable, ProverError
 from avow.prover.logs import about
 from avow.prover.nodes.batches import Batches, Gathered
@@ -95,9 +96,19 @@ class Node(ABC):
         self._follower.price()
         for seen in self.worklist.active():
             moved |= self._guarded(seen)
+            moved |= self.meanwhile()
         for gathered in self._batches.due(self._wall()):
             moved |= self._settle_gathered(gathered)
         return moved
+
+    @property
+    def party(self) -> Party | None:
+        """Its part in disputes about claims, if it takes one."""
+        return None
+
+    def meanwhile(self) -> bool:
+        """Called after each order: what cannot wait for all the others; whether anything moved."""
+        return False
 
     def close(self) -> None:
         """Gives the database connections back."""

@@ -11,6 +11,7 @@ from avow.prover.catalogue import Compiled
 from avow.prover.database import Database
 from avow.prover.disputes.defender import Defender
 from avow.prover.disputes.journal import Watched
+from avow.prover.disputes.party import Party
 from avow.prover.errors import IllegalTransition, Refused
 from avow.prover.job import Job
 from avow.prover.nodes.claiming import CLAIMED, Claiming, JobRuns
@@ -82,6 +83,15 @@ class Provider(Node):
         """As every node's; then one's own claims are defended, whose clocks run."""
         defended = self.defender is not None and self.defender.step()
         return super().step() or defended
+
+    @property
+    def party(self) -> Party | None:
+        """What defends claims, if anything."""
+        return self.defender
+
+    def meanwhile(self) -> bool:
+        """Clocks of disputes run while orders are looked at."""
+        return self.defender is not None and self.defender.hurry()
 
     def concerns(self, view: View) -> str | None:
         """An order that another provider has locked is that provider's."""

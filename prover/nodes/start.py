@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avow.prover.catalogue import FolderCatalogue
@@ -27,6 +27,8 @@ from avow.verifier.chain.client import Chain
 from avow.verifier.chain.deployment import read_deployment
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.signer import Signer
+
+_EVIDENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ def open_validator(
     """A validator over this configuration's database; it watches claims of its own artifacts."""
     database = open_database(config.database_url)
     rules = FetchRules(seconds=options.fetch_seconds, file_folder=options.bundle_files)
+    # Nobody must be able to let the clocks of other disputes run out by answering slowly.
+    hasty = replace(rules, seconds=min(rules.seconds, _EVIDENCE_SECONDS))
     catalogue = FolderCatalogue(config.artifacts, config.models)
 
     def watch(worklist: Worklist) -> Watcher:
@@ -120,7 +124,7 @@ def open_validator(
             signer=signer,
             database=database,
             programs=Programs(catalogue.all),
-            evidence=Evidence(worklist, rules),
+            evidence=Evidence(worklist, hasty),
             confirmations=options.confirmations,
         )
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from avow.prover.database import Database
+from avow.prover.disputes.party import Party
 from avow.prover.disputes.watcher import Watcher
 from avow.prover.logs import about
 from avow.prover.nodes.claims import ClaimRefused, check_claim, expected_statement, policy_for
@@ -60,6 +61,15 @@ class Validator(Node):
         moved = super().step()
         moved |= self._shared.check()
         return (self.watcher is not None and self.watcher.step()) or moved
+
+    @property
+    def party(self) -> Party | None:
+        """What looks at claims, if anything."""
+        return self.watcher
+
+    def meanwhile(self) -> bool:
+        """Clocks of disputes run while bundles are fetched from slow places."""
+        return self.watcher is not None and self.watcher.hurry()
 
     def concerns(self, view: View) -> str | None:
         """Others' orders matter only to who ends what is overdue."""

@@ -258,3 +258,23 @@ def test_only_what_is_on_duty_is_looked_at_and_its_verdict_told(watch: Watch) ->
     assert duties.heard == [Verdict.AGREES]
     assert watch.found(validator, first).verdict is Verdict.UNKNOWN
     assert PROVIDER.address == watch.found(validator, first).provider
+
+
+@pytest.mark.timeout(300)
+def test_killed_while_its_transactions_wait_it_moves_once(watch: Watch) -> None:
+    """Blocks come every second, so that whoever starts again finds its transaction not mined."""
+    town = watch.court.town
+    before = town.holdings(STRANGER.address)
+    _, claimed = lied(watch, shown=True)
+    reaper = Reaper()
+    town.rpc("evm_setAutomine", False)
+    town.rpc("evm_setIntervalMining", 1)
+    try:
+        with reaping(reaper, STRANGER):
+            watch.play(lambda: overturned(watch, claimed), rounds=600)
+    finally:
+        town.rpc("evm_setIntervalMining", 0)
+        town.rpc("evm_setAutomine", True)
+    assert gained(watch, before) == CLAIMS.claim_bond // 2
+    assert sorted(once(watch).values()) == [1, 1, 1, 1]
+    assert reaper.deaths["after broadcast"] >= 4

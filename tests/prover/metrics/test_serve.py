@@ -8,7 +8,9 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from avow.prover.database import open_database
+from avow.prover.database import Database, open_database
+from avow.prover.disputes.journal import Journal, Verdict, Watched
+from avow.prover.disputes.moves import Commit, Finish
 from avow.prover.errors import ConfigurationError
 from avow.prover.metrics import names
 from avow.prover.metrics.names import METRICS, Metric, Shown
@@ -21,6 +23,7 @@ from avow.prover.queues import WorkQueue
 from avow.prover.reconcile import Reconciled
 from avow.verifier.chain.errors import RpcUnavailable
 from avow.verifier.chain.events import BondSlashed, Place
+from avow.verifier.trace.refutation import TracedClaim
 
 ACCOUNT, OTHER = bytes(19) + b"\x01", bytes(19) + b"\x02"
 
@@ -106,6 +109,19 @@ class Tokens:
         return None
 
 
+def disputed(database: Database) -> Journal:
+    """One claim that was found wrong, and two moves."""
+    journal = Journal(database, "chain:claims:provider:account")
+    claim = bytes(32)
+    traced = TracedClaim(claim, claim, claim, claim, claim, claim)
+    journal.watch([Watched(traced, claim, 0, claim, OTHER, 100, 1, 0)])
+    journal.decide(claim, Verdict.WRONG, "an output differs")
+    journal.begin(claim, Commit(claim), 1)
+    journal.sent(Commit(claim), claim)
+    journal.begin(claim, Finish(claim), 2)
+    return journal
+
+
 def test_a_nodes_figures(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("node")
     database = open_database(f"sqlite:///{folder / 'jobs.sqlite3'}")
@@ -123,6 +139,7 @@ def test_a_nodes_figures(tmp_path_factory: pytest.TempPathFactory) -> None:
         market=market,
         signer=SimpleNamespace(address=ACCOUNT),
         worklist=worklist,
+        party=SimpleNamespace(journal=disputed(database), claims=market),
     )
     registry = new_registry("1.2.3")
     figures = NodeFigures(node, registry, clock=lambda: now[0])  # type: ignore[arg-type]
@@ -137,6 +154,13 @@ def test_a_nodes_figures(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert value("avow_node_slashes_total", whose="own") == 1
     assert value("avow_node_slashes_total", whose="other") == 2
     assert value("avow_node_slashed_units_total", whose="other") == 14
+    assert value("avow_node_claims", verdict="wrong") == 1
+    assert value("avow_node_claims", verdict="agrees") == 0
+    assert value("avow_node_disputes") == 1
+    # One move was handed over, the other only begun.
+    assert value("avow_node_dispute_moves_total", move="Commit") == 1
+    assert value("avow_node_dispute_moves_total", move="Finish") is None
+    assert value("avow_node_claim_credit_units") == 30
     assert value("avow_node_block") == 5 and value("avow_node_chain_up") == 1
     # A re-organisation takes back what it took.
     worklist.rewind(5)
