@@ -101,8 +101,7 @@ class NodeFigures(Collector):
             verdicts, moves = party.journal.counts()
             engaged = sum(one.verdict is Verdict.WRONG for one in party.journal.watched())
             credit = party.claims.credit(self._node.signer.address)
-        found = {(*role, verdict): count for verdict, count in verdicts.items()}
-        yield gauge(names.CLAIMS, found)
+        yield gauge(names.CLAIMS, {(*role, name): count for name, count in verdicts.items()})
         yield gauge(names.DISPUTES, {role: engaged})
         yield _counter(names.MOVES, {(*role, kind): count for kind, count in moves.items()})
         yield gauge(names.CLAIM_CREDIT, {role: credit})
