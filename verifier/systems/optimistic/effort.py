@@ -29,7 +29,7 @@ MOST_TERMS = 10**7
 MOST_ELEMENTS = 2**24
 # Operands of all operations, and constants in all tables of lookups: some seconds.
 MOST_OPERANDS = 2**18
-MOST_LOOKED_UP = 2**27
+MOST_LOOKED_UP = 2**26
 
 
 def terms(operation: Operation, shapes: Sequence[Shape], program: Program) -> int:
