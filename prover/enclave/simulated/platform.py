@@ -41,6 +41,10 @@ class TrustDomain:
     mr_config_id: bytes = bytes(48)
     mr_owner: bytes = MARK.ljust(48, b"\0")
     user_data: bytes = MARK.ljust(20, b"\0")
+    mr_signer_seam: bytes = bytes(48)
+    seam_attributes: bytes = bytes(8)
+    mr_owner_config: bytes = bytes(48)
+    mr_service_td: bytes = bytes(48)
     later: bool = False
 
 
@@ -87,19 +91,21 @@ class Platform:
         header = struct.pack("<HHII16s20s", version, 2, 0x81, 0, _VENDOR, domain.user_data)
         body = _TEE_SVN + b"".join(
             (
-                bytes(48 + 48 + 8),
+                bytes(48),
+                domain.mr_signer_seam,
+                domain.seam_attributes,
                 domain.attributes,
                 bytes.fromhex("e702060000000000"),
                 domain.mr_td,
                 domain.mr_config_id,
                 domain.mr_owner,
-                bytes(48),
+                domain.mr_owner_config,
                 *domain.rtmr,
                 domain.report_data,
             )
         )
         if domain.later:
-            body = struct.pack("<HI", 3, 648) + body + _TEE_SVN + bytes(48)
+            body = struct.pack("<HI", 3, 648) + body + _TEE_SVN + domain.mr_service_td
         return self.sign(header + body)
 
     def sign(self, signed: bytes) -> bytes:

@@ -139,6 +139,34 @@ def test_every_register_of_the_row_counts() -> None:
         assert refusal.value.step == "measurements"
 
 
+def test_an_enclaves_row_flags_and_version_count() -> None:
+    data, collateral = read(SGX3[0]), read(SGX3[1])
+    policy = accepts(data)
+    assert policy.sgx is not None
+    ((enclave, signer, product),) = policy.sgx.measurements
+    for row in (
+        (bytes(32), signer, product),
+        (enclave, bytes(32), product),
+        (enclave, signer, product + 1),
+    ):
+        wrong = AttestationPolicy(sgx=replace(policy.sgx, measurements=(row,)))
+        with pytest.raises(VerificationError, match="are not in the policy") as refusal:
+            verify_quote(data, collateral, JULY_2025, wrong)
+        assert refusal.value.step == "measurements"
+    newer = AttestationPolicy(sgx=replace(policy.sgx, minimum_isv_svn=1))
+    with pytest.raises(VerificationError, match="ISVSVN 0 is below 1"):
+        verify_quote(data, collateral, JULY_2025, newer)
+    with pytest.raises(VerificationError, match="has no event log"):
+        verify_quote(data, collateral, JULY_2025, policy, b"[]")
+    # Attributes are judged before signatures: not initialised, provisioning, launch, KSS.
+    flags = HEADER_BYTES + 48
+    for value in (0b100, 0b10101, 0b100101, 0b10000101):
+        changed = data[:flags] + bytes([value]) + data[flags + 1 :]
+        with pytest.raises(VerificationError) as refusal:
+            verify_quote(changed, collateral, JULY_2025, policy)
+        assert refusal.value.step == "attributes"
+
+
 def test_without_reference_values_nothing_passes() -> None:
     data = read(SGX3[0])
     td = policy_of(parse_quote(without_padding(read(TDX4[0]))))

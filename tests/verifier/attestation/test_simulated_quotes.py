@@ -4,6 +4,7 @@ import random
 import struct
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -16,6 +17,7 @@ from avow.prover.enclave.simulated.platform import (
     revoke,
 )
 from avow.verifier.attestation.established import Attested, Simulated, measurement_digest
+from avow.verifier.attestation.intel import verify as intel
 from avow.verifier.attestation.intel.collateral import parse_collateral
 from avow.verifier.attestation.intel.quote import parse_quote, without_padding
 from avow.verifier.attestation.intel.verify import verify_quote
@@ -99,6 +101,96 @@ def test_only_the_attributes_of_a_production_domain_pass(attributes: bytes, reas
     with pytest.raises(VerificationError, match=reason) as refusal:
         check(replace(DOMAIN, attributes=attributes))
     assert refusal.value.step == "attributes"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mr_signer_seam": b"\1" * 48},
+        {"seam_attributes": b"\1" + bytes(7)},
+        {"mr_owner_config": b"\1" * 48},
+        {"mr_service_td": b"\1" * 48, "later": True},
+    ],
+)
+def test_nobody_else_has_a_say_in_a_production_domain(change: dict[str, Any]) -> None:
+    with pytest.raises(VerificationError) as refusal:
+        check(replace(DOMAIN, **change))
+    assert refusal.value.step == "attributes"
+
+
+def test_a_genuine_domain_has_no_owner() -> None:
+    owned = replace(DOMAIN, user_data=bytes(20), mr_owner=b"\1" * 48)
+    with pytest.raises(VerificationError, match="MROWNER") as refusal:
+        verify_quote(platform().quote(owned), platform().collateral(), AT, td_policy(owned))
+    assert refusal.value.step == "attributes"
+
+
+def test_the_collaterals_window_is_judged_here_too() -> None:
+    claims = {
+        "latest_issue_date": 10,
+        "qe_iden_latest_issue_date": 20,
+        "earliest_expiration_date": 40,
+        "qe_iden_earliest_expiration_date": 30,
+    }
+    assert intel._check_window(claims, 20) == intel._check_window(claims, 30) == 30
+    for at in (19, 31):
+        with pytest.raises(VerificationError, match="the collateral is of 20 to 30"):
+            intel._check_window(claims, at)
+
+
+def test_the_root_that_the_library_used_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+    inside = intel._check_window
+    monkeypatch.setattr(
+        intel, "_check_window", lambda claims, at: used.append(claims) or inside(claims, at)
+    )
+    check()
+    key = bytes(used[0]["platform"]["root_key_id"])
+    assert key != intel._INTEL_ROOT_KEY
+    monkeypatch.setattr(intel, "_INTEL_ROOT_KEY", key)
+    with pytest.raises(VerificationError, match="another root than asked for"):
+        check()
+
+
+def test_a_library_that_gives_up_has_not_been_convinced(monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def verifier(failure: type[BaseException]) -> Callable[[bytes | None], None]:
+        def made(root: bytes | None) -> None:
+            raise failure
+
+        return made
+
+    monkeypatch.setattr(intel.dcap_qvl, "QuoteVerifier", verifier(PanicException))
+    with pytest.raises(VerificationError, match="gave up"):
+        check()
+    monkeypatch.setattr(intel.dcap_qvl, "QuoteVerifier", verifier(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        check()
+
+
+def test_a_body_has_the_size_of_its_type() -> None:
+    data = platform().quote(replace(DOMAIN, later=True))
+    for wrong in (b"\2\0", b"\4\0", b"\3\0\x87"):
+        with pytest.raises(VerificationError, match="unknown body type"):
+            parse_quote(data[:48] + wrong + data[48 + len(wrong) :])
+    with pytest.raises(VerificationError, match="at most 32768 bytes"):
+        parse_quote(bytes(32_769))
+
+
+def test_certification_data_are_of_the_two_known_types() -> None:
+    data = platform().quote(DOMAIN)
+    outer = len(parse_quote(data).signed) + 4 + 64 + 64
+    inner = outer + 6 + 384 + 64 + 2 + 32
+    for place, expected in ((outer, 6), (inner, 5)):
+        assert data[place] == expected
+        with pytest.raises(VerificationError, match=f"of type {expected}, got 1"):
+            parse_quote(data[:place] + b"\1" + data[place + 1 :])
+    chain = inner + 6
+    assert data[chain : chain + 5] == b"-----"
+    with pytest.raises(VerificationError, match="no PCK certificate chain"):
+        parse_quote(data[:chain] + b"+" + data[chain + 1 :])
 
 
 def test_reference_values_are_whole_rows() -> None:
