@@ -1,5 +1,6 @@
 """`avow provider` and `avow validator`: the two nodes, until they are stopped."""
 
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -135,6 +136,19 @@ def provider(
 )
 @click.option("--no-expire", is_flag=True, help="Leave overdue orders to others.")
 @click.option("--no-watch", is_flag=True, help="Neither look at claims nor challenge wrong ones.")
+@click.option(
+    "--watch-stake",
+    type=click.IntRange(1),
+    metavar="UNITS",
+    help="Join the watch over claims with this stake first, unless a validator of it already.",
+)
+@click.option(
+    "--watch-model",
+    "watch_models",
+    multiple=True,
+    metavar="KEY",
+    help="Watch claims of this model from the next epoch on; may be given again.",
+)
 @_CONFIRMATIONS
 @_POLL
 @_ONCE
@@ -149,6 +163,8 @@ def validator(
     allow_unsafe_srs: bool,
     no_expire: bool,
     no_watch: bool,
+    watch_stake: int | None,
+    watch_models: tuple[str, ...],
     confirmations: int,
     poll: float,
     once: bool,
@@ -159,17 +175,25 @@ def validator(
     of a model that is compiled here (`avow compile --system optimistic`), challenges wrong ones
     and plays them to their end, putting up bonds.
     """
-    from avow.prover.nodes.start import ValidatorOptions, open_validator
+    from avow.prover.nodes.start import ValidatorOptions, join_watch, open_validator
 
+    models = [_model_key(text) for text in watch_models]
     config, market, signer = _open(rpc, deployment, keystore, password_file)
     if allow_unsafe_srs:
         config = replace(config, allow_unsafe_srs=True)
     if stake is not None and not market.is_validator(signer.address):
         market.join_validators(signer, stake)
+    join_watch(market, signer, watch_stake, models)
     options = ValidatorOptions(
         confirmations, not no_expire, fetch_seconds, bundle_files, not no_watch
     )
     _run(config, open_validator(config, market, signer, options), poll, once)
+
+
+def _model_key(text: str) -> bytes:
+    if re.fullmatch(r"0x[0-9a-f]{64}", text) is None:
+        raise click.UsageError("--watch-model: expected a model key, 0x and 64 hex digits")
+    return bytes.fromhex(text[2:])
 
 
 def _open(

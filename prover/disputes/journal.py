@@ -92,7 +92,7 @@ class Journal:
             for claim in claims:
                 key = (self._node, to_hex(claim.traced.statement))
                 known = session.get(DisputeClaimRow, key)
-                same = known is not None and known.traced == _text(claim.traced)
+                same = known is not None and known.traced == traced_text(claim.traced)
                 session.merge(
                     DisputeClaimRow(
                         node=self._node,
@@ -101,7 +101,7 @@ class Journal:
                         leg=claim.leg,
                         model_key=to_hex(claim.model_key),
                         provider=to_hex(claim.provider),
-                        traced=_text(claim.traced),
+                        traced=traced_text(claim.traced),
                         window_end=claim.window_end,
                         block=claim.block,
                         position=claim.position,
@@ -253,14 +253,19 @@ class Journal:
 _FIELDS = TracedClaim.__slots__
 
 
-def _text(traced: TracedClaim) -> str:
+def traced_text(traced: TracedClaim) -> str:
+    """A claim as it is stored: a JSON object of hex strings."""
     return json.dumps({name: to_hex(getattr(traced, name)) for name in _FIELDS})
 
 
+def parse_traced_text(text: str) -> TracedClaim:
+    """What `traced_text` wrote."""
+    return TracedClaim(**{name: bytes.fromhex(word[2:]) for name, word in json.loads(text).items()})
+
+
 def _watched(row: DisputeClaimRow) -> Watched:
-    traced = {name: bytes.fromhex(text[2:]) for name, text in json.loads(row.traced).items()}
     return Watched(
-        traced=TracedClaim(**traced),
+        traced=parse_traced_text(row.traced),
         order_id=bytes.fromhex(row.order_id[2:]),
         leg=row.leg,
         model_key=bytes.fromhex(row.model_key[2:]),

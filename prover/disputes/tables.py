@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from avow.prover.tables import Base
@@ -50,3 +50,20 @@ class DisputeMoveRow(Base):
     nonce: Mapped[int]
     transaction: Mapped[str] = mapped_column("transaction_hash", String(66))
     begun_at: Mapped[int]
+
+
+class WatchFindingRow(Base):
+    """A claim that a validator of the watch had to check, and what refutes it.
+
+    It is kept until nobody can be asked for it any more: whoever showed the tensors need not show
+    them again. `traced` is as in `dispute_claims`.
+    """
+
+    __tablename__ = "watch_findings"
+    __table_args__ = (Index("ix_watch_findings_node_epoch", "node", "epoch"),)
+
+    node: Mapped[str] = mapped_column(String(200), primary_key=True)
+    claim_id: Mapped[str] = mapped_column(String(66), primary_key=True)
+    epoch: Mapped[int]
+    traced: Mapped[str] = mapped_column(Text)
+    refutation: Mapped[bytes] = mapped_column(LargeBinary)

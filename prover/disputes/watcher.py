@@ -50,6 +50,11 @@ class Duties(Protocol):
         out: `Journal.watched` and `Journal.verdict` have every verdict."""
         ...
 
+    def holds(self, claim: Watched, refutation: bytes | None) -> bool:
+        """Whether a wrong claim is to be left alone for now. `refutation` overturns it in one
+        transaction; None where that cannot be made yet."""
+        ...
+
     def step(self) -> bool:
         """What there is to do beside claims; whether anything was done."""
         ...
@@ -64,6 +69,10 @@ class Everything:
 
     def judged(self, claim: Watched, verdict: Verdict, reason: str) -> None:
         """Nothing: the log has it."""
+
+    def holds(self, claim: Watched, refutation: bytes | None) -> bool:
+        """Never: who is first is paid."""
+        return False
 
     def step(self) -> bool:
         """Nothing."""
@@ -211,6 +220,8 @@ class Watcher(Party):
         if view.state is ClaimState.UPHELD or view.is_final(head.timestamp):
             return self.end_when_deep(claim, head, "it stood, though found wrong here")
         attack = self._attack(claim, program, standing, challenge is None)
+        if challenge is None and self._duties.holds(claim, attack.refutation(view)):
+            return False
         noted = attack.commitment(view, challenge)
         committed_in = 0 if noted is None else self.claims.committed_in(noted)
         move = attack.move(view, challenge, committed_in, head.number, head.timestamp)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from avow.prover.catalogue import FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.database import open_database
 from avow.prover.disputes.evidence import Evidence
+from avow.prover.disputes.guard import Guard, begin_to_watch, join
 from avow.prover.disputes.programs import Programs
 from avow.prover.disputes.watcher import Watcher
 from avow.prover.errors import ConfigurationError
@@ -27,6 +28,7 @@ from avow.verifier.chain.client import Chain
 from avow.verifier.chain.deployment import read_deployment
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.signer import Signer
+from avow.verifier.chain.watch import Watch
 
 _EVIDENCE_SECONDS = 10.0
 
@@ -107,6 +109,22 @@ def _addresses(config: Config, bundle_url: str | None) -> Address:
     return lambda statement: (place / f"{statement.hex()}{SUFFIX}").as_uri()
 
 
+def join_watch(market: Market, signer: Signer, stake: int | None, models: Sequence[bytes]) -> None:
+    """Has the account watch claims of models, joining first with a stake if one is given.
+
+    What it does already is left as it is. Raises ConfigurationError without a watch.
+    """
+    if stake is None and not models:
+        return
+    if not market.deployment.has_watch:
+        raise ConfigurationError("--watch-stake, --watch-model: this deployment has no watch")
+    watch = Watch(market.chain, market.deployment)
+    if stake is not None:
+        join(watch, signer, stake)
+    for model_key in models:
+        begin_to_watch(watch, signer, model_key)
+
+
 def open_validator(
     config: Config, market: Market, signer: Signer, options: ValidatorOptions
 ) -> Validator:
@@ -118,6 +136,9 @@ def open_validator(
     catalogue = FolderCatalogue(config.artifacts, config.models)
 
     def watch(worklist: Worklist) -> Watcher:
+        duties = None
+        if market.deployment.has_watch:
+            duties = Guard(Watch(market.chain, market.deployment), signer, database)
         return Watcher(
             market=market,
             claims=Claims(market.chain, market.deployment),
@@ -126,6 +147,7 @@ def open_validator(
             programs=Programs(catalogue.all),
             evidence=Evidence(worklist, hasty),
             confirmations=options.confirmations,
+            duties=duties,
         )
 
     return Validator(

@@ -79,6 +79,8 @@ def rows() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "dispute_claims", {**claim, "verdict": "agrees", "reason": "", "ended": False}
     move = {**node, "move": _DIGEST, "kind": "Open", "nonce": 5, "transaction_hash": _DIGEST}
     yield "dispute_moves", {**move, "begun_at": 1_700_000_000_000}
+    kept = {"node": claim["node"], "claim_id": claim["claim_id"], "traced": claim["traced"]}
+    yield "watch_findings", {**kept, "epoch": 3_000_000, "refutation": b"refutation"}
 
 
 def fill(connection: Connection, revision: str) -> None:

@@ -1,0 +1,143 @@
+"""A validator's node in the watch: it holds what it finds, answers, is paid; killed in between."""
+
+import pytest
+
+from avow.prover.disputes import guard
+from avow.prover.disputes.guard import Guard, begin_to_watch, join, seeds_of
+from avow.prover.disputes.journal import Verdict
+from avow.prover.disputes.seeds import Seeds
+from avow.prover.nodes.validator import Validator
+from avow.verifier.chain.claim_events import Claimed
+from avow.verifier.chain.client import checksum
+from avow.verifier.chain.watch_records import NEVER, Outcome, planted
+from avow.verifier.merkle import leaf
+from tests.integration.court import Delivered
+from tests.integration.test_optimistic import inside
+from tests.integration.test_watch import (
+    OWNER,
+    PARAMETERS,
+    PLANT_SALT,
+    REQUESTER,
+    STRANGER,
+    VALIDATOR,
+    Guarded,
+    expose,
+    refutation,
+    stakes,
+    town_watch,
+)
+from tests.integration.watching import Watch
+
+__all__ = ["town_watch"]
+
+
+@pytest.fixture
+def node(town_watch: Guarded) -> Watch:
+    """The first validator's node; its seeds are those with which the fixture joined."""
+    court, watch = town_watch.court, town_watch.watch
+    own = Guard(watch, VALIDATOR, court.town.database(), town_watch.awake.seeds)
+    return Watch(court, VALIDATOR, duties=own)
+
+
+def settled(node: Watch) -> Validator:
+    """A node that has just started and taken its steps, blocks coming by themselves."""
+    validator = node.started()
+    for _ in range(4):
+        for _ in range(20):
+            if not validator.step():
+                break
+        else:
+            pytest.fail("it does not come to rest")
+        node.court.town.mine()
+        node.court.town.skew += 20_000
+    return validator
+
+
+def plant(world: Guarded, shown: bool = True) -> tuple[Delivered, Claimed]:
+    """A wrong claim in the ordinary way, committed to beforehand."""
+    delivered = world.court.deliver(inside, shown=shown)
+    claim_id = leaf(delivered.statement.digest())
+    world.watch.plant(OWNER, planted(claim_id, PLANT_SALT))
+    world.court.town.pass_time(2)
+    return delivered, world.court.claim(delivered)
+
+
+def end(world: Guarded, node: Watch) -> None:
+    """To where verdicts of the epoch are sent; the node does, and the other validator does."""
+    times = PARAMETERS.times(PARAMETERS.epoch_at(world.now()))
+    world.until(times.ends + PARAMETERS.verdict_delay // 2 + 2)
+    settled(node)
+    world.asleep.step()
+
+
+def test_a_node_holds_its_verdict_and_is_paid_for_it(town_watch: Guarded, node: Watch) -> None:
+    world, watch, claims = town_watch, town_watch.watch, town_watch.court.claims
+    delivered, claimed = plant(world)
+    claim_id, epoch = claimed.claim_id, PARAMETERS.epoch_at(world.now())
+    assert node.found(settled(node), claimed).verdict is Verdict.WRONG
+    # Nobody can see it yet, neither in a root nor in the claims.
+    assert not claims.is_overturned(claim_id)
+    assert watch.root(VALIDATOR.address, epoch) == bytes(32)
+    end(world, node)
+    assert not claims.is_overturned(claim_id)
+    assert watch.root(VALIDATOR.address, epoch) != bytes(32)
+    world.until(PARAMETERS.times(epoch).verdicts_by + 1)
+    # What was shown is shown no more: the finding was kept.
+    shown = refutation(world, delivered, claimed, VALIDATOR)
+    expose(world, delivered, claimed, shown)
+    end(world, node)
+    assert watch.outcome(claim_id, VALIDATOR.address) is Outcome.FOUND
+    before = int(watch.token.read("balanceOf", checksum(VALIDATOR.address)))
+    while world.now() <= PARAMETERS.times(epoch).answers_by:
+        end(world, node)
+    settled(node)
+    after = int(watch.token.read("balanceOf", checksum(VALIDATOR.address)))
+    assert after - before == PARAMETERS.bounty
+    assert watch.outcome(claim_id, VALIDATOR.address) is Outcome.PAID
+    watch.charge_miss(OWNER, claim_id, STRANGER.address)
+    least = PARAMETERS.minimum_stake
+    assert stakes(world) == [least, least - PARAMETERS.miss_penalty]
+
+
+def test_what_nobody_exposes_is_overturned_once_verdicts_are_due(
+    town_watch: Guarded, node: Watch
+) -> None:
+    world, claims = town_watch, town_watch.court.claims
+    _, claimed = plant(world)
+    settled(node)
+    end(world, node)
+    assert not claims.is_overturned(claimed.claim_id)
+    world.until(PARAMETERS.times(PARAMETERS.epoch_at(world.now()) - 1).verdicts_by + 1)
+    settled(node)
+    assert claims.is_overturned(claimed.claim_id)
+
+
+def test_what_is_not_shown_is_challenged_at_once(town_watch: Guarded, node: Watch) -> None:
+    world = town_watch
+    _, claimed = plant(world, shown=False)
+    settled(node)
+    assert world.court.challenge_by(claimed, VALIDATOR.address) is not None
+
+
+def test_a_claim_that_could_be_final_first_is_not_held(
+    town_watch: Guarded, node: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_ROOM", 10_000)
+    _, claimed = plant(town_watch)
+    settled(node)
+    assert town_watch.court.claims.is_overturned(claimed.claim_id)
+
+
+def test_joining_again_changes_nothing(town_watch: Guarded) -> None:
+    watch, model_key = town_watch.watch, town_watch.court.registered.model_key
+    join(watch, REQUESTER, PARAMETERS.minimum_stake)
+    begin_to_watch(watch, REQUESTER, model_key)
+    before = watch.chain.head().number
+    join(watch, REQUESTER, PARAMETERS.minimum_stake)
+    begin_to_watch(watch, REQUESTER, model_key)
+    assert watch.chain.head().number == before, "nothing was sent again"
+    stored = watch.validator(REQUESTER.address)
+    assert stored is not None and stored.stake == PARAMETERS.minimum_stake
+    assert watch.watching(REQUESTER.address, model_key).until == NEVER
+    assert isinstance(seeds_of(watch, REQUESTER), Seeds)
+    assert seeds_of(watch, REQUESTER).seed(stored, stored.first_epoch) != stored.seed
