@@ -1,14 +1,19 @@
 """A validator's node in the watch: it holds what it finds, answers, is paid; killed in between."""
 
+from dataclasses import replace
+
 import pytest
 
 from avow.prover.disputes import guard
 from avow.prover.disputes.guard import Guard, begin_to_watch, join, seeds_of
 from avow.prover.disputes.journal import Verdict
 from avow.prover.disputes.seeds import Seeds
+from avow.prover.errors import ConfigurationError
+from avow.prover.nodes import start
 from avow.prover.nodes.validator import Validator
 from avow.verifier.chain.claim_events import Claimed
 from avow.verifier.chain.client import checksum
+from avow.verifier.chain.deployment import Placed
 from avow.verifier.chain.watch_records import NEVER, Outcome, planted
 from avow.verifier.merkle import leaf
 from tests.integration.court import Delivered
@@ -26,6 +31,7 @@ from tests.integration.test_watch import (
     stakes,
     town_watch,
 )
+from tests.integration.town import Town, refusing
 from tests.integration.watching import Watch
 
 __all__ = ["town_watch"]
@@ -126,6 +132,28 @@ def test_a_claim_that_could_be_final_first_is_not_held(
     _, claimed = plant(town_watch)
     settled(node)
     assert town_watch.court.claims.is_overturned(claimed.claim_id)
+
+
+def test_a_deployment_without_a_watch_is_one_line(bare_town: Town) -> None:
+    market = bare_town.market()
+    start.join_watch(market, VALIDATOR, None, [])
+    with refusing(ConfigurationError, "this deployment has no watch"):
+        start.join_watch(market, VALIDATOR, PARAMETERS.minimum_stake, [])
+
+
+def test_options_of_the_node_join_and_watch(
+    town_watch: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, court = town_watch.watch, town_watch.court
+    monkeypatch.setattr(start, "Watch", lambda chain, deployment: watch)
+    market = court.town.market()
+    placed = ("watch", Placed(watch.address, bytes(32)))
+    contracts = (*market.deployment.contracts, placed)
+    market.deployment = replace(market.deployment, contracts=contracts)
+    model_key = court.registered.model_key
+    start.join_watch(market, REQUESTER, PARAMETERS.minimum_stake, [model_key])
+    assert watch.validator(REQUESTER.address) is not None
+    assert watch.watching(REQUESTER.address, model_key).until == NEVER
 
 
 def test_joining_again_changes_nothing(town_watch: Guarded) -> None:
