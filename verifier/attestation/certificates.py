@@ -83,7 +83,9 @@ def public_key(certificate: x509.Certificate, step: str) -> ec.EllipticCurvePubl
         key = certificate.public_key()
     except Exception as error:
         raise VerificationError(step, f"a certificate's key: {_line(error)}") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.key_size not in _HASHES:
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(
+        key.curve, ec.SECP256R1 | ec.SECP384R1
+    ):
         raise VerificationError(step, "a certificate's key is not on P-256 or P-384")
     return key
 

@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avow.prover.enclave.simulated import authority
 from avow.prover.enclave.simulated.authority import Holder, issue, root
 from avow.verifier.attestation.certificates import (
     check_chain,
@@ -85,6 +87,37 @@ def test_an_unknown_critical_extension_is_refused(monkeypatch: pytest.MonkeyPatc
         check_chain([odd.der, MIDDLE.der], ROOT.der, AT)
 
 
+@pytest.mark.parametrize("curve", [ec.SECP521R1(), ec.SECP256K1()])
+def test_a_key_on_another_curve_is_refused(curve: ec.EllipticCurve) -> None:
+    other = root("root", AT, curve)
+    with pytest.raises(VerificationError, match="not on P-256 or P-384"):
+        check_chain([issue(other, "leaf", AT).der], other.der, AT)
+
+
+def test_another_hash_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authority, "_hash", lambda key: hashes.SHA512())
+    with pytest.raises(VerificationError, match="not signed with SHA-256 or SHA-384"):
+        check_chain([issue(MIDDLE, "leaf", AT).der, MIDDLE.der], ROOT.der, AT)
+
+
+def test_an_authority_that_may_not_sign_certificates_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usage = x509.KeyUsage
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            x509, "KeyUsage", lambda **flags: usage(**(flags | {"key_cert_sign": False}))
+        )
+        middle = issue(ROOT, "middle", AT, path_length=0)
+    with pytest.raises(VerificationError, match="may not sign certificates"):
+        check_chain([issue(middle, "leaf", AT).der, middle.der], ROOT.der, AT)
+
+
+def test_a_certificate_has_a_bounded_size() -> None:
+    with pytest.raises(VerificationError, match="more than 8192"):
+        read_certificate(LEAF.der + bytes(8192), "it")
+
+
 def test_a_version_or_serial_number_that_is_forbidden_is_refused() -> None:
     version, serial = LEAF.der.index(b"\xa0\x03\x02\x01\x02") + 4, b"\x02\x14"
     assert LEAF.der[version + 1 : version + 3] == serial
@@ -113,7 +146,8 @@ def test_a_raw_signature_is_of_one_length_and_of_its_message() -> None:
         (b"\xff" * 96, b"message"),
         (signature[48:] + signature[:48], b"message"),
     ):
-        with pytest.raises(VerificationError) as refusal:
+        reason = "does not verify" if len(wrong) == 96 else "has 96 bytes"
+        with pytest.raises(VerificationError, match=reason) as refusal:
             check_raw_signature(key, wrong, message, "signature")
         assert refusal.value.step == "signature"
 
