@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @notice What a check of a quote found. Unknown is no finding: the check could not be made.
+enum QuoteVerdict {
+    Unknown,
+    Genuine,
+    Refused
+}
+
+/// @title Checks a whole quote on this chain: signatures, certificates, revocation and TCB status
+interface IQuoteCheck {
+    /// @dev May change state; is given bounded gas, and everything but one of the three words is Unknown.
+    function check(bytes calldata quote) external returns (QuoteVerdict);
+}
+
+/// @title Checks a proof that a quote was checked elsewhere
+interface IQuoteProofCheck {
+    /// @param quoteId keccak256 of the quote's signed part: header and body.
+    /// @param signedPart header and body.
+    function check(bytes32 quoteId, bytes calldata signedPart, bytes calldata proof)
+        external
+        returns (QuoteVerdict);
+}
