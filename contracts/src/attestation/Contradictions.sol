@@ -129,8 +129,7 @@ abstract contract Contradictions is Registrations {
     function _checkProof(bytes32 modelKey, ProvenAnswer calldata proven) private view {
         bytes32 digest = StatementLib.digest(proven.statement, proven.domainSeparator);
         bytes32 root = StatementTree.root(digest, proven.path);
-        (bool accepted, bytes memory reason) =
-            router.verify(modelKey, proven.statement, root, proven.seal);
+        (bool accepted, bytes memory reason) = router.verify(modelKey, proven.statement, root, proven.seal);
         if (!accepted) revert ProofRefused(reason);
     }
 

@@ -5,7 +5,9 @@ import {IQuoteCheck, QuoteVerdict} from "../interfaces/IQuoteCheck.sol";
 
 /// @title The form in which verifiers of DCAP quotes on a chain are commonly asked
 interface IDcapVerifier {
-    function verifyAndAttestOnChain(bytes calldata rawQuote) external returns (bool success, bytes memory output);
+    function verifyAndAttestOnChain(bytes calldata rawQuote)
+        external
+        returns (bool success, bytes memory output);
 }
 
 /// @title Asks an existing verifier of DCAP quotes

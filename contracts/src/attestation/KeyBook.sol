@@ -43,9 +43,7 @@ abstract contract KeyBook is Registrars, Services, EIP712 {
     /// @inheritdoc IAttestationKeys
     function issueChallenge() external returns (bytes32 challenge) {
         challenge = keccak256(
-            abi.encode(
-                block.chainid, address(this), msg.sender, ++_challenges, blockhash(block.number - 1)
-            )
+            abi.encode(block.chainid, address(this), msg.sender, ++_challenges, blockhash(block.number - 1))
         );
         uint40 expires = uint40(block.timestamp + CHALLENGE_LIFE);
         challengeOf[challenge] = Issued(msg.sender, expires);
@@ -165,8 +163,7 @@ abstract contract KeyBook is Registrars, Services, EIP712 {
     }
 
     function _signerOf(bytes32 root, uint64 time, bytes calldata signature) internal view returns (address) {
-        return
-            ECDSA.recoverCalldata(_hashTypedDataV4(AttestationDigests.answers(root, time)), signature);
+        return ECDSA.recoverCalldata(_hashTypedDataV4(AttestationDigests.answers(root, time)), signature);
     }
 
     function _check(Enrolment calldata enrolment, uint256 activeFrom) private view {

@@ -54,9 +54,8 @@ contract ReceiptVerifier is IProofVerifier, ERC165 {
 
     /// @inheritdoc IProofVerifier
     function proofProfile() external view returns (bytes32) {
-        return keccak256(
-            abi.encodePacked(SYSTEM, keccak256(abi.encode(block.chainid, address(keys), minimum)))
-        );
+        return
+            keccak256(abi.encodePacked(SYSTEM, keccak256(abi.encode(block.chainid, address(keys), minimum))));
     }
 
     /// @inheritdoc IERC165

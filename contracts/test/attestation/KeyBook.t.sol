@@ -3,7 +3,14 @@ pragma solidity ^0.8.28;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
-import {AttestedKey, Enrolment, IAttestationKeys, Service, Standing, Tier} from "../../src/interfaces/IAttestationKeys.sol";
+import {
+    AttestedKey,
+    Enrolment,
+    IAttestationKeys,
+    Service,
+    Standing,
+    Tier
+} from "../../src/interfaces/IAttestationKeys.sol";
 import {SystemRegistration} from "../../src/interfaces/IModelRegistry.sol";
 import {AttestationWorld} from "../base/AttestationWorld.sol";
 import {QuoteFixture} from "../base/QuoteFixture.sol";
@@ -79,9 +86,7 @@ contract KeyBookTest is AttestationWorld {
         _refuses(
             enrolment,
             PROVIDER,
-            abi.encodeWithSelector(
-                IAttestationKeys.ChallengeExpired.selector, enrolment.challenge, expires
-            )
+            abi.encodeWithSelector(IAttestationKeys.ChallengeExpired.selector, enrolment.challenge, expires)
         );
         vm.warp(expires);
         _register(enrolment, PROVIDER, KEY);
@@ -111,9 +116,7 @@ contract KeyBookTest is AttestationWorld {
         _refuses(
             enrolment,
             PROVIDER,
-            abi.encodeWithSelector(
-                IAttestationKeys.StakeTooLow.selector, MINIMUM_STAKE - 1, MINIMUM_STAKE
-            )
+            abi.encodeWithSelector(IAttestationKeys.StakeTooLow.selector, MINIMUM_STAKE - 1, MINIMUM_STAKE)
         );
         enrolment.stake = MINIMUM_STAKE;
         uint256[2] memory outside = [block.timestamp, block.timestamp + 31 days + 1];
@@ -157,7 +160,9 @@ contract KeyBookTest is AttestationWorld {
     function test_anAnswerIsNeitherOfTheFutureNorOld() public {
         activeKey(PROVIDER, KEY);
         uint64 now_ = uint64(block.timestamp);
-        _standingFails(KEY, now_ + 1, abi.encodeWithSelector(IAttestationKeys.AnswerInFuture.selector, now_ + 1));
+        _standingFails(
+            KEY, now_ + 1, abi.encodeWithSelector(IAttestationKeys.AnswerInFuture.selector, now_ + 1)
+        );
         _standing(KEY, now_ - uint64(MAXIMUM_AGE));
         _standingFails(
             KEY,
@@ -170,7 +175,9 @@ contract KeyBookTest is AttestationWorld {
 
     function test_anUnknownKeyStandsForNothing() public {
         _standingFails(
-            KEY, uint64(block.timestamp), abi.encodeWithSelector(IAttestationKeys.KeyUnknown.selector, enclave)
+            KEY,
+            uint64(block.timestamp),
+            abi.encodeWithSelector(IAttestationKeys.KeyUnknown.selector, enclave)
         );
     }
 
@@ -200,9 +207,7 @@ contract KeyBookTest is AttestationWorld {
 
     function test_aRevokedKeyStandsForNothing() public {
         registerSimulated(PROVIDER, KEY);
-        vm.expectRevert(
-            abi.encodeWithSelector(IAttestationKeys.NotOperator.selector, enclave, GUARDIAN)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.NotOperator.selector, enclave, GUARDIAN));
         vm.prank(GUARDIAN);
         keys.revokeKey(enclave);
         vm.prank(PROVIDER);
@@ -273,9 +278,7 @@ contract KeyBookTest is AttestationWorld {
 
     function test_aRetiredKeySettlesWhatIsOpenAndEnds() public {
         registerSimulated(PROVIDER, KEY);
-        vm.expectRevert(
-            abi.encodeWithSelector(IAttestationKeys.NotOperator.selector, enclave, RIVAL)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.NotOperator.selector, enclave, RIVAL));
         vm.prank(RIVAL);
         keys.retireKey(enclave);
         vm.prank(PROVIDER);
@@ -305,9 +308,7 @@ contract KeyBookTest is AttestationWorld {
         vm.prank(PROVIDER);
         keys.withdraw();
         assertEq(token.balanceOf(PROVIDER), before + STAKE, "paid");
-        vm.expectRevert(
-            abi.encodeWithSelector(IAttestationKeys.KeyUnknown.selector, vm.addr(KEY + 1))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.KeyUnknown.selector, vm.addr(KEY + 1)));
         keys.releaseStake(vm.addr(KEY + 1));
     }
 

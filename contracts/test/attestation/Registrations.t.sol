@@ -50,9 +50,7 @@ contract RegistrationsTest is AttestationWorld {
         Enrolment memory enrolment = enrolmentOf(PROVIDER, KEY);
         bytes32[2] memory report = reportOf(enrolment);
         report[1] |= bytes32(uint256(1));
-        _refuses(
-            enrolment, QuoteFixture.tdx4(report, IMAGE), IAttestationKeys.ReportDataDiffers.selector
-        );
+        _refuses(enrolment, QuoteFixture.tdx4(report, IMAGE), IAttestationKeys.ReportDataDiffers.selector);
         bytes memory quote = quoteFor(enrolment);
         vm.chainId(block.chainid + 1);
         _refuses(enrolment, quote, IAttestationKeys.ReportDataDiffers.selector);
@@ -69,9 +67,7 @@ contract RegistrationsTest is AttestationWorld {
             );
             _refuses(enrolment, quote, IAttestationKeys.DebugQuote.selector);
         }
-        _refuses(
-            enrolment, QuoteFixture.sgx3(report, IMAGE, 0x02), IAttestationKeys.DebugQuote.selector
-        );
+        _refuses(enrolment, QuoteFixture.sgx3(report, IMAGE, 0x02), IAttestationKeys.DebugQuote.selector);
     }
 
     function test_onlyApprovedMeasurementsAreRegistered() public {
@@ -290,9 +286,7 @@ contract RegistrationsTest is AttestationWorld {
         vm.expectRevert(IAttestationKeys.QuoteNotGenuine.selector);
         vm.prank(PROVIDER);
         keys.registerProven(enrolment, part, "another proof");
-        vm.expectRevert(
-            abi.encodeWithSelector(IAttestationKeys.SignedPartTooLong.selector, 633, 632)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.SignedPartTooLong.selector, 633, 632));
         vm.prank(PROVIDER);
         keys.registerProven(enrolment, bytes.concat(part, hex"00"), proof);
         vm.prank(PROVIDER);
@@ -321,9 +315,8 @@ contract RegistrationsTest is AttestationWorld {
         } else {
             quote = QuoteFixture.sgx3(report, IMAGE, 0);
             signedLength = 432;
-            measurement = keccak256(
-                bytes.concat(QuoteFixture.fill(32, IMAGE), QuoteFixture.fill(32, IMAGE + 1))
-            );
+            measurement =
+                keccak256(bytes.concat(QuoteFixture.fill(32, IMAGE), QuoteFixture.fill(32, IMAGE + 1)));
             vm.prank(GOVERNOR);
             keys.approveMeasurement(measurement);
         }

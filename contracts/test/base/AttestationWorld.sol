@@ -129,8 +129,7 @@ abstract contract AttestationWorld is DisputeWorld {
     }
 
     function reportOf(Enrolment memory enrolment) internal view returns (bytes32[2] memory words) {
-        bytes memory report =
-            abi.encodePacked(enrolment.key, documentOf(enrolment), new bytes(12));
+        bytes memory report = abi.encodePacked(enrolment.key, documentOf(enrolment), new bytes(12));
         assembly ("memory-safe") {
             mstore(words, mload(add(report, 32)))
             mstore(add(words, 32), mload(add(report, 64)))

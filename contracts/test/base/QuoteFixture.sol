@@ -30,13 +30,16 @@ library QuoteFixture {
 
     function header(uint8 version) internal pure returns (bytes memory) {
         bytes4 tee = version == 3 ? bytes4(0) : bytes4(0x81000000);
-        return bytes.concat(
-            bytes2(uint16(version) << 8), hex"0200", tee, new bytes(4), VENDOR, fill(20, 0x55)
-        );
+        return
+            bytes.concat(bytes2(uint16(version) << 8), hex"0200", tee, new bytes(4), VENDOR, fill(20, 0x55));
     }
 
     /// @notice A body of 584 bytes: MRTD at 136, RTMR0 to RTMR2 from 328, what the guest reports at 520.
-    function domain(bytes32[2] memory report, uint8 image, bytes1 debug) internal pure returns (bytes memory) {
+    function domain(bytes32[2] memory report, uint8 image, bytes1 debug)
+        internal
+        pure
+        returns (bytes memory)
+    {
         return bytes.concat(
             bytes.concat(new bytes(120), debug, new bytes(15), fill(48, image), new bytes(144)),
             bytes.concat(fill(144, image + 1), new bytes(48), report[0], report[1])
