@@ -11,14 +11,14 @@ library AttestationDigests {
         "Registration(address key,address operator,bytes32 document,bytes32 platform,bytes32 quote)"
     );
 
-    /// @notice Digest of the registration document, which a quote binds.
-    function document(Enrolment calldata enrolment) internal view returns (bytes32) {
+    /// @notice Digest of the registration document, which a quote binds, for the contract of keys at `registry`.
+    function document(Enrolment calldata enrolment, address registry) internal view returns (bytes32) {
         return keccak256(
             abi.encode(
                 DOCUMENT_VERSION,
                 enrolment.program,
                 block.chainid,
-                address(this),
+                registry,
                 enrolment.challenge,
                 enrolment.gpuEvidence,
                 enrolment.tlsKey,

@@ -68,13 +68,14 @@ abstract contract AttestationGovernance is IAttestationKeys, Ownable2Step {
     }
 
     /// @notice Lets keys of a measurement be registered: an image that measures the program it says it runs.
-    function approveMeasurement(bytes32 measurement) external onlyOwner {
+    /// @param attended whether registrars have to look at what it started; otherwise the measurement must decide it.
+    function approveMeasurement(bytes32 measurement, bool attended) external onlyOwner {
         if (measurement == 0) revert ZeroMeasurement();
         if (measurementState[measurement] == MeasurementState.Revoked) {
             revert MeasurementIsRevoked(measurement);
         }
-        measurementState[measurement] = MeasurementState.Approved;
-        emit MeasurementApproved(measurement);
+        measurementState[measurement] = attended ? MeasurementState.Attended : MeasurementState.Approved;
+        emit MeasurementApproved(measurement, attended);
     }
 
     /// @notice Refuses every answer of keys of a measurement, for ever; by owner or guardian.

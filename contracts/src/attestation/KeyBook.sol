@@ -13,8 +13,19 @@ import {
     Tier
 } from "../interfaces/IAttestationKeys.sol";
 import {AttestationDigests} from "./AttestationDigests.sol";
+import {QuoteReader} from "./QuoteReader.sol";
 import {Registrars} from "./Registrars.sol";
 import {Services} from "./Services.sol";
+
+/// @notice What a quote says of a registration, as `QuoteReader` has read it.
+/// @param document digest of the registration document.
+/// @param id keccak256 of the signed part.
+struct Quoted {
+    bytes32 document;
+    bytes32 id;
+    bytes32 measurement;
+    uint256 signedLength;
+}
 
 /// @title Keys from their registration to the return of their stakes
 /// @notice A key is registered once. Whatever ends it, its stake stays until no leg that it could have answered
@@ -22,15 +33,17 @@ import {Services} from "./Services.sol";
 abstract contract KeyBook is Registrars, Services, EIP712 {
     address public constant BURNED = 0x000000000000000000000000000000000000dEaD;
     /// @notice Longest life of a key: collateral lives about that long, and a quote is as good as its collateral.
-    uint256 public constant MAXIMUM_LIFE = 31 days;
+    uint256 internal constant MAXIMUM_LIFE = 31 days;
     /// @notice Oldest signature that is accepted; longer than a delivered leg waits for its settlement.
     uint256 public constant MAXIMUM_AGE = 8 days;
     /// @notice How long a stake stays after its key's end: longer than any leg is open, 90 days to its deadline
     /// and 7 to its settlement.
     uint256 public constant NOTICE = 98 days;
-    uint256 public constant CHALLENGE_LIFE = 1 days;
+    uint256 internal constant CHALLENGE_LIFE = 1 days;
     /// @notice What stands as the measurement of every simulated key.
-    bytes32 public constant SIMULATED = keccak256("SIMULATED");
+    bytes32 internal constant SIMULATED = keccak256("SIMULATED");
+
+    QuoteReader internal immutable quoteReader;
 
     struct Issued {
         address operator;
@@ -39,6 +52,10 @@ abstract contract KeyBook is Registrars, Services, EIP712 {
 
     mapping(bytes32 challenge => Issued) public challengeOf;
     uint256 private _challenges;
+
+    constructor() {
+        quoteReader = new QuoteReader();
+    }
 
     /// @inheritdoc IAttestationKeys
     function issueChallenge() external returns (bytes32 challenge) {
@@ -52,14 +69,14 @@ abstract contract KeyBook is Registrars, Services, EIP712 {
 
     /// @inheritdoc IAttestationKeys
     function registerSimulated(Enrolment calldata enrolment, bytes calldata signature) external nonReentrant {
-        bytes32 document = AttestationDigests.document(enrolment);
-        bytes32 words = AttestationDigests.registration(enrolment.key, msg.sender, document, 0, 0);
+        Quoted memory none = Quoted(quoteReader.documentOf(enrolment), 0, SIMULATED, 0);
+        bytes32 words = AttestationDigests.registration(enrolment.key, msg.sender, none.document, 0, 0);
         // Nobody takes the place of another's key.
         address signer = ECDSA.recoverCalldata(_hashTypedDataV4(words), signature);
         if (signer != enrolment.key) revert SignerDiffers(enrolment.key, signer);
         if (measurementState[SIMULATED] == MeasurementState.Revoked) revert MeasurementIsRevoked(SIMULATED);
         emit SimulatedKeyRegistered(enrolment.key, msg.sender);
-        _register(enrolment, Tier.Simulated, block.timestamp, SIMULATED, 0, 0, document);
+        _register(enrolment, Tier.Simulated, block.timestamp, none, 0);
     }
 
     /// @inheritdoc IAttestationKeys
@@ -121,10 +138,8 @@ abstract contract KeyBook is Registrars, Services, EIP712 {
         Enrolment calldata enrolment,
         Tier tier,
         uint256 activeFrom,
-        bytes32 measurement,
-        bytes32 quoteId,
-        bytes32 platform,
-        bytes32 document
+        Quoted memory quoted,
+        bytes32 platform
     ) internal {
         _check(enrolment, activeFrom);
         _useChallenge(enrolment.challenge);
@@ -137,12 +152,12 @@ abstract contract KeyBook is Registrars, Services, EIP712 {
             revokedAt: 0,
             slashed: false,
             program: enrolment.program,
-            measurement: measurement,
-            quoteId: quoteId,
+            measurement: quoted.measurement,
+            quoteId: quoted.id,
             platform: platform
         });
         _keys[enrolment.key] = record;
-        emit KeyRegistered(enrolment.key, msg.sender, enrolment.program, record, document);
+        emit KeyRegistered(enrolment.key, msg.sender, enrolment.program, record, quoted.document);
         _collect(msg.sender, enrolment.stake);
     }
 

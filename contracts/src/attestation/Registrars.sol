@@ -21,7 +21,7 @@ struct Registrar {
 
 /// @title Registrars: appointed by governance, bonded by themselves
 abstract contract Registrars is Ledger, AttestationGovernance {
-    uint256 public constant MAXIMUM_REGISTRARS = 256;
+    uint256 internal constant MAXIMUM_REGISTRARS = 256;
 
     mapping(address account => Registrar) public registrarOf;
     /// @notice Registrars by their numbers.

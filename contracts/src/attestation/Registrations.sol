@@ -11,8 +11,7 @@ import {
 import {IQuoteCheck, IQuoteProofCheck, QuoteVerdict} from "../interfaces/IQuoteCheck.sol";
 import {BoundedCall} from "../types/BoundedCall.sol";
 import {AttestationDigests} from "./AttestationDigests.sol";
-import {IntelQuote, QuoteFacts} from "./IntelQuote.sol";
-import {KeyBook} from "./KeyBook.sol";
+import {KeyBook, Quoted} from "./KeyBook.sol";
 
 /// @notice What registrars vouched for, while it can be disproven.
 /// @param check what would disprove it: that of the moment of the registration.
@@ -29,7 +28,7 @@ struct Vouched {
 /// here from its signed part. Whether it was signed by genuine hardware is what the ways differ in.
 abstract contract Registrations is KeyBook {
     /// @notice Gas that the check of a quote is given, exactly.
-    uint256 public constant CHECK_GAS = 10_000_000;
+    uint256 internal constant CHECK_GAS = 10_000_000;
     uint256 private constant GAS_RESERVE = 400_000;
 
     mapping(address key => Vouched) public vouchedOf;
@@ -41,26 +40,28 @@ abstract contract Registrations is KeyBook {
         bytes32 platform,
         bytes[] calldata signatures
     ) external nonReentrant {
-        (QuoteFacts memory facts, bytes32 document) = _bound(enrolment, quote);
+        Quoted memory quoted = _bound(enrolment, quote, MeasurementState.Attended);
         bytes32 quoteHash = keccak256(quote);
         uint256 signers = _signersOf(
             _hashTypedDataV4(
-                AttestationDigests.registration(enrolment.key, msg.sender, document, platform, quoteHash)
+                AttestationDigests.registration(
+                    enrolment.key, msg.sender, quoted.document, platform, quoteHash
+                )
             ),
             signatures
         );
         uint40 activeFrom = uint40(block.timestamp + parameters().challengeWindow);
         vouchedOf[enrolment.key] = Vouched(quoteCheck, quoteHash, signers);
         emit KeyVouchedFor(enrolment.key, quoteHash, signers, activeFrom);
-        _register(enrolment, Tier.Registrar, activeFrom, facts.measurement, facts.id, platform, document);
+        _register(enrolment, Tier.Registrar, activeFrom, quoted, platform);
     }
 
     /// @inheritdoc IAttestationKeys
     function registerChecked(Enrolment calldata enrolment, bytes calldata quote) external nonReentrant {
-        (QuoteFacts memory facts, bytes32 document) = _bound(enrolment, quote);
+        Quoted memory quoted = _bound(enrolment, quote, MeasurementState.Approved);
         bytes memory question = abi.encodeCall(IQuoteCheck.check, (quote));
         if (_ask(address(quoteCheck), question) != QuoteVerdict.Genuine) revert QuoteNotGenuine();
-        _register(enrolment, Tier.OnchainDcap, block.timestamp, facts.measurement, facts.id, 0, document);
+        _register(enrolment, Tier.OnchainDcap, block.timestamp, quoted, 0);
     }
 
     /// @inheritdoc IAttestationKeys
@@ -68,13 +69,13 @@ abstract contract Registrations is KeyBook {
         external
         nonReentrant
     {
-        (QuoteFacts memory facts, bytes32 document) = _bound(enrolment, signedPart);
-        if (signedPart.length != facts.signedLength) {
-            revert SignedPartTooLong(signedPart.length, facts.signedLength);
+        Quoted memory quoted = _bound(enrolment, signedPart, MeasurementState.Approved);
+        if (signedPart.length != quoted.signedLength) {
+            revert SignedPartTooLong(signedPart.length, quoted.signedLength);
         }
-        bytes memory question = abi.encodeCall(IQuoteProofCheck.check, (facts.id, signedPart, proof));
+        bytes memory question = abi.encodeCall(IQuoteProofCheck.check, (quoted.id, signedPart, proof));
         if (_ask(address(quoteProofCheck), question) != QuoteVerdict.Genuine) revert QuoteNotGenuine();
-        _register(enrolment, Tier.ZkDcap, block.timestamp, facts.measurement, facts.id, 0, document);
+        _register(enrolment, Tier.ZkDcap, block.timestamp, quoted, 0);
     }
 
     /// @inheritdoc IAttestationKeys
@@ -94,22 +95,18 @@ abstract contract Registrations is KeyBook {
         _lose(key, _takeStake(record) + _takeBonds(vouched.registrars, key));
     }
 
-    /// @dev What the quote says; reverts unless it binds this registration and measured an approved image.
-    function _bound(Enrolment calldata enrolment, bytes calldata quote)
+    /// @dev What the quote says; reverts unless it binds this registration and measured an approved image, of the
+    /// least state that this way of registration needs.
+    function _bound(Enrolment calldata enrolment, bytes calldata quote, MeasurementState least)
         private
         view
-        returns (QuoteFacts memory facts, bytes32 document)
+        returns (Quoted memory quoted)
     {
-        facts = IntelQuote.parse(quote);
-        if (facts.debug) revert DebugQuote();
-        MeasurementState state = measurementState[facts.measurement];
-        if (state == MeasurementState.Revoked) revert MeasurementIsRevoked(facts.measurement);
-        if (state != MeasurementState.Approved) revert MeasurementNotApproved(facts.measurement);
-        document = AttestationDigests.document(enrolment);
-        bytes32[2] memory expected = AttestationDigests.report(enrolment.key, document);
-        for (uint256 i; i < 2; ++i) {
-            if (facts.report[i] != expected[i]) revert ReportDataDiffers(expected[i], facts.report[i]);
-        }
+        (quoted.document, quoted.id, quoted.measurement, quoted.signedLength) =
+            quoteReader.read(enrolment, quote);
+        MeasurementState state = measurementState[quoted.measurement];
+        if (state == MeasurementState.Revoked) revert MeasurementIsRevoked(quoted.measurement);
+        if (state < least) revert MeasurementNotApproved(quoted.measurement);
     }
 
     /// @dev A check that fails, or answers anything else than one of its words, has found nothing.

@@ -10,8 +10,12 @@ import {IModelRegistry, SystemBinding} from "../interfaces/IModelRegistry.sol";
 /// therefore at risk only under registrations that its operator has looked at and named, and under a proof system
 /// that was registered by then.
 abstract contract Services is IAttestationKeys {
-    bytes4 public constant SELECTOR = bytes4(keccak256("tee/v1"));
-    bytes4 public constant PROOF_SELECTOR = bytes4(keccak256("sumcheck/v1"));
+    bytes4 private constant SELECTOR = bytes4(keccak256("tee/v1"));
+    bytes4 private constant PROOF_SELECTOR = bytes4(keccak256("sumcheck/v1"));
+
+    bytes32 private constant KEY_TAG = keccak256("avow.enclave.key.v1");
+    /// @dev A digest and the name of its kind.
+    uint256 private constant MEASUREMENT = 48;
 
     IModelRegistry public immutable registry;
     mapping(address key => AttestedKey) internal _keys;
@@ -22,11 +26,15 @@ abstract contract Services is IAttestationKeys {
     }
 
     /// @inheritdoc IAttestationKeys
-    function serve(address key, bytes32 modelKey) external {
-        bytes32 program = _operators(key).program;
+    function serve(address key, bytes32 modelKey, bytes calldata measurements) external {
+        AttestedKey storage record = _operators(key);
+        bytes32 program = record.program;
         SystemBinding memory binding = registry.bindingOf(modelKey, SELECTOR);
         if (binding.program != program) revert ModelOfAnotherProgram(modelKey, program, binding.program);
         if (binding.verifier != address(this)) revert ModelOfOtherKeys(modelKey, binding.verifier);
+        bytes32 expected = keccak256(bytes.concat(KEY_TAG, program, measurements));
+        if (binding.key != expected) revert MeasurementsDiffer(modelKey, binding.key, expected);
+        if (record.tier != Tier.Simulated) _requireListed(record.measurement, measurements);
         Service service = _isProvable(modelKey, program) ? Service.Provable : Service.Served;
         serviceOf[key][modelKey] = service;
         emit KeyServes(key, modelKey, service);
@@ -40,6 +48,13 @@ abstract contract Services is IAttestationKeys {
     function _operators(address key) internal view returns (AttestedKey storage record) {
         record = _existing(key);
         if (msg.sender != record.operator) revert NotOperator(key, msg.sender);
+    }
+
+    function _requireListed(bytes32 measurement, bytes calldata measurements) private pure {
+        for (uint256 i; i + MEASUREMENT <= measurements.length; i += MEASUREMENT) {
+            if (bytes32(measurements[i:i + 32]) == measurement) return;
+        }
+        revert MeasurementNotListed(measurement);
     }
 
     /// @dev Whether proofs of the same program, with outputs of the same schemas, can be had under this model.

@@ -13,9 +13,12 @@ enum Tier {
     OnchainDcap
 }
 
-/// @notice Whether governance lets keys of a measurement be registered. Revoked is for ever.
+/// @notice Whether governance lets keys of a measurement be registered. Attended: where registrars look at what it
+/// started, as for an image that runs what its host gives it and logs that. Approved: the measurement alone decides
+/// what runs. Revoked is for ever.
 enum MeasurementState {
     Unknown,
+    Attended,
     Approved,
     Revoked
 }
@@ -113,7 +116,7 @@ interface IAttestationKeys {
     event GuardianChanged(address indexed guardian);
     event QuoteCheckChanged(address indexed check);
     event QuoteProofCheckChanged(address indexed check);
-    event MeasurementApproved(bytes32 indexed measurement);
+    event MeasurementApproved(bytes32 indexed measurement, bool attended);
     event MeasurementRevoked(bytes32 indexed measurement);
     event RegistrarAppointed(address indexed registrar, uint8 number);
     event RegistrarBonded(address indexed registrar, uint256 bond);
@@ -161,7 +164,7 @@ interface IAttestationKeys {
     error StakeTooLow(uint256 stake, uint256 minimum);
     error NotAfterOutOfBounds(uint256 notAfter, uint256 earliest, uint256 latest);
     error SignerDiffers(address expected, address found);
-    error DebugQuote();
+    error EnclaveExposed();
     error ReportDataDiffers(bytes32 expected, bytes32 found);
     error SignedPartTooLong(uint256 length, uint256 expected);
     error TooFewRegistrars(uint256 count, uint256 threshold);
@@ -180,6 +183,8 @@ interface IAttestationKeys {
     error AnswerTooOld(uint256 time, uint256 earliest);
     error ModelOfAnotherProgram(bytes32 modelKey, bytes32 expected, bytes32 found);
     error ModelOfOtherKeys(bytes32 modelKey, address found);
+    error MeasurementsDiffer(bytes32 modelKey, bytes32 registered, bytes32 found);
+    error MeasurementNotListed(bytes32 measurement);
     error StakeStillHeld(address key, uint256 until);
     error NotCommitted(address caller);
     error SystemDiffers();
@@ -221,7 +226,9 @@ interface IAttestationKeys {
 
     /// @notice Lets a key answer for a registered model; its operator only, who has made the registration again
     /// and found it to be right. Cannot be taken back.
-    function serve(address key, bytes32 modelKey) external;
+    /// @param measurements those that the model's owner allows, 48 bytes each, as the registered key binds them;
+    /// that of the key is among them, unless it is a simulated one.
+    function serve(address key, bytes32 modelKey, bytes calldata measurements) external;
 
     /// @notice Ends a key after the longest age of an answer, unless it ends before; its operator only.
     function retireKey(address key) external;

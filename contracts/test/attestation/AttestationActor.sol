@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {AttestedKey, Enrolment, ProvenAnswer, SignedAnswer} from "../../src/interfaces/IAttestationKeys.sol";
 import {QuoteVerdict} from "../../src/interfaces/IQuoteCheck.sol";
-import {AttestationKeys} from "../../src/attestation/AttestationKeys.sol";
+import {Contradictions} from "../../src/attestation/Contradictions.sol";
 import {Commitment, CommitmentScheme} from "../../src/types/Commitment.sol";
 import {Statement, StatementLib} from "../../src/types/Statement.sol";
 import {StatementPath, StatementTree} from "../../src/types/StatementTree.sol";
@@ -33,7 +33,7 @@ contract AttestationActor is TestBase {
     bytes32 private constant PLATFORM = keccak256("platform");
     uint8 private constant IMAGE = 0x11;
 
-    AttestationKeys public immutable keys;
+    Contradictions public immutable keys;
     MockQuoteCheck public immutable check;
     bytes32 public immutable modelKey;
     bytes32 public immutable model;
@@ -42,6 +42,7 @@ contract AttestationActor is TestBase {
     address public immutable governor;
     address[] public accounts;
     uint256[] public registrarKeys;
+    bytes public measurements;
     KeyHistory[] private _keys;
     uint256 private _secrets = 0x1000;
 
@@ -51,14 +52,16 @@ contract AttestationActor is TestBase {
     uint256 public released;
 
     constructor(
-        AttestationKeys keys_,
+        Contradictions keys_,
         MockQuoteCheck check_,
         bytes32[3] memory models,
         bytes32 domain,
         address governor_,
         address[] memory accounts_,
-        uint256[] memory registrarKeys_
+        uint256[] memory registrarKeys_,
+        bytes memory measurements_
     ) {
+        measurements = measurements_;
         (keys, check, governor) = (keys_, check_, governor_);
         (modelKey, model, toyKey) = (models[0], models[1], models[2]);
         _domain = domain;
@@ -108,7 +111,7 @@ contract AttestationActor is TestBase {
         (history.quote, history.genuine) = (quote, genuine);
         _keys.push(history);
         vm.prank(operator);
-        keys.serve(enrolment.key, modelKey);
+        keys.serve(enrolment.key, modelKey, measurements);
         check.set(quote, genuine ? QuoteVerdict.Genuine : QuoteVerdict.Refused);
     }
 

@@ -34,7 +34,7 @@ contract AttestationGovernanceTest is AttestationWorld {
             abi.encodeCall(keys.setGuardian, (STRANGER)),
             abi.encodeCall(keys.setQuoteCheck, (quoteCheck)),
             abi.encodeCall(keys.setQuoteProofCheck, (zkCheck)),
-            abi.encodeCall(keys.approveMeasurement, (keccak256("image"))),
+            abi.encodeCall(keys.approveMeasurement, (keccak256("image"), false)),
             abi.encodeCall(keys.appoint, (STRANGER)),
             abi.encodeCall(keys.dismiss, (vm.addr(registrarKeys[0])))
         ];
@@ -59,18 +59,18 @@ contract AttestationGovernanceTest is AttestationWorld {
         vm.prank(PROVIDER);
         keys.revokeMeasurement(image);
         vm.prank(GOVERNOR);
-        keys.approveMeasurement(image);
+        keys.approveMeasurement(image, false);
         vm.prank(GUARDIAN);
         keys.revokeMeasurement(image);
         assertTrue(keys.measurementState(image) == MeasurementState.Revoked, "revoked");
         vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.MeasurementIsRevoked.selector, image));
         vm.prank(GOVERNOR);
-        keys.approveMeasurement(image);
+        keys.approveMeasurement(image, false);
         vm.prank(GOVERNOR);
         keys.revokeMeasurement(keccak256("another"));
         vm.expectRevert(IAttestationKeys.ZeroMeasurement.selector);
         vm.prank(GOVERNOR);
-        keys.approveMeasurement(0);
+        keys.approveMeasurement(0, false);
         vm.prank(GOVERNOR);
         keys.setGuardian(address(0));
         vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.NotGuardian.selector, GUARDIAN));

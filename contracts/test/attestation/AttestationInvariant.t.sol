@@ -15,7 +15,14 @@ contract AttestationInvariantTest is AttestationWorld {
         (accounts[0], accounts[1], accounts[2], accounts[3]) = (PROVIDER, RIVAL, VALIDATOR, STRANGER);
         bytes32[3] memory models = [modelKey, registry.modelOf(modelKey).digest, toyKey];
         _actor = new AttestationActor(
-            keys, quoteCheck, models, market.domainSeparator(), GOVERNOR, accounts, registrarKeys
+            keys,
+            quoteCheck,
+            models,
+            market.domainSeparator(),
+            GOVERNOR,
+            accounts,
+            registrarKeys,
+            measurements()
         );
     }
 

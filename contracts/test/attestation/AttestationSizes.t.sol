@@ -14,7 +14,9 @@ contract AttestationSizesTest is AttestationWorld {
         _record("code of the attested keys, bytes", address(keys));
         _record("code of the tee adapter, bytes", address(tee));
         _record("code of the receipt verifier, bytes", address(newReceiptVerifier(keys, Tier.Registrar)));
-        _record("code of the check by a DCAP verifier, bytes", address(newDcapQuoteCheck(address(market), 6, 3)));
+        _record(
+            "code of the check by a DCAP verifier, bytes", address(newDcapQuoteCheck(address(market), 6, 3))
+        );
     }
 
     function _record(string memory sentence, address deployed) private {

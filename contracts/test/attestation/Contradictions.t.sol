@@ -217,7 +217,7 @@ contract ContradictionsTest is AttestationWorld {
         // Nor one that had no proof system when it was named.
         model = _modelOf(STRANGER, false);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model);
+        keys.serve(enclave, model, measurements());
         _addSumcheck(STRANGER, model);
         vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.ModelNotProvable.selector, enclave, model));
         vm.prank(RIVAL);
@@ -244,7 +244,7 @@ contract ContradictionsTest is AttestationWorld {
         SignedAnswer memory answer = signedAnswer(KEY, id);
         bytes32 model = _modelOf(RIVAL, true);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model);
+        keys.serve(enclave, model, measurements());
         ProvenAnswer memory proven = provenOtherwise(answer, RIGHT);
         commitTo(STRANGER, answer, proven);
         vm.prank(STRANGER);
@@ -309,7 +309,7 @@ contract ContradictionsTest is AttestationWorld {
         bytes memory output_ = outputBytes();
         vm.prank(RIVAL);
         claims.claim(id, 1, output_, keccak256("a trace that nobody has"));
-        _learnAndOpen(id, keccak256("a trace that nobody has"));
+        _open(id, keccak256("a trace that nobody has"));
         vm.warp(block.timestamp + CLOCK + 1);
         claims.timeout(rootOf(id, 1), STRANGER);
         assertTrue(claims.isOverturned(rootOf(id, 1)), "overturned on purpose");
@@ -392,14 +392,13 @@ contract ContradictionsTest is AttestationWorld {
         bytes memory output_ = outputBytes();
         vm.prank(PROVIDER);
         claims.claim(id, 1, output_, keccak256("trace"));
-        _learnAndOpen(id, keccak256("trace"));
+        _open(id, keccak256("trace"));
         vm.warp(block.timestamp + CLOCK + 1);
         claims.timeout(rootOf(id, 1), STRANGER);
     }
 
-    function _learnAndOpen(bytes32 id, bytes32 traceRoot) private {
+    function _open(bytes32 id, bytes32 traceRoot) private {
         TracedClaim memory traced = _traced(id, traceRoot);
-        claims.learn(toyKey, ToyProgram.place(lengths, 0));
         vm.prank(STRANGER);
         claims.open(traced);
     }

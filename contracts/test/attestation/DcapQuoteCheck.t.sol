@@ -3,11 +3,11 @@ pragma solidity ^0.8.28;
 
 import {DcapQuoteCheck} from "../../src/attestation/DcapQuoteCheck.sol";
 import {QuoteVerdict} from "../../src/interfaces/IQuoteCheck.sol";
-import {Deployment} from "../base/Deployment.sol";
+import {AttestationDeployment} from "../base/AttestationDeployment.sol";
 import {MockDcapVerifier} from "../mocks/MockQuoteCheck.sol";
 
 /// @notice What the answers of a DCAP verifier contract are taken for.
-contract DcapQuoteCheckTest is Deployment {
+contract DcapQuoteCheckTest is AttestationDeployment {
     uint256 private constant OFFSET = 6;
     MockDcapVerifier private _verifier;
     DcapQuoteCheck private _check;

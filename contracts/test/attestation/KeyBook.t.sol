@@ -346,7 +346,7 @@ contract KeyBookTest is AttestationWorld {
         registerSimulated(PROVIDER, KEY);
         vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.NotOperator.selector, enclave, OWNER));
         vm.prank(OWNER);
-        keys.serve(enclave, modelKey);
+        keys.serve(enclave, modelKey, measurements());
         bytes32 other = _modelWith("other", "tee/v1", keccak256("another program"), address(keys));
         vm.expectRevert(
             abi.encodeWithSelector(
@@ -357,15 +357,60 @@ contract KeyBookTest is AttestationWorld {
             )
         );
         vm.prank(PROVIDER);
-        keys.serve(enclave, other);
+        keys.serve(enclave, other, measurements());
         other = _modelWith("third", "tee/v1", ToyProgram.PROGRAM, address(halo2));
         vm.expectRevert(
             abi.encodeWithSelector(IAttestationKeys.ModelOfOtherKeys.selector, other, address(halo2))
         );
         vm.prank(PROVIDER);
-        keys.serve(enclave, other);
+        keys.serve(enclave, other, measurements());
         serve(PROVIDER, KEY);
         assertService(KEY, modelKey, Service.Provable);
+    }
+
+    /// @dev The registered key is a hash of program and measurements: nobody serves under others.
+    function test_aKeyServesWhereItsMeasurementIsAllowed() public {
+        activeKey(PROVIDER, KEY);
+        bytes memory ours = bytes.concat(QuoteFixture.measurement(IMAGE), bytes16("tdx"));
+        vm.expectPartialRevert(IAttestationKeys.MeasurementsDiffer.selector);
+        vm.prank(PROVIDER);
+        keys.serve(enclave, modelKey, ours);
+        bytes32 model = bareModel("others");
+        SystemRegistration memory registration = teeRegistration();
+        bytes memory others = bytes.concat(QuoteFixture.measurement(0x99), bytes16("tdx"));
+        registration.key = enclaveKey(ToyProgram.PROGRAM, others);
+        vm.prank(OWNER);
+        registry.addSystem(model, registration);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IAttestationKeys.MeasurementNotListed.selector, QuoteFixture.measurement(IMAGE)
+            )
+        );
+        vm.prank(PROVIDER);
+        keys.serve(enclave, model, others);
+        registerSimulated(PROVIDER, KEY + 1);
+        vm.prank(PROVIDER);
+        keys.serve(vm.addr(KEY + 1), model, others);
+        assertService(KEY + 1, model, Service.Served);
+    }
+
+    /// @dev A digest that is cut short, or stands across two, is not listed.
+    function test_aListHasWholeMeasurements() public {
+        activeKey(PROVIDER, KEY);
+        bytes[2] memory lists = [
+            bytes.concat(QuoteFixture.measurement(IMAGE), bytes15("tdx")),
+            bytes.concat(bytes16("tdx"), QuoteFixture.measurement(IMAGE))
+        ];
+        for (uint256 i; i < 2; ++i) {
+            bytes32 model = bareModel(vm.toString(i));
+            SystemRegistration memory registration = teeRegistration();
+            registration.key = enclaveKey(ToyProgram.PROGRAM, lists[i]);
+            vm.prank(OWNER);
+            registry.addSystem(model, registration);
+            vm.expectPartialRevert(IAttestationKeys.MeasurementNotListed.selector);
+            vm.prank(PROVIDER);
+            keys.serve(enclave, model, lists[i]);
+        }
     }
 
     /// @dev What an owner registers after a key's operator has looked is not what it has looked at.
@@ -373,12 +418,12 @@ contract KeyBookTest is AttestationWorld {
         registerSimulated(PROVIDER, KEY);
         bytes32 model = _modelWith("later", "tee/v1", ToyProgram.PROGRAM, address(keys));
         vm.prank(PROVIDER);
-        keys.serve(enclave, model);
+        keys.serve(enclave, model, measurements());
         assertService(KEY, model, Service.Served);
         _addSystem(model, "sumcheck/v1", ToyProgram.PROGRAM, address(halo2));
         assertService(KEY, model, Service.Served);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model);
+        keys.serve(enclave, model, measurements());
         assertService(KEY, model, Service.Provable);
     }
 
@@ -387,7 +432,7 @@ contract KeyBookTest is AttestationWorld {
         bytes32 model = _modelWith("mixed", "tee/v1", ToyProgram.PROGRAM, address(keys));
         _addSystem(model, "sumcheck/v1", keccak256("another program"), address(halo2));
         vm.prank(PROVIDER);
-        keys.serve(enclave, model);
+        keys.serve(enclave, model, measurements());
         assertService(KEY, model, Service.Served);
         model = _modelWith("shapes", "tee/v1", ToyProgram.PROGRAM, address(keys));
         SystemRegistration memory registration = systemRegistration("sumcheck/v1");
@@ -397,7 +442,7 @@ contract KeyBookTest is AttestationWorld {
         vm.prank(OWNER);
         registry.addSystem(model, registration);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model);
+        keys.serve(enclave, model, measurements());
         assertService(KEY, model, Service.Served);
     }
 
@@ -407,7 +452,8 @@ contract KeyBookTest is AttestationWorld {
         for (uint256 gas = 40_000; gas < 200_000; gas += 1_000) {
             uint256 state = vm.snapshotState();
             vm.prank(PROVIDER);
-            (bool success,) = address(keys).call{gas: gas}(abi.encodeCall(keys.serve, (enclave, modelKey)));
+            (bool success,) =
+                address(keys).call{gas: gas}(abi.encodeCall(keys.serve, (enclave, modelKey, measurements())));
             if (success) assertService(KEY, modelKey, Service.Provable);
             vm.revertToState(state);
         }
@@ -424,6 +470,7 @@ contract KeyBookTest is AttestationWorld {
     function _addSystem(bytes32 model, string memory system, bytes32 program, address verifier) private {
         SystemRegistration memory registration = systemRegistration(system);
         registration.program = program;
+        registration.key = enclaveKey(program, measurements());
         registration.verifier = verifier;
         registration.verifierCodehash = verifier.codehash;
         vm.prank(OWNER);

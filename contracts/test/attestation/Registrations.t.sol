@@ -56,18 +56,40 @@ contract RegistrationsTest is AttestationWorld {
         _refuses(enrolment, quote, IAttestationKeys.ReportDataDiffers.selector);
     }
 
+    /// @dev Debugging, migration, another module, an owner, a service domain: each alone.
     function test_whoCanLookIntoAnEnclaveRegistersNone() public {
         Enrolment memory enrolment = enrolmentOf(PROVIDER, KEY);
-        bytes32[2] memory report = reportOf(enrolment);
-        for (uint256 bit; bit < 8; ++bit) {
-            bytes memory quote = bytes.concat(
-                QuoteFixture.header(4),
-                QuoteFixture.domain(report, IMAGE, bytes1(uint8(1 << bit))),
-                QuoteFixture.signature()
-            );
-            _refuses(enrolment, quote, IAttestationKeys.DebugQuote.selector);
+        bytes memory quote = quoteFor(enrolment);
+        for (uint256 bit; bit < 64; ++bit) {
+            _refusesFlipped(enrolment, quote, 48 + 120 + bit / 8, bytes1(uint8(1 << (bit % 8))));
         }
-        _refuses(enrolment, QuoteFixture.sgx3(report, IMAGE, 0x02), IAttestationKeys.DebugQuote.selector);
+        uint256[8] memory places = [uint256(64), 111, 112, 119, 232, 279, 280, 327];
+        for (uint256 i; i < places.length; ++i) {
+            _refusesFlipped(enrolment, quote, 48 + places[i], 0x01);
+        }
+        quote = QuoteFixture.tdx5(reportOf(enrolment), IMAGE, true);
+        _refusesFlipped(enrolment, quote, 54 + 600, 0x01);
+        _refusesFlipped(enrolment, quote, 54 + 647, 0x01);
+        quote = QuoteFixture.sgx3(reportOf(enrolment), IMAGE, 0x05);
+        for (uint256 bit; bit < 64; ++bit) {
+            _refusesFlipped(enrolment, quote, 48 + 48 + bit / 8, bytes1(uint8(1 << (bit % 8))));
+        }
+    }
+
+    /// @dev An image that runs what it is given is known by its log, which only registrars read.
+    function test_anAttendedMeasurementNeedsRegistrars() public {
+        Enrolment memory enrolment = enrolmentOf(PROVIDER, KEY);
+        bytes memory quote = QuoteFixture.tdx4(reportOf(enrolment), 0x22);
+        vm.prank(GOVERNOR);
+        keys.approveMeasurement(QuoteFixture.measurement(0x22), true);
+        quoteCheck.set(quote, QuoteVerdict.Genuine);
+        _checkFails(enrolment, quote, IAttestationKeys.MeasurementNotApproved.selector);
+        vm.expectPartialRevert(IAttestationKeys.MeasurementNotApproved.selector);
+        vm.prank(PROVIDER);
+        keys.registerProven(enrolment, _cut(quote, 632), "");
+        bytes[] memory signatures = vouch(enrolment, PROVIDER, quote, 2);
+        vm.prank(PROVIDER);
+        keys.registerVouched(enrolment, quote, PLATFORM, signatures);
     }
 
     function test_onlyApprovedMeasurementsAreRegistered() public {
@@ -76,7 +98,7 @@ contract RegistrationsTest is AttestationWorld {
         bytes32 measurement = QuoteFixture.measurement(0x22);
         _refuses(enrolment, quote, IAttestationKeys.MeasurementNotApproved.selector);
         vm.prank(GOVERNOR);
-        keys.approveMeasurement(measurement);
+        keys.approveMeasurement(measurement, false);
         vm.prank(GUARDIAN);
         keys.revokeMeasurement(measurement);
         _refuses(enrolment, quote, IAttestationKeys.MeasurementIsRevoked.selector);
@@ -91,7 +113,7 @@ contract RegistrationsTest is AttestationWorld {
             quote[48 + places[i]] ^= 0x01;
             _refuses(enrolment, quote, IAttestationKeys.MeasurementNotApproved.selector);
         }
-        uint256[4] memory others = [uint256(135), 184, 327, 472];
+        uint256[4] memory others = [uint256(135), 184, 231, 472];
         for (uint256 i; i < others.length; ++i) {
             Enrolment memory enrolment = enrolmentOf(PROVIDER, KEY + i);
             bytes memory quote = quoteFor(enrolment);
@@ -117,7 +139,7 @@ contract RegistrationsTest is AttestationWorld {
         _refusesChanged(enrolment, later, 50, 0x48, IntelQuote.BodyTypeUnknown.selector);
         _refuses(enrolment, _cut(later, 53), IntelQuote.QuoteTooShort.selector);
         _refuses(enrolment, _cut(later, 701), IntelQuote.QuoteTooShort.selector);
-        bytes memory enclaveQuote = QuoteFixture.sgx3(reportOf(enrolment), IMAGE, 0);
+        bytes memory enclaveQuote = QuoteFixture.sgx3(reportOf(enrolment), IMAGE, 0x05);
         _refuses(enrolment, _cut(enclaveQuote, 431), IntelQuote.QuoteTooShort.selector);
         _refusesChanged(enrolment, enclaveQuote, 4, 0x81, IntelQuote.QuoteKindUnknown.selector);
     }
@@ -313,12 +335,12 @@ contract RegistrationsTest is AttestationWorld {
             quote = QuoteFixture.tdx5(report, IMAGE, kind == 2);
             signedLength = kind == 2 ? 702 : 638;
         } else {
-            quote = QuoteFixture.sgx3(report, IMAGE, 0);
+            quote = QuoteFixture.sgx3(report, IMAGE, 0x05);
             signedLength = 432;
             measurement =
                 keccak256(bytes.concat(QuoteFixture.fill(32, IMAGE), QuoteFixture.fill(32, IMAGE + 1)));
             vm.prank(GOVERNOR);
-            keys.approveMeasurement(measurement);
+            keys.approveMeasurement(measurement, false);
         }
         quoteCheck.set(quote, QuoteVerdict.Genuine);
         vm.prank(PROVIDER);
@@ -326,6 +348,15 @@ contract RegistrationsTest is AttestationWorld {
         AttestedKey memory record = keys.keyOf(enrolment.key);
         assertEq(record.measurement, measurement, "measurement");
         assertEq(record.quoteId, keccak256(_cut(quote, signedLength)), "quote id");
+    }
+
+    function _refusesFlipped(Enrolment memory enrolment, bytes memory quote, uint256 place, bytes1 bits)
+        private
+    {
+        bytes memory changed = bytes.concat(quote);
+        changed[place] ^= bits;
+        quoteCheck.set(changed, QuoteVerdict.Genuine);
+        _checkFails(enrolment, changed, IAttestationKeys.EnclaveExposed.selector);
     }
 
     function _refusesChanged(

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {TeeAdapter} from "../../src/adapters/TeeAdapter.sol";
-import {AttestationKeys} from "../../src/attestation/AttestationKeys.sol";
+import {Contradictions} from "../../src/attestation/Contradictions.sol";
 import {
     AttestationParameters,
     Enrolment,
@@ -20,12 +20,13 @@ import {StatementPath, StatementTree} from "../../src/types/StatementTree.sol";
 import {MockBatchProof} from "../mocks/MockBatchAdapter.sol";
 import {MockQuoteCheck, MockZkQuoteCheck} from "../mocks/MockQuoteCheck.sol";
 import {ToyProgram} from "../mocks/MockReferee.sol";
+import {AttestationDeployment} from "./AttestationDeployment.sol";
 import {DisputeWorld} from "./DisputeWorld.sol";
 import {EzklFixture} from "./EzklFixture.sol";
 import {QuoteFixture} from "./QuoteFixture.sol";
 
 /// @notice The world with attested keys. Proofs and checks of quotes are mocks, the rest is what is deployed.
-abstract contract AttestationWorld is DisputeWorld {
+abstract contract AttestationWorld is DisputeWorld, AttestationDeployment {
     bytes4 internal constant TEE = bytes4(keccak256("tee/v1"));
     uint96 internal constant STAKE = 2_000_003;
     uint96 internal constant MINIMUM_STAKE = 1_000_000;
@@ -37,7 +38,7 @@ abstract contract AttestationWorld is DisputeWorld {
     uint8 internal constant IMAGE = 0x11;
     bytes32 internal constant PLATFORM = keccak256("platform");
 
-    AttestationKeys internal keys;
+    Contradictions internal keys;
     TeeAdapter internal tee;
     MockQuoteCheck internal quoteCheck;
     MockZkQuoteCheck internal zkCheck;
@@ -56,7 +57,7 @@ abstract contract AttestationWorld is DisputeWorld {
         router.addEntry(RouterEntryConfig("tee/v1", address(tee), address(tee).codehash, 0, 200_000));
         keys.setQuoteCheck(quoteCheck);
         keys.setQuoteProofCheck(zkCheck);
-        keys.approveMeasurement(QuoteFixture.measurement(IMAGE));
+        keys.approveMeasurement(QuoteFixture.measurement(IMAGE), false);
         vm.stopPrank();
         vm.prank(OWNER);
         registry.addSystem(modelKey, teeRegistration());
@@ -84,8 +85,20 @@ abstract contract AttestationWorld is DisputeWorld {
     function teeRegistration() internal view returns (SystemRegistration memory registration) {
         registration = systemRegistration("tee/v1");
         registration.program = ToyProgram.PROGRAM;
+        registration.key = enclaveKey(ToyProgram.PROGRAM, measurements());
         registration.verifier = address(keys);
         registration.verifierCodehash = address(keys).codehash;
+    }
+
+    /// @dev What the owner of the model allows: another image, and ours.
+    function measurements() internal pure returns (bytes memory) {
+        return bytes.concat(
+            QuoteFixture.measurement(0x99), bytes16("tdx"), QuoteFixture.measurement(IMAGE), bytes16("tdx")
+        );
+    }
+
+    function enclaveKey(bytes32 program, bytes memory list) internal pure returns (bytes32) {
+        return keccak256(bytes.concat(keccak256("avow.enclave.key.v1"), program, list));
     }
 
     /// @dev A further model of the same program, without any system.
@@ -226,7 +239,7 @@ abstract contract AttestationWorld is DisputeWorld {
 
     function serve(address operator, uint256 secret) internal {
         vm.prank(operator);
-        keys.serve(vm.addr(secret), modelKey);
+        keys.serve(vm.addr(secret), modelKey, measurements());
     }
 
     function teeTerms() internal view returns (OrderRequest memory order) {

@@ -23,11 +23,6 @@ import {IProofRouter, RouterEntryConfig} from "../../src/interfaces/IProofRouter
 import {MarketParameters} from "../../src/market/MarketParameters.sol";
 import {Claims} from "../../src/optimistic/Claims.sol";
 import {Watch} from "../../src/optimistic/Watch.sol";
-import {TeeAdapter} from "../../src/adapters/TeeAdapter.sol";
-import {AttestationKeys} from "../../src/attestation/AttestationKeys.sol";
-import {DcapQuoteCheck, IDcapVerifier} from "../../src/attestation/DcapQuoteCheck.sol";
-import {ReceiptVerifier} from "../../src/attestation/ReceiptVerifier.sol";
-import {AttestationParameters, IAttestationKeys, Tier} from "../../src/interfaces/IAttestationKeys.sol";
 import {TestBase} from "./TestBase.sol";
 
 /// @notice Deploys the built artifacts.
@@ -103,34 +98,6 @@ abstract contract Deployment is TestBase {
         return OptimisticAdapter(_deploy("OptimisticAdapter", abi.encode(claims)));
     }
 
-    function newAttestationKeys(
-        IAvowMarket market,
-        IProofRouter router,
-        IClaims claims,
-        address owner,
-        address guardian,
-        AttestationParameters memory parameters
-    ) internal returns (AttestationKeys) {
-        bytes memory arguments = abi.encode(market, router, claims, owner, guardian, parameters);
-        return AttestationKeys(_deploy("AttestationKeys", arguments));
-    }
-
-    function newTeeAdapter(IModelRegistry registry, IAttestationKeys keys) internal returns (TeeAdapter) {
-        return TeeAdapter(_deploy("TeeAdapter", abi.encode(registry, keys)));
-    }
-
-    function newReceiptVerifier(IAttestationKeys keys, Tier minimum) internal returns (ReceiptVerifier) {
-        return ReceiptVerifier(_deploy("ReceiptVerifier", abi.encode(keys, minimum)));
-    }
-
-    function newDcapQuoteCheck(address verifier, uint256 statusOffset, uint256 accepted)
-        internal
-        returns (DcapQuoteCheck)
-    {
-        bytes memory arguments = abi.encode(IDcapVerifier(verifier), statusOffset, accepted);
-        return DcapQuoteCheck(_deploy("DcapQuoteCheck", arguments));
-    }
-
     function newTimelock(uint256 delay, address[] memory proposers, address[] memory executors)
         internal
         returns (Timelock)
@@ -158,7 +125,7 @@ abstract contract Deployment is TestBase {
         );
     }
 
-    function _deploy(string memory name, bytes memory arguments) private returns (address) {
+    function _deploy(string memory name, bytes memory arguments) internal returns (address) {
         return vm.deployCode(string.concat("out/", name, ".sol/", name, ".json"), arguments);
     }
 }

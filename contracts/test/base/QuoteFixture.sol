@@ -7,15 +7,16 @@ library QuoteFixture {
 
     /// @notice A TDX quote of version 4, whose registers all hold `image`.
     function tdx4(bytes32[2] memory report, uint8 image) internal pure returns (bytes memory) {
-        return bytes.concat(header(4), domain(report, image, 0), signature());
+        return bytes.concat(header(4), domain(report, image), signature());
     }
 
     /// @notice A TDX quote of version 5, with a body of either length.
     function tdx5(bytes32[2] memory report, uint8 image, bool longer) internal pure returns (bytes memory) {
         bytes memory descriptor = longer ? bytes(hex"030088020000") : bytes(hex"020048020000");
-        return bytes.concat(
-            header(5), descriptor, domain(report, image, 0), new bytes(longer ? 64 : 0), signature()
-        );
+        return
+            bytes.concat(
+                header(5), descriptor, domain(report, image), new bytes(longer ? 64 : 0), signature()
+            );
     }
 
     /// @notice An SGX quote of version 3.
@@ -35,13 +36,10 @@ library QuoteFixture {
     }
 
     /// @notice A body of 584 bytes: MRTD at 136, RTMR0 to RTMR2 from 328, what the guest reports at 520.
-    function domain(bytes32[2] memory report, uint8 image, bytes1 debug)
-        internal
-        pure
-        returns (bytes memory)
-    {
+    function domain(bytes32[2] memory report, uint8 image) internal pure returns (bytes memory) {
         return bytes.concat(
-            bytes.concat(new bytes(120), debug, new bytes(15), fill(48, image), new bytes(144)),
+            bytes.concat(new bytes(16), fill(48, 0x66), new bytes(56), bytes8(0x0000001000000000)),
+            bytes.concat(new bytes(8), fill(48, image), new bytes(144)),
             bytes.concat(fill(144, image + 1), new bytes(48), report[0], report[1])
         );
     }
