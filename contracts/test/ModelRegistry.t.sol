@@ -41,6 +41,8 @@ contract ModelRegistryTest is MarketWorld {
         assertEq(system.verifier, said.verifier, "verifier");
         assertEq(system.verifierCodehash, said.verifierCodehash, "codehash");
         assertEq(system.inputScheme, said.inputScheme, "scheme");
+        assertEq(system.addedAt, START, "when");
+        assertEq(registry.addedAt(modelKey, EZKL), START, "when, by itself");
         assertEq(abi.encode(system.outputs), abi.encode(said.outputs), "outputs");
         assertEq(system.proofLayout, said.proofLayout, "layout");
         assertEq(bytes(system.uri), bytes(said.uri), "uri");

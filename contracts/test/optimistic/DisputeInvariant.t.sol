@@ -37,10 +37,10 @@ contract DisputeInvariantTest is DisputeWorld {
 
     /// @dev The random actor really reaches every state: invariants over idle claims would prove nothing.
     function test_aRandomWalkEndsClaimsInEveryWay() public {
-        // Seven hundred steps, each of which builds whole traces, are more than a test's gas.
+        // Twelve hundred steps, each of which builds whole traces, are more than a test's gas.
         vm.pauseGasMetering();
         uint256 dice = uint256(keccak256("disputes"));
-        for (uint256 i; i < 700; ++i) {
+        for (uint256 i; i < 1_200; ++i) {
             dice = uint256(keccak256(abi.encode(dice)));
             uint256 a = dice >> 8;
             uint256 b = dice >> 72;
@@ -63,6 +63,8 @@ contract DisputeInvariantTest is DisputeWorld {
         }
         assertTrue(_actor.ended(ClaimState.Upheld) > 5, "upheld");
         assertTrue(_actor.ended(ClaimState.Overturned) > 5, "overturned");
+        assertTrue(_actor.freedByProofs() > 0, "challengers of a claim that was proven");
+        assertTrue(_actor.lateAtProofs() > 0, "challengers that were late then");
     }
 
     function _checkMoney() private view {
@@ -91,6 +93,7 @@ contract DisputeInvariantTest is DisputeWorld {
     function _checkEnds() private view {
         assertEq(_actor.unlawful(), 0, "unlawful steps");
         assertEq(_actor.honestLost(), 0, "honest providers that answered in time");
+        assertEq(_actor.unjust(), 0, "challenge bonds that went to the wrong account");
         for (uint256 i; i < _actor.claimCount(); ++i) {
             bytes32 claimId = _actor.claimIds(i);
             (,,,, ClaimState state, uint256 ends) = _actor.historyOf(claimId);

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ClaimState, IClaims, Turn} from "../../src/interfaces/IClaims.sol";
-import {TracedClaim} from "../../src/interfaces/IReferee.sol";
+import {IReferee, TracedClaim} from "../../src/interfaces/IReferee.sol";
 import {DisputeWorld} from "../base/DisputeWorld.sol";
 import {Players} from "../base/Players.sol";
 import {ToyProgram} from "../mocks/MockReferee.sol";
@@ -141,6 +141,24 @@ contract RevealGameTest is DisputeWorld {
         vm.expectRevert(abi.encodeWithSelector(IClaims.PlaceDiffers.selector, 7, 6));
         vm.prank(RIVAL);
         claims.pickTensor(traced, 1, trace.nodes[0][7], siblings, place);
+    }
+
+    /// @dev So many levels that the longest game would be longer than what claims leave time for.
+    function test_aTensorThatIsTooLargeIsNotPicked() public {
+        (bytes32 id, Trace memory trace) = claimed(Lie.Data, 3, 39);
+        bytes32 claimId = statementRoot(id);
+        challenge(RIVAL, id, trace.root);
+        for (uint256 i; i < 3; ++i) {
+            assertTrue(_step(id, trace, honest(id), 0), "move");
+        }
+        bytes memory pick = Players.challenge(claims, tracedOf(id, trace.root), RIVAL, trace, honest(id), 0);
+        uint64 most = 256 << 20;
+        bytes memory asked = abi.encodeCall(IReferee.depthOf, (toyKey, ToyProgram.placeInProgram(lengths, 3)));
+        vm.mockCall(address(referee), asked, abi.encode(3, 5, 21, 21, most + 1));
+        assertTrue(!_send(RIVAL, pick), "one chunk too many");
+        vm.mockCall(address(referee), asked, abi.encode(3, 5, 20, 21, most));
+        assertTrue(_send(RIVAL, pick), "the most");
+        assertEq(claims.challengeOf(claimId, RIVAL).length, most, "length");
     }
 
     function test_aChunkIsRevealedAsLongAsItIs() public {

@@ -46,6 +46,15 @@ class Desk(Node):
         answer = self.ask(self.referee, data)
         return decode(["uint32", "uint8", "uint8", "uint32", "uint64"], answer)
 
+    def schema(
+        self, key: bytes, place: bytes, output: bool, number: int
+    ) -> tuple[tuple[int, tuple[int, ...]], int, int]:
+        """Type code and shape of an input or output, how many of them there are, and tensors."""
+        types = ("bytes32", "bytes", "bool", "uint256")
+        data = call_of("schemaOf", types, (key, place, output, number))
+        answer = self.ask(self.referee, data)
+        return decode(["(uint8,uint32[])", "uint256", "uint32"], answer)
+
     def verdict(self, claim: TracedClaim, refutation: bytes) -> str:
         """What the contract says: true, false or refused."""
         try:
