@@ -353,7 +353,7 @@ def opened(town: Town, model: str) -> Court:
     registry = Registry(town.chain, town.deployment, QUICK)
     cap = town.market().gas_cap(SELECTOR)
     artifact = to_register(made(model).artifact.folder, (), cap)
-    registered = registry.register(OWNER, artifact, Royalty(OWNER.address, 300))
+    registered = registry.register(OWNER, artifact, Royalty(OWNER.address, 300), say=print)
     assert registry.register(OWNER, artifact, Royalty(OWNER.address, 300)) == registered
     assert registered.verifier == town.deployment.placed("referee").address
     assert registry.differs(registered.model_key, SELECTOR, artifact.model, artifact.record) is None
