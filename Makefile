@@ -26,7 +26,7 @@ TESTED := $(sort $(foreach file,$(wildcard tests/*/test_*.py tests/*/*/test_*.py
 TESTS := $(addprefix test-,$(filter $(TESTED),$(LONGEST)) $(filter-out $(LONGEST),$(TESTED)))
 
 .PHONY: $(TESTS)
-.PHONY: help setup setup-train demo serve test test-gpu campaign campaign-chaos campaign-api lint type \
+.PHONY: help setup setup-train demo demo-dispute serve test test-gpu campaign campaign-chaos campaign-api lint type \
         contracts-test bench clean prerequisites links native native-sanitize npm lock readme format \
         screenshots
 
@@ -39,6 +39,9 @@ setup-train: setup $(VENV)/.train ## add torch and scikit-learn, to train and ex
 
 demo: setup ## ask, answer, prove, settle, verify: the whole line on this machine
 	@$(BIN)/avow demo
+
+demo-dispute: setup ## five disputes about claimed answers, each to its end
+	@$(BIN)/python -m avow.api.demo.disputes build/dispute build/dispute.json
 
 serve: setup ## run chain, queue, provider, validator and API until interrupted
 	@$(BIN)/avow serve

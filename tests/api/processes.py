@@ -66,14 +66,20 @@ class Run:
         self.process.wait()
 
 
-def start(arguments: Sequence[str], folder: Path, where: Path = ROOT, **environment: str) -> Run:
-    """Start `avow`, by default in the checkout's root, where the contracts are."""
+def start(
+    arguments: Sequence[str],
+    folder: Path,
+    where: Path = ROOT,
+    command: Sequence[str] = COMMAND,
+    **environment: str,
+) -> Run:
+    """Start `avow`, or another `command`, by default in the checkout's root with its contracts."""
     mark = uuid.uuid4().hex
     output = folder / f"{mark}.txt"
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AVOW_")}
     with output.open("wb") as stream:
         process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*command, *arguments],
             cwd=where,
             stdin=subprocess.DEVNULL,
             stdout=stream,
