@@ -50,6 +50,8 @@ class Claiming:
         self._market = market
         self._claims = claims
         self._signer = signer
+        # By order and leg, so that no bundle is read at every look.
+        self._made: dict[tuple[bytes, int], bytes] = {}
 
     def check(self, terms: OrderTerms, order: Order) -> None:
         """Raises Declined for an order whose claim would be refused, or could end too late."""
@@ -69,18 +71,26 @@ class Claiming:
                 f"its claim's bond is {held.claim_bond}, {max(0, tokens)} are there", False
             )
 
-    def claim(self, order: Order, leg: int, bundle: Bundle) -> Receipt | None:
-        """Claims what was delivered, once; its root waits where the model's terms let it."""
-        if self._claims.stored(claim_id_of(bundle.statement)) is not None:
+    def claim(self, order: Order, leg: int, read: Callable[[], Bundle]) -> Receipt | None:
+        """Claims what was delivered, unless that was done; its root waits where the model's terms
+        let it. A claim that a re-organisation took is made again."""
+        made = self._made.get((order.order_id, leg))
+        if made is not None and self._claims.stored(made) is not None:
+            return None
+        bundle = read()
+        made = claim_id_of(bundle.statement)
+        self._made[order.order_id, leg] = made
+        if self._claims.stored(made) is not None:
             return None
         terms = self._claims.terms_at(order.model_key, order.requested_at)
         root = ZERO_WORD if terms.lazy else parse_claim(bundle.proof).trace
         data = b"".join(tensor.data() for tensor in bundle.outputs)
         return self._claims.claim(self._signer, order.order_id, leg, data, root)[1]
 
-    def is_final(self, bundle: Bundle) -> bool:
+    def is_final(self, order_id: bytes, leg: int) -> bool:
         """Whether what was claimed can be settled."""
-        return self._claims.is_final(claim_id_of(bundle.statement))
+        made = self._made.get((order_id, leg))
+        return made is not None and self._claims.is_final(made)
 
 
 class JobRuns:

@@ -242,12 +242,15 @@ class Provider(Node):
         """Whether a delivered leg's claim can be settled; it is claimed when it was not."""
         if self._claiming is None:
             return False
-        bundle = parse_bundle(self._queue.bundle(job_id, index))
-        receipt = self._claiming.claim(view.order, index, bundle)
+
+        def read() -> Bundle:
+            return parse_bundle(self._queue.bundle(job_id, index))
+
+        receipt = self._claiming.claim(view.order, index, read)
         if receipt is not None:
             self.say(seen.order_id, f"claimed leg {index}, gas {receipt.gas_used}")
             return False
-        return self._claiming.is_final(bundle)
+        return self._claiming.is_final(seen.order_id, index)
 
     def _delivered(self, claim: Watched) -> Bundle:
         """The bundle that was delivered for an own claim."""

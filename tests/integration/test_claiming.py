@@ -35,8 +35,10 @@ from avow.verifier.chain.claim_events import (
     ClaimUpheld,
 )
 from avow.verifier.chain.claim_records import ClaimState, Turn
+from avow.verifier.chain.client import checksum
 from avow.verifier.chain.orders import LegTerms, OrderTerms, selector_of
 from avow.verifier.chain.registration import Registry, Royalty
+from avow.verifier.chain.transactions import send as transact
 from avow.verifier.commitment import commit_public
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.lifecycle import JobState, LegState
@@ -350,3 +352,43 @@ def test_without_claims_such_legs_are_declined(office: Office) -> None:
     seen = provider.worklist.order(order_id)
     assert seen is not None and "must be claimed on chain" in seen.reason
     provider.close()
+
+
+def test_without_the_claims_bond_no_order_is_locked(office: Office) -> None:
+    """Its own bond is there, that of the claim is not."""
+    court, town = office.court, office.court.town
+    spare = town.market().tokens(PROVIDER.address) - BOND - CLAIMS.claim_bond + 1
+    call = court.claims.token.call("transfer", checksum(STRANGER.address), spare)
+    transact(town.chain, PROVIDER, call, QUICK)
+    order_id = office.request()
+    for _ in range(3):
+        office.provider.step()
+    seen = office.provider.worklist.order(order_id)
+    assert seen is not None and "claim's bond" in seen.reason
+    assert town.state(order_id) is LegState.OPEN
+    back = court.claims.token.call("transfer", checksum(PROVIDER.address), 1)
+    transact(town.chain, STRANGER, back, QUICK)
+    assert office.claimed().order_id == order_id
+
+
+def test_a_claim_that_a_reorganisation_took_is_made_again(office: Office) -> None:
+    town = office.court.town
+    order_id = office.request()
+    for _ in range(12):
+        office.provider.step()
+        office.work()
+        if town.state(order_id) is LegState.DELIVERED:
+            break
+    assert office.events(Claimed) == []
+    snapshot = town.rpc("evm_snapshot")
+    first = office.claimed()
+    office.provider.step()
+    assert town.rpc("evm_revert", snapshot)
+    town.mine(2)
+    assert office.court.claims.stored(first.claim_id) is None
+    again = office.claimed()
+    assert again.claim_id == first.claim_id
+    office.pass_window(again)
+    for _ in range(6):
+        office.provider.step()
+    assert office.settled(again)

@@ -6,16 +6,31 @@ from collections import Counter
 
 import pytest
 
+from avow.prover.disputes.evidence import Evidence, InputMissing
 from avow.prover.disputes.journal import Verdict, Watched
 from avow.prover.disputes.programs import Programs
+from avow.prover.nodes.fetch import FetchRules
 from avow.prover.nodes.validator import Validator
+from avow.prover.nodes.worklist import Delivery, Worklist
 from avow.verifier.chain.claim_events import Claimed
+from avow.verifier.chain.client import checksum
 from avow.verifier.chain.errors import RpcRefused, RpcUnavailable
+from avow.verifier.chain.signer import development_signer
+from avow.verifier.chain.transactions import send
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
-from tests.integration.court import Delivered, deep, inside, opened
+from tests.integration.court import Delivered, deep, inside, loaded, opened
 from tests.integration.flaky import flaky
-from tests.integration.town import CLAIMS, PROVIDER, REQUESTER, STRANGER, VALIDATOR, Town
+from tests.integration.town import (
+    CLAIMS,
+    PROVIDER,
+    QUICK,
+    REQUESTER,
+    STRANGER,
+    UNIT,
+    VALIDATOR,
+    Town,
+)
 from tests.integration.watching import Reaper, Watch, reaping
 
 _APPROVE = keccak256(b"approve(address,uint256)")[:4]
@@ -278,3 +293,90 @@ def test_killed_while_its_transactions_wait_it_moves_once(watch: Watch) -> None:
     assert gained(watch, before) == CLAIMS.claim_bond // 2
     assert sorted(once(watch).values()) == [1, 1, 1, 1]
     assert reaper.deaths["after broadcast"] >= 4
+
+
+def test_with_too_few_tokens_it_waits_and_then_goes_on(watch: Watch) -> None:
+    court, town = watch.court, watch.court.town
+    watch.account = poor = development_signer(8)
+    delivered, claimed = lied(watch, shown=False)
+    validator = watch.started()
+    for _ in range(6):
+        validator.step()
+        town.mine()
+        town.skew += 20_000
+    assert watch.sent() == [], "nothing that must fail is sent"
+    call = court.claims.token.call("transfer", checksum(poor.address), CLAIMS.challenge_bond)
+    send(town.chain, STRANGER, call, QUICK)
+    watch.play(
+        lambda: overturned(watch, claimed),
+        lambda: watch.answer(claimed, delivered),
+        start=lambda: validator,
+    )
+    once(watch)
+
+
+@pytest.mark.timeout(180)
+def test_of_two_validators_one_wins_and_the_other_has_its_bond_back(watch: Watch) -> None:
+    court, town = watch.court, watch.court.town
+    other = Watch(court, account=development_signer(8))
+    call = court.claims.token.call("transfer", checksum(other.account.address), 100 * UNIT)
+    send(town.chain, STRANGER, call, QUICK)
+    watch.since = town.chain.head().number
+    before = town.holdings(STRANGER.address, other.account.address)
+    delivered, claimed = lied(watch, shown=False)
+    second = other.started()
+    # Both challenge before either has won.
+    for _ in range(4):
+        second.step()
+        town.mine()
+    assert court.challenge_by(claimed, other.account.address) is not None
+
+    def play_second() -> bool:
+        moved = second.step()
+        town.skew += 20_000
+        return watch.answer(claimed, delivered) or moved
+
+    watch.play(
+        lambda: overturned(watch, claimed) and overturned(other, claimed), play_second, rounds=200
+    )
+    after = town.holdings(STRANGER.address, other.account.address)
+    gains = sorted(after[one] - before[one] for one in before)
+    assert gains == [0, CLAIMS.claim_bond // 2]
+    once(watch)
+    once(other)
+
+
+def test_inputs_of_another_claim_are_not_believed(watch: Watch) -> None:
+    """The order has its input by address, so that it is taken from what was delivered."""
+    lying, claimed = lied(watch, shown=True)
+    other = watch.court.deliver(row=1, shown=True)
+    validator = watch.started()
+    validator.step()
+    specs = loaded().program.inputs
+    rules = FetchRules(file_folder=watch.court.town.config.bundles)
+    watched = watch.found(validator, claimed)
+    evidence = Evidence(_Elsewhere(validator.worklist), rules)  # type: ignore[arg-type]
+    assert evidence.inputs(watched, specs) == lying.given
+    exchanged = Evidence(_Elsewhere(validator.worklist, other.order_id), rules)  # type: ignore[arg-type]
+    with pytest.raises(InputMissing):
+        exchanged.inputs(watched, specs)
+    # Tensors of another run are read, and lead to another root.
+    assert exchanged.shown(watched) == other.run.tensors
+    nothing = Evidence(_Elsewhere(validator.worklist, bytes(32)), rules)  # type: ignore[arg-type]
+    assert nothing.shown(watched) is None
+    with pytest.raises(InputMissing):
+        nothing.inputs(watched, specs)
+
+
+class _Elsewhere:
+    """Orders without an inline input, and deliveries of one order for all."""
+
+    def __init__(self, worklist: Worklist, instead: bytes | None = None) -> None:
+        self._worklist = worklist
+        self._instead = instead
+
+    def order(self, order_id: bytes) -> None:
+        return None
+
+    def delivery(self, order_id: bytes, leg: int) -> Delivery | None:
+        return self._worklist.delivery(self._instead or order_id, leg)
