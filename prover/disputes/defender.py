@@ -90,7 +90,9 @@ class Defender(Party):
         open_ones = self._undecided(standing)
         moved = False
         if view.state is ClaimState.STANDING and open_ones:
-            if self._by_proof and self._prove(claim, open_ones):
+            # Whose clock has run out loses its bond now, and would have it back after a proof.
+            late = [one for one in open_ones if _is_late(one, standing.head.timestamp)]
+            if self._by_proof and not late and self._prove(claim, open_ones):
                 return True
             for challenge in open_ones:
                 moved |= self._answer(claim, standing, challenge)
@@ -144,3 +146,7 @@ class Defender(Party):
             self._defences[name] = found
         self._defences.move_to_end(name)
         return found
+
+
+def _is_late(challenge: Challenge, now: int) -> bool:
+    return challenge.turn.is_challengers and now > challenge.deadline

@@ -288,12 +288,7 @@ def test_a_challenge_is_ended_by_a_proof(bare_town: Town) -> None:
     town = bare_town
     office = established(town, by_proof=True)
     try:
-        registry = Registry(town.chain, town.deployment, QUICK)
-        cap = town.market().gas_cap(selector_of(SUMCHECK))
-        artifact = to_register(compiled().artifact.folder, (1,), cap)
-        registry.register(OWNER, artifact, Royalty())
-        # A proof system counts only where it was there long before the order.
-        town.pass_time(601)
+        registered_for_proofs(town)
         office.request()
         claimed = office.claimed()
         office.court.challenge(claimed, STRANGER)
@@ -310,6 +305,43 @@ def test_a_challenge_is_ended_by_a_proof(bare_town: Town) -> None:
         assert office.settled(claimed)
     finally:
         closed(office)
+
+
+@pytest.mark.timeout(300)
+def test_before_a_proof_who_is_late_loses_its_bond(bare_town: Town) -> None:
+    town = bare_town
+    office = established(town)
+    try:
+        registered_for_proofs(town)
+        office.request()
+        claimed = office.claimed()
+        office.court.challenge(claimed, STRANGER)
+        office.provider.step()
+        challenge = office.challenge(claimed)
+        assert challenge is not None and challenge.turn is Turn.PICK
+        town.pass_time(challenge.deadline - town.chain.head().timestamp + 1)
+        office.court.challenge(claimed, VALIDATOR)
+        office.provider.close()
+        office.provider, _ = started(town, by_proof=True)
+        for _ in range(6):
+            office.provider.step()
+            office.work()
+        assert len(office.events(ClaimProven)) == 1
+        assert [one.challenger for one in office.events(ChallengeLost)] == [STRANGER.address]
+        office.court.claims.reclaim(VALIDATOR, claimed.claim_id, VALIDATOR.address)
+        assert office.court.claims.credit(VALIDATOR.address) == CLAIMS.challenge_bond
+    finally:
+        closed(office)
+
+
+def registered_for_proofs(town: Town) -> None:
+    """The same program under `sumcheck/v1`, long enough before any order."""
+    registry = Registry(town.chain, town.deployment, QUICK)
+    cap = town.market().gas_cap(selector_of(SUMCHECK))
+    artifact = to_register(compiled().artifact.folder, (1,), cap)
+    registry.register(OWNER, artifact, Royalty())
+    # A proof system counts only where it was there long before the order.
+    town.pass_time(601)
 
 
 @pytest.mark.timeout(180)
