@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {TracedClaim} from "../../src/interfaces/IReferee.sol";
-import {TensorLib} from "../../src/types/Tensor.sol";
+import {ElementType, TensorLib, TensorSchema} from "../../src/types/Tensor.sol";
 import {Refutation, RefereeWorld} from "../base/RefereeWorld.sol";
 
 /// @notice The errors of the referee: tests are compiled with other settings, and do not import it.
@@ -305,6 +305,54 @@ contract RefereeTest is RefereeWorld {
         referee.depthOf(key, bytes.concat(place, hex"00"));
         vm.expectPartialRevert(RefereeErrors.KeyDiffers.selector);
         referee.depthOf(bytes32(0), place);
+    }
+
+    /// @dev Inputs and outputs as digests of statements have them: tensor 3 is the first output, tensor 0 the input
+    /// and the second output.
+    function test_aPlaceSaysWhatAnInputOrOutputIs() public {
+        bytes32 key = claim().key;
+        _assertSchema(key, 0, false, 0, ElementType.Int8, 1);
+        _assertSchema(key, 3, true, 0, ElementType.Int16, 2);
+        _assertSchema(key, 0, true, 1, ElementType.Int8, 2);
+        _schemaFails(key, 3, false, 3, abi.encodeWithSelector(RefereeErrors.NotOfThisKind.selector, INPUT, 3));
+        _schemaFails(key, 0, false, 1, abi.encodeWithSelector(RefereeErrors.NotOfThisKind.selector, INPUT, 0));
+        _schemaFails(key, 0, true, 0, abi.encodeWithSelector(RefereeErrors.NotOfThisKind.selector, OUTPUT, 0));
+        _schemaFails(key, 3, true, 2, abi.encodeWithSelector(RefereeErrors.OutputOutside.selector, 2, 2));
+        bytes memory place = _place(0);
+        vm.expectRevert(abi.encodeWithSelector(RefereeErrors.TrailingBytes.selector, 1));
+        referee.schemaOf(key, bytes.concat(place, hex"00"), false, 0);
+        vm.expectPartialRevert(RefereeErrors.KeyDiffers.selector);
+        referee.schemaOf(bytes32(0), place, false, 0);
+    }
+
+    function _assertSchema(
+        bytes32 key,
+        uint32 tensor,
+        bool output,
+        uint256 number,
+        ElementType kind,
+        uint256 count
+    ) private view {
+        (TensorSchema memory schema, uint256 found, uint32 all) =
+            referee.schemaOf(key, _place(tensor), output, number);
+        assertEq(uint256(schema.elementType), uint256(kind), "type");
+        assertEq(schema.shape.length, 1, "rank");
+        assertEq(schema.shape[0], COUNT, "length");
+        assertEq(found, count, "count");
+        assertEq(all, 4, "tensors");
+    }
+
+    function _schemaFails(bytes32 key, uint32 tensor, bool output, uint256 number, bytes memory reason)
+        private
+    {
+        bytes memory place = _place(tensor);
+        vm.expectRevert(reason);
+        referee.schemaOf(key, place, output, number);
+    }
+
+    function _place(uint32 tensor) private view returns (bytes memory) {
+        Refutation memory made = refutation(OPERATION, tensor, 0, "", 0, 1);
+        return abi.encodePacked(PROGRAM, made.keyPart, made.tensor, made.descriptor, made.path);
     }
 
     /// @dev Whatever byte is changed, an honest run is not refuted; most changes are refused.
