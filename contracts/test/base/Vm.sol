@@ -16,6 +16,8 @@ interface Vm {
     function roll(uint256 number) external;
     function prevrandao(bytes32 value) external;
     function chainId(uint256 id) external;
+    function load(address account, bytes32 slot) external view returns (bytes32);
+    function store(address account, bytes32 slot, bytes32 value) external;
     function etch(address account, bytes calldata code) external;
     function deal(address account, uint256 balance) external;
     function mockCall(address callee, bytes calldata data, bytes calldata answer) external;
