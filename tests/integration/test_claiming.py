@@ -173,11 +173,17 @@ def established(town: Town, by_proof: bool = False) -> Office:
     return Office(court, open_bench(config, "test"), *started(town, by_proof))
 
 
+def started_provider(town: Town, by_proof: bool = False) -> Provider:
+    """A provider as the command starts it."""
+    config = replace(town.config, allow_unsafe_srs=True)
+    offers = ProviderOptions(1, {}, 0, 60.0, None, defend_by_proof=by_proof)
+    return open_provider(config, town.market(), PROVIDER, offers)
+
+
 def started(town: Town, by_proof: bool = False) -> tuple[Provider, Validator]:
     """Both nodes, as the commands start them."""
     config = replace(town.config, allow_unsafe_srs=True)
-    offers = ProviderOptions(1, {}, 0, 60.0, None, defend_by_proof=by_proof)
-    provider = open_provider(config, town.market(), PROVIDER, offers)
+    provider = started_provider(town, by_proof)
     duties = ValidatorOptions(0, True, 10.0, config.bundles)
     return provider, open_validator(config, town.market(), VALIDATOR, duties)
 
@@ -260,7 +266,7 @@ def test_a_provider_killed_between_every_two_steps_answers_once(office: Office) 
                 moved = office.provider.defender.step()
             except Killed:
                 office.provider.close()
-                office.provider, _ = started(town)
+                office.provider = started_provider(town)
                 continue
             if office.grief(claimed) or moved:
                 continue
@@ -322,7 +328,7 @@ def test_before_a_proof_who_is_late_loses_its_bond(bare_town: Town) -> None:
         town.pass_time(challenge.deadline - town.chain.head().timestamp + 1)
         office.court.challenge(claimed, VALIDATOR)
         office.provider.close()
-        office.provider, _ = started(town, by_proof=True)
+        office.provider = started_provider(town, by_proof=True)
         for _ in range(6):
             office.provider.step()
             office.work()
