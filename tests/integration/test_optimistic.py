@@ -27,16 +27,18 @@ from avow.verifier.chain.claim_events import (
     TraceRootPosted,
 )
 from avow.verifier.chain.claim_records import ClaimState, Turn, commitment
+from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.deployment import Placed
 from avow.verifier.chain.errors import Reverted
 from avow.verifier.chain.orders import selector_of
-from avow.verifier.chain.registration import Registry, Royalty, read_artifact
+from avow.verifier.chain.registration import Registered, Registry, Royalty, read_artifact
 from avow.verifier.chain.settlement import fetch
 from avow.verifier.keccak import ZERO_WORD, keccak256
 from avow.verifier.lifecycle import LegState
 from avow.verifier.merkle import leaf
 from avow.verifier.systems.optimistic.claim import parse_claim
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
+from avow.verifier.tensor import ElementType
 from avow.verifier.trace.refutation import Kind, refutes
 from avow.verifier.trace.tree import Tree
 from avow.verifier.verdict import Assurance, Verdict
@@ -421,6 +423,32 @@ def proof_of(delivered: Delivered) -> bytes:
     data = b"".join(tensor.data() for tensor in delivered.given)
     body = encode(["bytes", "bytes", "bytes"], [data, delivered.output, proved.proof])
     return selector_of(SUMCHECK) + body
+
+
+@pytest.mark.parametrize("lie", ["length", "type", "program"])
+def test_a_model_registered_otherwise_than_its_key_cannot_be_claimed(
+    bare_town: Town, lie: str
+) -> None:
+    """Of such claims no output, or nothing at all, could be refuted."""
+    town, honest = bare_town, to_register(made().artifact.folder, (), 200_000)
+    record, (output,) = honest.record, honest.record.outputs
+    if lie == "length":
+        record = replace(record, outputs=(replace(output, shape=(*output.shape, 1)),))
+    elif lie == "type":
+        assert output.element_type is not ElementType.INT64
+        record = replace(record, outputs=(replace(output, element_type=ElementType.INT64),))
+    else:
+        record = replace(record, program=keccak256(b"another program"))
+    registry = Registry(town.chain, town.deployment, QUICK)
+    with refusing(Reverted, "" if lie == "program" else "SchemaDiffers"):
+        registry.register(OWNER, replace(honest, record=record), Royalty())
+    claims = Claims(town.chain, town.deployment, QUICK)
+    key = registry.model_key(OWNER.address, honest.model.digest())
+    assert registry.system(key, SELECTOR) is not None and not claims.is_learned(key)
+    court = Court(town, Registered(key, SELECTOR, bytes(20)), claims)
+    delivered = court.deliver()
+    with refusing(Reverted, "ModelNotLearned"):
+        court.claim(delivered)
 
 
 def test_another_contract_than_the_referee_is_noticed(bare_town: Town) -> None:
