@@ -74,6 +74,19 @@ def test_the_parts_know_each_other(town: Town) -> None:
     assert (judged.implementation, judged.codehash) == (checksum(judge.address), judge.code_hash)
     asked = Contract(town.chain, "OptimisticAdapter", judge.address)
     assert asked.read("claims") == checksum(deployment.claims)
+    keys = Contract(town.chain, "AttestationKeys", deployment.keys)
+    for name in ("market", "router", "claims", "registry"):
+        assert keys.read(name) == checksum(deployment.placed(name).address)
+    assert keys.read("owner") == checksum(timelock)
+    attested = deployment.placed("tee_adapter")
+    entry = router.read("entryOf", selector_of("tee/v1"))
+    assert (entry.implementation, entry.codehash) == (
+        checksum(attested.address),
+        attested.code_hash,
+    )
+    adapter = Contract(town.chain, "TeeAdapter", attested.address)
+    assert adapter.read("keys") == checksum(deployment.keys)
+    assert adapter.read("registry") == checksum(deployment.registry)
 
 
 def test_a_deployment_cut_off_anywhere_is_taken_up(
@@ -111,8 +124,8 @@ def test_a_deployment_cut_off_anywhere_is_taken_up(
         deploy(town.chain, DEPLOYER, path, Settings(timelock_delay=61), patience=QUICK)
 
 
-@pytest.mark.parametrize("between", ["timelock", "market", "claims"])
-def test_other_transactions_of_the_deployer_do_not_part_claims_and_adapter(
+@pytest.mark.parametrize("between", ["timelock", "market", "claims", "attestationkeys"])
+def test_other_transactions_of_the_deployer_do_not_part_contracts_and_adapters(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: str
 ) -> None:
     path = tmp_path / "31337.json"
@@ -126,15 +139,17 @@ def test_other_transactions_of_the_deployer_do_not_part_claims_and_adapter(
         return real(chain, signer, name, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(deploy_module, "create", disturbed)
-    if between == "claims":
+    if between in ("claims", "attestationkeys"):
         # Between the look and the transaction: it is noticed afterwards, and the file kept.
         with refusing(DeploymentRefused, "another transaction came before", "run it again"):
             deploy(town.chain, DEPLOYER, path, SETTINGS, said.append, QUICK)
         with refusing(DeploymentRefused, "not finished"):
             read_deployment(path)
     done = deploy(town.chain, DEPLOYER, path, SETTINGS, said.append, QUICK)
+    again = ["tee_adapter"] if between == "attestationkeys" else []
     assert [line for line in said if "placed again" in line] == [
-        "optimistic_adapter: other transactions came between, it is placed again"
+        f"{name}: other transactions came between, it is placed again"
+        for name in (*again, "optimistic_adapter")
     ]
     assert tuple(name for name, _ in done.contracts) == CONTRACTS
     adapter = Contract(town.chain, "OptimisticAdapter", done.placed("optimistic_adapter").address)
@@ -142,6 +157,8 @@ def test_other_transactions_of_the_deployer_do_not_part_claims_and_adapter(
     router = Contract(town.chain, "ProofRouter", done.router)
     entry = router.read("entryOf", selector_of("optimistic/v1"))
     assert entry.implementation == checksum(adapter.address)
+    attested = Contract(town.chain, "TeeAdapter", done.placed("tee_adapter").address)
+    assert attested.read("keys") == checksum(done.keys)
 
 
 @pytest.mark.parametrize("nonce", [0, 1, 127, 128, 255, 256, 70_000])

@@ -1,4 +1,6 @@
-"""Takes one `revert` after another out of the dispute contracts and shows that a forge test fails.
+"""Takes one `revert` after another out of the contracts of disputes and attestation.
+
+Each time it shows that a forge test fails.
 
 All are taken out by one build: each statement is carried out unless the transaction's gas price, of
 which no contract asks, is its number. `python -m tests.mutation.reverts [--forge PATH]
@@ -24,6 +26,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = ROOT / "contracts"
 RESULT = Path(__file__).parent / "reverts.json"
+_ATTESTATION = (
+    "test/attestation/{AttestationGovernance,Contradictions,DcapQuoteCheck,Disproofs,"
+    "HostileTokens,KeyBook,ReceiptVerifier,Registrations,TeeAdapter}.t.sol"
+)
 # What is mutated, and the tests that must notice.
 SUITES = {
     "src/optimistic/Referee.sol": "test/optimistic/Referee*.t.sol",
@@ -31,6 +37,8 @@ SUITES = {
     "src/optimistic/watch/": "test/watch/*.t.sol",
     "src/optimistic/Watch.sol": "test/watch/*.t.sol",
     "src/optimistic/": "test/{optimistic,attack}/*.t.sol",
+    "src/attestation/": _ATTESTATION,
+    "src/adapters/TeeAdapter.sol": _ATTESTATION,
     "src/adapters/OptimisticAdapter.sol": "test/{optimistic,attack}/*.t.sol",
 }
 # Those that no test can notice, by file and error.

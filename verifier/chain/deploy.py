@@ -9,6 +9,7 @@ from avow.verifier import canonical
 from avow.verifier.canonical import Json
 from avow.verifier.chain import artifacts
 from avow.verifier.chain.anvil import CHAIN_ID as DEVELOPMENT_CHAIN
+from avow.verifier.chain.attestation_records import AttestationParameters
 from avow.verifier.chain.claim_records import ClaimParameters
 from avow.verifier.chain.client import Chain, Receipt, checksum, code_hash, unchecksum
 from avow.verifier.chain.contract import Contract
@@ -28,7 +29,12 @@ from avow.verifier.chain.watch_records import WatchParameters
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
 
-_ADAPTER = "optimistic_adapter"
+# What is placed before the contract whose address it is told: that one's name, and the function
+# that says it.
+_TOLD = {
+    "optimistic_adapter": ("OptimisticAdapter", "claims"),
+    "tee_adapter": ("TeeAdapter", "keys"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,11 @@ class Settings:
     ezkl_gas_cap: int = 5_000_000
     sumcheck_gas_cap: int = 3_000_000
     optimistic_gas_cap: int = 200_000
+    tee_gas_cap: int = 200_000
     token_supply: int = 10**9 * 10**18
     terms: MarketTerms = field(default_factory=MarketTerms)
     claims: ClaimParameters = field(default_factory=ClaimParameters)
+    attestation: AttestationParameters = field(default_factory=AttestationParameters)
     watch: WatchParameters | None = None
 
     def digest(self) -> bytes:
@@ -126,16 +134,17 @@ def deploy(
             raise DeploymentRefused(f"{path}: was begun with other settings; use another file")
     wanted = CONTRACTS if settings.watch is None else (*CONTRACTS, OPTIONAL)
     while len(deployment.contracts) < len(wanted):
-        if not _claims_can_follow(chain, signer, deployment):
+        misled = _misled(chain, signer, deployment)
+        if misled is not None:
             # Nothing of this was in use; what comes after the adapter only knows the wrong one.
-            deployment = deployment.before(_ADAPTER)
+            deployment = deployment.before(misled)
             write_deployment(path, deployment)
-            say(f"{_ADAPTER}: other transactions came between, it is placed again")
+            say(f"{misled}: other transactions came between, it is placed again")
         name = wanted[len(deployment.contracts)]
         placed, receipt = _place(chain, signer, deployment, settings, name, patience)
-        if name == "claims" and placed.address != _expected_claims(chain, deployment):
+        if placed.address != _expected(chain, deployment, name, placed.address):
             raise DeploymentRefused(
-                "deployment: another transaction came before that of the claims (run it again)"
+                f"deployment: another transaction came before that of the {name} (run it again)"
             )
         deployment = replace(deployment, contracts=(*deployment.contracts, (name, placed)))
         write_deployment(path, deployment)
@@ -181,31 +190,44 @@ def _place(
         if not code:
             raise DeploymentRefused(f"token {to_hex(settings.token)}: no contract is there")
         return Placed(settings.token, code_hash(code)), None
-    if name == _ADAPTER:
-        claims = checksum(_address_after(chain, signer, len(begun.contracts)))
-        return create(chain, signer, "OptimisticAdapter", (claims,), patience)
+    if name in _TOLD:
+        contract, target = _TOLD[name]
+        known = (checksum(begun.placed("registry").address),) if name == "tee_adapter" else ()
+        told = checksum(_address_after(chain, signer, len(begun.contracts), target))
+        return create(chain, signer, contract, (*known, told), patience)
     contract, arguments = _constructor(signer, begun, settings, name)
     return create(chain, signer, contract, arguments, patience)
 
 
-def _claims_can_follow(chain: Chain, signer: Signer, begun: Deployment) -> bool:
-    """Whether the claims will be where the adapter, if it is placed, looks for them."""
+def _misled(chain: Chain, signer: Signer, begun: Deployment) -> str | None:
+    """The first adapter that was told an address at which its contract will not be."""
     placed = len(begun.contracts)
-    if not CONTRACTS.index(_ADAPTER) < placed <= CONTRACTS.index("claims"):
-        return True
-    return _expected_claims(chain, begun) == _address_after(chain, signer, placed)
+    for adapter, (_, target) in _TOLD.items():
+        if not CONTRACTS.index(adapter) < placed <= CONTRACTS.index(target):
+            continue
+        if _told(chain, begun, adapter) != _address_after(chain, signer, placed, target):
+            return adapter
+    return None
 
 
-def _expected_claims(chain: Chain, begun: Deployment) -> bytes:
-    adapter = Contract(chain, "OptimisticAdapter", begun.placed(_ADAPTER).address)
-    return unchecksum(adapter.read("claims"))
+def _expected(chain: Chain, begun: Deployment, name: str, otherwise: bytes) -> bytes:
+    """Where an adapter says that a contract is; elsewhere nobody was told of it."""
+    for adapter, (_, target) in _TOLD.items():
+        if target == name:
+            return _told(chain, begun, adapter)
+    return otherwise
 
 
-def _address_after(chain: Chain, signer: Signer, placed: int) -> bytes:
-    """Where the claims will be when the signer sends nothing but what is not placed yet."""
+def _told(chain: Chain, begun: Deployment, adapter: str) -> bytes:
+    contract, target = _TOLD[adapter]
+    return unchecksum(Contract(chain, contract, begun.placed(adapter).address).read(target))
+
+
+def _address_after(chain: Chain, signer: Signer, placed: int, target: str) -> bytes:
+    """Where a contract will be when the signer sends nothing but what is not placed yet."""
     with chain.speaking("deployment"):
         sent = int(chain.w3.eth.get_transaction_count(checksum(signer.address), "latest"))
-    return created_at(signer.address, sent + CONTRACTS.index("claims") - placed)
+    return created_at(signer.address, sent + CONTRACTS.index(target) - placed)
 
 
 def created_at(sender: bytes, nonce: int) -> bytes:
@@ -245,7 +267,12 @@ def _constructor(
             entries = [
                 _entry("sumcheck/v1", begun.placed("sumcheck_adapter"), settings.sumcheck_gas_cap),
                 _entry("ezkl/v1", begun.placed("ezkl_adapter"), settings.ezkl_gas_cap),
-                _entry("optimistic/v1", begun.placed(_ADAPTER), settings.optimistic_gas_cap),
+                _entry(
+                    "optimistic/v1",
+                    begun.placed("optimistic_adapter"),
+                    settings.optimistic_gas_cap,
+                ),
+                _entry("tee/v1", begun.placed("tee_adapter"), settings.tee_gas_cap),
             ]
             return "ProofRouter", (address("timelock"), guardian, entries)
         case "validators":
@@ -255,6 +282,9 @@ def _constructor(
         case "claims":
             parts = [address(of) for of in ("market", "router", "referee", "timelock")]
             return "Claims", (*parts, settings.claims.encode())
+        case "keys":
+            parts = [address(of) for of in ("market", "router", "claims", "timelock")]
+            return "AttestationKeys", (*parts, guardian, settings.attestation.encode())
         case "watch" if settings.watch is not None:
             parts = [address("claims"), address("timelock"), treasury]
             return "Watch", (*parts, settings.watch.encode())

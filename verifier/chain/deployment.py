@@ -11,9 +11,9 @@ from avow.verifier.chain.errors import DeploymentRefused, WrongChain
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields, to_hex
 
-FORMAT = "avow-deployment/3"
-# In the order in which they are deployed. Each needs only earlier ones, but for the adapter of
-# claims, which is told beforehand where the claims will be.
+FORMAT = "avow-deployment/4"
+# In the order in which they are deployed. Each needs only earlier ones, but for the adapters of
+# claims and of attested keys, which are told beforehand where those will be.
 CONTRACTS = (
     "token",
     "registry",
@@ -22,11 +22,13 @@ CONTRACTS = (
     "sumcheck_adapter",
     "referee",
     "optimistic_adapter",
+    "tee_adapter",
     "timelock",
     "router",
     "validators",
     "market",
     "claims",
+    "keys",
 )
 # What a deployment may have besides, placed last.
 OPTIONAL = "watch"
@@ -95,6 +97,11 @@ class Deployment:
     def claims(self) -> bytes:
         """Address of the claims of `optimistic/v1`."""
         return self.placed("claims").address
+
+    @property
+    def keys(self) -> bytes:
+        """Address of the attested keys of `tee/v1`."""
+        return self.placed("keys").address
 
     @property
     def has_watch(self) -> bool:

@@ -28,6 +28,14 @@ SPECIFICATIONS = {
         "proven, or its window over and no challenge undecided; the Merkle root of a single "
         "statement is its leaf; refuted is exactly what was overturned there"
     ),
+    "tee/v1": (
+        "seal = selector || time || signature, of one statement as of several, whose parts are "
+        "empty; time = 8 bytes, big-endian Unix seconds; signature = 65 bytes r || s || v, low s, "
+        "v 27 or 28, of the EIP-712 struct Answers(bytes32 root,uint64 time) in the domain 'Avow "
+        "attestation', version 1, of the contract of attested keys; root = Merkle root of "
+        "statements; accepted is what a key signed that stands there for the statement's program "
+        "and model; refuted is what was contradicted there"
+    ),
     "sumcheck/v1": (
         "seal = selector || body; selector = first 4 bytes of keccak256 of the ASCII system id; "
         "of one statement: body = abi.encode(bytes inputs, bytes outputs, bytes proof); of a "
