@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from avow.api.local.people import People
 from avow.api.local.tokens import UNIT
 from avow.verifier.bundle import Bundle
-from avow.verifier.chain.client import checksum
 from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import LegTerms, Order, OrderTerms, selector_of
-from avow.verifier.chain.seals import seal
+from avow.verifier.chain.seals import seal, statement_struct
 from avow.verifier.chain.transactions import PATIENT, send
 from avow.verifier.commitment import Commitment, commit_public
 from avow.verifier.errors import VerificationError
@@ -97,7 +96,7 @@ class Desk:
         chain = self.market.chain
         router = Contract(chain, "ProofRouter", self.market.deployment.router)
         root = bundle.path.root(bundle.statement.digest())
-        arguments = (self.model_key, _encoded(bundle.statement), root, seal(bundle))
+        arguments = (self.model_key, statement_struct(bundle.statement), root, seal(bundle))
         accepted, reason = router.read("verify", *arguments)
         if not accepted:
             raise VerificationError("router", f"the router refuses the proof: {to_hex(reason)}")
@@ -109,18 +108,3 @@ class Desk:
         if order is None:
             raise VerificationError("order", f"the market lost order {to_hex(order_id)}")
         return order
-
-
-def _encoded(statement: Statement) -> tuple[object, ...]:
-    """As the contracts' struct, whose domain is the chain's and the market's own."""
-    return (
-        statement.model,
-        statement.system,
-        statement.program,
-        statement.key,
-        (int(statement.input.scheme), statement.input.value),
-        (int(statement.output.scheme), statement.output.value),
-        statement.order,
-        checksum(statement.provider),
-        statement.nonce,
-    )

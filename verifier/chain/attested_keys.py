@@ -19,6 +19,7 @@ from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deployment import Deployment
 from avow.verifier.chain.errors import RpcRefused
 from avow.verifier.chain.orders import selector_of
+from avow.verifier.chain.seals import statement_struct
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.transactions import PATIENT, Patience, send
 from avow.verifier.keccak import keccak256
@@ -194,15 +195,5 @@ def commitment(signer: Signer, signed: SignedAnswer, proven: ProvenAnswer, salt:
 
 
 def _stands(statement: Statement, path: Path) -> tuple[object, ...]:
-    encoded = (
-        statement.model,
-        statement.system,
-        statement.program,
-        statement.key,
-        (int(statement.input.scheme), statement.input.value),
-        (int(statement.output.scheme), statement.output.value),
-        statement.order,
-        checksum(statement.provider),
-        statement.nonce,
-    )
+    encoded = statement_struct(statement)
     return encoded, (path.index, list(path.siblings)), statement.domain.separator()

@@ -1,4 +1,4 @@
-"""From a bundle to the compact seal that the contracts take."""
+"""From a bundle to the compact seal and the statement that the contracts take."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,9 +7,11 @@ from typing import TypeVar
 from eth_abi.abi import encode
 
 from avow.verifier.bundle import Bundle
+from avow.verifier.chain.client import checksum
 from avow.verifier.chain.errors import ChainError
 from avow.verifier.chain.orders import selector_of
 from avow.verifier.fields import Fields
+from avow.verifier.statement import Statement
 from avow.verifier.systems.ezkl.material import parse_proof
 from avow.verifier.systems.sumcheck.key import LIMITS
 from avow.verifier.tensor import Tensor
@@ -129,3 +131,18 @@ _SEALS: dict[str, Callable[[Bundle], bytes]] = {
     _SUMCHECK: _sumcheck,
 }
 _BATCH_SEALS: dict[str, Callable[[Bundle], BatchSeal]] = {_SUMCHECK: _sumcheck_batch}
+
+
+def statement_struct(statement: Statement) -> tuple[object, ...]:
+    """As the contracts' struct, whose domain is the chain's and the market's own."""
+    return (
+        statement.model,
+        statement.system,
+        statement.program,
+        statement.key,
+        (int(statement.input.scheme), statement.input.value),
+        (int(statement.output.scheme), statement.output.value),
+        statement.order,
+        checksum(statement.provider),
+        statement.nonce,
+    )
