@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 from eth_account import Account
 
+from avow.verifier.attestation.intel.quote import without_padding
 from avow.verifier.chain.attestation_records import Enrolment, MeasurementState, Service, Tier
 from avow.verifier.chain.attested_keys import (
     AttestedKeys,
@@ -29,6 +30,7 @@ from avow.verifier.systems.tee.receipt import receipt_digest
 from avow.verifier.systems.tee.registration import Registration, record_key
 from avow.verifier.tensor import ElementType, Tensor
 from tests.integration.town import OWNER, PROVIDER, QUICK, STRANGER, UNIT, VALIDATOR, Town
+from tests.verifier.attestation.vectors import read
 
 PROGRAM = keccak256(b"a program")
 MEASUREMENTS = [keccak256(b"an image") + b"tdx".ljust(16, b"\0")]
@@ -187,3 +189,21 @@ def test_a_contradiction_is_committed_to_and_needs_its_proof(enclave: Enclave) -
     with pytest.raises(Reverted, match="NotOverturned"):
         keys.contradict_by_claim(STRANGER, answer, keccak256(b"a key"))
     assert not keys.is_contradicted(model_key, answer.leaf)
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [
+        ("tdx/tdx_quote", "ReportDataDiffers"),
+        ("tdx/google_quote_v5_sample.dat", "ReportDataDiffers"),
+        ("sgx/sgx_quote", "ReportDataDiffers"),
+        ("sgx/automata_debug_quote_sgx.bin", "EnclaveExposed"),
+    ],
+)
+def test_real_quotes_are_read_and_bind_something_else(
+    enclave: Enclave, name: str, refusal: str
+) -> None:
+    quote = without_padding(read(name))
+    enrolment = enrolled(enclave.town, enclave.keys, STRANGER)
+    with pytest.raises(Reverted, match=refusal):
+        enclave.keys.register_checked(STRANGER, enrolment, quote)

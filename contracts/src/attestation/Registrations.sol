@@ -81,16 +81,15 @@ abstract contract Registrations is KeyBook {
     /// @inheritdoc IAttestationKeys
     function disprove(address key, bytes calldata quote) external nonReentrant {
         AttestedKey storage record = _existing(key);
-        // A key that its operator has revoked meanwhile was registered as falsely.
-        if (record.tier != Tier.Registrar || record.slashed || block.timestamp >= record.activeFrom) {
-            revert NothingToDisprove(key);
-        }
         Vouched memory vouched = vouchedOf[key];
+        // A key that its operator has revoked meanwhile, or has contradicted, was registered as falsely.
+        if (vouched.quoteHash == 0 || block.timestamp >= record.activeFrom) revert NothingToDisprove(key);
         bytes32 found = keccak256(quote);
         if (found != vouched.quoteHash) revert QuoteDiffers(vouched.quoteHash, found);
         bytes memory question = abi.encodeCall(IQuoteCheck.check, (quote));
         if (_ask(address(vouched.check), question) != QuoteVerdict.Refused) revert NotDisproven(key);
 
+        delete vouchedOf[key];
         emit RegistrationDisproven(key, msg.sender);
         _lose(key, _takeStake(record) + _takeBonds(vouched.registrars, key));
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {DcapQuoteCheck} from "../../src/attestation/DcapQuoteCheck.sol";
+import {DcapQuoteCheck, IDcapVerifier} from "../../src/attestation/DcapQuoteCheck.sol";
 import {QuoteVerdict} from "../../src/interfaces/IQuoteCheck.sol";
 import {AttestationDeployment} from "../base/AttestationDeployment.sol";
 import {MockDcapVerifier} from "../mocks/MockQuoteCheck.sol";
@@ -61,11 +61,11 @@ contract DcapQuoteCheckTest is AttestationDeployment {
 
     function test_whatItIsMadeWith() public {
         vm.expectRevert(abi.encodeWithSelector(DcapQuoteCheck.VerifierWithoutCode.selector, address(0xDEAD)));
-        newDcapQuoteCheck(address(0xDEAD), OFFSET, 3);
+        new DcapQuoteCheck(IDcapVerifier(address(0xDEAD)), OFFSET, 3);
         vm.expectRevert(abi.encodeWithSelector(DcapQuoteCheck.OffsetTooLarge.selector, 256, 255));
-        newDcapQuoteCheck(address(_verifier), 256, 3);
+        new DcapQuoteCheck(IDcapVerifier(address(_verifier)), 256, 3);
         vm.expectRevert(DcapQuoteCheck.NothingAccepted.selector);
-        newDcapQuoteCheck(address(_verifier), OFFSET, 0);
+        new DcapQuoteCheck(IDcapVerifier(address(_verifier)), OFFSET, 0);
     }
 
     function _answers(bytes memory answer, bool fails, QuoteVerdict expected) private {

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {AttestedKey, Enrolment, IAttestationKeys} from "../../src/interfaces/IAttestationKeys.sol";
+import {
+    AttestedKey,
+    Enrolment,
+    IAttestationKeys,
+    ProvenAnswer,
+    SignedAnswer
+} from "../../src/interfaces/IAttestationKeys.sol";
 import {IQuoteCheck, QuoteVerdict} from "../../src/interfaces/IQuoteCheck.sol";
 import {AttestationWorld} from "../base/AttestationWorld.sol";
 import {Manner, MockQuoteCheck} from "../mocks/MockQuoteCheck.sol";
@@ -84,6 +90,34 @@ contract DisproofsTest is AttestationWorld {
         vm.warp(block.timestamp + 1 hours);
         keys.disprove(enclave, _quote);
         assertEq(keys.keyOf(enclave).revokedAt, revoked, "the first revocation stays");
+    }
+
+    /// @dev Who would rather lose half of a small stake, ahead of a disproof, does not save its registrars.
+    function test_whoContradictsItselfDoesNotSaveItsRegistrars() public {
+        serve(PROVIDER, KEY);
+        SignedAnswer memory answer = signedAnswer(KEY, openAndDeliver(teeTerms()));
+        ProvenAnswer memory proven = provenOtherwise(answer, keccak256("right"));
+        commitTo(PROVIDER, answer, proven);
+        vm.prank(PROVIDER);
+        keys.contradictByProof(modelKey, answer, proven, 0);
+        quoteCheck.set(_quote, QuoteVerdict.Refused);
+        vm.prank(STRANGER);
+        keys.disprove(enclave, _quote);
+        assertEq(keys.creditOf(STRANGER), uint256(REGISTRAR_BOND), "half of both bonds");
+        assertEq(keys.creditOf(PROVIDER), STAKE / 2, "the stake was lost before, once");
+        vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.NothingToDisprove.selector, enclave));
+        keys.disprove(enclave, _quote);
+    }
+
+    function test_aRegistrarThatLeftStillLoses() public {
+        vm.prank(vm.addr(registrarKeys[0]));
+        keys.retire();
+        vm.prank(GOVERNOR);
+        keys.dismiss(vm.addr(registrarKeys[1]));
+        quoteCheck.set(_quote, QuoteVerdict.Refused);
+        vm.prank(STRANGER);
+        keys.disprove(enclave, _quote);
+        assertEq(keys.creditOf(STRANGER), (uint256(STAKE) + 2 * REGISTRAR_BOND) / 2, "all of it");
     }
 
     function test_onlyWhatRegistrarsVouchedForCanBeDisproven() public {

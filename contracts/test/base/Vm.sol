@@ -22,6 +22,7 @@ interface Vm {
     function deal(address account, uint256 balance) external;
     function mockCall(address callee, bytes calldata data, bytes calldata answer) external;
     function assume(bool condition) external pure;
+    function mockCallRevert(address callee, bytes calldata data, bytes calldata reason) external;
     function expectRevert() external;
     function expectRevert(bytes4 selector) external;
     function expectRevert(bytes calldata data) external;
