@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -19,12 +19,12 @@ from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.client import Receipt
 from avow.verifier.chain.market import Market
-from avow.verifier.chain.orders import Order, OrderTerms, selector_of
+from avow.verifier.chain.orders import Leg, Order, OrderTerms, selector_of
 from avow.verifier.chain.registration import Registry
 from avow.verifier.chain.seals import seal
 from avow.verifier.chain.signer import Signer
 from avow.verifier.keccak import ZERO_WORD
-from avow.verifier.lifecycle import JobState
+from avow.verifier.lifecycle import JobState, LegState
 from avow.verifier.merkle import leaf
 from avow.verifier.statement import Statement
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID, parse_claim
@@ -52,9 +52,81 @@ class Claiming:
         self._signer = signer
         # By order and leg, so that no bundle is read at every look.
         self._made: dict[tuple[bytes, int], bytes] = {}
+        # Bonds of claims that have yet to be made, by order and leg.
+        self._reserved: dict[tuple[bytes, int], int] = {}
 
     def check(self, terms: OrderTerms, order: Order) -> None:
-        """Raises Declined for an order whose claim would be refused, or could end too late."""
+        """Raises Declined for an order whose claims would be refused or could end too late, and
+        for any of which the bonds would leave too little for claims that are reserved."""
+        claimed = sum(leg.selector == CLAIMED for leg in terms.legs)
+        needed = claimed * self._check_claim(terms, order) if claimed else 0
+        owed = sum(bond for (name, _), bond in self._reserved.items() if name != order.order_id)
+        if not needed + owed:
+            return
+        account = self._signer.address
+        left = self._market.affordable(account) - terms.bond
+        tokens = min(left, self._market.tokens(account)) + self._claims.credit(account)
+        if tokens < needed + owed:
+            raise Declined(
+                f"its claim's bond is {needed}, {max(0, tokens - owed)} are there beside "
+                f"{owed} for claims before it",
+                False,
+            )
+
+    def reserve(self, order: Order, legs: Iterable[int]) -> None:
+        """Keeps the bonds of an order's claims from now on, until they are made or released."""
+        for leg in legs:
+            if (order.order_id, leg) not in self._reserved:
+                terms = self._claims.terms_at(order.model_key, order.requested_at)
+                self._reserved[order.order_id, leg] = terms.parameters.claim_bond
+
+    def release(self, order_id: bytes) -> None:
+        """Keeps nothing for an order any more."""
+        for name in [name for name in self._reserved if name[0] == order_id]:
+            del self._reserved[name]
+
+    def note(self, order: Order, legs: Sequence[Leg]) -> None:
+        """Keeps what an order that is locked by this provider still owes, and no more."""
+        for index, leg in enumerate(legs):
+            name = (order.order_id, index)
+            if leg.selector != CLAIMED:
+                continue
+            if leg.state is LegState.LOCKED:
+                self.reserve(order, [index])
+            elif leg.state is not LegState.DELIVERED:
+                self._reserved.pop(name, None)
+            elif name not in self._made:
+                # Whether it was claimed before a restart, `claim` will find out.
+                self.reserve(order, [index])
+
+    def claim(self, order: Order, leg: int, read: Callable[[], Bundle]) -> Receipt | None:
+        """Claims what was delivered, unless that was done; its root waits where the model's terms
+        let it. A claim that a re-organisation took is made again."""
+        name = (order.order_id, leg)
+        made = self._made.get(name)
+        if made is not None and self._claims.stored(made) is not None:
+            return None
+        bundle = read()
+        made = claim_id_of(bundle.statement)
+        self._made[name] = made
+        if self._claims.stored(made) is not None:
+            self._reserved.pop(name, None)
+            return None
+        self.reserve(order, [leg])
+        terms = self._claims.terms_at(order.model_key, order.requested_at)
+        root = ZERO_WORD if terms.lazy else parse_claim(bundle.proof).trace
+        data = b"".join(tensor.data() for tensor in bundle.outputs)
+        receipt = self._claims.claim(self._signer, order.order_id, leg, data, root)[1]
+        self._reserved.pop(name, None)
+        return receipt
+
+    def is_final(self, order_id: bytes, leg: int) -> bool:
+        """Whether what was claimed can be settled."""
+        made = self._made.get((order_id, leg))
+        return made is not None and self._claims.is_final(made)
+
+    def _check_claim(self, terms: OrderTerms, order: Order) -> int:
+        """What one claim's bond is, in token units; raises Declined."""
         if not self._claims.is_learned(terms.model_key):
             raise Declined("claims do not know its model yet (avow contracts register)", False)
         held = self._claims.terms_at(terms.model_key, order.requested_at).parameters
@@ -63,34 +135,7 @@ class Claiming:
             raise Declined(
                 f"a dispute may last {needed} s, its settlement window is {order.settlement_window}"
             )
-        account = self._signer.address
-        left = self._market.affordable(account) - terms.bond
-        tokens = min(left, self._market.tokens(account)) + self._claims.credit(account)
-        if tokens < held.claim_bond:
-            raise Declined(
-                f"its claim's bond is {held.claim_bond}, {max(0, tokens)} are there", False
-            )
-
-    def claim(self, order: Order, leg: int, read: Callable[[], Bundle]) -> Receipt | None:
-        """Claims what was delivered, unless that was done; its root waits where the model's terms
-        let it. A claim that a re-organisation took is made again."""
-        made = self._made.get((order.order_id, leg))
-        if made is not None and self._claims.stored(made) is not None:
-            return None
-        bundle = read()
-        made = claim_id_of(bundle.statement)
-        self._made[order.order_id, leg] = made
-        if self._claims.stored(made) is not None:
-            return None
-        terms = self._claims.terms_at(order.model_key, order.requested_at)
-        root = ZERO_WORD if terms.lazy else parse_claim(bundle.proof).trace
-        data = b"".join(tensor.data() for tensor in bundle.outputs)
-        return self._claims.claim(self._signer, order.order_id, leg, data, root)[1]
-
-    def is_final(self, order_id: bytes, leg: int) -> bool:
-        """Whether what was claimed can be settled."""
-        made = self._made.get((order_id, leg))
-        return made is not None and self._claims.is_final(made)
+        return held.claim_bond
 
 
 class JobRuns:

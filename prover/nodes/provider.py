@@ -71,6 +71,7 @@ class Provider(Node):
         self._allow_unsafe_srs = allow_unsafe_srs
         self._contracts: dict[str, KeyContracts | None] = {}
         self._claiming: Claiming | None = None
+        self._bonds_noted = False
         self.defender: Defender | None = None
         if claims is not None:
             self._claiming = Claiming(market, claims, signer)
@@ -107,6 +108,8 @@ class Provider(Node):
             return False
         if view.order.provider == NOBODY:
             return self._consider(seen, view)
+        if self._claiming is not None:
+            self._claiming.note(view.order, view.legs)
         moved = False
         for index, leg in enumerate(view.legs):
             if leg.state is LegState.LOCKED:
@@ -117,6 +120,8 @@ class Provider(Node):
 
     def finish(self, seen: Seen, view: View) -> None:
         """Notes in the jobs what became of the legs: each payment once."""
+        if self._claiming is not None:
+            self._claiming.release(seen.order_id)
         for index, leg in enumerate(view.legs):
             job_id = self._known_job(seen, index)
             if job_id is None:
@@ -131,15 +136,22 @@ class Provider(Node):
                 self._follow(seen, job_id, index, leg.state)
 
     def _consider(self, seen: Seen, view: View) -> bool:
+        self._note_bonds()
         try:
             planned = self._plan(seen, view)
         except Declined as refusal:
+            if self._claiming is not None:
+                self._claiming.release(seen.order_id)
             if refusal.final:
                 self.worklist.decide(seen.order_id, Status.IGNORED, str(refusal))
                 self.say(seen.order_id, f"ignored: {refusal}")
             elif self.worklist.remark(seen.order_id, str(refusal)):
                 self.say(seen.order_id, f"waits: {refusal}")
             return refusal.final
+        if self._claiming is not None:
+            # Also if the transaction should only be mined after this node gave it up.
+            legs = [at for at, leg in enumerate(seen.terms.legs) if leg.selector == CLAIMED]
+            self._claiming.reserve(view.order, legs)
         receipt = self.market.lock(self.signer, view.order)
         name = planned.legs[0].model.name
         self.say(seen.order_id, f"locked for {seen.terms.price} ({name}), gas {receipt.gas_used}")
@@ -150,6 +162,17 @@ class Provider(Node):
                 if leg.state is LegState.LOCKED:
                     self._job(seen, locked, index)
         return True
+
+    def _note_bonds(self) -> None:
+        """After a restart: bonds of claims owed for orders that come later in the worklist."""
+        if self._claiming is None or self._bonds_noted:
+            return
+        for seen in self.worklist.active():
+            view = self.view(seen.order_id)
+            if view is not None and view.order.provider == self.signer.address:
+                self._claiming.note(view.order, view.legs)
+            self.meanwhile()
+        self._bonds_noted = True
 
     def _plan(self, seen: Seen, view: View) -> Plan:
         terms = seen.terms
@@ -163,12 +186,12 @@ class Provider(Node):
                 difference = self._contracts_differ(terms, leg.selector, compiled)
             if difference is not None:
                 raise Declined(f"it could not be settled: {difference}")
-        if self._claiming is not None and any(leg.selector == CLAIMED for leg in terms.legs):
-            self._claiming.check(terms, view.order)
         check_time(terms, self._pace.needed(planned.legs), view.now)
         affordable = self.market.affordable(self.signer.address)
         if affordable < terms.bond:
             raise Declined(f"its bond is {terms.bond}, {affordable} are there", final=False)
+        if self._claiming is not None:
+            self._claiming.check(terms, view.order)
         return planned
 
     def _contracts_differ(

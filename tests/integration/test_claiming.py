@@ -38,6 +38,7 @@ from avow.verifier.chain.claim_records import ClaimState, Turn
 from avow.verifier.chain.client import checksum
 from avow.verifier.chain.orders import LegTerms, OrderTerms, selector_of
 from avow.verifier.chain.registration import Registry, Royalty
+from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.transactions import send as transact
 from avow.verifier.commitment import commit_public
 from avow.verifier.keccak import ZERO_WORD
@@ -99,12 +100,12 @@ class Office:
         finally:
             queue.close()
 
-    def claimed(self, rounds: int = 20) -> Claimed:
-        """Lets the provider serve what was ordered; its claim."""
+    def claimed(self, order_id: bytes | None = None, rounds: int = 20) -> Claimed:
+        """Lets the provider serve what was ordered; its claim, of a certain order if any."""
         for _ in range(rounds):
             self.provider.step()
             self.work()
-            found = self.events(Claimed)
+            found = [one for one in self.events(Claimed) if order_id in (None, one.order_id)]
             if found:
                 return found[-1]
         seen = self.provider.worklist.active()
@@ -407,6 +408,34 @@ def test_without_the_claims_bond_no_order_is_locked(office: Office) -> None:
     back = court.claims.token.call("transfer", checksum(PROVIDER.address), 1)
     transact(town.chain, STRANGER, back, QUICK)
     assert office.claimed().order_id == order_id
+
+
+def test_bonds_of_claims_are_kept_for_orders_that_are_locked(office: Office) -> None:
+    """Also by a provider that has just started, and comes to the other order first."""
+    court, town = office.court, office.court.town
+    token, bond = court.claims.token, 2 * BOND + 1
+
+    def pay(sender: Signer, to: Signer, amount: int) -> None:
+        transact(town.chain, sender, token.call("transfer", checksum(to.address), amount), QUICK)
+
+    # One token too few for the first order and its claim; enough for the second.
+    left = bond + CLAIMS.claim_bond - 1
+    pay(PROVIDER, STRANGER, town.market().tokens(PROVIDER.address) - left)
+    first, second = office.request(bond=bond), office.request(1)
+    office.provider.step()
+    assert [town.state(one) for one in (first, second)] == [LegState.OPEN, LegState.LOCKED]
+    # What the second one has taken, and that token: now it is only the claim's bond that is owed.
+    pay(STRANGER, PROVIDER, BOND + 1)
+    office.provider.close()
+    office.provider = started_provider(town)
+    for _ in range(2):
+        office.provider.step()
+    seen = office.provider.worklist.order(first)
+    assert seen is not None and "for claims before it" in seen.reason
+    assert town.state(first) is LegState.OPEN
+    assert office.claimed().order_id == second
+    pay(STRANGER, PROVIDER, CLAIMS.claim_bond)
+    assert office.claimed(first).order_id == first
 
 
 def test_a_claim_that_a_reorganisation_took_is_made_again(office: Office) -> None:
