@@ -34,6 +34,8 @@ from avow.verifier.systems.optimistic.claim import SYSTEM_ID
 _BATCH = 16
 # Each holds every tensor of a run.
 _ATTACKS = 4
+# Orders of which it is remembered whether they are one's own to settle.
+_ASSIGNED = 2**16
 _SELECTOR = selector_of(SYSTEM_ID)
 _SALT = keccak256(b"avow.refutation.salt.v1")
 
@@ -110,6 +112,7 @@ class Watcher(Party):
         self._evidence = evidence
         self._duties = Everything() if duties is None else duties
         self._attacks: OrderedDict[bytes, Attack] = OrderedDict()
+        self._assigned: dict[tuple[bytes, int], bool] = {}
         # Known to whoever has the key alone, and the same after a restart.
         self._secret = keccak256(signer.sign_digest(_SALT))
 
@@ -135,7 +138,7 @@ class Watcher(Party):
             return False
         if claim.verdict is not Verdict.UNKNOWN:
             return self.end_when_deep(claim, head, f"it was found: {claim.verdict.value}")
-        if self._duties.looks_at(claim):
+        if self._is_asked(claim):
             self._decide(claim, Verdict.UNDECIDED, "its window ended before it was looked at")
             return True
         return self.end_when_deep(claim, head, "it was nobody's duty here")
@@ -158,7 +161,7 @@ class Watcher(Party):
         cases: list[_Case] = []
         moved = False
         for claim in self.journal.watched():
-            if claim.verdict is not Verdict.UNKNOWN or not self._duties.looks_at(claim):
+            if claim.verdict is not Verdict.UNKNOWN or not self._is_asked(claim):
                 continue
             if cases and claim.traced.key != cases[0].claim.traced.key:
                 continue
@@ -175,6 +178,22 @@ class Watcher(Party):
             verdict, reason = _verdict(finding)
             self._decide(case.claim, verdict, f"{reason}, {each:.1f} ms in {len(cases)}")
         return True
+
+    def _is_asked(self, claim: Watched) -> bool:
+        """Whether a claim is to be judged: a duty, or of an order that this account settles."""
+        return self._duties.looks_at(claim) or self._is_assigned(claim)
+
+    def _is_assigned(self, claim: Watched) -> bool:
+        """Whether the market has chosen this account as the order's validator."""
+        key = (claim.order_id, claim.block)
+        if key not in self._assigned:
+            order = self.market.order(claim.order_id)
+            if order is None:
+                return False
+            if len(self._assigned) == _ASSIGNED:
+                self._assigned.clear()
+            self._assigned[key] = order.validator == self.signer.address
+        return self._assigned[key]
 
     def _prepare(self, claim: Watched, cases: list[_Case]) -> bool:
         """Gets what is needed to judge a claim; whether it was decided without."""
