@@ -82,19 +82,20 @@ class Duty:
 
     def root(self, epoch: int, found: Sequence[Found]) -> bytes:
         """What to commit to for an epoch, `found` being all that was found wrong in it."""
-        mine = _sorted(found)
-        if not mine:
-            return self._seeds.nothing(epoch)
-        return VerdictTree([self._leaf(one) for one in mine]).root
+        leaves = self.leaves(found)
+        return VerdictTree(leaves).root if leaves else self._seeds.nothing(epoch)
 
-    def answer(self, claim_id: bytes, found: Sequence[Found]) -> Answer | None:
-        """What shows that a claim was found; None if it is not among what was found."""
-        mine = _sorted(found)
-        for at, one in enumerate(mine):
-            if one.claim_id == claim_id:
-                path = VerdictTree([self._leaf(other) for other in mine]).path(at)
-                return Answer(one, self._seeds.salt(claim_id), tuple(path))
-        return None
+    def leaves(self, found: Sequence[Found]) -> list[bytes]:
+        """What stands under the root of an epoch, in order."""
+        return [self._leaf(one) for one in sorted(found, key=lambda one: one.claim_id)]
+
+    def answer(self, found: Found, leaves: Sequence[bytes]) -> Answer | None:
+        """What shows that a claim was found; None if it is not among the leaves committed to."""
+        leaf = self._leaf(found)
+        if leaf not in leaves:
+            return None
+        path = VerdictTree(leaves).path(leaves.index(leaf))
+        return Answer(found, self._seeds.salt(found.claim_id), tuple(path))
 
     def due(
         self,
@@ -138,7 +139,3 @@ class Duty:
         salt = self._seeds.salt(found.claim_id)
         account = self._account
         return verdict_leaf(account, found.epoch, found.claim_id, found.refutation, salt)
-
-
-def _sorted(found: Sequence[Found]) -> list[Found]:
-    return sorted(found, key=lambda one: one.claim_id)

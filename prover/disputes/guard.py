@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from avow.prover.database import Database
 from avow.prover.disputes.duty import Attest, CommitVerdicts, Duty, Found, RevealSeed
 from avow.prover.disputes.findings import Findings
 from avow.prover.disputes.journal import Verdict, Watched
+from avow.prover.disputes.register import Register
 from avow.prover.disputes.seeds import Seeds, SeedsUnknown, secret_of
 from avow.prover.disputes.state import StateTorn
 from avow.verifier.chain.client import Block
@@ -19,8 +21,10 @@ from avow.verifier.chain.watch_records import NEVER, Outcome, StoredValidator
 from avow.verifier.fields import to_hex
 
 LOG = logging.getLogger("avow.node")
-# For the two transactions of a refutation that waited for verdicts to be due.
+# A refutation that waited for verdicts to be due takes two blocks, and all that were held begin
+# at the same second; the room before them is for clocks, slow blocks and moves of other disputes.
 _ROOM = 120
+_EACH = 24
 
 
 def join(watch: Watch, signer: Signer, stake: int) -> None:
@@ -60,6 +64,8 @@ class Guard:
         self._signer = signer
         place = f"{watch.chain.chain_id}:{to_hex(watch.address)}"
         self._findings = Findings(database, f"{place}:watch:{to_hex(signer.address)}")
+        self._register = Register(watch, signer.address)
+        self._followed: Block | None = None
         own = seeds_of(watch, signer) if seeds is None else seeds
         self._duty = Duty(signer.address, own, watch.parameters)
         self._say = say
@@ -67,11 +73,10 @@ class Guard:
 
     def looks_at(self, claim: Watched) -> bool:
         """Whether it is this account's duty, or of a model that it does not watch."""
-        stored = self._watch.validator(self._signer.address)
-        epoch = self._epoch(claim)
+        stored, epoch = self._register.validator(), self._register.epoch(claim)
         if stored is None or epoch is None or not stored.serves(epoch):
             return True
-        watching = self._watch.watching(self._signer.address, claim.model_key)
+        watching = self._register.watching(claim.model_key)
         if not watching.covers(epoch):
             return True
         try:
@@ -87,13 +92,12 @@ class Guard:
         """Keeps the finding, and waits until nobody can copy it any more.
 
         A claim that cannot be refuted yet has to be challenged at once; and one is not held that
-        could be final before that.
+        could be final before it is this one's turn among all that are held.
         """
-        epoch = self._epoch(claim)
-        stored = self._watch.validator(self._signer.address)
+        stored, epoch = self._register.validator(), self._register.epoch(claim)
         if refutation is None or epoch is None or stored is None:
             return False
-        watching = self._watch.watching(self._signer.address, claim.model_key)
+        watching = self._register.watching(claim.model_key)
         if not stored.serves(epoch) or not watching.covers(epoch):
             return False
         due = self._watch.parameters.times(epoch).verdicts_by
@@ -101,18 +105,21 @@ class Guard:
         if now > due:
             return False
         self._findings.keep(Found(claim.traced, epoch, refutation))
-        return due + _ROOM < claim.window_end
+        # Those of the epoch before may still be under way.
+        room = _ROOM + _EACH * self._findings.count(epoch - 1)
+        return due + room < claim.window_end
 
     def step(self) -> bool:
         """Sends what is due; whether anything was sent. What is refused is told once."""
-        stored = self._watch.validator(self._signer.address)
+        head = self._watch.chain.head()
+        stored = self._register.renew(head)
         if stored is None:
             return False
+        return self._tried(partial(self._attest, stored, head)) or self._follow_all(stored, head)
+
+    def _tried(self, send: Callable[[], bool]) -> bool:
         try:
-            head = self._watch.chain.head()
-            return self._attest(stored, head) or any(
-                self._follow(found, stored, head) for found in self._findings.all()
-            )
+            return send()
         except RpcUnavailable:
             raise
         except (ChainError, SeedsUnknown, StateTorn) as error:
@@ -127,7 +134,12 @@ class Guard:
             return False
         found = [one for one in self._findings.all() if one.epoch == epoch]
         committed = watch.root(self._signer.address, epoch)
-        match self._duty.due(stored, committed, found, now):
+        due = self._duty.due(stored, committed, found, now)
+        if isinstance(due, CommitVerdicts | Attest):
+            root = due.root if isinstance(due, CommitVerdicts) else due.commit.root
+            self._findings.forget_trees(self._first_asked(epoch, now))
+            self._findings.commit(epoch, root, self._duty.leaves(found))
+        match due:
             case None:
                 return False
             case CommitVerdicts(epoch=of, root=root):
@@ -139,6 +151,22 @@ class Guard:
         self._tell(f"watch: epoch {epoch}: {len(found)} claims were found wrong")
         return True
 
+    def _first_asked(self, epoch: int, now: int) -> int:
+        """The first epoch up to this one of which answers are still taken."""
+        while self._watch.parameters.times(epoch - 1).answers_by >= now:
+            epoch -= 1
+        return epoch
+
+    def _follow_all(self, stored: StoredValidator, head: Block) -> bool:
+        """The next transaction about a finding, if any: looked for once in every block."""
+        if head == self._followed:
+            return False
+        for found in self._findings.all():
+            if self._tried(partial(self._follow, found, stored, head)):
+                return True
+        self._followed = head
+        return False
+
     def _follow(self, found: Found, stored: StoredValidator, head: Block) -> bool:
         """What a finding leads to: an answer, once it is known as a plant, and the bounty."""
         watch, account = self._watch, self._signer.address
@@ -147,10 +175,16 @@ class Guard:
             return False
         plant = watch.plant_of(found.claim_id)
         if plant is None:
-            return self._over(found, now > times.reveals_by)
+            return self._over(found, now > times.answers_by)
         outcome = watch.outcome(found.claim_id, account)
         if outcome is Outcome.NONE and now <= times.answers_by:
             return stored.revealed >= found.epoch and self._answer(found)
+        if outcome is Outcome.PAID:
+            # By whomever: what is credited has still to be fetched.
+            if not watch.credit(account):
+                return self._over(found, True)
+            watch.withdraw(self._signer)
+            return True
         if outcome is not Outcome.FOUND:
             return self._over(found, True)
         if now <= times.answers_by:
@@ -158,28 +192,24 @@ class Guard:
         if not plant.closed:
             watch.close(self._signer, found.claim_id)
         watch.pay_bounty(self._signer, found.claim_id, account)
-        watch.withdraw(self._signer)
         return True
 
     def _answer(self, found: Found) -> bool:
-        same = [one for one in self._findings.all() if one.epoch == found.epoch]
-        answer = self._duty.answer(found.claim_id, same)
+        root = self._watch.root(self._signer.address, found.epoch)
+        answer = self._duty.answer(found, self._findings.leaves(found.epoch, root))
+        name = to_hex(found.claim_id)
         if answer is None:
+            self._tell(f"watch: claim {name} was a plant, and found too late for its verdict")
             return False
         told = (found.traced, found.refutation, answer.salt, answer.path)
         self._watch.answer(self._signer, *told)
-        self._tell(f"watch: claim {to_hex(found.claim_id)} was a plant, and found")
+        self._tell(f"watch: claim {name} was a plant, and found")
         return True
 
     def _over(self, found: Found, over: bool) -> bool:
         if over:
             self._findings.forget(found.claim_id)
         return False
-
-    def _epoch(self, claim: Watched) -> int | None:
-        """The epoch in which a claim was made; None where the chain no longer has its block."""
-        block = self._watch.chain.block(claim.block)
-        return None if block is None else self._watch.parameters.epoch_at(block.timestamp)
 
     def _tell(self, line: str) -> None:
         if line != self._said:

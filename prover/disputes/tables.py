@@ -67,3 +67,18 @@ class WatchFindingRow(Base):
     epoch: Mapped[int]
     traced: Mapped[str] = mapped_column(Text)
     refutation: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class WatchTreeRow(Base):
+    """The leaves of a root that a validator of the watch has begun to commit to for an epoch.
+
+    `leaves` are 32 bytes each, in the tree's order. The chain says which root counts: that of the
+    last transaction in time, which need not be the last one begun.
+    """
+
+    __tablename__ = "watch_trees"
+
+    node: Mapped[str] = mapped_column(String(200), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    root: Mapped[str] = mapped_column(String(66), primary_key=True)
+    leaves: Mapped[bytes] = mapped_column(LargeBinary)

@@ -105,6 +105,24 @@ def test_a_node_holds_its_verdict_and_is_paid_for_it(town_watch: Guarded, node: 
     assert stakes(world) == [least, least - PARAMETERS.miss_penalty]
 
 
+def test_a_bounty_that_another_had_paid_is_fetched(town_watch: Guarded, node: Watch) -> None:
+    world, watch = town_watch, town_watch.watch
+    delivered, claimed = plant(world)
+    claim_id, epoch = claimed.claim_id, PARAMETERS.epoch_at(world.now())
+    settled(node)
+    end(world, node)
+    world.until(PARAMETERS.times(epoch).verdicts_by + 1)
+    expose(world, delivered, claimed, refutation(world, delivered, claimed, VALIDATOR))
+    end(world, node)
+    assert watch.outcome(claim_id, VALIDATOR.address) is Outcome.FOUND
+    world.until(PARAMETERS.times(epoch).answers_by + 1)
+    watch.close(STRANGER, claim_id)
+    watch.pay_bounty(STRANGER, claim_id, VALIDATOR.address)
+    assert watch.credit(VALIDATOR.address) == PARAMETERS.bounty
+    settled(node)
+    assert watch.credit(VALIDATOR.address) == 0
+
+
 def test_what_nobody_exposes_is_overturned_once_verdicts_are_due(
     town_watch: Guarded, node: Watch
 ) -> None:

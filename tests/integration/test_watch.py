@@ -204,7 +204,7 @@ def test_who_looks_is_paid_and_who_does_not_loses(town_watch: Guarded) -> None:
     assert held is not None and held.state is ClaimState.OVERTURNED
 
     # Nobody has anything of it whose seed is not known yet.
-    answer = awake.duty.answer(claim_id, awake.found)
+    answer = awake.duty.answer(awake.found[0], awake.duty.leaves(awake.found))
     assert answer is not None
     told = (answer.found.traced, answer.found.refutation)
     with refusing(Reverted, "SeedNotRevealed"):
@@ -212,7 +212,7 @@ def test_who_looks_is_paid_and_who_does_not_loses(town_watch: Guarded) -> None:
     world.next_end()
     watch.answer(VALIDATOR, *told, answer.salt, answer.path)
     # The other one reads the answer; its own word of the epoch was another one.
-    assert asleep.duty.answer(claim_id, asleep.found) is None
+    assert asleep.duty.answer(awake.found[0], asleep.duty.leaves(asleep.found)) is None
     with refusing(Reverted, "VerdictDiffers"):
         watch.answer(STRANGER, *told, asleep.seeds.salt(claim_id), ())
     with refusing(Reverted, "VerdictDiffers"):

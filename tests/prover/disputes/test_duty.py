@@ -107,12 +107,13 @@ def test_an_answer_leads_to_what_was_committed() -> None:
     duty, all_found = Duty(ACCOUNT, seeds(), PARAMETERS), [found(number) for number in range(5)]
     root = duty.root(JOINED + 1, all_found)
     assert root == duty.root(JOINED + 1, all_found[::-1])
+    leaves = duty.leaves(all_found)
     for one in all_found:
-        answer = duty.answer(one.claim_id, all_found)
+        answer = duty.answer(one, leaves)
         assert answer is not None and answer.found == one
         parts = (ACCOUNT, JOINED + 1, one.claim_id, one.refutation, answer.salt)
         assert climb(verdict_leaf(*parts), list(answer.path)) == root
-    assert duty.answer(found(9).claim_id, all_found) is None
+    assert duty.answer(found(9), leaves) is None
     # Another account's verdicts of the same claims are other leaves.
     assert Duty(b"\x33" * 20, seeds(), PARAMETERS).root(JOINED + 1, all_found) != root
 

@@ -81,6 +81,8 @@ def rows() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "dispute_moves", {**move, "begun_at": 1_700_000_000_000}
     kept = {"node": claim["node"], "claim_id": claim["claim_id"], "traced": claim["traced"]}
     yield "watch_findings", {**kept, "epoch": 3_000_000, "refutation": b"refutation"}
+    tree = {"node": claim["node"], "epoch": 3_000_000, "root": _DIGEST}
+    yield "watch_trees", {**tree, "leaves": bytes(32)}
 
 
 def fill(connection: Connection, revision: str) -> None:
