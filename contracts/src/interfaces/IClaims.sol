@@ -76,6 +76,7 @@ struct Claim {
 /// @param position place of the contested node at its level.
 /// @param tensor number of the contested tensor, once it is picked.
 /// @param length bytes of that tensor.
+/// @param openedAt when it was opened.
 /// @param contested the node that the provider has to open; zero while the trace root is owed.
 struct Challenge {
     uint40 turnSince;
@@ -87,6 +88,7 @@ struct Challenge {
     uint32 position;
     uint32 tensor;
     uint40 length;
+    uint40 openedAt;
     bytes32 contested;
 }
 

@@ -45,6 +45,7 @@ abstract contract Challenges is ClaimBook {
         ClaimParameters memory terms = parametersOf(claim_.version);
         ++claim_.open;
         challenge.turnSince = uint40(block.timestamp);
+        challenge.openedAt = uint40(block.timestamp);
         challenge.providerLeft = uint24(terms.clock);
         challenge.challengerLeft = uint24(terms.clock);
         challenge.turn = root == 0 ? Turn.Trace : Turn.Children;

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
-import {Turn} from "../interfaces/IClaims.sol";
+import {Challenge, Turn} from "../interfaces/IClaims.sol";
 import {TracedClaim} from "../interfaces/IReferee.sol";
 import {IWatch, Outcome, Plant, Watcher, WatchParameters} from "../interfaces/IWatch.sol";
 import {Ledger} from "../money/Ledger.sol";
@@ -55,8 +55,7 @@ contract Watch is Plants {
         Plant storage exposed = _exposed(claimId);
         _requireAnswered(exposed.epoch);
         _requireUndecided(claimId, exposed, validator);
-        // What a challenger can refute, it learns from the provider only: it has said so with its bond instead.
-        if (claims.challengeOf(claimId, validator).turn != Turn.None) revert Challenged(claimId, validator);
+        _requireNotChallenged(claimId, validator, exposed.epoch);
         _outcomes[claimId][validator] = Outcome.Missed;
         uint256 penalty = _burn(validator, _validators[validator], parameters().missPenalty);
         emit PlantMissed(claimId, validator, penalty);
@@ -111,5 +110,13 @@ contract Watch is Plants {
             revert NotOnDuty(claimId, account);
         }
         if (!isDuty(_seedOf(account, validator, epoch), claimId)) revert NotOnDuty(claimId, account);
+    }
+
+    /// @dev Who cannot refute yet, because the tensors are not shown, says with its bond that they are wrong. After
+    /// verdicts were due that says nothing: the exposure, which waits to be mined, names the claim.
+    function _requireNotChallenged(bytes32 claimId, address validator, uint32 epoch) private view {
+        Challenge memory challenge = claims.challengeOf(claimId, validator);
+        if (challenge.turn == Turn.None || challenge.openedAt > timesOf(epoch).verdictsBy) return;
+        revert Challenged(claimId, validator);
     }
 }

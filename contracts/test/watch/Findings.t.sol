@@ -309,6 +309,33 @@ contract FindingsTest is WatchWorld {
         watch.chargeMiss(made.claimId, WATCHER);
     }
 
+    function test_aChallengeAfterVerdictsWereDueExcusesNobody() public {
+        Planted memory made = planted();
+        vm.prank(SLEEPER);
+        token.approve(address(claims), type(uint256).max);
+        vm.warp(timesOf(made.epoch).verdictsBy + 1);
+        // The exposure waits to be mined, and says to everybody which claim it is.
+        challenge(SLEEPER, made.orderId, made.root);
+        _reveal(made);
+        afterAnswers(made);
+        watch.chargeMiss(made.claimId, SLEEPER);
+        assertOutcome(made, SLEEPER, Outcome.Missed);
+    }
+
+    function test_aChallengeInTheLastSecondForVerdictsIsOne() public {
+        Planted memory made = planted();
+        vm.prank(SLEEPER);
+        token.approve(address(claims), type(uint256).max);
+        vm.warp(timesOf(made.epoch).verdictsBy);
+        challenge(SLEEPER, made.orderId, made.root);
+        _reveal(made);
+        afterAnswers(made);
+        bytes memory missing = abi.encodeCall(watch.chargeMiss, (made.claimId, SLEEPER));
+        sendFails(
+            STRANGER, missing, abi.encodeWithSelector(IWatch.Challenged.selector, made.claimId, SLEEPER)
+        );
+    }
+
     function test_missesAreChargedWithSeedsThatWereRevealedLater() public {
         Planted memory made = found();
         for (uint32 epoch = made.epoch + 1; epoch < made.epoch + 6; ++epoch) {
