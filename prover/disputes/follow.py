@@ -1,16 +1,13 @@
-"""Reading which claims were made, once each, through re-organisations and restarts."""
+"""Which claims were made, taken into a journal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from avow.prover.disputes.journal import Journal, Watched
-from avow.prover.nodes.cursors import Cursor
+from avow.prover.nodes.reading import read_on
 from avow.verifier.chain.claim_events import Claimed
 from avow.verifier.chain.claims import Claims
-
-# What one step reads at most, so that a first start does not hold years of events in memory.
-_BLOCKS_PER_STEP = 10_000
 
 
 class ClaimFollower:
@@ -31,28 +28,15 @@ class ClaimFollower:
         self._concerns = concerns
 
     def sync(self) -> bool:
-        """Reads on; returns whether anything was read. As `avow.prover.nodes.follow` does."""
-        chain = self._claims.chain
-        first = self._next()
-        last = min(chain.head().number - self._confirmations, first + _BLOCKS_PER_STEP - 1)
-        if last < first:
+        """Reads on; returns whether anything was read."""
+        chain, first = self._claims.chain, self._first_block
+        found = read_on(chain, self._journal, first, self._confirmations, self._claims.made)
+        if found is None:
             return False
-        end = chain.block(last)
-        made = self._claims.made(first, last)
-        if end is None or chain.block(last) != end:
-            # The chain changed while it was read: what was read may be of either version.
-            return False
+        made, cursor = found
         watched = [_watched(claimed) for claimed in made if self._concerns(claimed)]
-        self._journal.watch(watched, Cursor(end.number, end.hash))
+        self._journal.watch(watched, cursor)
         return True
-
-    def _next(self) -> int:
-        while (cursor := self._journal.cursor()) is not None:
-            block = self._claims.chain.block(cursor.number)
-            if block is not None and block.hash == cursor.hash:
-                return cursor.number + 1
-            self._journal.rewind(cursor.number)
-        return self._first_block
 
 
 def _watched(claimed: Claimed) -> Watched:

@@ -165,7 +165,6 @@ class Watcher(Party):
                 continue
             if cases and claim.traced.key != cases[0].claim.traced.key:
                 continue
-
             moved |= self.guarded(claim, partial(self._prepare, claim, cases))
             if len(cases) == _BATCH:
                 break

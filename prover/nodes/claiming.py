@@ -172,7 +172,7 @@ class JobRuns:
 
             given = bundle.inputs or ()
             arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in given]
-            tensors = Tracer(loaded.program, loaded.blobs).run(arrays).stored()
+            tensors = Tracer(loaded.program, loaded.blobs, key=loaded.key).run(arrays).stored()
         name = claim.traced.statement
         return Refuter(loaded.program, loaded.blobs, loaded.key, name, tensors)
 

@@ -1,14 +1,12 @@
-"""Reading the market's events once each, through re-organisations and restarts."""
+"""The market's events, taken into a worklist; and what their transactions cost."""
 
 from __future__ import annotations
 
-from avow.prover.nodes.cursors import Cursor
+from avow.prover.nodes.reading import read_on
 from avow.prover.nodes.worklist import Worklist
 from avow.verifier.chain.errors import Reverted, RpcRefused
 from avow.verifier.chain.market import Market
 
-# What one step reads at most, so that a first start does not hold years of events in memory.
-_BLOCKS_PER_STEP = 10_000
 _RECEIPTS_PER_STEP = 8
 
 
@@ -22,22 +20,14 @@ class Follower:
         self._decimals: int | None = None
 
     def sync(self) -> bool:
-        """Reads on; returns whether anything was read.
-
-        A cursor that the chain no longer has is taken back to the newest one that it still has
-        (to the deployment's first block, where it has none), and what follows is read again.
-        """
-        chain = self._market.chain
-        first = self._next()
-        last = min(chain.head().number - self._confirmations, first + _BLOCKS_PER_STEP - 1)
-        if last < first:
+        """Reads on; returns whether anything was read."""
+        market = self._market
+        first = market.deployment.first_block
+        found = read_on(market.chain, self._worklist, first, self._confirmations, market.events)
+        if found is None:
             return False
-        end = chain.block(last)
-        events = self._market.events(first, last)
-        if end is None or chain.block(last) != end:
-            # The chain changed while it was read: what was read may be of either version.
-            return False
-        self._worklist.store(events, Cursor(end.number, end.hash), self._token_decimals())
+        events, cursor = found
+        self._worklist.store(events, cursor, self._token_decimals())
         return True
 
     def price(self) -> None:
@@ -56,11 +46,3 @@ class Follower:
                 # A token need not say; then amounts stay units.
                 return None
         return self._decimals
-
-    def _next(self) -> int:
-        while (cursor := self._worklist.cursor()) is not None:
-            block = self._market.chain.block(cursor.number)
-            if block is not None and block.hash == cursor.hash:
-                return cursor.number + 1
-            self._worklist.rewind(cursor.number)
-        return self._market.deployment.first_block
