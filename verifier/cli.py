@@ -9,12 +9,13 @@ from pathlib import Path
 
 from avow.verifier.errors import VerificationError
 from avow.verifier.limits import LIMITS
+from avow.verifier.mixed.cli import asks_for_several, judge
+from avow.verifier.mixed.exits import ACCEPTED, NOT_FINAL, REJECTED, rejection, shown, unusable
+from avow.verifier.mixed.reading import read_bounded
 from avow.verifier.policy import Policy, parse_policy
 from avow.verifier.systems.optimistic.settlement import parse_anchor
 from avow.verifier.verdict import Verdict
 from avow.verifier.verify import verify
-
-ACCEPTED, REJECTED, USAGE, NOT_FINAL = 0, 1, 2, 3
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
@@ -23,8 +24,10 @@ def _parser(program: str) -> argparse.ArgumentParser:
         description="Check a bundle offline: that this model, on this input, gave this output.",
         epilog="exit status: 0 accepted, 1 rejected, 2 usage or undecided, 3 not final yet",
     )
-    parser.add_argument("bundle", type=Path, help="bundle file (.avow.json)")
+    several = "bundle file (.avow.json); several with a policy over all of them"
+    parser.add_argument("bundle", type=Path, nargs="+", help=several)
     parser.add_argument("--policy", type=Path, metavar="FILE", help="policy file (JSON)")
+    parser.add_argument("--split", type=Path, metavar="FILE", help="record of a model in two parts")
     asked = "time to judge at, in Unix seconds (no clock is read)"
     parser.add_argument("--at", type=int, metavar="TIME", help=asked)
     known = "contract of claims and hash of a block of its chain: what was settled there is final"
@@ -41,53 +44,33 @@ def _parser(program: str) -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None, program: str = "avow-verify") -> int:
     """Run the command; returns the exit status."""
     options = _parser(program).parse_args(arguments)
+    if asks_for_several(options):
+        return judge(options, program)
     try:
-        data = _read(options.bundle, LIMITS.bundle_bytes)
+        data = read_bounded(options.bundle[0], LIMITS.bundle_bytes)
         policy = Policy()
         if options.policy is not None:
-            policy = parse_policy(_read(options.policy, LIMITS.policy_bytes))
+            policy = parse_policy(read_bounded(options.policy, LIMITS.policy_bytes))
         if options.anchor is not None:
             claims, block = options.anchor
             policy = replace(policy, anchor=parse_anchor({"claims": claims, "block": block}))
     except OSError as error:
-        print(f"{program}: error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return USAGE
+        return unusable(program, f"{error.filename}: {error.strerror}")
     except VerificationError as error:
         where = f"{options.policy}: " if options.policy is not None else ""
-        print(f"{program}: error: {where}{error.message}", file=sys.stderr)
-        return USAGE
+        return unusable(program, f"{where}{error.message}")
     if options.allow_unsafe_srs:
         policy = replace(policy, unsafe_allow_unsafe_srs=True)
     try:
         verdict = verify(data, policy, options.at)
     except VerificationError as error:
         if error.step == "setup":
-            print(f"{program}: error: undecided: {error.message}", file=sys.stderr)
-            return USAGE
-        said, status = _rejection(error, options.json), REJECTED
+            return unusable(program, f"undecided: {error.message}")
+        said, status = rejection(error, options.json), REJECTED
     else:
         said = json.dumps(verdict.to_json(), indent=2) if options.json else describe(verdict)
         status = ACCEPTED if verdict.final else NOT_FINAL
-    try:
-        print(said, flush=True)
-    except OSError as error:
-        sys.stdout = None  # or leaving would try to write again
-        print(f"{program}: error: the verdict cannot be written: {error.strerror}", file=sys.stderr)
-        return USAGE
-    return status
-
-
-def _read(path: Path, limit: int) -> bytes:
-    # One byte more than allowed is enough to refuse a file without reading all of it.
-    with path.open("rb") as stream:
-        return stream.read(limit + 1)
-
-
-def _rejection(error: VerificationError, as_json: bool) -> str:
-    if as_json:
-        value = {"accepted": False, "step": error.step, "reason": error.message}
-        return json.dumps(value, indent=2)
-    return f"REJECTED at step {error.step}: {error.message}"
+    return shown(program, said, status)
 
 
 def describe(verdict: Verdict) -> str:

@@ -22,9 +22,10 @@ from py_ecc.optimized_bn128.optimized_curve import (  # noqa: E402
     is_inf,
     is_on_curve,
     multiply,
+    neg,
     normalize,
 )
-from py_ecc.optimized_bn128.optimized_pairing import pairing  # noqa: E402
+from py_ecc.optimized_bn128.optimized_pairing import final_exponentiate, pairing  # noqa: E402
 from py_ecc.secp256k1 import secp256k1  # noqa: E402
 
 sys.setrecursionlimit(_LIMIT)
@@ -44,15 +45,18 @@ __all__ = [
     "combination",
     "curve_order",
     "eq",
+    "equal_pairings",
     "field_modulus",
     "is_inf",
     "is_on_curve",
     "multiply",
     "normalize",
-    "pairing",
     "read_point",
     "secp256k1",
 ]
+
+# A point of the second group, one of the first.
+Pair = tuple[tuple[FQ2, FQ2, FQ2], tuple[FQ, FQ, FQ]]
 
 # Affine coordinates in the first group; (0, 0), which is not on the curve, is the identity.
 Point1 = tuple[int, int]
@@ -69,6 +73,13 @@ def read_point(data: bytes, what: str) -> Point1:
     if (x or y) and (y * y - x * x * x - 3) % field_modulus:
         raise VerificationError("parse", f"{what} is not on the curve")
     return x, y
+
+
+def equal_pairings(left: Pair, right: Pair) -> bool:
+    """Whether both e(P, Q) are the same; ValueError for a point that is not on its curve."""
+    # As e(P, Q) e(-P', Q') = 1: a product needs one final power, which takes most of the time.
+    product = pairing(*left, False) * pairing(right[0], neg(right[1]), False)
+    return bool(final_exponentiate(product) == product.one())
 
 
 def combination(points: Sequence[Point1], scalars: Sequence[int]) -> tuple[FQ, FQ, FQ]:

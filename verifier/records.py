@@ -14,6 +14,8 @@ from avow.verifier.tensor import TensorSpec, parse_shape, parse_tensor_spec
 
 MODEL_FORMAT = "avow-model/1"
 SYSTEM_FORMAT = "avow-system/1"
+# Whom a model belongs to that nobody owns.
+NO_OWNER = bytes(20)
 _MODEL_TAG = tag("avow.model.v1")
 _SYSTEM_TAG = tag("avow.system.v1")
 

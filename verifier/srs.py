@@ -1,5 +1,7 @@
 """Which structured reference string a proof rests on, and which are known to be safe."""
 
+from functools import lru_cache
+
 from avow.verifier.bn254 import G1_COORDINATES, G2_COORDINATES, curve_order, field_modulus
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import keccak256, tag
@@ -19,6 +21,8 @@ KNOWN_CEREMONIES: dict[str, str] = {
 G2Coordinates = tuple[int, int, int, int]
 
 
+# Many proofs rest on one string. A refusal is not kept.
+@lru_cache(maxsize=16)
 def parse_tau_g2(coordinates: G2Coordinates) -> G2Coordinates:
     """Check that (x.c0, x.c1, y.c0, y.c1) is a non-zero point of the order-r subgroup of G2."""
     # Whoever only names a string need not load what computes with points.

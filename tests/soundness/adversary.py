@@ -1,5 +1,6 @@
 """Provers who lie and then carry on, so that every check but the last hopeless one is met."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -73,6 +74,13 @@ PLANS = (
     Plan("nodes alone", node=2),
     Plan("leaves alone", leaf=4),
 )
+
+
+def in_turn(turn: int, every: int) -> tuple[Plan, ...]:
+    """The plain plan and every so-manieth of the others, by turns; all of them in a campaign."""
+    if os.environ.get("AVOW_TEST_CAMPAIGN") == "1":
+        return PLANS
+    return (PLANS[0], *PLANS[1 + turn % every :: every])
 
 
 class Adversary(Prover):

@@ -167,9 +167,12 @@ def lies(shape: tuple[int, ...]) -> Iterator[tuple[str, Lie]]:
 
 
 def wrong_results(
-    case: Case, names: dict[str, int], seed: int, batch: int, most: int
+    case: Case, names: dict[str, int], seed: int, batch: int, most: int, kind: str = ""
 ) -> Iterator[Forgery]:
-    """For every operation up to `most` wrong results, everything after it computed from them."""
+    """For every operation up to `most` wrong results, everything after it computed from them.
+
+    Of a `kind` are those whose lie has that in its name.
+    """
     inputs = samples(case.program, seed, batch)
     honest = case.trace(inputs)
     for name, number in names.items():
@@ -177,6 +180,8 @@ def wrong_results(
         for what, lie in lies(honest[number].shape):
             if number < len(case.program.inputs) or found == most:
                 break
+            if kind not in what:
+                continue
             try:
                 with np.errstate(divide="raise"):
                     trace = case.trace(inputs, {number: lie})

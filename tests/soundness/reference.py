@@ -100,7 +100,9 @@ class Polynomial:
         product = np.ones(1, object)
         for vector in self.terms[number]:
             half = len(vector) // 2
-            product = product * (vector[:half] + x * (vector[half:] - vector[:half])) % R
+            zero, one = vector[:half], vector[half:]
+            line = zero + x * (one - zero) if x > 1 else one if x else zero
+            product = product * line % R
         return int(product.sum() % R)
 
     def at(self, x: int) -> int:

@@ -23,7 +23,7 @@ from avow.verifier.relation.views import Link, View
 from avow.verifier.systems.sumcheck import equations, layers
 from avow.verifier.systems.sumcheck.key import LAYERED, Key
 from tests.relation.evaluation import Run
-from tests.soundness.adversary import PLANS, Adversary
+from tests.soundness.adversary import PLANS, Adversary, in_turn
 from tests.soundness.checking import check_all
 from tests.soundness.edits import cell_forgeries, contracted, dense, edit, inputs_of
 from tests.soundness.forgeries import Forgery, honest_forgery
@@ -47,7 +47,8 @@ def test_no_wrong_cell_can_be_proven(
     assert refusal(honest, PLANS[0]) is None
     assert forgery.broken()
     assert forgotten(forgery, monkeypatch) is None
-    for plan in PLANS:
+    # Every plan has its turn; the campaign tries them all on everything.
+    for plan in in_turn(list(FORGERIES).index(name), 5):
         assert refusal(forgery, plan), plan.name
 
 

@@ -89,7 +89,7 @@ def leave_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
                 monkeypatch.setattr(Dialogue, "scalars", scalars)
                 monkeypatch.setattr(opening, "combine", combine)
             case _:
-                monkeypatch.setattr(opening, "pairing", lambda *_: 0)
+                monkeypatch.setattr(opening, "equal_pairings", lambda *_: True)
 
     yield leave
 

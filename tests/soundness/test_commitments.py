@@ -12,7 +12,7 @@ from avow.verifier.relation.relation import Kind, Multiplicity
 from avow.verifier.systems.sumcheck import equations, layers
 from avow.verifier.systems.sumcheck.key import LAYERED
 from tests.relation.evaluation import Run
-from tests.soundness.adversary import PLANS, Adversary
+from tests.soundness.adversary import PLANS, Adversary, in_turn
 from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.edits import dense, inputs_of
@@ -66,7 +66,7 @@ def test_no_other_weights_can_be_used(name: str) -> None:
     forgery = Forgery(name, case, inputs, outputs, forged.cells)
     if outputs == case.outputs(case.trace(inputs)):
         raise AssertionError("the other weights give the same answer")
-    for plan in PLANS:
+    for plan in in_turn(list(OTHERS).index(name), 3):
         prover = forgery.prover(planned(plan))
         assert believed(case, prover) == PAIRING, plan.name
         # Or speaking of other weights than the rows that are opened.
@@ -195,7 +195,7 @@ def test_no_multiplicity_can_be_wrong(
     touches = [changed(0, 1), changed(1, -1), changed(2, pow(2, -1, R)), moved]
     for at, touch in enumerate(touches):
         forgery = replace(honest, touch=touch)
-        for plan in (PLANS[0], *PLANS[1 + at :: 5]):
+        for plan in in_turn(4 * table + at, 8):
             assert refusal(forgery, plan), plan.name
     assert refusal(honest, PLANS[0]) is None
     # A verifier who does not compare the sums believes it.

@@ -5,7 +5,7 @@ import pytest
 from avow.verifier.errors import VerificationError
 from avow.verifier.systems.sumcheck import check as check_module
 from avow.verifier.systems.sumcheck.key import Key
-from tests.soundness.adversary import PLANS, Adversary, Plan
+from tests.soundness.adversary import PLANS, Adversary, Plan, in_turn
 from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.forgeries import (
@@ -57,7 +57,8 @@ def forgotten(forgery: Forgery, monkeypatch: pytest.MonkeyPatch) -> str | None:
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 def test_every_plan_is_honest_with_nothing_to_hide(one: Honest, three: Honest, plan: Plan) -> None:
-    for honest in (one, three):
+    # Batches are longer; what a plan does to one it does to all.
+    for honest in (one, three) if plan in in_turn(0, 3) else (one,):
         prover = honest_forgery(honest.case, honest.prover.inputs).prover(planned(plan))
         assert prover.prove() == honest.proof
 
@@ -81,8 +82,7 @@ def test_no_result_of_another_sample_can_be_proven(
     one: Honest, operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {operation: one.names[operation]}
-    forgeries = wrong_results(one.case, names, 5, 3, 99)
-    forgery = next(forgery for forgery in forgeries if "the samples" in forgery.name)
+    (forgery,) = wrong_results(one.case, names, 5, 3, 1, "the samples")
     assert forgery.broken()
     assert forgotten(forgery, monkeypatch) is None
     turn = OPERATIONS.index(operation)

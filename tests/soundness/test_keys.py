@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from random import Random
@@ -42,14 +41,11 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 def put(value: Any, path: Path, new: Any) -> Any:
-    """A copy with another value in one place."""
+    """A copy with another value in one place; what does not lead there is shared."""
     if not path:
         return new
-    changed = deepcopy(value)
-    inside = changed
-    for step in path[:-1]:
-        inside = inside[step]
-    inside[path[-1]] = new
+    changed = value.copy()
+    changed[path[0]] = put(value[path[0]], path[1:], new)
     return changed
 
 

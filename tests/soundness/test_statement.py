@@ -12,6 +12,7 @@ from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Program
 from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.tensor import Tensor
+from tests.sampling import sampled
 from tests.soundness.checking import check_all
 from tests.soundness.conftest import Honest
 from tests.soundness.reference import GENERATOR
@@ -158,9 +159,9 @@ def test_every_element_of_inputs_and_outputs_counts(
     batch: str, argument: str, request: pytest.FixtureRequest
 ) -> None:
     honest: Honest = request.getfixturevalue(batch)
-    for inputs in other_tensors(honest.prover.inputs):
+    for inputs in sampled(list(other_tensors(honest.prover.inputs)), 60):
         assert refused(honest, inputs=inputs)
-    for outputs in other_tensors(honest.prover.outputs):
+    for outputs in sampled(list(other_tensors(honest.prover.outputs)), 60):
         assert refused(honest, outputs=outputs)
 
 

@@ -114,7 +114,9 @@ def test_an_unreadable_file_is_a_usage_error(
     assert printed.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["a", "b"], ["a", "--at", "noon"], ["a", "--colour"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["a", "--policy"], ["a", "--at", "noon"], ["a", "--colour"]]
+)
 def test_wrong_arguments_are_usage_errors(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(arguments)

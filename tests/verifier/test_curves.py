@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from py_ecc.optimized_bn128 import pairing
 
 import avow.verifier
 from avow.verifier import bn254
@@ -20,10 +21,10 @@ from avow.verifier.curves import (
     combination,
     curve_order,
     eq,
+    equal_pairings,
     field_modulus,
     multiply,
     normalize,
-    pairing,
     read_point,
 )
 from avow.verifier.errors import VerificationError
@@ -51,9 +52,35 @@ def test_nobody_else_imports_py_ecc() -> None:
 
 def test_the_ordinary_recursion_limit_is_enough() -> None:
     large = 2**254 - 1
-    assert pairing(multiply(G2, large), G1) == pairing(G2, multiply(G1, large))
+    assert equal_pairings((multiply(G2, large), G1), (G2, multiply(G1, large)))
     assert normalize(add(G1, multiply(G1, 2))) == normalize(multiply(G1, 3))
     assert FQ(2) ** (2**300) == FQ(pow(2, 2**300, FQ.field_modulus))
+
+
+@pytest.mark.parametrize(
+    ("tau", "left", "right", "holds"),
+    [
+        (7, 35, 5, True),
+        (7, 35, -5, False),
+        (7, 0, 0, True),
+        (7, 0, 5, False),
+    ],
+)
+def test_pairings_are_equal_where_those_of_py_ecc_are(
+    tau: int, left: int, right: int, holds: bool
+) -> None:
+    def multiple(scalar: int) -> tuple[FQ, FQ, FQ]:
+        return multiply(G1, scalar % curve_order) if scalar else Z1
+
+    first, second = (G2, multiple(left)), (multiply(G2, tau), multiple(right))
+    assert equal_pairings(first, second) is holds
+    assert (pairing(*first) == pairing(*second)) is holds
+
+
+def test_pairings_refuse_points_off_their_curves() -> None:
+    off = (FQ(1), FQ(3), FQ(1))
+    with pytest.raises(ValueError, match="not on the correct"):
+        equal_pairings((G2, off), (G2, off))
 
 
 def point(scalar: int) -> Point1:

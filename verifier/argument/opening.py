@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from avow.verifier.argument.proof import Dialogue, R, combine
 from avow.verifier.argument.transcript import Label
 from avow.verifier.bn254 import root_of_unity
-from avow.verifier.curves import FQ2, G2, Point1, combination, pairing
+from avow.verifier.curves import FQ2, G2, Point1, combination, equal_pairings
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.views import Point, eq_table
 from avow.verifier.srs import G2Coordinates
@@ -88,5 +88,5 @@ def check_pairing(equation: Equation, tau_g2: G2Coordinates) -> None:
     """Establish an equation, with the one pairing of a verification."""
     left, right = (combination(*zip(*terms, strict=True)) for terms in equation)
     tau = (FQ2(tau_g2[:2]), FQ2(tau_g2[2:]), FQ2.one())
-    if pairing(G2, left) != pairing(tau, right):
+    if not equal_pairings((G2, left), (tau, right)):
         raise VerificationError("proof", "the opening does not fit the committed rows")

@@ -150,8 +150,8 @@ class AttestationPolicy:
 
 
 def parse_attestation_policy(data: bytes) -> AttestationPolicy:
-    """Read a policy from its canonical bytes; anything unknown, missing or empty is refused."""
-    return read_attestation_policy(canonical.parse(data, MAX_BYTES, "attestation policy"))
+    """Read a policy, in any spacing; anything unknown, missing, twice or empty is refused."""
+    return read_attestation_policy(canonical.parse_lenient(data, MAX_BYTES, "attestation policy"))
 
 
 def read_attestation_policy(value: Json) -> AttestationPolicy:

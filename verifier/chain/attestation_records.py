@@ -55,6 +55,15 @@ class AttestationParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class TeeTerms:
+    """What a model's owner asks of keys: the least tier, and whether a proof by the model's
+    `sumcheck/v1` must be able to cost them their stakes."""
+
+    minimum: Tier = Tier.REGISTRAR
+    provable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Enrolment:
     """What an operator registers: the key (20 bytes), its document, and a stake in token units."""
 
@@ -119,6 +128,24 @@ def parse_key(raw: Any) -> StoredKey:
         quote_id=bytes(raw.quoteId),
         platform=bytes(raw.platform),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Disproof:
+    """A doubted registration: `until` is the last second for upholding it, the bond token units."""
+
+    by: bytes
+    until: int
+    active_from: int
+    bond: int
+
+
+def parse_disproof(raw: Any) -> Disproof | None:
+    """A disproof out of `disproofOf`; None where there is none."""
+    by, until, active_from, bond = raw
+    if not int(by, 16):
+        return None
+    return Disproof(unchecksum(by), int(until), int(active_from), int(bond))
 
 
 def parse_attestation_parameters(raw: Any) -> AttestationParameters:

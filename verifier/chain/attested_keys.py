@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from avow.verifier.chain.allowance import allow
 from avow.verifier.chain.attestation_records import (
     AttestationParameters,
+    Disproof,
     Enrolment,
     MeasurementState,
     Service,
     StoredKey,
     Tier,
     parse_attestation_parameters,
+    parse_disproof,
     parse_key,
 )
 from avow.verifier.chain.client import Chain, Receipt, checksum
@@ -131,9 +133,26 @@ class AttestedKeys:
         self._put_up(signer, enrolment.stake)
         return self._send(signer, "registerChecked", enrolment.encode(), quote)
 
+    def disproof(self, key: bytes) -> Disproof | None:
+        """The disproof of a registration that can be answered or settled; None without one."""
+        return parse_disproof(self.contract.read("disproofOf", checksum(key)))
+
     def disprove(self, signer: Signer, key: bytes, quote: bytes) -> Receipt:
-        """Ends a registration that the chain's check refuses, by exactly the registered bytes."""
+        """Doubts a registration that the chain's check refuses, by exactly the registered bytes.
+
+        The signer puts up the least stake of a key. An outdated quote ends the registration at
+        once, and nothing stays put up.
+        """
+        self._put_up(signer, self.parameters.minimum_stake)
         return self._send(signer, "disprove", checksum(key), quote)
+
+    def uphold(self, signer: Signer, key: bytes, quote: bytes) -> Receipt:
+        """Shows that the chain's check holds a doubted quote to be genuine after all."""
+        return self._send(signer, "uphold", checksum(key), quote)
+
+    def settle_disproof(self, signer: Signer, key: bytes) -> Receipt:
+        """Slashes for a disproof that nobody answered in time."""
+        return self._send(signer, "settleDisproof", checksum(key))
 
     def serve(
         self, signer: Signer, key: bytes, model_key: bytes, measurements: Sequence[bytes]

@@ -336,3 +336,16 @@ _PARSERS: dict[str, Callable[[Place, dict[str, Any]], ClaimEvent]] = {
     ),
 }
 READ = tuple(_PARSERS)
+# Those that are of a claim, which stands in them first.
+OF_CLAIM = tuple(
+    name
+    for name in READ
+    if name
+    not in (
+        "ModelLearned",
+        "RefutationCommitted",
+        "CreditWithdrawn",
+        "ParametersChanged",
+        "ModelTermsChanged",
+    )
+)

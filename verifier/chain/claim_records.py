@@ -49,15 +49,16 @@ class Turn(IntEnum):
 class ClaimParameters:
     """What a claim costs and how long it can be disputed: token units and seconds.
 
-    The values here are the shortest that the contract takes: on a chain of worth `window` must let
-    somebody recompute a run, `clock` and `extension` must cover congestion.
+    The values here are a development chain's, clock, extension and margin the shortest that the
+    contract takes: on a chain of worth `window` must let somebody recompute a run, `clock` and
+    `extension` must cover congestion.
     """
 
     claim_bond: int = 50 * 10**18
     challenge_bond: int = 10 * 10**18
     clock: int = 300
     extension: int = 60
-    window: int = 600
+    window: int = 1_500
     margin: int = 300
 
     @property

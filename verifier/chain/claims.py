@@ -1,7 +1,6 @@
 """The claims of a deployment: made, disputed and followed."""
 
-import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import cast
 
 from eth_typing import BlockNumber
@@ -9,6 +8,7 @@ from web3.types import BlockIdentifier
 
 from avow.verifier.chain.allowance import allow
 from avow.verifier.chain.claim_events import (
+    OF_CLAIM,
     READ,
     Claimed,
     ClaimEvent,
@@ -32,7 +32,15 @@ from avow.verifier.chain.deployment import Deployment
 from avow.verifier.chain.errors import RpcRefused
 from avow.verifier.chain.logs import read_logs
 from avow.verifier.chain.signer import Signer
-from avow.verifier.chain.transactions import NOWHERE, PATIENT, Booking, Patience, send
+from avow.verifier.chain.transactions import (
+    PATIENT,
+    Errand,
+    Outcome,
+    Patience,
+    clear,
+    send,
+    send_together,
+)
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.trace.refutation import TracedClaim
 
@@ -46,14 +54,7 @@ class Claims:
         self.contract = Contract(chain, "Claims", deployment.claims)
         self.token = Contract(chain, "PaymentToken", deployment.token)
         self._patience = patience
-        self._booking = NOWHERE
         self._names = {self.contract.topic(name): name for name in READ}
-
-    def booked(self, booking: Booking) -> "Claims":
-        """The same contract; what is sent to it from here on is remembered there."""
-        found = copy.copy(self)
-        found._booking = booking
-        return found
 
     def stored(self, claim_id: bytes, block: int | None = None) -> StoredClaim | None:
         """A claim as it stands, or as it stood after a block; None when there is none."""
@@ -78,6 +79,10 @@ class Claims:
     def is_overturned(self, claim_id: bytes) -> bool:
         """Whether the claim was overturned."""
         return bool(self.contract.read("isOverturned", claim_id))
+
+    def overturned_at(self, claim_id: bytes) -> int:
+        """When the claim was overturned, Unix seconds; 0 when it was not."""
+        return int(self.contract.read("overturnedAt", claim_id))
 
     def credit(self, account: bytes) -> int:
         """What an account can withdraw."""
@@ -109,7 +114,7 @@ class Claims:
         model's owner lets it wait.
         """
         terms = self._terms_of(order_id)
-        self._put_up(signer, terms.claim_bond)
+        self.put_up(signer, terms.claim_bond)
         receipt = self._send(signer, "claim", order_id, leg, output, trace)
         for event in self._parse(receipt.logs):
             if isinstance(event, Claimed):
@@ -154,9 +159,7 @@ class Claims:
 
     def open(self, signer: Signer, traced: TracedClaim) -> Receipt:
         """Challenges a claim, putting up the bond of its terms."""
-        stored = self.stored(traced.statement)
-        if stored is not None:
-            self._put_up(signer, self.parameters(stored.version).challenge_bond)
+        self.put_up(signer, self.challenge_bond(traced.statement))
         return self._send(signer, "open", encode_traced(traced))
 
     def reveal(
@@ -235,13 +238,37 @@ class Claims:
         """
         return self._send(signer, "setModelTerms", model_key, (window, lazy))
 
+    def put_up(self, signer: Signer, bond: int) -> None:
+        """Lets the contract take so much beyond the signer's credit; raises InsufficientFunds."""
+        needed = bond - self.credit(signer.address)
+        allow(self.token, signer, self.contract.address, needed, self._patience)
+
+    def challenge_bond(self, claim_id: bytes) -> int:
+        """What a challenge of a claim puts up, in token units; 0 where there is no such claim."""
+        stored = self.stored(claim_id)
+        return 0 if stored is None else self.parameters(stored.version).challenge_bond
+
+    def send_together(self, signer: Signer, errands: Sequence[Errand]) -> list[Outcome]:
+        """Sends transactions that do not depend on one another; what became of each."""
+        return send_together(self.chain, signer, errands, self._patience)
+
+    @property
+    def patience(self) -> Patience:
+        """How long its transactions are waited for."""
+        return self._patience
+
+    def clear(self, signer: Signer, spared: Collection[int]) -> None:
+        """Has what waits of the signer's transactions, but for these nonces, never happen."""
+        clear(self.chain, signer, spared, self._patience)
+
     def events(self, first: int, last: int) -> list[ClaimEvent]:
         """What happened in the blocks `first` to `last`, oldest first."""
         return self._parse(read_logs(self.chain, self.contract.address, first, last))
 
     def events_of(self, claim_id: bytes, first: int, last: int) -> list[ClaimEvent]:
         """What happened to one claim in these blocks, oldest first."""
-        topics = (None, claim_id)
+        # Not what else a topic may say: anybody can commit to a claim's name, as often as it likes.
+        topics = ([self.contract.topic(name) for name in OF_CLAIM], claim_id)
         return self._parse(read_logs(self.chain, self.contract.address, first, last, topics))
 
     def made(self, first: int, last: int) -> list[Claimed]:
@@ -264,10 +291,6 @@ class Claims:
         order = market.read("orderOf", order_id)
         return self.terms_at(bytes(order.modelKey), int(order.requestedAt)).parameters
 
-    def _put_up(self, signer: Signer, bond: int) -> None:
-        needed = bond - self.credit(signer.address)
-        allow(self.token, signer, self.contract.address, needed, self._patience)
-
     def _send(self, signer: Signer, function: str, *arguments: object) -> Receipt:
         call = self.contract.call(function, *arguments)
-        return send(self.chain, signer, call, self._patience, booking=self._booking)
+        return send(self.chain, signer, call, self._patience)

@@ -16,21 +16,23 @@ from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 from web3.exceptions import (
     BadFunctionCallOutput,
-    BlockNotFound,
     ContractLogicError,
     TransactionNotFound,
     Web3Exception,
     Web3RPCError,
 )
 from web3.providers.rpc.utils import ExceptionRetryConfiguration
-from web3.types import BlockIdentifier, FilterParams, LogReceipt, TxParams
+from web3.types import BlockIdentifier, FilterParams, LogReceipt, RPCEndpoint, TxParams
 
 from avow.verifier.chain import artifacts
+from avow.verifier.chain.connection import Connection
 from avow.verifier.chain.errors import ChainError, Reverted, RpcRefused, RpcUnavailable, WrongChain
 from avow.verifier.chain.reverts import ErrorTable, error_table
 from avow.verifier.keccak import keccak256
 
 _TIMEOUT_SECONDS = 20
+# One of a log's topics as it is asked for: this one, any of these, or any at all.
+Topic = bytes | list[bytes] | None
 _TRANSPORT = (requests.RequestException, ConnectionError, TimeoutError, json.JSONDecodeError)
 
 
@@ -81,15 +83,16 @@ class Chain:
             retries=3,
             backoff_factor=0.1,
         )
-        provider = HTTPProvider(
-            url,
-            request_kwargs={"timeout": _TIMEOUT_SECONDS},
-            exception_retry_configuration=retry,
-        )
-        # A contract must not be able to make this process fetch addresses (EIP-3668).
-        provider.global_ccip_read_enabled = False
-        self.w3 = Web3(provider, middleware=[])
         with self.speaking():
+            provider = HTTPProvider(
+                url,
+                request_kwargs={"timeout": _TIMEOUT_SECONDS},
+                session=Connection(url),
+                exception_retry_configuration=retry,
+            )
+            # A contract must not be able to make this process fetch addresses (EIP-3668).
+            provider.global_ccip_read_enabled = False
+            self.w3 = Web3(provider, middleware=[])
             found = int(self.w3.eth.chain_id)
         if chain_id is not None and found != chain_id:
             raise WrongChain(f"RPC {self.shown}: expected chain {chain_id}, it is chain {found}")
@@ -129,27 +132,30 @@ class Chain:
 
     def head(self) -> Block:
         """The newest block."""
-        return self._block("latest")
+        block = self._block("latest")
+        if block is None:
+            raise RpcRefused(f"RPC {self.shown}: it has no newest block")
+        return block
 
     def block(self, number: int) -> Block | None:
         """The block of a number, None when the chain has none (yet, or any more)."""
-        try:
-            with self.speaking():
-                return self._block(number)
-        except RpcRefused as error:
-            if isinstance(error.__cause__, BlockNotFound):
-                return None
-            raise
+        return self._block(hex(number))
 
-    def _block(self, which: BlockIdentifier) -> Block:
+    def _block(self, which: str) -> Block | None:
         with self.speaking():
-            raw = self.w3.eth.get_block(which)
+            raw = self.ask("eth_getBlockByNumber", which, False)
+            if raw is None:
+                return None
             return Block(
-                int(raw["number"]),
-                bytes(raw["hash"]),
-                bytes(raw["parentHash"]),
-                int(raw["timestamp"]),
+                int(raw["number"], 16),
+                bytes(HexBytes(raw["hash"])),
+                bytes(HexBytes(raw["parentHash"])),
+                int(raw["timestamp"], 16),
             )
+
+    def ask(self, method: str, *parameters: object) -> Any:
+        """What a node answers to a method of JSON-RPC, as it came; to be called `speaking`."""
+        return self.w3.manager.request_blocking(RPCEndpoint(method), list(parameters))
 
     def balance(self, account: bytes) -> int:
         """An account's balance in wei."""
@@ -167,7 +173,7 @@ class Chain:
             return bytes(self.w3.eth.call(transaction, block_identifier=block))
 
     def logs(
-        self, address: bytes, first: int, last: int, topics: Sequence[bytes | None] = ()
+        self, address: bytes, first: int, last: int, topics: Sequence[Topic] = ()
     ) -> list[Log]:
         """A contract's events in the blocks `first` to `last`, oldest first."""
         query: FilterParams = {
@@ -176,10 +182,17 @@ class Chain:
             "toBlock": cast(Any, last),
         }
         if topics:
-            query["topics"] = [HexBytes(topic) if topic else None for topic in topics]
+            query["topics"] = [_asked(topic) for topic in topics]
         with self.speaking():
             found = [parse_log(raw) for raw in self.w3.eth.get_logs(query)]
         return sorted(found, key=lambda log: (log.block, log.index))
+
+    def transactions_of(self, account: bytes, block: int | None) -> int:
+        """How many transactions of an account were mined up to a block; None counts those that
+        wait, too."""
+        at: BlockIdentifier = "pending" if block is None else cast(Any, block)
+        with self.speaking():
+            return int(self.w3.eth.get_transaction_count(checksum(account), at))
 
     def receipt(self, transaction: bytes) -> tuple[Receipt, bool] | None:
         """The receipt of a transaction and whether it succeeded; None while it is not mined."""
@@ -198,6 +211,12 @@ class Chain:
                 logs=tuple(parse_log(log) for log in raw["logs"]),
             )
             return receipt, int(raw["status"]) == 1
+
+
+def _asked(topic: Topic) -> Any:
+    if topic is None or isinstance(topic, bytes):
+        return None if topic is None else HexBytes(topic)
+    return [HexBytes(one) for one in topic]
 
 
 def parse_log(raw: LogReceipt) -> Log:

@@ -8,6 +8,7 @@ from typing import Any, cast
 from avow.verifier import canonical
 from avow.verifier.canonical import Json
 from avow.verifier.chain import artifacts
+from avow.verifier.chain.abi import interface
 from avow.verifier.chain.anvil import CHAIN_ID as DEVELOPMENT_CHAIN
 from avow.verifier.chain.attestation_records import AttestationParameters
 from avow.verifier.chain.claim_records import ClaimParameters
@@ -35,6 +36,8 @@ _TOLD = {
     "optimistic_adapter": ("OptimisticAdapter", "claims"),
     "tee_adapter": ("TeeAdapter", "keys"),
 }
+# For what has to be mined between the end of one time and the end of another.
+_ROOM_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,8 @@ class MarketTerms:
     maximum_royalty_bps: int = 1_000
     compensation_bps: int = 5_000
     minimum_bond_bps: int = 1_000
-    grace_period: int = 300
-    settlement_window: int = 3_600
+    grace_period: int = 1_800
+    settlement_window: int = 7_200
     release_window: int = 600
     maximum_duration: int = 7 * 86_400
     callback_gas_cap: int = 500_000
@@ -91,7 +94,8 @@ class Settings:
         return keccak256(canonical.encode(cast(Json, value)))
 
     def check(self) -> None:
-        """Refuses terms under which no claim could be made, or paid in time, or be a plant."""
+        """Refuses terms under which no claim could be made, its validator could not be paid, or a
+        validator of the watch could tell that it is no plant."""
         window = self.terms.settlement_window
         needed = max(self.claims.longest_dispute, self.terms.grace_period) + self.claims.margin
         if needed > window:
@@ -99,10 +103,20 @@ class Settings:
                 f"deployment: a dispute and its margin take up to {needed} s, "
                 f"the settlement window has {window} s"
             )
-        if self.watch is not None and self.watch.verdict_delay >= self.claims.window:
+        least = self.claims.window + _ROOM_SECONDS
+        if self.terms.grace_period < least:
             raise DeploymentRefused(
-                f"deployment: verdicts of the watch are due {self.watch.verdict_delay} s after an "
-                f"epoch, when claims with a window of {self.claims.window} s are final"
+                f"deployment: the grace period has {self.terms.grace_period} s; the validator of a "
+                f"leg that is claimed is paid only within it, and a claim is final no sooner than "
+                f"in {self.claims.window} s: it takes {least} s"
+            )
+        if self.watch is None:
+            return
+        least = self.watch.epoch + self.watch.verdict_delay + _ROOM_SECONDS
+        if self.claims.window < least:
+            raise DeploymentRefused(
+                f"deployment: claims can be challenged for {self.claims.window} s; those made as "
+                f"an epoch of the watch begins would be known to be no plants: it takes {least} s"
             )
 
 
@@ -159,8 +173,7 @@ def create(
     """Deploys one contract of this project with its constructor's arguments."""
     artifact = artifacts.load(name)
     with chain.speaking(name):
-        factory = chain.w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
-        data = bytes.fromhex(str(factory.constructor(*arguments).data_in_transaction)[2:])
+        data = artifact.bytecode + interface(name).creation(arguments)
     return place(chain, signer, name, data, patience)
 
 

@@ -47,7 +47,14 @@ class Reverted(ChainError):
 
 
 class TransactionPending(ChainError):
-    """An earlier transaction of the account is not mined yet; acting now could act twice."""
+    """An earlier transaction of the account is not mined yet; acting now could act twice.
+
+    `nonce` is that transaction's, where it is known.
+    """
+
+    def __init__(self, text: str, nonce: int | None = None) -> None:
+        super().__init__(text)
+        self.nonce = nonce
 
 
 class TransactionLost(ChainError):

@@ -43,13 +43,14 @@ class OrderLocked:
 
 @dataclass(frozen=True, slots=True)
 class LegDelivered:
-    """An answer's commitment, and where its bundle is."""
+    """An answer's commitment, the system that was chosen for it, and where its bundle is."""
 
     place: Place
     order_id: bytes
     provider: bytes
     validator: bytes
     leg: int
+    selector: bytes
     output: Commitment
     bundle_digest: bytes
     bundle_uri: str
@@ -180,6 +181,7 @@ def _delivered(place: Place, order_id: bytes, value: dict[str, Any]) -> LegDeliv
         provider=unchecksum(value["provider"]),
         validator=unchecksum(value["validator"]),
         leg=int(value["leg"]),
+        selector=bytes(value["selector"]),
         output=parse_chain_commitment(output["scheme"], output["value"]),
         bundle_digest=bytes(value["bundleDigest"]),
         bundle_uri=str(value["bundleUri"]),

@@ -15,6 +15,7 @@ from avow.verifier.systems.ezkl.material import parse_details
 from avow.verifier.systems.ezkl.settings import SYSTEM_ID as EZKL
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
+from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 
 # EzklSeal.MAXIMUM_INSTANCES of the contracts.
 MAXIMUM_INSTANCES = 4_096
@@ -46,7 +47,7 @@ def encode_layout(
     """The layout in the form that the contracts' adapter of the record's system reads."""
     if record.system == SUMCHECK:
         return _encode_keys(batch_keys)
-    if record.system == OPTIMISTIC:
+    if record.system in (OPTIMISTIC, TEE):
         return b""
     segments = []
     for segment in _ezkl(record, model):

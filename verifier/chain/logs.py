@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from avow.verifier.chain.client import Chain, Log
+from avow.verifier.chain.client import Chain, Log, Topic
 from avow.verifier.chain.errors import RpcRefused
 
 # Nodes refuse wider queries; where one refuses even this, the range is halved.
@@ -10,9 +10,9 @@ _BLOCKS_PER_QUERY = 2_000
 
 
 def read_logs(
-    chain: Chain, address: bytes, first: int, last: int, topics: Sequence[bytes | None] = ()
+    chain: Chain, address: bytes, first: int, last: int, topics: Sequence[Topic] = ()
 ) -> Iterator[Log]:
-    """A contract's logs in the blocks `first` to `last`, oldest first; None is any topic."""
+    """A contract's logs in the blocks `first` to `last`, oldest first."""
     width = _BLOCKS_PER_QUERY
     while first <= last:
         end = min(last, first + width - 1)

@@ -1,12 +1,13 @@
 """The market of a deployment: orders read, written and followed."""
 
+import pathlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from avow.verifier.chain.allowance import allow
 from avow.verifier.chain.client import Chain, Log, Receipt, checksum, known_errors
 from avow.verifier.chain.contract import Contract
-from avow.verifier.chain.deployment import Deployment
+from avow.verifier.chain.deployment import Deployment, read_deployment
 from avow.verifier.chain.errors import ChainError, Reverted, RpcRefused
 from avow.verifier.chain.events import READ, MarketEvent, parse_event
 from avow.verifier.chain.logs import read_logs
@@ -98,13 +99,16 @@ class Market:
         signer: Signer,
         order_id: bytes,
         leg: int,
+        selector: bytes,
         output: Commitment,
         bundle_digest: bytes,
         bundle_uri: str,
     ) -> Receipt:
-        """Publishes an answer's commitment and where its bundle is."""
+        """Publishes an answer's commitment and where its bundle is; `selector` is of the system
+        that proves it, one of those that the leg names."""
         committed = (int(output.scheme), output.value)
-        return self._send(signer, "deliver", order_id, leg, committed, bundle_digest, bundle_uri)
+        published = (bundle_digest, bundle_uri)
+        return self._send(signer, "deliver", order_id, leg, selector, committed, *published)
 
     def settle(
         self, signer: Signer, order_id: bytes, leg: int, output: bytes, path: Path, seal: bytes
@@ -152,6 +156,11 @@ class Market:
         """The gas that the router gives a system's adapter for each statement."""
         router = Contract(self.chain, "ProofRouter", self.deployment.router)
         return int(router.read("entryOf", selector).gasCap)
+
+    def verifies(self, selector: bytes) -> bool:
+        """Whether the router verifies seals of this system now."""
+        router = Contract(self.chain, "ProofRouter", self.deployment.router)
+        return bool(router.read("isActive", selector))
 
     def join_validators(self, signer: Signer, stake: int) -> Receipt:
         """Stakes and joins the rotation of validators."""
@@ -205,3 +214,11 @@ class Market:
 
     def _send(self, signer: Signer, function: str, *arguments: object) -> Receipt:
         return send(self.chain, signer, self.contract.call(function, *arguments), self._patience)
+
+
+def open_market(url: str, deployment: pathlib.Path) -> Market:
+    """The market of a deployment file, checked against the chain behind `url`."""
+    placed = read_deployment(deployment)
+    chain = Chain(url, placed.chain_id)
+    placed.check(chain)
+    return Market(chain, placed)

@@ -25,11 +25,17 @@ class CallbackState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LegTerms:
-    """One leg asked for: `selector` has 4 bytes, `deadline` is Unix seconds, share in bps."""
+    """One leg asked for, by any of the systems that it names: the selectors of one to four, of 4
+    bytes each, one after the other. `deadline` is Unix seconds, the share in bps."""
 
-    selector: bytes
+    selectors: bytes
     deadline: int
     share_bps: int
+
+    @property
+    def named(self) -> tuple[bytes, ...]:
+        """The selectors of the systems, as the requester ordered them."""
+        return split_selectors(self.selectors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class OrderTerms:
             (int(self.input.scheme), self.input.value),
             self.input_data,
             self.input_uri,
-            [(leg.selector, leg.deadline, leg.share_bps) for leg in self.legs],
+            [(_padded(leg.selectors), leg.deadline, leg.share_bps) for leg in self.legs],
             self.price,
             self.bond,
             self.lock_deadline,
@@ -111,7 +117,8 @@ class BatchItem:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A stored leg; `output` is None before delivery."""
+    """A stored leg. Before delivery `output` is None, `selector` the first system that is named and
+    `others` the further ones; after it `selector` is the system that was chosen, alone."""
 
     selector: bytes
     deadline: int
@@ -120,6 +127,12 @@ class Leg:
     state: LegState
     callback_state: CallbackState
     output: Commitment | None
+    others: bytes = b""
+
+    @property
+    def named(self) -> tuple[bytes, ...]:
+        """The systems that the leg may still be, or was, delivered by."""
+        return split_selectors(self.selector + self.others)
 
 
 def parse_terms(value: dict[str, Any]) -> OrderTerms:
@@ -131,7 +144,7 @@ def parse_terms(value: dict[str, Any]) -> OrderTerms:
         input_data=bytes(value["inputData"]),
         input_uri=str(value["inputUri"]),
         legs=tuple(
-            LegTerms(bytes(leg["selector"]), int(leg["deadline"]), int(leg["shareBps"]))
+            LegTerms(_trimmed(leg["selectors"]), int(leg["deadline"]), int(leg["shareBps"]))
             for leg in value["legs"]
         ),
         price=int(value["price"]),
@@ -176,6 +189,7 @@ def parse_leg(raw: Any) -> Leg:
         output=parse_chain_commitment(raw.outputScheme, raw.outputValue)
         if int(raw.outputScheme)
         else None,
+        others=_trimmed(raw.others),
     )
 
 
@@ -185,6 +199,26 @@ def parse_chain_commitment(scheme: int, value: bytes) -> Commitment:
         return Commitment(Scheme(int(scheme)), bytes(value))
     except (ValueError, VerificationError) as error:
         raise RpcRefused(f"market: unknown commitment scheme {int(scheme)}") from error
+
+
+def split_selectors(joined: bytes) -> tuple[bytes, ...]:
+    """Selectors that stand one after the other, of 4 bytes each."""
+    return tuple(joined[at : at + 4] for at in range(0, len(joined), 4))
+
+
+def _padded(selectors: bytes) -> bytes:
+    """As the contracts hold them: no fifth, and none that is cut short."""
+    if not 4 <= len(selectors) <= 16 or len(selectors) % 4:
+        raise ValueError(f"a leg names one to four systems, {len(selectors)} bytes were given")
+    return selectors.ljust(16, b"\0")
+
+
+def _trimmed(selectors: bytes) -> bytes:
+    """The selectors without the zeros behind them, in whole selectors."""
+    named = split_selectors(bytes(selectors))
+    while named and not any(named[-1]):
+        named = named[:-1]
+    return b"".join(named)
 
 
 def selector_of(system: str) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from avow.verifier import canonical
+from avow.verifier.chain.attestation_records import TeeTerms, Tier
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.client import Chain, checksum, unchecksum
 from avow.verifier.chain.contract import Contract
@@ -33,9 +34,12 @@ from avow.verifier.records import (
     parse_system_record,
 )
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
+from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import TensorSpec
 
 _VERIFIER_FILE_BYTES = 16 * 2**20
+# One signature is of any number of answers; more than these are settled in several transactions.
+_SIGNED_TOGETHER = (1, 2, 4, 8, 16, 32, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class Compiled:
 
     It is empty for a system whose keys need no contract of their own. `batches` are further
     contracts of the same key, by ascending batch size. `places` are those of a claimed program's
-    inputs and outputs, in order (`ProgramKey.public_places`).
+    inputs and outputs, in order (`ProgramKey.public_places`). `tee` is what attested keys must be,
+    None for the contracts' default; it is fixed with the system's registration.
     """
 
     model: ModelRecord
@@ -61,6 +66,7 @@ class Compiled:
     evm_verifier: bytes
     batches: tuple[BatchVerifier, ...] = ()
     places: tuple[list[bytes], list[bytes]] | None = None
+    tee: TeeTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class Registry:
         self.chain = chain
         self.contract = Contract(chain, "ModelRegistry", deployment.registry)
         self._referee = deployment.placed("referee")
+        self._keys = deployment.placed("keys")
+        self._tee = Contract(chain, "TeeAdapter", deployment.placed("tee_adapter").address)
         self._claims = Claims(chain, deployment, patience)
         self._patience = patience
 
@@ -121,6 +129,8 @@ class Registry:
         found = self.system(model_key, selector)
         if found is None:
             return (1,)
+        if found.system == TEE:
+            return _SIGNED_TOGETHER
         return (1, *(one.batch for one in parse_batch_keys(found.system, found.layout)))
 
     def register(
@@ -153,6 +163,8 @@ class Registry:
             receipt = send(self.chain, signer, call, self._patience)
             say(f"model {model.name} {model.version}: {to_hex(key)}  gas {receipt.gas_used}")
         known = self.system(key, selector)
+        if compiled.tee is not None:
+            self._set_terms(signer, key, compiled.tee, known is not None, say)
         if known is None:
             known = self._add_system(signer, compiled, key, selector, system_uri, say)
         if (known.record_digest, known.program, known.key) != (
@@ -212,7 +224,36 @@ class Registry:
 
     def verifier_code(self, record: SystemRecord) -> bytes | None:
         """The hash of the code that must be registered as the verifier of a record's key."""
-        return self._referee.code_hash if record.system == OPTIMISTIC else record.evm_codehash
+        shared = {OPTIMISTIC: self._referee.code_hash, TEE: self._keys.code_hash}
+        return shared.get(record.system, record.evm_codehash)
+
+    def tee_terms(self, model_key: bytes) -> TeeTerms:
+        """What attested keys must be to answer for a model."""
+        raw = self._tee.read("termsOf", model_key)
+        return TeeTerms(Tier(int(raw.minimum)), bool(raw.provable))
+
+    def _set_terms(
+        self,
+        signer: Signer,
+        key: bytes,
+        terms: TeeTerms,
+        fixed: bool,
+        say: Callable[[str], None],
+    ) -> None:
+        found = self.tee_terms(key)
+        if found == terms:
+            return
+        if fixed:
+            raise DeploymentRefused(
+                f"the terms of its attested keys are fixed since its {TEE} is registered: "
+                f"{found.minimum.name}, {'' if found.provable else 'not '}provable"
+            )
+        if terms.minimum is Tier.SIMULATED:
+            call = self._tee.call("allowSimulatedKeys", key, terms.provable)
+        else:
+            call = self._tee.call("setTerms", key, int(terms.minimum), terms.provable)
+        receipt = send(self.chain, signer, call, self._patience)
+        say(f"attested keys: {terms.minimum.name} at least  gas {receipt.gas_used}")
 
     def _add_system(
         self,
@@ -241,6 +282,9 @@ class Registry:
         if record.system == OPTIMISTIC:
             say(f"verifier {checksum(self._referee.address)}  the deployment's referee")
             return self._referee
+        if record.system == TEE:
+            say(f"verifier {checksum(self._keys.address)}  the deployment's attested keys")
+            return self._keys
         placed, receipt = place(
             self.chain, signer, "the EVM verifier", compiled.evm_verifier, self._patience
         )
@@ -296,7 +340,7 @@ def read_artifact(folder: Path) -> Compiled:
         record = parse_system_record(_json(folder / "record.json", LIMITS.record_bytes))
         if record.model != model.digest():
             raise ArtifactRefused(f"{folder}: model.json is not the model of record.json")
-        if record.system == OPTIMISTIC:
+        if record.system in (OPTIMISTIC, TEE):
             return Compiled(model, record, b"")
         if record.evm_codehash is None:
             raise ArtifactRefused(f"{folder}: the system record names no EVM verifier")

@@ -14,6 +14,8 @@ from avow.verifier.fields import Fields
 from avow.verifier.statement import Statement
 from avow.verifier.systems.ezkl.material import parse_proof
 from avow.verifier.systems.sumcheck.key import LIMITS
+from avow.verifier.systems.tee.receipt import parse_receipt
+from avow.verifier.systems.tee.registration import SYSTEM_ID as _TEE
 from avow.verifier.tensor import Tensor
 
 # What the router pins by hash: how the adapter reads a seal of this system.
@@ -73,6 +75,9 @@ def batch_seal(bundle: Bundle) -> BatchSeal:
 
 def batch_of(bundle: Bundle) -> int:
     """How many samples a bundle's proof speaks of; 1 is settled by `seal`, more by `batch_seal`."""
+    if bundle.statement.system == _TEE:
+        # One signature for all of them; how many there are, the path's length bounds.
+        return 1 << len(bundle.path.siblings)
     if bundle.statement.system != _SUMCHECK:
         return 1
     return _sumcheck_fields(bundle).integer("batch", 1, LIMITS.batch)
@@ -114,6 +119,15 @@ def _sumcheck_fields(bundle: Bundle) -> Fields:
     return Fields(bundle.proof, "proof", {"format", "batch", "data"}, {"opening"})
 
 
+def _tee(bundle: Bundle) -> bytes:
+    receipt = parse_receipt(bundle.proof)
+    return receipt.time.to_bytes(8, "big") + receipt.signature
+
+
+def _tee_batch(bundle: Bundle) -> BatchSeal:
+    return BatchSeal(_tee(bundle), b"")
+
+
 def _tensors(bundle: Bundle) -> tuple[bytes, bytes]:
     if bundle.inputs is None:
         raise ChainError("seal: the inputs of a sumcheck/v1 proof are public")
@@ -129,8 +143,12 @@ _SEALS: dict[str, Callable[[Bundle], bytes]] = {
     "ezkl/v1": _ezkl,
     "optimistic/v1": _nothing,
     _SUMCHECK: _sumcheck,
+    _TEE: _tee,
 }
-_BATCH_SEALS: dict[str, Callable[[Bundle], BatchSeal]] = {_SUMCHECK: _sumcheck_batch}
+_BATCH_SEALS: dict[str, Callable[[Bundle], BatchSeal]] = {
+    _SUMCHECK: _sumcheck_batch,
+    _TEE: _tee_batch,
+}
 
 
 def statement_struct(statement: Statement) -> tuple[object, ...]:

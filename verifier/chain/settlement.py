@@ -1,9 +1,6 @@
 """Asking a node what became of a claim, with a proof that needs no node afterwards."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from web3.types import RPCEndpoint
 
 from avow.verifier.chain.client import Chain, checksum
 from avow.verifier.chain.errors import RpcRefused
@@ -47,14 +44,14 @@ def fetch(
     """
     at = hex(int(block)) if block.isdecimal() else block
     with chain.speaking():
-        raw = _ask(chain, "eth_getBlockByNumber", at, False)
+        raw = chain.ask("eth_getBlockByNumber", at, False)
         if not isinstance(raw, Mapping):
             raise RpcRefused(f"RPC {chain.shown}: it has no block {block}")
         header = encode([_field(raw[name], number) for name, number in _FIELDS if name in raw])
         if keccak256(header) != _octets(raw["hash"]):
             raise RpcRefused(f"RPC {chain.shown}: block {block} has a header of an unknown form")
         wanted = [checksum(claims), ["0x" + slot_of(claim_id).hex()], raw["number"]]
-        proof = _ask(chain, "eth_getProof", *wanted)
+        proof = chain.ask("eth_getProof", *wanted)
         (storage,) = proof["storageProof"]
         anchor = Anchor(claims, keccak256(header))
         if int(storage["value"], 16) == 0:
@@ -63,10 +60,6 @@ def fetch(
             tuple(map(_octets, found)) for found in (proof["accountProof"], storage["proof"])
         )
         return anchor, Settlement(header, account, nodes)
-
-
-def _ask(chain: Chain, method: str, *parameters: object) -> Any:
-    return chain.w3.manager.request_blocking(RPCEndpoint(method), list(parameters))
 
 
 def _octets(text: object) -> bytes:

@@ -55,7 +55,7 @@ def development_signer(index: int) -> Signer:
     """anvil's account number `index`, 0 to 19; anvil funds the first ten."""
     if not 0 <= index < _DEVELOPMENT_KEYS:
         raise SignerRefused(f"development account {index}: expected 0 to {_DEVELOPMENT_KEYS - 1}")
-    return _development_signers()[index]
+    return _development_signer(index)
 
 
 def from_private_key(text: str) -> Signer:
@@ -123,13 +123,18 @@ def _signer(account: LocalAccount) -> Signer:
     return Signer(bytes.fromhex(account.address[2:]), account)
 
 
+# One by one, since deriving a key in plain Python takes milliseconds.
 @cache
-def _development_signers() -> tuple[Signer, ...]:
-    seed = seed_from_mnemonic(_DEVELOPMENT_PHRASE, "")
-    paths = (f"m/44'/60'/0'/0/{index}" for index in range(_DEVELOPMENT_KEYS))
-    return tuple(_signer(Account.from_key(key_from_seed(seed, path))) for path in paths)
+def _development_signer(index: int) -> Signer:
+    key = key_from_seed(_development_seed(), f"m/44'/60'/0'/0/{index}")
+    return _signer(Account.from_key(key))
+
+
+@cache
+def _development_seed() -> bytes:
+    return bytes(seed_from_mnemonic(_DEVELOPMENT_PHRASE, ""))
 
 
 @cache
 def _development_addresses() -> frozenset[bytes]:
-    return frozenset(signer.address for signer in _development_signers())
+    return frozenset(_development_signer(index).address for index in range(_DEVELOPMENT_KEYS))

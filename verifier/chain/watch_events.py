@@ -12,6 +12,26 @@ from avow.verifier.trace.refutation import TracedClaim
 
 
 @dataclass(frozen=True, slots=True)
+class ValidatorJoined:
+    """An account put up `stake` token units; its duties begin with `first_epoch`."""
+
+    place: Place
+    validator: bytes
+    stake: int
+    first_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchBegun:
+    """A validator watches a model from `first_epoch` on."""
+
+    place: Place
+    validator: bytes
+    model_key: bytes
+    first_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlantExposed:
     """A claim was planted and is wrong, as `refutation` shows."""
 
@@ -63,7 +83,15 @@ class SilenceCharged:
     penalty: int
 
 
-WatchEvent = PlantExposed | PlantFound | PlantMissed | BountyPaid | SilenceCharged
+WatchEvent = (
+    ValidatorJoined
+    | WatchBegun
+    | PlantExposed
+    | PlantFound
+    | PlantMissed
+    | BountyPaid
+    | SilenceCharged
+)
 
 
 def parse_watch_event(watch: Contract, name: str, log: Log) -> WatchEvent:
@@ -93,11 +121,23 @@ def _silence(place: Place, value: dict[str, Any]) -> WatchEvent:
     )
 
 
+def _joined(place: Place, value: dict[str, Any]) -> WatchEvent:
+    account = unchecksum(value["validator"])
+    return ValidatorJoined(place, account, int(value["stake"]), int(value["firstEpoch"]))
+
+
+def _begun(place: Place, value: dict[str, Any]) -> WatchEvent:
+    account, model_key = unchecksum(value["validator"]), bytes(value["modelKey"])
+    return WatchBegun(place, account, model_key, int(value["fromEpoch"]))
+
+
 def _of(value: dict[str, Any]) -> tuple[bytes, bytes]:
     return bytes(value["claimId"]), unchecksum(value["validator"])
 
 
 _PARSERS: dict[str, Callable[[Place, dict[str, Any]], WatchEvent]] = {
+    "ValidatorJoined": _joined,
+    "WatchBegun": _begun,
     "PlantExposed": _exposed,
     "PlantFound": lambda place, value: PlantFound(place, *_of(value)),
     "PlantMissed": lambda place, value: PlantMissed(place, *_of(value), int(value["penalty"])),

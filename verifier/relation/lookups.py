@@ -6,6 +6,7 @@ every equation stay below 2^128 in magnitude, and what holds modulo the group or
 """
 
 import math
+from functools import lru_cache
 
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.operations import LookupRow, Rescale, Table
@@ -25,16 +26,17 @@ RANGES = 0
 
 def range_table(sheet: Sheet) -> None:
     """Row 2^j + v holds (v, j) for every v below 2^j; row 0 repeats (0, 0)."""
-    rows = 2 ** (sheet.width + 1)
-    tops = [max(row, 1).bit_length() - 1 for row in range(rows)]
-    values = tuple(max(row, 1) - 2**top for row, top in zip(range(rows), tops, strict=True))
-    layout = ((rows,),)
-    sheet.table(
-        (
-            sheet.column(Kind.PUBLIC, layout, Fixed(values)),
-            sheet.column(Kind.PUBLIC, layout, Fixed(tuple(tops))),
-        )
-    )
+    values, tops = _ranges(sheet.width)
+    layout = ((len(values.values),),)
+    sheet.table(tuple(sheet.column(Kind.PUBLIC, layout, fixed) for fixed in (values, tops)))
+
+
+@lru_cache(maxsize=8)
+def _ranges(width: int) -> tuple[Fixed, Fixed]:
+    rows = range(2 ** (width + 1))
+    tops = tuple(max(row, 1).bit_length() - 1 for row in rows)
+    values = tuple(max(row, 1) - 2**top for row, top in zip(rows, tops, strict=True))
+    return Fixed(values), Fixed(tops)
 
 
 def in_range(sheet: Sheet, expression: Expression, largest: int) -> None:

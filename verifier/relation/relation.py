@@ -5,6 +5,7 @@ The verifier and the prover derive the same relation from program, bounds, table
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 from avow.verifier.relation.views import Lengths, View, identity, live, size
 
@@ -13,6 +14,7 @@ from avow.verifier.relation.views import Lengths, View, identity, live, size
 Layout = tuple[Lengths, ...]
 
 
+@lru_cache(maxsize=4096)
 def flat(layout: Layout) -> Lengths:
     """All padded axes of a layout, in order."""
     return tuple(length for axis in layout for length in axis)

@@ -26,6 +26,7 @@ def bits(length: int) -> int:
     return (length - 1).bit_length()
 
 
+@lru_cache(maxsize=4096)
 def size(lengths: Lengths) -> int:
     """How many index bits the padded axes have together."""
     return sum(bits(length) for length in lengths)

@@ -28,10 +28,17 @@ ROOT = keccak256(b"a statement")
 WIDTH, LOGROWS = 3, 5
 
 
+# The secret of each string that was made here, by its point.
+SECRETS: dict[tuple[int, ...], int] = {}
+
+
+@cache
 def tau_g2(tau: int = TAU) -> G2Coordinates:
     """tau G2 as keys hold it."""
     x, y = normalize(multiply(G2, tau))
-    return tuple(int(part) for axis in (x, y) for part in axis.coeffs)  # type: ignore[return-value]
+    point = tuple(int(part) for axis in (x, y) for part in axis.coeffs)
+    SECRETS[point] = tau
+    return point  # type: ignore[return-value]
 
 
 def small_program() -> tuple[Program, list[Blob]]:

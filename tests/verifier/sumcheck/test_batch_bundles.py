@@ -21,6 +21,8 @@ from avow.verifier.verify import verify, verify_together
 from tests.verifier.sumcheck.example import small_case
 from tests.verifier.sumcheck.test_half import POLICY, bundle
 
+pytestmark = pytest.mark.usefixtures("known_secret")
+
 
 @cache
 def bundles(batch: int = 3) -> tuple[Bundle, ...]:
@@ -63,6 +65,7 @@ def test_every_bundle_convinces_alone() -> None:
         assert verify(one.encode(), POLICY).outputs == one.outputs
 
 
+@pytest.mark.usefixtures("real_pairing")
 def test_bundles_of_one_proof_convince_together() -> None:
     found = verify_together([(one.encode(), POLICY) for one in bundles()])
     assert [one.outputs for one in found if isinstance(one, Verdict)] == [

@@ -33,6 +33,8 @@ from tests.verifier.sumcheck.example import (
     tau_g2,
 )
 
+pytestmark = pytest.mark.usefixtures("known_secret")
+
 Samples = Sequence[Sequence[Tensor]]
 
 
@@ -63,6 +65,7 @@ def test_honest_proofs_of_random_programs_convince(seed: int) -> None:
     check(make_case(program, blobs, seed, rng.randint(1, 2), **sizes))
 
 
+@pytest.mark.usefixtures("real_pairing")
 @pytest.mark.parametrize("batch", [1, 2, 3])
 def test_honest_proofs_of_the_small_program_convince(batch: int) -> None:
     check(small_case(batch))

@@ -33,6 +33,8 @@ from avow.verifier.verdict import Assurance, Hides, Verdict
 from avow.verifier.verify import verify
 from tests.verifier.sumcheck.example import make_key, small_case, small_program
 
+pytestmark = pytest.mark.usefixtures("known_secret")
+
 POLICY = Policy(unsafe_allow_unsafe_srs=True)
 
 
@@ -126,6 +128,7 @@ def test_the_system_is_known() -> None:
     assert SYSTEMS[SYSTEM_ID].input_schemes == {Scheme.PUBLIC}
 
 
+@pytest.mark.usefixtures("real_pairing")
 def test_an_honest_bundle_is_proven_and_hides_nothing() -> None:
     verdict = decide(bundle())
     assert verdict.assurance is Assurance.PROVEN

@@ -1,6 +1,7 @@
 """The opening of a stack of rows: an honest one convinces, every lie about it fails."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from math import gcd
 from random import Random
 
@@ -9,10 +10,13 @@ import pytest
 from avow.verifier.argument.opening import check_pairing, opening
 from avow.verifier.argument.proof import Dialogue, R
 from avow.verifier.argument.transcript import Label, Transcript
-from avow.verifier.curves import G1, field_modulus, is_inf, multiply, normalize
+from avow.verifier.curves import G1, G2, Z1, field_modulus, is_inf, multiply, normalize
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.views import eq_table
+from tests.verifier.sumcheck.conftest import by_secret
 from tests.verifier.sumcheck.example import TAU, tau_g2
+
+pytestmark = pytest.mark.usefixtures("known_secret")
 
 OMEGA = pow(5, (R - 1) // 8, R)
 Vector = list[int]
@@ -136,6 +140,29 @@ def opener(seed: int = 0, columns: int = 5) -> Opener:
 def test_an_honest_opening_convinces(columns: int) -> None:
     honest = opener(columns, columns)
     honest.check(honest.open())
+
+
+@pytest.mark.usefixtures("real_pairing")
+def test_a_real_pairing_takes_an_honest_opening_and_no_other() -> None:
+    honest = opener(columns=8)
+    proof = honest.open()
+    honest.check(proof)
+    with pytest.raises(VerificationError, match="does not fit"):
+        honest.check(proof, tau=TAU + 1)
+    with pytest.raises(VerificationError, match="does not fit"):
+        honest.check(proof[:-64] + proof[-128:-64])
+    with pytest.raises(VerificationError, match="does not fit"):
+        honest.check(proof[:-64] + bytes(64))
+
+
+def test_the_stand_in_knows_the_identity_and_the_secret() -> None:
+    second, other = (multiply(G2, tau) for tau in (TAU, TAU + 1))
+    tau_g2(), tau_g2(TAU + 1)
+    points = {0: Z1, 1: G1, 2: multiply(G1, 2), TAU: multiply(G1, TAU)}
+    for left, right in product(points, repeat=2):
+        equal = (left - TAU * right) % R == 0
+        assert by_secret((G2, points[left]), (second, points[right])) is equal
+        assert by_secret((G2, points[left]), (other, points[right])) is (left == right == 0)
 
 
 def test_one_row_without_row_variables_opens() -> None:

@@ -42,17 +42,20 @@ def verify_quote(
     at: int,
     policy: AttestationPolicy,
     event_log: bytes | None = None,
+    steps: list[Step] | None = None,
 ) -> Attested:
     """Check a quote under Intel's root, at the Unix time `at`, which is the caller's.
 
     That time is the registration's block time; nothing of the bundle may choose it. `event_log`
-    is the JSON of RTMR events, where the policy asks for events. Raises `VerificationError`
-    naming the step, and nothing else.
+    is the JSON of RTMR events, where the policy asks for events. `steps` is given what was
+    established, also before a refusal. Raises `VerificationError` naming the step, and nothing
+    else.
     """
-    quote = parse_quote(data)
+    steps = [] if steps is None else steps
+    quote = _parse(data, steps)
     if quote.user_data.startswith(MARK):
         raise VerificationError("root", "a SIMULATED quote: it establishes nothing about hardware")
-    return Attested(*_check(quote, collateral, at, policy, event_log, None))
+    return Attested(*_check(quote, collateral, at, policy, event_log, None, steps))
 
 
 def verify_simulated_quote(
@@ -62,16 +65,25 @@ def verify_simulated_quote(
     policy: AttestationPolicy,
     root: TestRoot,
     event_log: bytes | None = None,
+    steps: list[Step] | None = None,
 ) -> Simulated:
     """The same for a TDX quote under a test root; it must say SIMULATED wherever it can."""
-    quote = parse_quote(data)
+    steps = [] if steps is None else steps
+    quote = _parse(data, steps)
     owner = quote.body.mr_owner if isinstance(quote.body, TdxBody) else b""
     if quote.user_data != MARK.ljust(20, b"\0") or owner != MARK.ljust(48, b"\0"):
         raise VerificationError("root", "a quote under a test root must say SIMULATED")
-    return Simulated(*_check(quote, collateral, at, policy, event_log, root))
+    return Simulated(*_check(quote, collateral, at, policy, event_log, root, steps))
 
 
 _Result = tuple[str, bytes, bytes, bytes, bytes, int, tuple[Step, ...]]
+
+
+def _parse(data: bytes, steps: list[Step]) -> Quote:
+    # 1. Parse: nothing else may be in the quote.
+    quote = parse_quote(data)
+    steps.append(passed("parse", f"{quote.kind.value} quote, version {quote.version}"))
+    return quote
 
 
 def _check(
@@ -81,10 +93,8 @@ def _check(
     policy: AttestationPolicy,
     event_log: bytes | None,
     root: TestRoot | None,
+    steps: list[Step],
 ) -> _Result:
-    # 1. Parse: done by the caller; nothing else may be in the quote.
-    steps = [passed("parse", f"{quote.kind.value} quote, version {quote.version}")]
-
     # 2. Policy: it knows this kind, before anything is believed of it.
     own: TdxPolicy | SgxPolicy | None = policy.tdx if quote.kind is Kind.TDX else policy.sgx
     if own is None:

@@ -19,39 +19,58 @@ _CLOCK_SECONDS = 3 * 3600
 _MEASURED = (0, 1, 2)
 
 
-def verify_document(data: bytes, at: int, policy: AttestationPolicy) -> Attested:
+def verify_document(
+    data: bytes, at: int, policy: AttestationPolicy, steps: list[Step] | None = None
+) -> Attested:
     """Check a document under AWS's root, at the Unix time `at`, which is the caller's.
 
     That time is the registration's block time; the document's own is only compared with it.
-    Raises `VerificationError` naming the step, and nothing else.
+    `steps` is given what was established, also before a refusal. Raises `VerificationError`
+    naming the step, and nothing else.
     """
-    document = parse_document(data)
+    steps = [] if steps is None else steps
+    document = _parse(data, steps)
     if document.module_id.startswith(MARK.decode()):
         raise VerificationError(
             "root", "a SIMULATED document: it establishes nothing about hardware"
         )
-    return Attested(*_check(document, at, policy, AWS_NITRO_ROOT, "AWS's Nitro root"))
+    return Attested(*_check(document, at, policy, AWS_NITRO_ROOT, "AWS's Nitro root", steps))
 
 
 def verify_simulated_document(
-    data: bytes, at: int, policy: AttestationPolicy, root: TestRoot
+    data: bytes,
+    at: int,
+    policy: AttestationPolicy,
+    root: TestRoot,
+    steps: list[Step] | None = None,
 ) -> Simulated:
     """The same for a document under a test root; its module id must begin with SIMULATED."""
-    document = parse_document(data)
+    steps = [] if steps is None else steps
+    document = _parse(data, steps)
     if not document.module_id.startswith(MARK.decode()):
         raise VerificationError("root", "a document under a test root must say SIMULATED")
-    return Simulated(*_check(document, at, policy, root.certificate, "a SIMULATED root"))
+    authority = "a SIMULATED root"
+    return Simulated(*_check(document, at, policy, root.certificate, authority, steps))
 
 
 _Result = tuple[str, bytes, bytes, bytes, bytes, int, tuple[Step, ...]]
 
 
-def _check(
-    document: Document, at: int, policy: AttestationPolicy, root: bytes, authority: str
-) -> _Result:
-    # 1. Parse: done by the caller; nothing else may be in the document.
-    steps = [passed("parse", "Nitro document, COSE_Sign1 with ES384")]
+def _parse(data: bytes, steps: list[Step]) -> Document:
+    # 1. Parse: nothing else may be in the document.
+    document = parse_document(data)
+    steps.append(passed("parse", "Nitro document, COSE_Sign1 with ES384"))
+    return document
 
+
+def _check(
+    document: Document,
+    at: int,
+    policy: AttestationPolicy,
+    root: bytes,
+    authority: str,
+    steps: list[Step],
+) -> _Result:
     # 2. Policy: it knows this kind, before anything is believed of it.
     own = policy.nitro
     if own is None:

@@ -83,13 +83,16 @@ def check_gpu(
     vbios: GoldenValues | None,
     unsafe_missing_golden_values: bool = False,
     test_root: TestRoot | None = None,
+    steps: list[Step] | None = None,
 ) -> Device | SimulatedDevice:
     """Check a Hopper or Blackwell GPU's evidence for `nonce` (32 bytes) at the Unix time `at`.
 
     Golden values that are missing refuse it, or with `unsafe_missing_golden_values` are a step that
-    was not checked. Raises `VerificationError`.
+    was not checked. `steps` is given what was established, also before a refusal. Raises
+    `VerificationError`.
     """
-    device = _authenticate(evidence, nonce, at, test_root)
+    steps = [] if steps is None else steps
+    device = _authenticate(evidence, nonce, at, test_root, steps)
     if device.driver is None:
         raise VerificationError(CHAIN, "this is an NVSwitch, not a GPU")
     if driver is not None and vbios is not None:
@@ -101,7 +104,7 @@ def check_gpu(
     off = evidence.report.opaque.get(NVDEC0_STATUS) == _NVDEC0_OFF
     skipped = frozenset({_NVDEC0_MEASUREMENT}) if off else frozenset()
     needed = [(DRIVER, device.driver, driver), (VBIOS, device.vbios, vbios)]
-    return _measured(device, needed, unsafe_missing_golden_values, skipped)
+    return _measured(device, needed, unsafe_missing_golden_values, skipped, steps)
 
 
 def check_nvswitch(
@@ -112,17 +115,23 @@ def check_nvswitch(
     vbios: GoldenValues | None,
     unsafe_missing_golden_values: bool = False,
     test_root: TestRoot | None = None,
+    steps: list[Step] | None = None,
 ) -> Device | SimulatedDevice:
     """The same for an NVSwitch, which has no driver of its own."""
-    device = _authenticate(evidence, nonce, at, test_root)
+    steps = [] if steps is None else steps
+    device = _authenticate(evidence, nonce, at, test_root, steps)
     if device.driver is not None:
         raise VerificationError(CHAIN, "this is a GPU, not an NVSwitch")
     needed = [(VBIOS, device.vbios, vbios)]
-    return _measured(device, needed, unsafe_missing_golden_values, frozenset())
+    return _measured(device, needed, unsafe_missing_golden_values, frozenset(), steps)
 
 
 def _authenticate(
-    evidence: Evidence, nonce: bytes, at: int, test_root: TestRoot | None
+    evidence: Evidence,
+    nonce: bytes,
+    at: int,
+    test_root: TestRoot | None,
+    steps: list[Step],
 ) -> Device | SimulatedDevice:
     report = evidence.report
     signer = check_signer(evidence.chain, DEVICE_ROOT, test_root, at, CHAIN)
@@ -131,11 +140,16 @@ def _authenticate(
         raise VerificationError(
             CHAIN, f"the evidence names {evidence.named}, its chain {architecture.value}"
         )
+    steps.append(passed(CHAIN, chain_detail(evidence.chain, test_root, at)))
+    steps.append(not_checked(REVOCATION, "only NVIDIA's OCSP service knows"))
     check_raw_signature(signer.key, report.signature, report.signed, SIGNATURE)
+    steps.append(passed(SIGNATURE, f"by {signer.issuer}, number {signer.serial}"))
     if report.nonce != nonce:
         raise VerificationError(
             NONCE, f"{nonce.hex()[:64]} was asked, {report.nonce.hex()} answered"
         )
+    steps.append(passed(NONCE, report.nonce.hex()))
+    steps.append(_firmware(report, signer))
     is_switch = architecture is Architecture.NVSWITCH
     made = Device if test_root is None else SimulatedDevice
     return made(
@@ -149,13 +163,7 @@ def _authenticate(
         nonce=report.nonce,
         measurements=report.measurements,
         expires=signer.expires,
-        steps=(
-            passed(CHAIN, chain_detail(evidence.chain, test_root, at)),
-            not_checked(REVOCATION, "only NVIDIA's OCSP service knows"),
-            passed(SIGNATURE, f"by {signer.issuer}, number {signer.serial}"),
-            passed(NONCE, report.nonce.hex()),
-            _firmware(report, signer),
-        ),
+        steps=tuple(steps),
     )
 
 
@@ -176,8 +184,9 @@ def _measured(
     needed: list[tuple[str, str, GoldenValues | None]],
     missing_allowed: bool,
     skipped: frozenset[int],
+    steps: list[Step],
 ) -> Device | SimulatedDevice:
-    steps, expires = list(device.steps), device.expires
+    expires = device.expires
     for step, version, golden in needed:
         if golden is None:
             if not missing_allowed:

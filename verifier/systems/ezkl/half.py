@@ -25,12 +25,8 @@ from avow.verifier.systems.ezkl.material import (
     parse_proof,
 )
 from avow.verifier.systems.ezkl.process import MEMORY_BYTES, SECONDS, check_proof
-from avow.verifier.systems.ezkl.settings import (
-    EZKL_VERSION,
-    SYSTEM_ID,
-    Settings,
-    parse_settings,
-)
+from avow.verifier.systems.ezkl.settings import SYSTEM_ID, Settings, parse_settings
+from avow.verifier.systems.ezkl.version import EZKL_VERSION
 from avow.verifier.systems.system import Evidence, Findings
 from avow.verifier.verdict import Assurance, Hides
 

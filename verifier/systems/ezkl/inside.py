@@ -11,7 +11,7 @@ import signal
 import sys
 from importlib import metadata
 
-from avow.verifier.systems.ezkl.settings import EZKL_VERSION
+from avow.verifier.systems.ezkl.version import EZKL_VERSION
 
 _PR_SET_PDEATHSIG = 1
 
@@ -19,11 +19,12 @@ _PR_SET_PDEATHSIG = 1
 def decide() -> str:
     """`accepted`, `refused: ...`, or `unable: ...` where nothing could be decided."""
     try:
-        found = metadata.version("ezkl")
         import ezkl
+
+        found = metadata.version("ezkl")
     except ModuleNotFoundError:
         return "unable: checking ezkl/v1 needs the ezkl package: pip install 'avow-verifier[ezkl]'"
-    except ImportError as error:
+    except (ImportError, OSError, MemoryError) as error:
         return f"unable: ezkl cannot be loaded: {' '.join(str(error).split())[:200]}"
     if found != EZKL_VERSION:
         return f"unable: ezkl {EZKL_VERSION} is needed to check this, {found} is installed"

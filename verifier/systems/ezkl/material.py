@@ -10,7 +10,8 @@ from avow.verifier.records import SystemRecord
 from avow.verifier.srs import G2Coordinates, read_tau_g2, tau_g2_octets
 from avow.verifier.systems.ezkl.field import SCALAR_MODULUS, parse_element
 from avow.verifier.systems.ezkl.layout import MAX_SEGMENT, Layout, encode_layout
-from avow.verifier.systems.ezkl.settings import EZKL_VERSION, MAX_SETTINGS_BYTES
+from avow.verifier.systems.ezkl.settings import MAX_SETTINGS_BYTES
+from avow.verifier.systems.ezkl.version import EZKL_VERSION
 
 MAX_VK_BYTES = 40 * 2**20
 MAX_PROOF_BYTES = 2**20

@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 from avow.verifier.canonical import check_nesting
 from avow.verifier.errors import VerificationError
 from avow.verifier.records import InputVisibility, WeightVisibility
+from avow.verifier.systems.ezkl.version import EZKL_VERSION
 
 SYSTEM_ID = "ezkl/v1"
-EZKL_VERSION = "23.0.5"
 MAX_SETTINGS_BYTES = 256 * 2**10
 MAX_LOGROWS = 26
 

@@ -1,0 +1,5 @@
+"""The systems of these tests."""
+
+from tests.verifier.mixed.kinds import kinds
+
+__all__ = ["kinds"]

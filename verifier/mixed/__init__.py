@@ -1,0 +1,1 @@
+"""Several bundles about one answer, judged together by a policy over all of them."""
