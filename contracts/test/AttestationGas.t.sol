@@ -66,8 +66,12 @@ contract AttestationGasTest is AttestationWorld {
         serve(RIVAL, KEY + 1);
         vm.snapshotGasLastCall("tee", "let a key serve a model");
         quoteCheck.set(quote, QuoteVerdict.Refused);
+        vm.prank(STRANGER);
         keys.disprove(enrolment.key, quote);
         vm.snapshotGasLastCall("tee", "disprove a registration, mock check");
+        vm.warp(block.timestamp + 1 days + 1);
+        keys.settleDisproof(enrolment.key);
+        vm.snapshotGasLastCall("tee", "settle a disproof against two registrars");
         registerSimulated(RIVAL, KEY + 2);
         vm.snapshotGasLastCall("tee", "register a simulated key");
     }
@@ -86,7 +90,7 @@ contract AttestationGasTest is AttestationWorld {
 
     function _delivered(bytes4 selector) private returns (bytes32) {
         OrderRequest memory order = terms();
-        order.legs[0].selector = selector;
+        order.legs[0].selectors = selector;
         return openAndDeliver(order);
     }
 

@@ -111,7 +111,7 @@ contract GasTest is BatchWorld {
 
     function _deliver(bytes32 id, Commitment memory answer) private {
         vm.prank(PROVIDER);
-        market.deliver(id, 0, answer, keccak256("bundle"), "https://example.org/bundle.avow.json");
+        market.deliver(id, 0, EZKL, answer, keccak256("bundle"), "https://example.org/bundle.avow.json");
     }
 
     function _settle(bytes32 id, Commitment memory answer) private {

@@ -32,7 +32,8 @@ library AttestationParametersLib {
 /// @title What can be governed of attested keys
 /// @notice The owner (meant to be a TimelockController) sets bounded parameters, approves measurements and names
 /// the checks of quotes. The guardian can revoke a measurement, nothing else. Neither can touch a stake, a bond or
-/// a credit, nor bring back what was revoked.
+/// a credit that this contract holds, nor bring back what was revoked. A revocation costs bonds of the market:
+/// legs that were delivered and not settled cannot be, and are slashed unless the router is paused before.
 abstract contract AttestationGovernance is IAttestationKeys, Ownable2Step {
     address public guardian;
     IQuoteCheck public quoteCheck;
@@ -78,7 +79,8 @@ abstract contract AttestationGovernance is IAttestationKeys, Ownable2Step {
         emit MeasurementApproved(measurement, attended);
     }
 
-    /// @notice Refuses every answer of keys of a measurement, for ever; by owner or guardian.
+    /// @notice Refuses every answer of keys of a measurement, for ever; by owner or guardian. Pause the router
+    /// first, or honest providers lose the bonds of legs that wait for their settlement.
     function revokeMeasurement(bytes32 measurement) external {
         if (msg.sender != guardian && msg.sender != owner()) revert NotGuardian(msg.sender);
         measurementState[measurement] = MeasurementState.Revoked;

@@ -92,10 +92,8 @@ abstract contract Contradictions is Registrations {
         leaf = StatementTree.leaf(digest);
         key = _signerOf(StatementTree.root(digest, signed.path), signed.time, signed.signature);
         AttestedKey storage record = _existing(key);
-        // What was signed after a key was given up was accepted by nobody, and who stole it may have signed it.
-        if (record.revokedAt != 0 && signed.time > record.revokedAt) {
-            revert SignedAfterRevocation(key, signed.time);
-        }
+        // What was signed after a key's end was accepted by nobody, and who stole it may have signed it.
+        if (signed.time > _endOf(record)) revert SignedAfterEnd(key, signed.time);
     }
 
     function _useCommitment(bytes32 leaf, bytes calldata seal, bytes32 salt) private {
@@ -142,6 +140,6 @@ abstract contract Contradictions is Registrations {
         bool refutable = provider == record.operator;
         if (refutable) _refutable[modelKey][leaf] = true;
         emit AnswerContradicted(key, modelKey, leaf, refutable, msg.sender);
-        if (!record.slashed) _lose(key, _takeStake(record));
+        if (!record.slashed) _lose(msg.sender, key, _takeStake(record));
     }
 }

@@ -38,8 +38,10 @@ contract DcapQuoteCheck is IQuoteCheck {
     }
 
     /// @inheritdoc IQuoteCheck
-    /// @dev Refused only where the verifier itself answers no, or a status that is not acceptable. A failed call,
-    /// as for collateral that is missing, or an answer of another form, is Unknown.
+    /// @dev Refused only where the verifier itself answers no, Outdated where it answers yes with a status that is
+    /// not acceptable. A failed call, or an answer of another form, is Unknown: public verifiers of this form read
+    /// quotes without bounds, and so fail on bytes that registrars can choose. They also answer no for genuine
+    /// hardware whose TCB, or whose certificate, its vendor has revoked.
     function check(bytes calldata quote) external returns (QuoteVerdict) {
         bytes memory question = abi.encodeCall(IDcapVerifier.verifyAndAttestOnChain, (quote));
         address target = address(verifier);
@@ -70,6 +72,6 @@ contract DcapQuoteCheck is IQuoteCheck {
             }
         }
         if (!there || length <= statusOffset) return QuoteVerdict.Unknown;
-        return accepted >> status & 1 == 1 ? QuoteVerdict.Genuine : QuoteVerdict.Refused;
+        return accepted >> status & 1 == 1 ? QuoteVerdict.Genuine : QuoteVerdict.Outdated;
     }
 }

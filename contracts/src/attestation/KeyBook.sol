@@ -100,8 +100,7 @@ abstract contract KeyBook is Registrars, Services, EIP712 {
         AttestedKey storage record = _existing(key);
         uint96 stake = record.stake;
         if (stake == 0) revert NothingToRelease(key);
-        uint256 end = record.notAfter;
-        if (record.revokedAt != 0 && record.revokedAt < end) end = record.revokedAt;
+        uint256 end = _endOf(record);
         if (block.timestamp <= end + NOTICE) revert StakeStillHeld(key, end + NOTICE);
         record.stake = 0;
         _credit(record.operator, stake);
@@ -161,12 +160,18 @@ abstract contract KeyBook is Registrars, Services, EIP712 {
         _collect(msg.sender, enrolment.stake);
     }
 
+    /// @dev The last second of which anybody has accepted an answer of this key, at this moment's knowledge.
+    function _endOf(AttestedKey storage record) internal view returns (uint256 end) {
+        end = record.notAfter;
+        if (record.revokedAt != 0 && record.revokedAt < end) end = record.revokedAt;
+    }
+
     /// @dev Half of what is lost is burned: who shows its own lie loses that half.
-    function _lose(address key, uint256 amount) internal {
+    function _lose(address shownBy, address key, uint256 amount) internal {
         uint256 reward = amount / 2;
-        _credit(msg.sender, reward);
+        _credit(shownBy, reward);
         _credit(BURNED, amount - reward);
-        emit StakeSlashed(key, msg.sender, reward, amount - reward);
+        emit StakeSlashed(key, shownBy, reward, amount - reward);
     }
 
     /// @dev Ends a key whose stake is lost, once; returns what it was.

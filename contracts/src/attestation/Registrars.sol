@@ -22,6 +22,11 @@ struct Registrar {
 /// @title Registrars: appointed by governance, bonded by themselves
 abstract contract Registrars is Ledger, AttestationGovernance {
     uint256 internal constant MAXIMUM_REGISTRARS = 256;
+    /// @notice How long a disproof can be answered: collateral on the chain that is missing or out of date makes a
+    /// check refuse what is genuine, until somebody brings it up to date.
+    uint256 public constant REPLY_TIME = 1 days;
+    /// @dev For settling a disproof of a window's last second before a bond is free.
+    uint256 private constant SETTLE_TIME = 1 days;
 
     mapping(address account => Registrar) public registrarOf;
     /// @notice Registrars by their numbers.
@@ -109,7 +114,8 @@ abstract contract Registrars is Ledger, AttestationGovernance {
         Registrar storage registrar = registrarOf[account];
         if (!registrar.appointed) revert NotRegistrar(account);
         registrar.appointed = false;
-        registrar.releasedAfter = uint40(block.timestamp + AttestationParametersLib.MAXIMUM_WINDOW);
+        registrar.releasedAfter =
+            uint40(block.timestamp + AttestationParametersLib.MAXIMUM_WINDOW + REPLY_TIME + SETTLE_TIME);
         emit RegistrarLeft(account, registrar.releasedAfter);
     }
 }

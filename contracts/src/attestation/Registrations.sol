@@ -23,6 +23,17 @@ struct Vouched {
     uint256 registrars;
 }
 
+/// @notice A disproof that can still be answered.
+/// @param until last second at which the registration can be upheld.
+/// @param activeFrom from when the key could be used, if it is upheld before.
+/// @param bond what its author put up, in token units.
+struct Disproof {
+    address by;
+    uint40 until;
+    uint40 activeFrom;
+    uint96 bond;
+}
+
 /// @title Registrations by a quote: three ways to know that it is genuine
 /// @notice That a quote binds key, program, chain, registry and challenge, and which image it measured, is read
 /// here from its signed part. Whether it was signed by genuine hardware is what the ways differ in.
@@ -32,6 +43,7 @@ abstract contract Registrations is KeyBook {
     uint256 private constant GAS_RESERVE = 400_000;
 
     mapping(address key => Vouched) public vouchedOf;
+    mapping(address key => Disproof) public disproofOf;
 
     /// @inheritdoc IAttestationKeys
     function registerVouched(
@@ -81,17 +93,80 @@ abstract contract Registrations is KeyBook {
     /// @inheritdoc IAttestationKeys
     function disprove(address key, bytes calldata quote) external nonReentrant {
         AttestedKey storage record = _existing(key);
-        Vouched memory vouched = vouchedOf[key];
         // A key that its operator has revoked meanwhile, or has contradicted, was registered as falsely.
-        if (vouched.quoteHash == 0 || block.timestamp >= record.activeFrom) revert NothingToDisprove(key);
+        if (vouchedOf[key].quoteHash == 0 || block.timestamp >= record.activeFrom || _isDisputed(key)) {
+            revert NothingToDisprove(key);
+        }
+        QuoteVerdict verdict = _askAgain(key, quote);
+        if (verdict == QuoteVerdict.Outdated) {
+            _end(key, record);
+            return;
+        }
+        // No finding opens one too: registrars choose the bytes, and could choose some at which every check fails.
+        if (verdict == QuoteVerdict.Genuine) revert NotDisproven(key);
+        Disproof memory opened = Disproof(
+            msg.sender, uint40(block.timestamp + REPLY_TIME), record.activeFrom, parameters().minimumStake
+        );
+        disproofOf[key] = opened;
+        record.activeFrom = type(uint40).max;
+        emit DisproofOpened(key, msg.sender, opened.bond, opened.until);
+        _collect(msg.sender, opened.bond);
+    }
+
+    /// @inheritdoc IAttestationKeys
+    function uphold(address key, bytes calldata quote) external nonReentrant {
+        Disproof memory disproof = disproofOf[key];
+        if (block.timestamp > disproof.until) revert NothingToUphold(key);
+        AttestedKey storage record = _keys[key];
+        QuoteVerdict verdict = _askAgain(key, quote);
+        if (verdict == QuoteVerdict.Genuine) {
+            record.activeFrom =
+                block.timestamp > disproof.activeFrom ? uint40(block.timestamp) : disproof.activeFrom;
+            _credit(msg.sender, disproof.bond);
+            delete vouchedOf[key];
+            delete disproofOf[key];
+            emit RegistrationUpheld(key, msg.sender, disproof.bond);
+        } else if (verdict == QuoteVerdict.Outdated) {
+            // It was signed as registrars said, and who doubted it could not know that it was.
+            _credit(disproof.by, disproof.bond);
+            _end(key, record);
+        } else {
+            revert QuoteNotGenuine();
+        }
+    }
+
+    /// @inheritdoc IAttestationKeys
+    function settleDisproof(address key) external nonReentrant {
+        Disproof memory disproof = disproofOf[key];
+        if (disproof.by == address(0) || block.timestamp <= disproof.until) {
+            revert NothingToSettle(key, disproof.until);
+        }
+        uint256 registrars_ = vouchedOf[key].registrars;
+        delete vouchedOf[key];
+        delete disproofOf[key];
+        emit RegistrationDisproven(key, disproof.by);
+        _credit(disproof.by, disproof.bond);
+        _lose(disproof.by, key, _takeStake(_keys[key]) + _takeBonds(registrars_, key));
+    }
+
+    /// @dev Ends a registration that was right when it was made: nobody loses anything.
+    function _end(address key, AttestedKey storage record) private {
+        delete vouchedOf[key];
+        delete disproofOf[key];
+        if (record.revokedAt == 0) record.revokedAt = uint40(block.timestamp);
+        emit RegistrationOutdated(key, msg.sender);
+    }
+
+    function _isDisputed(address key) private view returns (bool) {
+        return disproofOf[key].by != address(0);
+    }
+
+    /// @dev What the check of the registration says now of the quote of the registration.
+    function _askAgain(address key, bytes calldata quote) private returns (QuoteVerdict) {
+        Vouched memory vouched = vouchedOf[key];
         bytes32 found = keccak256(quote);
         if (found != vouched.quoteHash) revert QuoteDiffers(vouched.quoteHash, found);
-        bytes memory question = abi.encodeCall(IQuoteCheck.check, (quote));
-        if (_ask(address(vouched.check), question) != QuoteVerdict.Refused) revert NotDisproven(key);
-
-        delete vouchedOf[key];
-        emit RegistrationDisproven(key, msg.sender);
-        _lose(key, _takeStake(record) + _takeBonds(vouched.registrars, key));
+        return _ask(address(vouched.check), abi.encodeCall(IQuoteCheck.check, (quote)));
     }
 
     /// @dev What the quote says; reverts unless it binds this registration and measured an approved image, of the
@@ -121,6 +196,6 @@ abstract contract Registrations is KeyBook {
                 word := mload(0)
             }
         }
-        return word <= uint256(QuoteVerdict.Refused) ? QuoteVerdict(word) : QuoteVerdict.Unknown;
+        return word <= uint256(QuoteVerdict.Outdated) ? QuoteVerdict(word) : QuoteVerdict.Unknown;
     }
 }

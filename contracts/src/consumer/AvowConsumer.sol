@@ -25,12 +25,13 @@ struct AskTerms {
 }
 
 /// @title Base of contracts that ask for an inference and receive the proven answer
-/// @notice Answers are accepted from the market only, for orders that this contract made, once each.
+/// @notice Answers are accepted from the market only, for orders that this contract made, each leg's once.
 abstract contract AvowConsumer is IAvowCallback {
     using SafeERC20 for IERC20;
 
     IAvowMarket public immutable market;
-    mapping(bytes32 orderId => bool) private _awaited;
+    /// @dev A bit for each leg that may still answer.
+    mapping(bytes32 orderId => uint256) private _awaited;
 
     error NotMarket(address caller);
     error OrderNotAwaited(bytes32 orderId);
@@ -42,18 +43,25 @@ abstract contract AvowConsumer is IAvowCallback {
     /// @inheritdoc IAvowCallback
     function onAvowResult(bytes32 orderId, uint8 leg, bytes calldata output) external {
         if (msg.sender != address(market)) revert NotMarket(msg.sender);
-        if (leg != 0 || !_awaited[orderId]) revert OrderNotAwaited(orderId);
-        delete _awaited[orderId];
-        _onResult(orderId, output);
+        uint256 bit = 1 << leg;
+        if (_awaited[orderId] & bit == 0) revert OrderNotAwaited(orderId);
+        _awaited[orderId] ^= bit;
+        _onLeg(orderId, leg, output);
     }
 
-    /// @notice Whether the answer to this order is still to come.
+    /// @notice Whether an answer to this order is still to come.
     function isAwaited(bytes32 orderId) public view returns (bool) {
-        return _awaited[orderId];
+        return _awaited[orderId] != 0;
     }
 
     /// @dev What to do with a proven answer. Reverting costs only the callback, which anyone can retry.
     function _onResult(bytes32 orderId, bytes calldata output) internal virtual;
+
+    /// @dev The same of one leg, for contracts that order several. Legs answer in any order, or never, and need
+    /// not agree: one that is only attested may be wrong, and the market pays each for its own evidence.
+    function _onLeg(bytes32 orderId, uint8, bytes calldata output) internal virtual {
+        _onResult(orderId, output);
+    }
 
     /// @dev Orders one inference on a public input, proven by one system. Pays from this contract's credit
     /// at the market, then from its tokens.
@@ -63,6 +71,15 @@ abstract contract AvowConsumer is IAvowCallback {
     {
         LegRequest[] memory legs = new LegRequest[](1);
         legs[0] = LegRequest(selector, uint64(block.timestamp) + terms.deliverySeconds, 10_000);
+        return _askLegs(modelKey, legs, input, terms);
+    }
+
+    /// @dev The same by several legs of evidence, each with its own deadline; `terms.deliverySeconds` does not
+    /// count. Every leg calls back with `terms.callbackGas`.
+    function _askLegs(bytes32 modelKey, LegRequest[] memory legs, bytes memory input, AskTerms memory terms)
+        internal
+        returns (bytes32 orderId)
+    {
         bytes32 digest = TensorLib.digest(market.registry().modelTermsOf(modelKey).inputs, input);
         OrderRequest memory order = OrderRequest({
             modelKey: modelKey,
@@ -78,7 +95,7 @@ abstract contract AvowConsumer is IAvowCallback {
         IERC20(market.token()).forceApprove(address(market), terms.price);
         orderId = market.request(order);
         IERC20(market.token()).forceApprove(address(market), 0);
-        _awaited[orderId] = true;
+        _awaited[orderId] = (1 << legs.length) - 1;
     }
 
     /// @dev Takes refunds and compensations out of the market into this contract.

@@ -138,7 +138,11 @@ interface IAttestationKeys {
     event KeyLeaves(address indexed key, uint40 notAfter);
     event KeyRevoked(address indexed key);
     event StakeReleased(address indexed key, address indexed operator, uint256 stake);
+    /// @notice The check refuses a registered quote; until then anybody can show that it does not.
+    event DisproofOpened(address indexed key, address indexed by, uint256 bond, uint256 until);
+    event RegistrationUpheld(address indexed key, address indexed by, uint256 reward);
     event RegistrationDisproven(address indexed key, address indexed shownBy);
+    event RegistrationOutdated(address indexed key, address indexed shownBy);
     event ContradictionCommitted(bytes32 indexed commitment, address indexed account);
     event AnswerContradicted(
         address indexed key, bytes32 indexed modelKey, bytes32 indexed leaf, bool refutable, address shownBy
@@ -175,6 +179,8 @@ interface IAttestationKeys {
     error NothingToDisprove(address key);
     error QuoteDiffers(bytes32 expected, bytes32 found);
     error NotDisproven(address key);
+    error NothingToUphold(address key);
+    error NothingToSettle(address key, uint256 until);
     error KeyUnknown(address key);
     error KeyPending(address key, uint256 activeFrom);
     error KeyExpired(address key, uint256 notAfter);
@@ -189,7 +195,7 @@ interface IAttestationKeys {
     error NotCommitted(address caller);
     error SystemDiffers();
     error ModelNotProvable(address key, bytes32 modelKey);
-    error SignedAfterRevocation(address key, uint256 time);
+    error SignedAfterEnd(address key, uint256 time);
     error NoContradiction(string field);
     error ProofRefused(bytes reason);
     error NotOverturned(bytes32 claimId);
@@ -220,9 +226,19 @@ interface IAttestationKeys {
     function registerProven(Enrolment calldata enrolment, bytes calldata signedPart, bytes calldata proof)
         external;
 
-    /// @notice Ends a registration within its challenge window: the quote that registrars vouched for, byte for
-    /// byte, is not genuine. Half of the stake and of the registrars' bonds to the caller, half burned.
+    /// @notice Doubts a registration within its challenge window: the check does not find the quote that registrars
+    /// vouched for, byte for byte, to be genuine; a check that fails has not either. The caller puts up the least
+    /// stake, and the key is not accepted, until this is upheld or settled. Where the check finds the quote outdated,
+    /// the registration ends and nobody loses anything. Nothing is disproven where no check was set.
     function disprove(address key, bytes calldata quote) external;
+
+    /// @notice Shows, within the reply time, that the check holds the doubted quote to be genuine after all, as
+    /// when collateral on the chain was missing. The doubter's bond to the caller.
+    function uphold(address key, bytes calldata quote) external;
+
+    /// @notice Ends a registration that nobody upheld. Half of the stake and of the registrars' bonds to who
+    /// disproved it, half burned; by anyone.
+    function settleDisproof(address key) external;
 
     /// @notice Lets a key answer for a registered model; its operator only, who has made the registration again
     /// and found it to be right. Cannot be taken back.

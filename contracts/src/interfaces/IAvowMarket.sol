@@ -35,6 +35,7 @@ interface IAvowMarket is ILedger {
         address indexed provider,
         address indexed validator,
         uint8 leg,
+        bytes4 selector,
         Commitment output,
         bytes32 bundleDigest,
         string bundleUri
@@ -82,6 +83,9 @@ interface IAvowMarket is ILedger {
     error ModelIsDeprecated(bytes32 modelKey);
     error SystemIsDeprecated(bytes32 modelKey, bytes4 selector);
     error SelectorNotActive(bytes4 selector);
+    error SelectorNotNamed(bytes32 orderId, uint8 leg, bytes4 selector);
+    /// @notice Two systems of one leg prove different programs, or give outputs of different schemas.
+    error AnswersDiffer(bytes4 selector, bytes4 other);
     error RoyaltyAboveMaximum(uint256 royaltyBps, uint256 maximum);
     error InputSchemeDiffers(uint16 expected, uint16 found);
     error InputNeedsOneSource();
@@ -128,10 +132,13 @@ interface IAvowMarket is ILedger {
     function release(bytes32 orderId) external;
 
     /// @notice Publishes the answer's commitment and where its bundle is. Once per leg, before the deadline.
+    /// @param selector the system that the answer is proven by, one of those that the leg names: the choice is
+    /// for good. One that the router does not verify can be chosen only where it verifies none of them.
     /// @param bundleDigest keccak256 of the bundle file's bytes.
     function deliver(
         bytes32 orderId,
         uint8 leg,
+        bytes4 selector,
         Commitment calldata output,
         bytes32 bundleDigest,
         string calldata bundleUri
@@ -188,7 +195,8 @@ interface IAvowMarket is ILedger {
     /// @notice A stored leg; reverts with `LegUnknown`.
     function legOf(bytes32 orderId, uint8 leg) external view returns (Leg memory);
 
-    /// @notice The statement that a proof of this leg must bind, were `output` delivered.
+    /// @notice The statement that a proof of this leg must bind, were `output` delivered; of the system that was
+    /// chosen, and before one is, of the first that the leg names.
     function statementFor(bytes32 orderId, uint8 leg, address provider, Commitment calldata output)
         external
         view

@@ -54,7 +54,7 @@ struct ModelClaimTerms {
 /// @notice A claim as it is stored.
 /// @param windowEnd last second at which it can be challenged; of a proven claim, when it was proven.
 /// @param version which parameters it keeps.
-/// @param open challenges that are not decided.
+/// @param open challenges that are not decided; none once it was overturned.
 /// @param lazy whether the trace root was left out; it is then the provider's first reply to a challenge.
 /// @param digest keccak256 of the abi-encoded TracedClaim, with a zero trace root if it was left out.
 struct Claim {
@@ -269,7 +269,8 @@ interface IClaims is ILedger {
     /// @notice Whether the claim was overturned.
     function isOverturned(bytes32 claimId) external view returns (bool);
 
-    /// @notice When the claim was overturned, or zero.
+    /// @notice When the claim was overturned, or zero; one that was overturned more than 191 days after its window's end
+    /// as if it had been then.
     function overturnedAt(bytes32 claimId) external view returns (uint256);
 
     /// @notice The trace root that was left out of a claim and posted since; zero while there is none.

@@ -136,7 +136,6 @@ interface IWatch is ILedger {
     error AlreadyExposed(bytes32 claimId);
     error NotExposed(bytes32 claimId);
     error ClaimDiffers(bytes32 claimId);
-    error TraceRootMissing(bytes32 claimId);
     error StatementDiffers(bytes32 expected, bytes32 found);
     error InputByUri(bytes32 orderId);
     /// @notice Everybody could know that the claim was wrong before verdicts were due.

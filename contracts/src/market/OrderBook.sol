@@ -60,7 +60,7 @@ abstract contract OrderBook is IAvowMarket, Ledger, MarketGovernance {
         for (uint256 i; i < count; ++i) {
             Leg storage leg = _legs[orderId][i];
             if (leg.state != LegState.Open) revert OrderNotOpen(orderId);
-            if (!router.isActive(leg.selector)) revert SelectorNotActive(leg.selector);
+            if (!_isVerifiable(leg)) revert SelectorNotActive(leg.selector);
             leg.state = LegState.Locked;
         }
         address validator = validators.validatorAt(_turn++, msg.sender);
@@ -148,13 +148,26 @@ abstract contract OrderBook is IAvowMarket, Ledger, MarketGovernance {
         });
         for (uint256 i; i < terms.legs.length; ++i) {
             Leg storage leg = _legs[orderId][i];
-            leg.selector = terms.legs[i].selector;
-            leg.deadline = terms.legs[i].deadline;
-            leg.shareBps = terms.legs[i].shareBps;
+            (bytes16 selectors, uint64 deadline, uint16 shareBps) =
+                (terms.legs[i].selectors, terms.legs[i].deadline, terms.legs[i].shareBps);
+            // Nothing in between, so that all of it is one write.
+            leg.selector = bytes4(selectors);
+            leg.others = bytes12(selectors << 32);
+            leg.deadline = uint40(deadline);
+            leg.shareBps = shareBps;
             leg.state = LegState.Open;
         }
         emit OrderRequested(orderId, requester, terms.modelKey, counter + 1, terms);
         _collect(requester, terms.price);
+    }
+
+    /// @dev Whether the router verifies any of the systems that the leg names now.
+    function _isVerifiable(Leg storage leg) internal view returns (bool) {
+        if (router.isActive(leg.selector)) return true;
+        for (bytes12 others = leg.others; others != 0; others <<= 32) {
+            if (router.isActive(bytes4(others))) return true;
+        }
+        return false;
     }
 
     /// @dev A leg's part of the price or the bond; the last leg takes what rounding left, so parts sum up.

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
 import {IModelRegistry, ModelTerms, SystemTerms} from "../interfaces/IModelRegistry.sol";
 import {IProofRouter} from "../interfaces/IProofRouter.sol";
+import {Alternatives} from "../types/Alternatives.sol";
 import {CommitmentScheme} from "../types/Commitment.sol";
 import {LegRequest, OrderRequest} from "../types/Order.sol";
 import {TensorLib} from "../types/Tensor.sol";
@@ -69,7 +70,6 @@ contract OrderTerms {
         }
     }
 
-    /// @dev Two legs of one system would have one and the same statement, and one proof would be paid twice.
     function _checkLegs(OrderRequest calldata terms, MarketParameters calldata parameters) private view {
         uint256 count = terms.legs.length;
         if (count == 0 || count > MAXIMUM_LEGS) revert IAvowMarket.LegCountOutOfBounds(count, MAXIMUM_LEGS);
@@ -81,19 +81,60 @@ contract OrderTerms {
             if (leg.shareBps == 0) revert IAvowMarket.LegShareZero(i);
             shares += leg.shareBps;
             _checkDeadline(leg.deadline, uint256(terms.lockDeadline) + 1, latest);
-            for (uint256 j; j < i; ++j) {
-                if (terms.legs[j].selector == leg.selector) revert IAvowMarket.SelectorTwice(leg.selector);
-            }
-            if (!router.isActive(leg.selector)) revert IAvowMarket.SelectorNotActive(leg.selector);
-            SystemTerms memory system = registry.systemTermsOf(terms.modelKey, leg.selector);
-            if (system.deprecated) revert IAvowMarket.SystemIsDeprecated(terms.modelKey, leg.selector);
-            if (system.inputScheme != terms.input.scheme) {
-                revert IAvowMarket.InputSchemeDiffers(system.inputScheme, terms.input.scheme);
-            }
+            bytes4 first = bytes4(leg.selectors);
+            bytes16 rest = leg.selectors << 32;
+            // One leg by one system has nothing to be compared with.
+            if (i != 0 || rest != 0) _checkNamedOnce(terms.legs, i);
+            SystemTerms memory system = _checkSystem(terms, first);
             uint256 output = TensorLib.byteLength(system.outputs);
             if (output > MAXIMUM_OUTPUT) revert IAvowMarket.OutputTooLong(output, MAXIMUM_OUTPUT);
+            for (; rest != 0; rest <<= 32) {
+                _checkAlternative(terms, first, system, bytes4(rest));
+            }
         }
         if (shares != 10_000) revert IAvowMarket.SharesDoNotSum(shares);
+    }
+
+    /// @dev Two legs of one system would have one and the same statement, and one proof would be paid twice; so
+    /// no leg may come to choose a system that another may choose, too.
+    function _checkNamedOnce(LegRequest[] calldata legs, uint256 index) private pure {
+        for (bytes16 rest = legs[index].selectors; rest != 0; rest <<= 32) {
+            bytes4 selector = bytes4(rest);
+            bool twice = Alternatives.names(rest << 32, selector);
+            for (uint256 i; i < index && !twice; ++i) {
+                twice = Alternatives.names(legs[i].selectors, selector);
+            }
+            if (twice) revert IAvowMarket.SelectorTwice(selector);
+        }
+    }
+
+    /// @dev A gap among a leg's selectors is the selector zero, which no router ever verifies.
+    function _checkSystem(OrderRequest calldata terms, bytes4 selector)
+        private
+        view
+        returns (SystemTerms memory system)
+    {
+        if (!router.isActive(selector)) revert IAvowMarket.SelectorNotActive(selector);
+        system = registry.systemTermsOf(terms.modelKey, selector);
+        if (system.deprecated) revert IAvowMarket.SystemIsDeprecated(terms.modelKey, selector);
+        if (system.inputScheme != terms.input.scheme) {
+            revert IAvowMarket.InputSchemeDiffers(system.inputScheme, terms.input.scheme);
+        }
+    }
+
+    /// @dev Whoever reads the answer must not have to know which of them proved it.
+    function _checkAlternative(
+        OrderRequest calldata terms,
+        bytes4 first,
+        SystemTerms memory system,
+        bytes4 selector
+    ) private view {
+        SystemTerms memory other = _checkSystem(terms, selector);
+        bytes32 program = registry.bindingOf(terms.modelKey, first).program;
+        if (
+            registry.bindingOf(terms.modelKey, selector).program != program
+                || keccak256(abi.encode(other.outputs)) != keccak256(abi.encode(system.outputs))
+        ) revert IAvowMarket.AnswersDiffer(first, selector);
     }
 
     function _checkInput(OrderRequest calldata terms, ModelTerms memory model) private pure {

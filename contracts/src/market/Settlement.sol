@@ -5,6 +5,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
 import {SystemClaim} from "../interfaces/IModelRegistry.sol";
+import {Alternatives} from "../types/Alternatives.sol";
 import {Commitment, CommitmentScheme} from "../types/Commitment.sol";
 import {Leg, LegState, Order} from "../types/Order.sol";
 import {Statement, StatementLib} from "../types/Statement.sol";
@@ -23,6 +24,7 @@ abstract contract Settlement is CallbackDesk, EIP712 {
     function deliver(
         bytes32 orderId,
         uint8 index,
+        bytes4 selector,
         Commitment calldata output,
         bytes32 bundleDigest,
         string calldata bundleUri
@@ -36,11 +38,14 @@ abstract contract Settlement is CallbackDesk, EIP712 {
         if (bytes(bundleUri).length > MAXIMUM_URI) {
             revert UriTooLong(bytes(bundleUri).length, MAXIMUM_URI);
         }
+        _choose(orderId, index, leg, selector);
         leg.state = LegState.Delivered;
-        leg.deliveredAt = uint64(block.timestamp);
+        leg.deliveredAt = uint40(block.timestamp);
         leg.outputScheme = output.scheme;
         leg.outputValue = output.value;
-        emit LegDelivered(orderId, order.provider, order.validator, index, output, bundleDigest, bundleUri);
+        emit LegDelivered(
+            orderId, order.provider, order.validator, index, selector, output, bundleDigest, bundleUri
+        );
     }
 
     /// @inheritdoc IAvowMarket
@@ -120,6 +125,18 @@ abstract contract Settlement is CallbackDesk, EIP712 {
     /// @inheritdoc IAvowMarket
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparatorV4();
+    }
+
+    /// @dev Nothing but the chosen system is ever asked about the leg again. Who has no answer must not be excused
+    /// by choosing a system that was withdrawn.
+    function _choose(bytes32 orderId, uint8 index, Leg storage leg, bytes4 selector) private {
+        (bytes4 first, bytes12 others) = (leg.selector, leg.others);
+        if (others == 0 && selector == first) return;
+        bytes16 named = first | (bytes16(others) >> 32);
+        if (!Alternatives.names(named, selector)) revert SelectorNotNamed(orderId, index, selector);
+        if (!router.isActive(selector) && _isVerifiable(leg)) revert SelectorNotActive(selector);
+        leg.selector = selector;
+        leg.others = 0;
     }
 
     /// @dev The error for which the caller cannot settle this leg now, whatever the proof; empty if it can.

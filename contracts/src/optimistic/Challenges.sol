@@ -105,7 +105,9 @@ abstract contract Challenges is ClaimBook {
 
     /// @dev Overturns the claim for an account; with its own challenge, if it has one, its bond comes back.
     function _win(bytes32 claimId, Claim storage claim_, address winner) internal {
+        bool challenged = claim_.open != 0;
         _overturn(claimId, claim_, winner);
+        if (!challenged) return;
         Turn turn = _challenges[claimId][winner].turn;
         if (turn == Turn.None || turn == Turn.Ended) return;
         _returnChallengeBond(claimId, claim_, winner, parametersOf(claim_.version).challengeBond);
@@ -150,8 +152,7 @@ abstract contract Challenges is ClaimBook {
     function _returnChallengeBond(bytes32 claimId, Claim storage claim_, address challenger, uint256 bond)
         private
     {
-        _challenges[claimId][challenger].turn = Turn.Ended;
-        --claim_.open;
+        _end(claimId, claim_, challenger);
         _credit(challenger, bond);
         emit ChallengeBondReturned(claimId, challenger, bond);
     }
@@ -159,10 +160,14 @@ abstract contract Challenges is ClaimBook {
     function _loseChallengeBond(bytes32 claimId, Claim storage claim_, address challenger, uint256 bond)
         private
     {
-        _challenges[claimId][challenger].turn = Turn.Ended;
-        --claim_.open;
+        _end(claimId, claim_, challenger);
         _credit(claim_.provider, bond);
         emit ChallengeLost(claimId, challenger, bond);
+    }
+
+    function _end(bytes32 claimId, Claim storage claim_, address challenger) private {
+        _challenges[claimId][challenger].turn = Turn.Ended;
+        if (claim_.state != ClaimState.Overturned) --claim_.open;
     }
 
     function _deadline(Challenge memory challenge, uint256 extension) private pure returns (uint256) {

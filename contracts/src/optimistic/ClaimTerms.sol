@@ -54,7 +54,7 @@ abstract contract ClaimTerms is IClaims, Ownable2Step {
     uint64 public constant NOTICE = 10 minutes;
 
     IModelRegistry public immutable registry;
-    ClaimParameters[] private _versions;
+    mapping(uint16 version => ClaimParameters) private _versions;
     uint64[] private _since;
     mapping(bytes32 modelKey => ModelClaimTerms[]) private _modelVersions;
     mapping(bytes32 modelKey => uint64[]) private _modelSince;
@@ -97,24 +97,30 @@ abstract contract ClaimTerms is IClaims, Ownable2Step {
         parameters_.window = terms.window < least ? least : terms.window;
     }
 
-    /// @notice The parameters with that number.
+    /// @notice The parameters with that number; zeros when there are none.
     function parametersOf(uint16 version) public view returns (ClaimParameters memory) {
         return _versions[version];
     }
 
     /// @notice How many times the parameters were set.
     function versions() external view returns (uint256) {
-        return _versions.length;
+        return _since.length;
     }
 
     function _push(ClaimParameters memory parameters_, uint64 since) private {
         ClaimParametersLib.check(parameters_);
-        if (_versions.length > type(uint16).max) {
-            revert ParameterOutOfBounds("version", _versions.length, 0, type(uint16).max);
+        uint256 version = _since.length;
+        if (version > type(uint16).max) {
+            revert ParameterOutOfBounds("version", version, 0, type(uint16).max);
         }
-        _versions.push(parameters_);
+        _versions[uint16(version)] = parameters_;
         _since.push(since);
-        emit ParametersChanged(uint16(_versions.length - 1), parameters_);
+        emit ParametersChanged(uint16(version), parameters_);
+    }
+
+    /// @dev Alone, as it costs one read of storage where all parameters cost two.
+    function _claimBond(uint16 version) internal view returns (uint256) {
+        return _versions[version].claimBond;
     }
 
     /// @dev How many of the rising times are before `moment`. Halves the list: an owner who sets terms again and

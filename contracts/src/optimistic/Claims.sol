@@ -41,9 +41,10 @@ contract Claims is RevealGame {
     }
 
     /// @inheritdoc IClaims
+    /// @dev What it calls is called statically, so that its own guard need not be set.
     function refute(TracedClaim calldata traced, bytes calldata refutation, bytes32 salt)
         external
-        nonReentrant
+        nonReentrantView
     {
         bytes32 claimId = traced.statementRoot;
         Claim storage claim_ = _undecided(claimId);

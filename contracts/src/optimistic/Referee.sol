@@ -105,23 +105,26 @@ contract Referee is IReferee {
         returns (bool)
     {
         Descriptor memory descriptor = place.descriptor;
-        Opening memory result = Openings.read(cursor, descriptor.result);
+        Opening memory result;
+        result.read(cursor, descriptor.result);
         Opening[] memory operands = new Opening[](descriptor.operands.length);
         for (uint256 i; i < operands.length; ++i) {
-            operands[i] = Openings.read(cursor, descriptor.operands[i]);
+            operands[i].read(cursor, descriptor.operands[i]);
         }
         Opening[] memory blobs = _openBlobs(cursor, descriptor.blobs);
         Opened memory opened = Traces.room(operands.length + 1);
         opened.add(claim.statementRoot, place.tensor, result.root);
         for (uint256 i; i < operands.length; ++i) {
-            if (!operands[i].given()) continue;
+            Opening memory operand = operands[i];
+            if (!operand.given()) continue;
             uint256 number = Descriptors.numberOf(descriptor.operands[i]);
-            opened.add(claim.statementRoot, number, operands[i].root);
+            opened.add(claim.statementRoot, number, operand.root);
         }
         _requireTrace(cursor, claim, place, opened);
         cursor.finish();
-        int256 committed = _element(descriptor.result, result, element);
-        return committed != Operations.recompute(descriptor, element, operands, blobs);
+        uint256[8] memory index = descriptor.result.unravel(element);
+        int256 committed = result.element(descriptor.result.place(index));
+        return committed != Operations.recompute(descriptor, element, index, operands, blobs);
     }
 
     function _openBlobs(Cursor memory cursor, Shape[] memory shapes)
@@ -131,9 +134,10 @@ contract Referee is IReferee {
     {
         blobs = new Opening[](shapes.length);
         for (uint256 i; i < blobs.length; ++i) {
-            blobs[i] = Openings.read(cursor, shapes[i]);
-            bytes32 root = Descriptors.rootOf(shapes[i]);
-            if (blobs[i].given() && blobs[i].root != root) revert BlobDiffers(i, root, blobs[i].root);
+            (Opening memory blob, Shape shape) = (blobs[i], shapes[i]);
+            blob.read(cursor, shape);
+            bytes32 root = Descriptors.rootOf(shape);
+            if (blob.given() && blob.root != root) revert BlobDiffers(i, root, blob.root);
         }
     }
 
@@ -144,7 +148,8 @@ contract Referee is IReferee {
         returns (int256)
     {
         Shape shape = place.descriptor.result;
-        Opening memory opening = Openings.read(cursor, shape);
+        Opening memory opening;
+        opening.read(cursor, shape);
         Opened memory opened = Traces.room(1);
         opened.add(claim.statementRoot, place.tensor, opening.root);
         _requireTrace(cursor, claim, place, opened);

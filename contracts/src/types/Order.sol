@@ -23,12 +23,12 @@ enum CallbackState {
     Failed
 }
 
-/// @notice One leg of evidence that a requester asks for.
-/// @param selector the proof system in the router.
+/// @notice One leg of evidence that a requester asks for, by any of the proof systems that it names.
+/// @param selectors one to four proof systems in the router, one after the other from the left, then zeros.
 /// @param deadline last second at which the locked provider may deliver.
 /// @param shareBps share of price and bond, in basis points; the legs' shares sum to 10,000.
 struct LegRequest {
-    bytes4 selector;
+    bytes16 selectors;
     uint64 deadline;
     uint16 shareBps;
 }
@@ -97,14 +97,17 @@ struct Order {
     uint128 bond;
 }
 
-/// @notice A leg as the market stores it.
+/// @notice A leg as the market stores it; all but its last two words in one.
+/// @param selector the proof system of the delivery; before it, the first that was named.
+/// @param others the systems named beside that one, until the delivery chooses one of all.
 /// @param deliveredAt when the provider delivered, or zero.
 /// @param output commitment to the delivered output (zeros before delivery).
 /// @param callbackDigest keccak256 of the output bytes of a callback that failed and can be retried.
 struct Leg {
     bytes4 selector;
-    uint64 deadline;
-    uint64 deliveredAt;
+    bytes12 others;
+    uint40 deadline;
+    uint40 deliveredAt;
     uint16 shareBps;
     LegState state;
     CallbackState callbackState;

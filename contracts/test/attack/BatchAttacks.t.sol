@@ -170,7 +170,7 @@ contract BatchAttacksTest is BatchWorld {
         bytes4 selector = bytes4(keccak256("burn/v1"));
         bytes32[] memory ids = new bytes32[](64);
         OrderRequest memory order = batchTerms();
-        order.legs[0].selector = selector;
+        order.legs[0].selectors = selector;
         for (uint256 i; i < 64; ++i) {
             ids[i] = openAndDeliver(order);
         }

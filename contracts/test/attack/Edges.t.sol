@@ -50,7 +50,7 @@ contract EdgesTest is MarketWorld {
         bytes32 id = open();
         lock(id);
         vm.prank(PROVIDER);
-        market.deliver(id, 0, outputCommitment(), keccak256("bundle"), string(new bytes(1_024)));
+        market.deliver(id, 0, EZKL, outputCommitment(), keccak256("bundle"), string(new bytes(1_024)));
         assertState(id, 0, LegState.Delivered);
     }
 

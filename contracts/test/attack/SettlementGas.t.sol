@@ -75,14 +75,14 @@ contract SettlementGasTest is MarketWorld {
         market.setParameters(highest);
 
         OrderRequest memory order = callbackTerms(address(new GasBurner()), 2_000_000);
-        order.legs[0].selector = bytes4(keccak256("burn/v1"));
+        order.legs[0].selectors = bytes4(keccak256("burn/v1"));
         bytes32 id = openAndDeliver(order);
         // As long as the longest ezkl seal that anybody has seen, with no zero byte in it.
         bytes memory seal = new bytes(65_536);
         for (uint256 i; i < seal.length; ++i) {
             seal[i] = 0xff;
         }
-        bytes4 selector = order.legs[0].selector;
+        bytes4 selector = bytes4(order.legs[0].selectors);
         for (uint256 i; i < 4; ++i) {
             seal[i] = selector[i];
         }

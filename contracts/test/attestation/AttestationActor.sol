@@ -49,6 +49,7 @@ contract AttestationActor is TestBase {
     uint256 public unlawful;
     uint256 public slashedKeys;
     uint256 public disproven;
+    uint256 public upheld;
     uint256 public released;
 
     constructor(
@@ -115,14 +116,30 @@ contract AttestationActor is TestBase {
         check.set(quote, genuine ? QuoteVerdict.Genuine : QuoteVerdict.Refused);
     }
 
-    /// @dev Often of the newest key: a window is short.
+    /// @dev Often of the newest key: a window is short. Collateral is missing at times, and brought for the honest.
     function disprove(uint256 which, uint256 who) external {
         if (_keys.length == 0) return;
         uint256 index = which % 2 == 0 ? _keys.length - 1 : which % _keys.length;
         KeyHistory storage history = _keys[index];
+        bool outdated = history.genuine && who % 4 == 3;
+        QuoteVerdict now_ = who % 4 == 1 ? QuoteVerdict.Unknown : QuoteVerdict.Refused;
+        if (outdated) now_ = QuoteVerdict.Outdated;
+        check.set(history.quote, now_);
         vm.prank(accounts[who % accounts.length]);
-        try keys.disprove(addressOf(index), history.quote) {
-            if (history.genuine) ++unlawful;
+        try keys.disprove(addressOf(index), history.quote) {} catch {}
+        check.set(history.quote, history.genuine ? QuoteVerdict.Genuine : QuoteVerdict.Refused);
+        vm.prank(accounts[(who >> 8) % accounts.length]);
+        try keys.uphold(addressOf(index), history.quote) {
+            if (!history.genuine) ++unlawful;
+            ++upheld;
+        } catch {}
+        _observe();
+    }
+
+    function settle(uint256 which) external {
+        if (_keys.length == 0) return;
+        try keys.settleDisproof(addressOf(which % _keys.length)) {
+            if (_keys[which % _keys.length].genuine) ++unlawful;
             ++disproven;
         } catch {}
         _observe();
@@ -162,7 +179,13 @@ contract AttestationActor is TestBase {
     function release(uint256 which) external {
         if (_keys.length == 0) return;
         uint256 index = which % _keys.length;
+        // Its disproof is over before a key is forgotten: the doubter's bond stands nowhere else.
+        try keys.settleDisproof(addressOf(index)) {
+            ++disproven;
+        } catch {}
         AttestedKey memory record = keys.keyOf(addressOf(index));
+        (address by,,,) = keys.disproofOf(addressOf(index));
+        if (by != address(0)) return;
         try keys.releaseStake(addressOf(index)) {
             if (record.slashed || block.timestamp <= record.activeFrom + 98 days) ++unlawful;
             ++released;

@@ -264,12 +264,29 @@ contract ContradictionsTest is AttestationWorld {
         ProvenAnswer memory proven = provenOtherwise(answer, RIGHT);
         commitTo(STRANGER, answer, proven);
         vm.expectRevert(
-            abi.encodeWithSelector(IAttestationKeys.SignedAfterRevocation.selector, enclave, block.timestamp)
+            abi.encodeWithSelector(IAttestationKeys.SignedAfterEnd.selector, enclave, block.timestamp)
         );
         vm.prank(STRANGER);
         keys.contradictByProof(modelKey, answer, proven, 0);
         _contradict(STRANGER, before);
         assertEq(keys.creditOf(STRANGER), STAKE / 2, "what it signed before does");
+    }
+
+    /// @dev Nobody has accepted it, and an enclave that is given up keeps no secrets.
+    function test_whatWasSignedAfterTheKeysEndCostsNothing() public {
+        bytes32 id = openAndDeliver(teeTerms());
+        uint256 end = keys.keyOf(enclave).notAfter;
+        vm.warp(end + 1);
+        SignedAnswer memory late = signedAnswer(KEY, id);
+        ProvenAnswer memory proven = provenOtherwise(late, RIGHT);
+        commitTo(STRANGER, late, proven);
+        vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.SignedAfterEnd.selector, enclave, end + 1));
+        vm.prank(STRANGER);
+        keys.contradictByProof(modelKey, late, proven, 0);
+        vm.warp(end);
+        SignedAnswer memory last = signedAnswer(KEY, id);
+        _contradict(STRANGER, last);
+        assertEq(keys.creditOf(STRANGER), STAKE / 2, "of its last second does");
     }
 
     function test_anExpiredKeyAnswersForWhatItSigned() public {
@@ -375,8 +392,8 @@ contract ContradictionsTest is AttestationWorld {
         id = open(order);
         vm.startPrank(provider);
         market.lock(id);
-        market.deliver(id, 0, outputCommitment(), 0, "");
-        market.deliver(id, 1, outputCommitment(), 0, "");
+        market.deliver(id, 0, TEE, outputCommitment(), 0, "");
+        market.deliver(id, 1, OPTIMISTIC, outputCommitment(), 0, "");
         vm.stopPrank();
     }
 

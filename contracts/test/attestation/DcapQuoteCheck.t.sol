@@ -25,10 +25,10 @@ contract DcapQuoteCheckTest is AttestationDeployment {
 
     function test_onlyAcceptableStatusesAreGenuine() public {
         for (uint8 status; status < 8; ++status) {
-            QuoteVerdict expected = status < 2 ? QuoteVerdict.Genuine : QuoteVerdict.Refused;
+            QuoteVerdict expected = status < 2 ? QuoteVerdict.Genuine : QuoteVerdict.Outdated;
             _answers(abi.encode(true, _output(status)), false, expected);
         }
-        _answers(abi.encode(true, _output(255)), false, QuoteVerdict.Refused);
+        _answers(abi.encode(true, _output(255)), false, QuoteVerdict.Outdated);
     }
 
     function test_aRefusalIsOne() public {

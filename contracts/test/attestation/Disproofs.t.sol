@@ -23,10 +23,13 @@ contract DisproofsTest is AttestationWorld {
 
     function test_aFalseRegistrationCostsStakeAndBonds() public {
         quoteCheck.set(_quote, QuoteVerdict.Refused);
+        uint256 start = token.balanceOf(STRANGER);
         vm.prank(STRANGER);
         keys.disprove(enclave, _quote);
+        assertEq(start - token.balanceOf(STRANGER), MINIMUM_STAKE, "put up");
+        _settle(enclave);
         uint256 lost = uint256(STAKE) + 2 * REGISTRAR_BOND;
-        assertEq(keys.creditOf(STRANGER), lost / 2, "half to who showed it");
+        assertEq(keys.creditOf(STRANGER), MINIMUM_STAKE + lost / 2, "half to who showed it, and its own");
         assertEq(keys.creditOf(BURNED), lost - lost / 2, "half burned");
         AttestedKey memory record = keys.keyOf(enclave);
         assertTrue(record.slashed && record.stake == 0, "slashed");
@@ -38,10 +41,10 @@ contract DisproofsTest is AttestationWorld {
         }
         vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.NothingToDisprove.selector, enclave));
         keys.disprove(enclave, _quote);
-        vm.warp(block.timestamp + CHALLENGE_WINDOW);
         bytes memory signature = new bytes(65);
         signature = _signature();
-        vm.expectPartialRevert(IAttestationKeys.KeyIsRevoked.selector);
+        // It has never stood: who was disproven is pending for ever.
+        vm.expectPartialRevert(IAttestationKeys.KeyPending.selector);
         keys.standing(modelKey, 0, uint64(block.timestamp), signature);
     }
 
@@ -58,19 +61,45 @@ contract DisproofsTest is AttestationWorld {
         keys.disprove(enclave, spoilt);
     }
 
-    function test_onlyARefusalDisproves() public {
-        QuoteVerdict[2] memory others = [QuoteVerdict.Unknown, QuoteVerdict.Genuine];
-        for (uint256 i; i < 2; ++i) {
-            quoteCheck.set(_quote, others[i]);
-            _notDisproven();
-        }
+    function test_whatTheCheckHoldsToBeGenuineIsNotDisproven() public {
+        quoteCheck.set(_quote, QuoteVerdict.Genuine);
+        _notDisproven();
         quoteCheck.set(_quote, QuoteVerdict.Refused);
-        for (uint8 manner = uint8(Manner.Revert); manner <= uint8(Manner.AnotherWord); ++manner) {
-            quoteCheck.behave(Manner(manner));
-            _notDisproven();
-        }
-        quoteCheck.behave(Manner.Verdict);
+        vm.prank(STRANGER);
         keys.disprove(enclave, _quote);
+    }
+
+    /// @dev Registrars who lie choose the bytes, and so could choose bytes at which the check fails.
+    function test_whoMakesTheCheckFailDoesNotEscape() public {
+        quoteCheck.set(_quote, QuoteVerdict.Unknown);
+        uint256 snapshot = vm.snapshotState();
+        for (uint8 manner; manner <= uint8(Manner.AnotherWord); ++manner) {
+            quoteCheck.behave(Manner(manner));
+            vm.prank(STRANGER);
+            keys.disprove(enclave, _quote);
+            vm.expectRevert(IAttestationKeys.QuoteNotGenuine.selector);
+            keys.uphold(enclave, _quote);
+            _settle(enclave);
+            assertTrue(keys.keyOf(enclave).slashed, "slashed");
+            (uint96 bond,,,, bool appointed) = keys.registrarOf(vm.addr(registrarKeys[0]));
+            assertTrue(bond == 0 && !appointed, "its registrars with it");
+            vm.revertToState(snapshot);
+        }
+    }
+
+    /// @dev Who gives the call little gas does not make a check fail that would not.
+    function test_aCheckIsGivenItsGasOrNothingHappens() public {
+        quoteCheck.set(_quote, QuoteVerdict.Genuine);
+        quoteCheck.behave(Manner.Expensive);
+        _notDisproven();
+        for (uint256 amount = 200_000; amount < 10_600_000; amount += 400_000) {
+            vm.prank(STRANGER);
+            (bool done,) =
+                address(keys).call{gas: amount}(abi.encodeCall(IAttestationKeys.disprove, (enclave, _quote)));
+            assertTrue(!done, "nothing opened");
+        }
+        (address by,,,) = keys.disproofOf(enclave);
+        assertEq(by, address(0), "no disproof");
     }
 
     function test_aRegistrationIsDisprovenWithinItsWindow() public {
@@ -79,6 +108,7 @@ contract DisproofsTest is AttestationWorld {
         vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.NothingToDisprove.selector, enclave));
         keys.disprove(enclave, _quote);
         vm.warp(block.timestamp - 1);
+        vm.prank(STRANGER);
         keys.disprove(enclave, _quote);
     }
 
@@ -88,7 +118,9 @@ contract DisproofsTest is AttestationWorld {
         keys.revokeKey(enclave);
         uint256 revoked = block.timestamp;
         vm.warp(block.timestamp + 1 hours);
+        vm.prank(STRANGER);
         keys.disprove(enclave, _quote);
+        _settle(enclave);
         assertEq(keys.keyOf(enclave).revokedAt, revoked, "the first revocation stays");
     }
 
@@ -103,7 +135,12 @@ contract DisproofsTest is AttestationWorld {
         quoteCheck.set(_quote, QuoteVerdict.Refused);
         vm.prank(STRANGER);
         keys.disprove(enclave, _quote);
-        assertEq(keys.creditOf(STRANGER), uint256(REGISTRAR_BOND), "half of both bonds");
+        _settle(enclave);
+        assertEq(
+            keys.creditOf(STRANGER),
+            uint256(MINIMUM_STAKE) + REGISTRAR_BOND,
+            "half of both bonds, and its own"
+        );
         assertEq(keys.creditOf(PROVIDER), STAKE / 2, "the stake was lost before, once");
         vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.NothingToDisprove.selector, enclave));
         keys.disprove(enclave, _quote);
@@ -117,7 +154,9 @@ contract DisproofsTest is AttestationWorld {
         quoteCheck.set(_quote, QuoteVerdict.Refused);
         vm.prank(STRANGER);
         keys.disprove(enclave, _quote);
-        assertEq(keys.creditOf(STRANGER), (uint256(STAKE) + 2 * REGISTRAR_BOND) / 2, "all of it");
+        _settle(enclave);
+        uint256 reward = (uint256(STAKE) + 2 * REGISTRAR_BOND) / 2;
+        assertEq(keys.creditOf(STRANGER), MINIMUM_STAKE + reward, "all of it");
     }
 
     function test_onlyWhatRegistrarsVouchedForCanBeDisproven() public {
@@ -140,6 +179,7 @@ contract DisproofsTest is AttestationWorld {
     function test_theCheckIsThatOfTheRegistration() public {
         MockQuoteCheck other = new MockQuoteCheck();
         other.set(_quote, QuoteVerdict.Refused);
+        quoteCheck.set(_quote, QuoteVerdict.Genuine);
         vm.prank(GOVERNOR);
         keys.setQuoteCheck(other);
         _notDisproven();
@@ -154,12 +194,17 @@ contract DisproofsTest is AttestationWorld {
         bytes memory second = registerVouched(RIVAL, KEY + 1);
         quoteCheck.set(_quote, QuoteVerdict.Refused);
         quoteCheck.set(second, QuoteVerdict.Refused);
+        vm.prank(VALIDATOR);
         keys.disprove(enclave, _quote);
         vm.prank(STRANGER);
         keys.disprove(vm.addr(KEY + 1), second);
-        assertEq(keys.creditOf(STRANGER), STAKE / 2, "the stake was left");
+        _settle(enclave);
+        keys.settleDisproof(vm.addr(KEY + 1));
+        assertEq(keys.creditOf(STRANGER), MINIMUM_STAKE + STAKE / 2, "the stake was left");
         assertEq(
-            token.balanceOf(address(keys)), 2 * uint256(STAKE) + 3 * uint256(REGISTRAR_BOND), "nothing more"
+            token.balanceOf(address(keys)),
+            2 * (uint256(STAKE) + MINIMUM_STAKE) + 3 * uint256(REGISTRAR_BOND),
+            "nothing more"
         );
     }
 
@@ -170,7 +215,7 @@ contract DisproofsTest is AttestationWorld {
         keys.releaseBond();
         vm.prank(registrar);
         keys.retire();
-        uint256 held = block.timestamp + 7 days;
+        uint256 held = block.timestamp + 9 days;
         vm.warp(held);
         vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.BondStillHeld.selector, registrar, held));
         vm.prank(registrar);
@@ -189,7 +234,7 @@ contract DisproofsTest is AttestationWorld {
         address registrar = vm.addr(registrarKeys[0]);
         vm.prank(registrar);
         keys.retire();
-        vm.warp(block.timestamp + 7 days + 1);
+        vm.warp(block.timestamp + 9 days + 1);
         vm.prank(GOVERNOR);
         keys.appoint(registrar);
         (,, uint8 number,,) = keys.registrarOf(registrar);
@@ -197,6 +242,11 @@ contract DisproofsTest is AttestationWorld {
         vm.expectPartialRevert(IAttestationKeys.BondStillHeld.selector);
         vm.prank(registrar);
         keys.releaseBond();
+    }
+
+    function _settle(address key) private {
+        vm.warp(block.timestamp + 1 days + 1);
+        keys.settleDisproof(key);
     }
 
     function _notDisproven() private {

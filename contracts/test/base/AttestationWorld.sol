@@ -244,7 +244,7 @@ abstract contract AttestationWorld is DisputeWorld, AttestationDeployment {
 
     function teeTerms() internal view returns (OrderRequest memory order) {
         order = terms();
-        order.legs[0].selector = TEE;
+        order.legs[0].selectors = TEE;
     }
 
     function sealBody(uint256 secret, bytes32 root, uint64 time) internal view returns (bytes memory) {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
+import {SystemRegistration} from "../../src/interfaces/IModelRegistry.sol";
 import {RouterEntryConfig} from "../../src/interfaces/IProofRouter.sol";
 import {Commitment, CommitmentScheme} from "../../src/types/Commitment.sol";
 import {BatchItem, OrderRequest} from "../../src/types/Order.sol";
@@ -88,13 +89,22 @@ abstract contract BatchWorld is MarketWorld {
         router.addEntry(
             RouterEntryConfig("batch/v1", address(batchAdapter), address(batchAdapter).codehash, 0, 400_000)
         );
+        // The program of "ezkl/v1", so that one leg can name both.
+        SystemRegistration memory registration = systemRegistration("batch/v1");
+        registration.program = systemRegistration("ezkl/v1").program;
         vm.prank(OWNER);
-        registry.addSystem(modelKey, systemRegistration("batch/v1"));
+        registry.addSystem(modelKey, registration);
     }
 
     function batchTerms() internal view returns (OrderRequest memory order) {
         order = terms();
-        order.legs[0].selector = BATCH;
+        order.legs[0].selectors = BATCH;
+    }
+
+    /// @dev One leg by either of two systems.
+    function eitherTerms() internal view returns (OrderRequest memory order) {
+        order = terms();
+        order.legs[0].selectors = either(EZKL, BATCH);
     }
 
     function deliverMany(uint256 count) internal returns (bytes32[] memory ids) {

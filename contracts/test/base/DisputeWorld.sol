@@ -105,7 +105,7 @@ abstract contract DisputeWorld is MarketWorld {
 
     function optimisticTerms() internal view returns (OrderRequest memory order) {
         order = terms();
-        order.legs[0].selector = OPTIMISTIC;
+        order.legs[0].selectors = OPTIMISTIC;
     }
 
     function delivered() internal returns (bytes32 orderId) {

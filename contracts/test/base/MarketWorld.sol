@@ -153,6 +153,10 @@ abstract contract MarketWorld is Deployment {
         order.legs[1] = LegRequest(OTHER, uint64(block.timestamp + 2 days), 6_667);
     }
 
+    function either(bytes4 first, bytes4 second) internal pure returns (bytes16) {
+        return first | (bytes16(second) >> 32);
+    }
+
     function uriTerms() internal view returns (OrderRequest memory order) {
         order = terms();
         order.inputData = "";
@@ -191,8 +195,13 @@ abstract contract MarketWorld is Deployment {
     }
 
     function deliver(bytes32 orderId, uint8 leg) internal {
+        deliver(orderId, leg, market.legOf(orderId, leg).selector);
+    }
+
+    function deliver(bytes32 orderId, uint8 leg, bytes4 selector) internal {
+        Commitment memory answer = outputCommitment();
         vm.prank(PROVIDER);
-        market.deliver(orderId, leg, outputCommitment(), keccak256("bundle"), "https://example.org/bundle");
+        market.deliver(orderId, leg, selector, answer, keccak256("bundle"), "https://example.org/bundle");
     }
 
     function openAndDeliver(OrderRequest memory order) internal returns (bytes32 orderId) {

@@ -21,9 +21,9 @@ struct Refutation {
 /// @notice A program and a committed run of it, from which refutations are put together.
 abstract contract RefereeWorld is Deployment {
     bytes32 internal constant PROGRAM = keccak256("program");
-    bytes32 internal constant STATEMENT = keccak256("statement");
 
     IReferee internal referee;
+    bytes32 internal statementRoot = keccak256("statement");
     bytes internal keyPart;
     bytes[] internal descriptors;
     bytes[] internal tensors;
@@ -35,7 +35,7 @@ abstract contract RefereeWorld is Deployment {
         (bytes32 programRoot,) = lead(programLeaves(), 0, 1);
         (bytes32 traceRoot,) = lead(traceLeaves(), 0, 1);
         bytes32 key = keccak256(bytes.concat(keccak256("avow.referee.v1"), PROGRAM, keyPart, programRoot));
-        return TracedClaim(key, PROGRAM, STATEMENT, traceRoot, inputDigest, outputDigest);
+        return TracedClaim(key, PROGRAM, statementRoot, traceRoot, inputDigest, outputDigest);
     }
 
     /// @dev A refutation for which tensors [first, first + count) are opened.
@@ -130,7 +130,7 @@ abstract contract RefereeWorld is Deployment {
         leaves = new bytes32[](tensors.length);
         for (uint256 i; i < leaves.length; ++i) {
             bytes32 found = root(tensors[i]);
-            leaves[i] = keccak256(bytes.concat(hex"00", STATEMENT, bytes4(uint32(i)), found));
+            leaves[i] = keccak256(bytes.concat(hex"00", statementRoot, bytes4(uint32(i)), found));
         }
     }
 

@@ -134,7 +134,7 @@ contract CallbacksTest is MarketWorld {
     function test_aSettlerCannotStarveTheReceiver() public {
         MockReceiver receiver = new MockReceiver();
         OrderRequest memory order = callbackTerms(address(receiver), 500_000);
-        order.legs[0].selector = OTHER;
+        order.legs[0].selectors = OTHER;
         bytes32 id = openAndDeliver(order);
         bytes memory seal = sealFor(id, 0);
         bytes memory answer = outputBytes();

@@ -76,7 +76,7 @@ contract DefectsTest is MarketWorld {
         market.lock(id);
         Commitment memory answer = outputCommitment();
         vm.prank(RIVAL);
-        market.deliver(id, 0, answer, 0, "");
+        market.deliver(id, 0, EZKL, answer, 0, "");
         _refusedByBinding(id, copied);
     }
 

@@ -151,7 +151,7 @@ contract ExpiryTest is MarketWorld {
             vm.expectRevert(expected);
             market.expire(ended[i], 0);
             vm.expectRevert(expected);
-            deliver(ended[i], 0);
+            deliver(ended[i], 0, EZKL);
             vm.expectRevert(expected);
             vm.prank(VALIDATOR);
             market.settle(ended[i], 0, "", singlePath(), "");

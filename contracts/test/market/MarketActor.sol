@@ -19,6 +19,7 @@ struct LegHistory {
     uint256 terminalSteps;
     bool paid;
     bool refunded;
+    bytes4 chosen;
 }
 
 /// @notice Everybody at the market at once, doing something at random, honest or not.
@@ -26,6 +27,8 @@ struct LegHistory {
 /// absorb, and the money of each kind of step is accounted for.
 contract MarketActor is TestBase {
     bytes4 private constant EZKL = bytes4(keccak256("ezkl/v1"));
+    bytes4 private constant OTHER = bytes4(keccak256("ezkl/test-twin"));
+    bytes4 private constant BATCH = Packing.SELECTOR;
     address private constant GUARDIAN = address(0xA002);
 
     Market public immutable market;
@@ -48,6 +51,8 @@ contract MarketActor is TestBase {
     uint256 public batchesSettled;
     uint256 public itemsSkipped;
     uint256 public slashedAboveBond;
+    uint256 public choices;
+    uint256 public foreignSeals;
     mapping(LegState => uint256) public reached;
 
     int8[4] private _input = [int8(1), -2, 127, -128];
@@ -87,15 +92,7 @@ contract MarketActor is TestBase {
         order.input = Commitment(CommitmentScheme.PUBLIC, EzklFixture.inputDigest(_input));
         if (options & 1 == 0) order.inputData = EzklFixture.inputBytes(_input);
         else order.inputUri = "https://example.org/input";
-        bool two = options & 2 != 0;
-        order.legs = new LegRequest[](two ? 2 : 1);
-        bytes4 first = two || options & 4 == 0 ? EZKL : Packing.SELECTOR;
-        order.legs[0] = LegRequest(first, uint64(block.timestamp + 1 hours), 10_000);
-        if (two) {
-            order.legs[0].shareBps = uint16(bound(share, 1, 9_999));
-            uint16 rest = 10_000 - order.legs[0].shareBps;
-            order.legs[1] = LegRequest(Packing.SELECTOR, uint64(block.timestamp + 2 hours), rest);
-        }
+        order.legs = _legs(options >> 1, uint16(bound(share, 1, 9_999)));
         order.price = uint128(bound(price, 1, 1e20));
         order.bond = uint128(bound(bond, order.price / 5, order.price * 2));
         order.lockDeadline = uint64(block.timestamp + 30 minutes);
@@ -116,7 +113,7 @@ contract MarketActor is TestBase {
         leg = leg % order.legCount;
         LegState state = market.legOf(id, leg).state;
         if (state == LegState.Open) lock(which, who);
-        else if (state == LegState.Locked) deliver(which, leg, false);
+        else if (state == LegState.Locked) deliver(which, leg, who, false);
         else if (state == LegState.Delivered) settle(which, leg, who, order.validator != address(0), false);
         else if (state == LegState.Settled) retryCallback(which, leg);
     }
@@ -150,13 +147,40 @@ contract MarketActor is TestBase {
         _observe();
     }
 
-    function deliver(uint256 which, uint8 leg, bool wrong) public {
+    /// @dev By a system that the leg names, and now and then by one that it may not.
+    function deliver(uint256 which, uint8 leg, uint256 choice, bool wrong) public {
         (bytes32 id, bool some) = _order(which);
         if (!some) return;
         leg = leg % market.orderOf(id).legCount;
         bytes32 value = wrong ? keccak256("junk") : EzklFixture.outputDigest(_output);
+        Leg memory before = market.legOf(id, leg);
+        bytes4 selector = choice % 2 == 0 && before.others != 0 ? bytes4(before.others) : before.selector;
+        if (choice % 8 == 7) selector = [EZKL, OTHER, BATCH, bytes4(0)][(choice >> 3) % 4];
         vm.prank(market.orderOf(id).provider);
-        try market.deliver(id, leg, Commitment(CommitmentScheme.PUBLIC, value), 0, "") {} catch {}
+        try market.deliver(id, leg, selector, Commitment(CommitmentScheme.PUBLIC, value), 0, "") {
+            if (selector != before.selector && selector != bytes4(before.others)) ++unlawfulSteps;
+            if (before.others != 0) ++choices;
+            _history[id][leg].chosen = selector;
+        } catch {}
+        _observe();
+    }
+
+    /// @dev With what would prove the answer by a system that was not chosen.
+    function settleByAnother(uint256 which, uint8 leg, uint256 choice) external {
+        (bytes32 id, bool some) = _order(which);
+        if (!some) return;
+        Order memory order = market.orderOf(id);
+        leg = leg % order.legCount;
+        Leg memory found = market.legOf(id, leg);
+        bytes4 selector = [EZKL, OTHER, BATCH][choice % 3];
+        if (found.state != LegState.Delivered || selector == found.selector) return;
+        StatementPath memory path = StatementPath(0, new bytes32[](0));
+        bytes memory seal = _sealBy(selector, id, leg, order.provider, false);
+        ++foreignSeals;
+        vm.prank(order.validator);
+        try market.settle(id, leg, EzklFixture.outputBytes(_output), path, seal) {
+            ++unlawfulSteps;
+        } catch {}
         _observe();
     }
 
@@ -280,11 +304,18 @@ contract MarketActor is TestBase {
         view
         returns (bytes memory)
     {
+        return _sealBy(market.legOf(id, leg).selector, id, leg, provider, tampered);
+    }
+
+    function _sealBy(bytes4 selector, bytes32 id, uint8 leg, address provider, bool tampered)
+        private
+        view
+        returns (bytes memory)
+    {
         Commitment memory output = Commitment(CommitmentScheme.PUBLIC, EzklFixture.outputDigest(_output));
         (Statement memory statement, bytes32 digest) = market.statementFor(id, leg, provider, output);
         bytes32 root = StatementTree.root(digest, StatementPath(0, new bytes32[](0)));
         if (tampered) root = ~root;
-        bytes4 selector = market.legOf(id, leg).selector;
         bytes memory body = selector == Packing.SELECTOR
             ? MockBatchProof.part(statement, 0, root)
             : EzklFixture.body(EzklFixture.instances(root, _input, _output));
@@ -305,7 +336,9 @@ contract MarketActor is TestBase {
     function _observe(bytes32 id, uint8 leg, Order memory order) private {
         LegHistory storage history = _history[id][leg];
         LegState before = history.state;
-        LegState current = market.legOf(id, leg).state;
+        Leg memory found = market.legOf(id, leg);
+        LegState current = found.state;
+        if (history.chosen != 0 && (found.selector != history.chosen || found.others != 0)) ++unlawfulSteps;
         if (current == before) return;
         if (!_lawful(before, current)) ++unlawfulSteps;
         history.state = current;
@@ -346,6 +379,19 @@ contract MarketActor is TestBase {
     function _part(bytes32 id, uint256 total, uint8 leg) private view returns (uint256) {
         uint256 first = total * market.legOf(id, 0).shareBps / 10_000;
         return leg == 0 ? first : total - first;
+    }
+
+    /// @dev One leg or two, some of which may be proven by either of two systems.
+    function _legs(uint256 shape, uint16 share) private view returns (LegRequest[] memory legs) {
+        shape = shape % 6;
+        bytes16 either = shape % 2 == 0 ? EZKL | (bytes16(BATCH) >> 32) : BATCH | (bytes16(EZKL) >> 32);
+        legs = new LegRequest[](shape < 3 ? 1 : 2);
+        bytes16[6] memory first = [bytes16(EZKL), BATCH, either, EZKL, either, OTHER];
+        legs[0] = LegRequest(first[shape], uint64(block.timestamp + 1 hours), 10_000);
+        if (shape < 3) return legs;
+        bytes16[3] memory second = [bytes16(BATCH), OTHER, either];
+        legs[0].shareBps = share;
+        legs[1] = LegRequest(second[shape - 3], uint64(block.timestamp + 2 hours), 10_000 - share);
     }
 
     /// @dev Mostly one of the last three, so that orders get somewhere before their deadlines.

@@ -31,7 +31,16 @@ contract MarketInvariantTest is BatchWorld {
         targets[0] = address(_actor);
     }
 
-    function invariant_balancesSumToHoldings() external view {
+    /// @dev One function: each would walk the same walks from the same seed, again.
+    function invariant_theMoneyAddsUpAndEveryLegHasOneEnd() external view {
+        _checkBalances();
+        _checkStakes();
+        _checkEnds();
+        _checkBonds();
+        _checkDuties();
+    }
+
+    function _checkBalances() private view {
         uint256 owed;
         for (uint256 i; i < _actor.accountCount(); ++i) {
             owed += market.creditOf(_actor.accounts(i));
@@ -52,7 +61,7 @@ contract MarketInvariantTest is BatchWorld {
         assertEq(token.balanceOf(address(market)), owed, "escrow, bonds and credits");
     }
 
-    function invariant_stakesSumToHoldings() external view {
+    function _checkStakes() private view {
         uint256 staked;
         for (uint256 i; i < _actor.accountCount(); ++i) {
             staked += validators.stakeOf(_actor.accounts(i));
@@ -60,7 +69,7 @@ contract MarketInvariantTest is BatchWorld {
         assertEq(token.balanceOf(address(validators)), staked, "stakes");
     }
 
-    function invariant_everyLegTakesLawfulStepsToExactlyOneEnd() external view {
+    function _checkEnds() private view {
         assertEq(_actor.unlawfulSteps(), 0, "unlawful steps");
         for (uint256 i; i < _actor.orderCount(); ++i) {
             bytes32 id = _actor.orders(i);
@@ -73,12 +82,12 @@ contract MarketInvariantTest is BatchWorld {
         }
     }
 
-    function invariant_slashesAndReturnsNeverExceedTheBonds() external view {
+    function _checkBonds() private view {
         assertAtMost(_actor.slashedOut(), _actor.bondsPosted(), "slashed");
         assertAtMost(_actor.bondsReleased(), _actor.bondsPosted(), "returned and slashed");
     }
 
-    function invariant_theProviderIsNeverItsOwnValidator() external view {
+    function _checkDuties() private view {
         for (uint256 i; i < _actor.orderCount(); ++i) {
             Order memory order = market.orderOf(_actor.orders(i));
             assertTrue(order.provider == address(0) || order.provider != order.validator, "duty");

@@ -24,11 +24,12 @@ contract MarketWalkTest is BatchWorld {
             uint256 face = dice % 16;
             if (face < 2) actor.request(a, uint128(b), uint128(dice >> 120), uint16(dice >> 200), a >> 9);
             else if (face < 4) actor.lock(a, b);
-            else if (face < 6) actor.deliver(a, uint8(b), b % 7 == 0);
+            else if (face < 6) actor.deliver(a, uint8(b), b >> 8, b % 7 == 0);
             else if (face < 8) actor.settle(a, uint8(b), b, b % 2 == 0, b % 5 == 0);
             else if (face == 8) actor.expire(a, uint8(b));
             else if (face == 9) b % 4 == 0 ? actor.cancel(a) : actor.release(a);
-            else if (face == 10) actor.withdraw(a);
+            else if (face == 10 && b % 2 == 0) actor.withdraw(a);
+            else if (face == 10) actor.settleByAnother(a, uint8(b), b >> 8);
             else if (face == 11) actor.settleBatch(a, b, b >> 16, dice >> 40);
             else if (face < 14) actor.passTime(a);
             else actor.advance(a, b, uint8(b));
@@ -38,6 +39,7 @@ contract MarketWalkTest is BatchWorld {
         }
         assertEq(actor.unlawfulSteps(), 0, "unlawful steps");
         assertTrue(actor.paidOut() > 0 && actor.slashedOut() > 0 && actor.refundedOut() > 0, "money moved");
+        assertTrue(actor.choices() > 0 && actor.foreignSeals() > 0, "alternatives");
         assertTrue(actor.batchesSettled() > 0 && actor.itemsSkipped() > 0, "batches");
     }
 }

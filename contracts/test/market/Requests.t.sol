@@ -85,7 +85,7 @@ contract RequestsTest is MarketWorld {
 
     function test_twoLegsOfOneSystemWouldBePaidByOneProof() public {
         OrderRequest memory order = twoLegTerms();
-        order.legs[1].selector = EZKL;
+        order.legs[1].selectors = EZKL;
         _refused(order, abi.encodeWithSelector(IAvowMarket.SelectorTwice.selector, EZKL));
     }
 

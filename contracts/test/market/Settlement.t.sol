@@ -170,19 +170,19 @@ contract SettlementTest is MarketWorld {
         vm.expectRevert(
             abi.encodeWithSelector(IAvowMarket.WrongLegState.selector, order, uint8(0), LegState.Open)
         );
-        deliver(order, 0);
+        deliver(order, 0, EZKL);
         lock(order);
         Commitment memory answer = outputCommitment();
         vm.expectRevert(abi.encodeWithSelector(IAvowMarket.NotProvider.selector, order, RIVAL));
         vm.prank(RIVAL);
-        market.deliver(order, 0, answer, 0, "");
+        market.deliver(order, 0, EZKL, answer, 0, "");
     }
 
     function test_anAnswerIsDeliveredOnceAndInTime() public {
         vm.expectRevert(
             abi.encodeWithSelector(IAvowMarket.WrongLegState.selector, _order, uint8(0), LegState.Delivered)
         );
-        deliver(_order, 0);
+        deliver(_order, 0, EZKL);
         bytes32 late = open();
         lock(late);
         vm.warp(START + 1 days + 1);
@@ -191,9 +191,9 @@ contract SettlementTest is MarketWorld {
                 IAvowMarket.DeliveryDeadlinePassed.selector, late, uint8(0), START + 1 days
             )
         );
-        deliver(late, 0);
+        deliver(late, 0, EZKL);
         vm.warp(START + 1 days);
-        deliver(late, 0);
+        deliver(late, 0, EZKL);
         assertState(late, 0, LegState.Delivered);
     }
 
@@ -202,13 +202,13 @@ contract SettlementTest is MarketWorld {
         lock(order);
         vm.expectRevert(abi.encodeWithSelector(IAvowMarket.OutputSchemeNotPublic.selector, uint16(2)));
         vm.prank(PROVIDER);
-        market.deliver(order, 0, Commitment(2, keccak256("salted")), 0, "");
+        market.deliver(order, 0, EZKL, Commitment(2, keccak256("salted")), 0, "");
         Commitment memory answer = outputCommitment();
         vm.expectRevert(abi.encodeWithSelector(IAvowMarket.UriTooLong.selector, 1025, 1024));
         vm.prank(PROVIDER);
-        market.deliver(order, 0, answer, 0, string(new bytes(1025)));
+        market.deliver(order, 0, EZKL, answer, 0, string(new bytes(1025)));
         vm.prank(PROVIDER);
-        market.deliver(order, 0, answer, 0, string(new bytes(1024)));
+        market.deliver(order, 0, EZKL, answer, 0, string(new bytes(1024)));
     }
 
     function test_unknownOrdersAndLegsAreNamed() public {
@@ -217,7 +217,7 @@ contract SettlementTest is MarketWorld {
         vm.expectRevert(abi.encodeWithSelector(IAvowMarket.LegUnknown.selector, _order, uint8(1)));
         market.legOf(_order, 1);
         vm.expectRevert(abi.encodeWithSelector(IAvowMarket.LegUnknown.selector, _order, uint8(1)));
-        deliver(_order, 1);
+        deliver(_order, 1, EZKL);
     }
 
     function testFuzz_everyPriceIsPaidOutWhole(uint128 price, uint128 bond, uint16 share) public {

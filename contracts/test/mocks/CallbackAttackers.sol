@@ -75,7 +75,7 @@ contract Reenterer is IAvowCallback {
         _try(abi.encodeCall(IAvowMarket.request, (order)));
         _try(abi.encodeCall(IAvowMarket.lock, (orderId)));
         _try(abi.encodeCall(IAvowMarket.release, (orderId)));
-        _try(abi.encodeCall(IAvowMarket.deliver, (orderId, leg, commitment, 0, "")));
+        _try(abi.encodeCall(IAvowMarket.deliver, (orderId, leg, 0, commitment, 0, "")));
         _try(abi.encodeCall(IAvowMarket.settle, (orderId, leg, output, path, "")));
         _try(abi.encodeCall(IAvowMarket.settleBatch, (0, 0, new BatchItem[](0), "")));
         _try(abi.encodeCall(IAvowMarket.expire, (orderId, leg)));

@@ -9,7 +9,8 @@ enum Manner {
     Revert,
     OutOfGas,
     TwoWords,
-    AnotherWord
+    AnotherWord,
+    Expensive
 }
 
 /// @notice Stands in for a check of quotes: what is genuine was fixed beforehand, byte for byte.
@@ -17,6 +18,8 @@ contract MockQuoteCheck is IQuoteCheck {
     mapping(bytes32 quoteHash => QuoteVerdict) public verdictOf;
     Manner public manner;
     uint256 public asked;
+    /// @notice What an expensive answer burns: nearly all that a check is given.
+    uint256 public constant EXPENSE = 9_900_000;
 
     error NoCollateral();
 
@@ -41,9 +44,13 @@ contract MockQuoteCheck is IQuoteCheck {
         }
         if (manner == Manner.AnotherWord) {
             assembly {
-                mstore(0, 3)
+                mstore(0, 4)
                 return(0, 32)
             }
+        }
+        if (manner == Manner.Expensive) {
+            uint256 start = gasleft();
+            while (start - gasleft() < EXPENSE) {}
         }
         return verdictOf[keccak256(quote)];
     }

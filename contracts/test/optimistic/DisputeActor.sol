@@ -266,7 +266,7 @@ contract DisputeActor is TestBase {
         vm.prank(provider);
         market.lock(id);
         vm.prank(provider);
-        market.deliver(id, 0, _answer(), 0, "");
+        market.deliver(id, 0, OPTIMISTIC, _answer(), 0, "");
     }
 
     function _answer() private view returns (Commitment memory) {

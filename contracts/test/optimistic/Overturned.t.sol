@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {OptimisticAdapter} from "../../src/adapters/OptimisticAdapter.sol";
 import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
+import {Claim} from "../../src/interfaces/IClaims.sol";
 import {IProofRouter} from "../../src/interfaces/IProofRouter.sol";
 import {BatchItem, LegState} from "../../src/types/Order.sol";
 import {BatchClaim, Statement, StatementLib} from "../../src/types/Statement.sol";
@@ -34,6 +35,44 @@ contract OverturnedTest is DisputeWorld {
         vm.warp(START + 1 days);
         vm.expectRevert(abi.encodeWithSelector(IAvowMarket.WrongLegState.selector, id, 0, LegState.Slashed));
         market.expire(id, 0);
+    }
+
+    function test_whenAClaimWasOverturnedIsKeptWhateverIsReclaimed() public {
+        (bytes32 id, Trace memory trace) = claimed(Lie.None, 0, 0);
+        bytes32 claimId = statementRoot(id);
+        challenge(RIVAL, id, trace.root);
+        challenge(STRANGER, id, trace.root);
+        Claim memory before = claims.claimOf(claimId);
+        assertEq(before.open, 2, "challenges are counted");
+        assertEq(claims.overturnedAt(claimId), 0, "it stands");
+        uint256 time = block.timestamp + CLOCK + 1;
+        vm.warp(time);
+        claims.timeout(claimId, RIVAL);
+        for (uint256 i; i < 2; ++i) {
+            assertEq(claims.overturnedAt(claimId), time, "at that moment");
+            Claim memory ended = claims.claimOf(claimId);
+            assertEq(ended.open, 0, "nothing is counted any more");
+            assertEq(ended.windowEnd, before.windowEnd, "the window is what it was");
+            assertEq(ended.digest, before.digest, "and the claim");
+            vm.warp(time + 1 days);
+            if (i == 0) claims.reclaim(claimId, STRANGER);
+        }
+    }
+
+    function test_aClaimThatIsOverturnedAfterMonthsIsSaidToBeOverturnedThen() public {
+        (bytes32 id, Trace memory trace) = claimed(Lie.None, 0, 0);
+        bytes32 claimId = statementRoot(id);
+        challenge(RIVAL, id, trace.root);
+        uint256 last = uint256(claims.claimOf(claimId).windowEnd) - 3 days + type(uint24).max;
+        assertTrue(last > START + 190 days, "months later");
+        uint256 state = vm.snapshotState();
+        vm.warp(last);
+        claims.timeout(claimId, RIVAL);
+        assertEq(claims.overturnedAt(claimId), last, "the last moment that can be told");
+        assertTrue(vm.revertToState(state), "again");
+        vm.warp(last + 365 days);
+        claims.timeout(claimId, RIVAL);
+        assertEq(claims.overturnedAt(claimId), last, "and what is said of later ones");
     }
 
     function test_aLegWhoseClaimStandsIsNotRefuted() public {

@@ -6,6 +6,7 @@ import {TracedClaim} from "../../src/interfaces/IReferee.sol";
 import {IWatch, Plant, WatchParameters} from "../../src/interfaces/IWatch.sol";
 import {LegState, OrderRequest} from "../../src/types/Order.sol";
 import {Planted, WatchWorld} from "../base/WatchWorld.sol";
+import {MockReferee} from "../mocks/MockReferee.sol";
 import {Lie, ToyTrace, Trace} from "../optimistic/ToyTrace.sol";
 
 /// @notice What is a plant: wrong, committed to beforehand, revealed in time, and never paid for.
@@ -198,9 +199,17 @@ contract PlantsTest is WatchWorld {
         watch.plant(keccak256(abi.encode(made.claimId, PLANT_SALT)));
         vm.warp(block.timestamp + 1);
         claimWith(made.orderId, 0);
+        challenge(STRANGER, made.orderId, 0);
+        uint256 since = block.timestamp;
         made.epoch = now_();
         afterVerdicts(made);
-        exposeFails(made, abi.encodeWithSelector(IWatch.TraceRootMissing.selector, made.claimId));
+        exposeFails(made, abi.encodeWithSelector(IClaims.TraceRootMissing.selector, made.claimId));
+        // Nor once it was overturned in time: nothing can be shown to lead to no root.
+        Trace memory trace = traceOf(made.orderId, Lie.Data, 3, 21);
+        made.refutation = ToyTrace.refutation(trace, 3, 21);
+        vm.warp(since + CLOCK + 1);
+        claims.timeout(made.claimId, STRANGER);
+        exposeFails(made, abi.encodeWithSelector(MockReferee.NotUnderTheRoot.selector));
     }
 
     function test_aClaimWhoseInputIsElsewhereIsNoPlant() public {
@@ -247,7 +256,7 @@ contract PlantsTest is WatchWorld {
 
     function _byUri() private view returns (OrderRequest memory order) {
         order = uriTerms();
-        order.legs[0].selector = OPTIMISTIC;
+        order.legs[0].selectors = OPTIMISTIC;
     }
 
     /// @dev A stranger overturns it, now.

@@ -345,7 +345,7 @@ contract WatchActor is TestBase {
         vm.prank(provider);
         market.lock(id);
         vm.prank(provider);
-        market.deliver(id, 0, _answer(), 0, "");
+        market.deliver(id, 0, OPTIMISTIC, _answer(), 0, "");
     }
 
     function _answer() private view returns (Commitment memory) {

@@ -30,11 +30,9 @@ contract WatchInvariantTest is WatchWorld {
         targets[0] = address(_actor);
     }
 
-    function invariant_stakesBudgetBountiesAndCreditsSumToHoldings() external view {
+    /// @dev One function: each would walk the same walks from the same seed, again.
+    function invariant_theMoneyAddsUpAndWhoDoesItsDutyLosesNothing() external view {
         _checkMoney();
-    }
-
-    function invariant_whoDoesItsDutyLosesNothing() external view {
         _checkDuties();
     }
 

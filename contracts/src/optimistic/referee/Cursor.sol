@@ -27,12 +27,16 @@ library Cursors {
     /// @notice Passes over `count` bytes; returns the address of the first one.
     function take(Cursor memory cursor, uint256 count) internal pure returns (uint256 spot) {
         spot = cursor.next;
-        moveTo(cursor, spot + count);
+        unchecked {
+            // Counts are products of a few numbers of four bytes.
+            moveTo(cursor, spot + count);
+        }
     }
 
     /// @notice Goes on at an address that is not behind the next byte.
     function moveTo(Cursor memory cursor, uint256 spot) internal pure {
-        if (spot > cursor.end) revert CutShort(spot - cursor.end);
+        uint256 end = cursor.end;
+        if (spot > end) revert CutShort(spot - end);
         cursor.next = spot;
     }
 

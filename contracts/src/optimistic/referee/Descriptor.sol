@@ -51,7 +51,7 @@ library Descriptors {
     /// @notice Passes over a descriptor and returns it.
     function read(Cursor memory cursor) internal pure returns (Descriptor memory descriptor) {
         descriptor.opcode = cursor.unsigned(1);
-        descriptor.result = Shapes.read(cursor);
+        descriptor.result = Shapes.read(cursor, 0);
         descriptor.operands = _shapes(cursor, 4);
         descriptor.blobs = _shapes(cursor, 32);
         _readFields(cursor, descriptor);
@@ -113,8 +113,7 @@ library Descriptors {
     function _shapes(Cursor memory cursor, uint256 prefix) private pure returns (Shape[] memory shapes) {
         shapes = new Shape[](cursor.unsigned(1));
         for (uint256 i; i < shapes.length; ++i) {
-            cursor.take(prefix);
-            shapes[i] = Shapes.read(cursor);
+            shapes[i] = Shapes.read(cursor, prefix);
         }
     }
 
@@ -138,6 +137,7 @@ library Descriptors {
 
     /// @dev The kinds of an operation's attributes, four bits each, the first one lowest.
     function _kinds(uint256 opcode) private pure returns (uint256) {
+        if (opcode < Opcode.CONVOLUTION) return 0;
         if (opcode == Opcode.CONVOLUTION) return 0x12222;
         if (opcode == Opcode.AFFINE) return 0x12;
         if (opcode == Opcode.SUM) return TUPLE;

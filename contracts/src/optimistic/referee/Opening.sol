@@ -31,14 +31,19 @@ library Openings {
     error RangeOutside(uint256 end, uint256 chunks);
     error NotOpened(uint256 octet);
 
-    /// @notice Passes over an opening of a tensor of this shape and returns it.
-    function read(Cursor memory cursor, Shape shape) internal pure returns (Opening memory opening) {
-        uint256 count = cursor.unsigned(2);
-        opening.width = shape.width();
-        if (count == 0) return opening;
-        uint256 octets = shape.octets();
+    /// @notice Passes over an opening of a tensor of this shape and fills in what is known of it.
+    function read(Opening memory opening, Cursor memory cursor, Shape shape) internal pure {
+        uint256 head = cursor.next;
+        uint256 count;
+        assembly ("memory-safe") {
+            count := shr(240, calldataload(head))
+            head := add(head, 2)
+        }
         unchecked {
-            uint256 head = cursor.take(6 * count);
+            cursor.take(2 + 6 * count);
+            opening.width = shape.width();
+            if (count == 0) return;
+            uint256 octets = shape.octets();
             uint256 first;
             assembly ("memory-safe") {
                 first := mload(0x40)
@@ -49,7 +54,7 @@ library Openings {
             opening.end = first + RANGE * count;
             uint256 leaves = _readRanges(cursor, opening, head, octets);
             uint256 nodes = _hashRanges(opening, leaves);
-            opening.root = Trees.climb(cursor, nodes, leaves, shape.depth());
+            opening.root = Trees.climb(cursor, nodes, leaves, Trees.depthOf((octets + CHUNK - 1) / CHUNK));
         }
     }
 

@@ -11,14 +11,14 @@ import {Views} from "./Views.sol";
 library Operations {
     using Openings for Opening;
 
-    /// @notice The element at a row-major place of the result.
+    /// @notice The element at a row-major place of the result, and at its index, which is overwritten.
     function recompute(
         Descriptor memory descriptor,
         uint256 element,
+        uint256[8] memory index,
         Opening[] memory operands,
         Opening[] memory blobs
     ) internal pure returns (int256) {
-        uint256[8] memory index = descriptor.result.unravel(element);
         uint256 opcode = descriptor.opcode;
         if (opcode >= Opcode.RESHAPE) return Views.element(descriptor, element, index, operands, blobs);
         if (opcode == Opcode.DENSE) return Arithmetic.dense(descriptor, index, operands, blobs);

@@ -36,12 +36,17 @@ library Places {
         returns (Place memory place)
     {
         uint256 start = cursor.next;
-        place.inputs = cursor.unsigned(4);
-        place.tensors = cursor.unsigned(4);
-        place.outputs = cursor.unsigned(1);
-        place.list = cursor.take(4 * place.outputs);
-        uint256 end = cursor.next;
-        place.tensor = cursor.unsigned(4);
+        uint256 outline = cursor.unsigned(9);
+        place.inputs = outline >> 40;
+        place.tensors = uint32(outline >> 8);
+        place.outputs = uint8(outline);
+        uint256 end;
+        unchecked {
+            // The tensor's number stands behind those of the outputs.
+            place.list = cursor.take(4 * place.outputs + 4);
+            end = place.list + 4 * place.outputs;
+        }
+        place.tensor = outputAt(place, place.outputs);
         if (place.tensor >= place.tensors) revert TensorOutside(place.tensor, place.tensors);
         uint256 from = cursor.next;
         place.descriptor = Descriptors.read(cursor);

@@ -25,15 +25,17 @@ library Shapes {
     error ElementsOutOfBounds(uint256 elements);
     error ElementOutside(uint256 element, uint256 elements);
 
-    /// @notice Passes over a shape and returns it.
-    function read(Cursor memory cursor) internal pure returns (Shape shape) {
-        uint256 spot = cursor.take(2);
-        shape = Shape.wrap(spot);
+    /// @notice Passes over `prefix` bytes and a shape behind them, and returns the shape.
+    function read(Cursor memory cursor, uint256 prefix) internal pure returns (Shape shape) {
+        uint256 axes;
+        unchecked {
+            shape = Shape.wrap(cursor.next + prefix);
+            axes = shape.rank();
+            cursor.take(prefix + 2 + 8 * axes);
+        }
         uint256 width_ = shape.width();
         if (width_ != 1 && width_ != 2 && width_ != 4 && width_ != 8) revert WidthUnknown(width_);
-        uint256 axes = shape.rank();
         if (axes > MAXIMUM_RANK) revert RankTooHigh(axes);
-        cursor.take(8 * axes);
         uint256 count = shape.elements();
         if (count == 0 || count > MAXIMUM_ELEMENTS) revert ElementsOutOfBounds(count);
     }
@@ -68,12 +70,12 @@ library Shapes {
 
     /// @notice Number of elements.
     function elements(Shape shape) internal pure returns (uint256 count) {
-        uint256 axes = shape.rank();
-        count = 1;
-        unchecked {
+        assembly ("memory-safe") {
             // At most 8 dimensions below 2^32: a product below 2^256.
-            for (uint256 axis; axis < axes; ++axis) {
-                count *= shape.dimension(axis);
+            count := 1
+            let end := add(add(shape, 2), shl(3, byte(1, calldataload(shape))))
+            for { let axis := add(shape, 2) } lt(axis, end) { axis := add(axis, 8) } {
+                count := mul(count, shr(224, calldataload(axis)))
             }
         }
     }

@@ -11,15 +11,22 @@ library Trees {
     /// @notice Levels above the leaves of a tree of `count` leaves.
     function depthOf(uint256 count) internal pure returns (uint256 depth) {
         assembly ("memory-safe") {
-            // The length in bits of count - 1.
+            // The length in bits of count - 1, halving what is left of 32.
             let rest := sub(count, 1)
-            for { let half := 16 } half { half := shr(1, half) } {
-                if shr(half, rest) {
-                    rest := shr(half, rest)
-                    depth := add(depth, half)
-                }
-            }
-            depth := add(depth, rest)
+            depth := shl(4, gt(rest, 0xffff))
+            rest := shr(depth, rest)
+            let half := shl(3, gt(rest, 0xff))
+            depth := add(depth, half)
+            rest := shr(half, rest)
+            half := shl(2, gt(rest, 0xf))
+            depth := add(depth, half)
+            rest := shr(half, rest)
+            half := shl(1, gt(rest, 3))
+            depth := add(depth, half)
+            rest := shr(half, rest)
+            half := gt(rest, 1)
+            depth := add(depth, half)
+            depth := add(depth, shr(half, rest))
         }
     }
 
@@ -40,12 +47,8 @@ library Trees {
         pure
         returns (bytes32)
     {
-        uint256[2] memory node = [index, uint256(hash)];
-        uint256 nodes;
-        assembly ("memory-safe") {
-            nodes := node
-        }
-        return climb(cursor, nodes, 1, depth);
+        uint256 siblings = cursor.take(depth << 5);
+        return _climb(siblings, index, hash, depth);
     }
 
     /// @notice The root that some leaves lead to together, and the siblings that stand at the cursor.
@@ -55,20 +58,23 @@ library Trees {
     function climb(Cursor memory cursor, uint256 nodes, uint256 count, uint256 depth)
         internal
         pure
-        returns (bytes32 root)
+        returns (bytes32)
     {
         uint256 sibling = cursor.next;
+        uint256 index;
+        bytes32 hash;
         assembly ("memory-safe") {
             let scratch := mload(0x40)
             mstore8(scratch, 1)
             let left := add(scratch, 1)
             let right := add(scratch, 33)
             let end := add(nodes, shl(6, count))
-            for {} depth { depth := sub(depth, 1) } {
+            let alone := add(nodes, 64)
+            for {} and(gt(end, alone), gt(depth, 0)) { depth := sub(depth, 1) } {
                 let to := nodes
                 for { let from := nodes } lt(from, end) {} {
-                    let index := mload(from)
-                    let hash := mload(add(from, 32))
+                    index := mload(from)
+                    hash := mload(add(from, 32))
                     from := add(from, 64)
                     switch and(index, 1)
                     case 1 {
@@ -94,8 +100,35 @@ library Trees {
                 }
                 end := to
             }
-            root := mload(add(nodes, 32))
+            index := mload(nodes)
+            hash := mload(add(nodes, 32))
         }
-        cursor.moveTo(sibling);
+        unchecked {
+            cursor.moveTo(sibling + (depth << 5));
+        }
+        return _climb(sibling, index, hash, depth);
+    }
+
+    /// @dev The root that a node leads to with one sibling for each level.
+    function _climb(uint256 sibling, uint256 index, bytes32 hash, uint256 depth)
+        private
+        pure
+        returns (bytes32 root)
+    {
+        root = hash;
+        assembly ("memory-safe") {
+            let scratch := mload(0x40)
+            mstore8(scratch, 1)
+            let left := add(scratch, 1)
+            let right := add(scratch, 33)
+            for { let end := add(sibling, shl(5, depth)) } lt(sibling, end) { sibling := add(sibling, 32) } {
+                // 32 where the node is on the right.
+                let side := shl(5, and(index, 1))
+                mstore(add(left, side), root)
+                mstore(sub(right, side), calldataload(sibling))
+                root := keccak256(scratch, 65)
+                index := shr(1, index)
+            }
+        }
     }
 }

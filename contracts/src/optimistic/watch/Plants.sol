@@ -92,8 +92,6 @@ abstract contract Plants is Verdicts, Ownable2Step {
         view
         returns (Order memory order)
     {
-        // Without its root nobody could tell that a trace is wrong.
-        if (traced.traceRoot == 0) revert TraceRootMissing(traced.statementRoot);
         Commitment memory output = Commitment(CommitmentScheme.PUBLIC, traced.output);
         (, bytes32 digest) = claims.market().statementFor(orderId, leg, provider, output);
         bytes32 root = StatementTree.leaf(digest);
