@@ -10,8 +10,10 @@ from pathlib import Path
 from avow.circuits.errors import CircuitError
 from avow.circuits.ezkl import files as ezkl
 from avow.circuits.files import read_file, read_json, sha256_file, write_file, write_json
+from avow.circuits.lock import LOCK
 from avow.circuits.optimistic import files as optimistic
 from avow.circuits.sumcheck import files as sumcheck
+from avow.circuits.tee import files as tee
 from avow.verifier import canonical
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
@@ -35,6 +37,7 @@ FILES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ezkl/v1": (ezkl.REQUIRED, ezkl.OPTIONAL),
     "optimistic/v1": (optimistic.REQUIRED, optimistic.OPTIONAL),
     "sumcheck/v1": (sumcheck.REQUIRED, sumcheck.OPTIONAL),
+    "tee/v1": (tee.REQUIRED, tee.OPTIONAL),
 }
 
 
@@ -120,6 +123,16 @@ def earlier_artifact(target: Path) -> Artifact | None:
         return None
 
 
+def finish(build: Path, model: ModelRecord, record: SystemRecord) -> Artifact:
+    """Complete a build folder with both records and give it the record's name; returns it checked.
+
+    The folder lies beside the artifacts. Raises `CircuitError`.
+    """
+    write_file(build / RECORD, canonical.encode(record.to_json()))
+    write_file(build / MODEL, canonical.encode(model.to_json()))
+    return load_artifact(place(build, build.with_name(record.digest().hex()), record.system))
+
+
 def place(build: Path, target: Path, system: str) -> Path:
     """Give a build folder its inventory and its name; an earlier artifact of it is replaced."""
     write_inventory(build, system)
@@ -128,9 +141,16 @@ def place(build: Path, target: Path, system: str) -> Path:
             # Same record, made again: what was there may be damaged, so the new one replaces it.
             aside = target.with_name(f".old-{secrets.token_hex(8)}")
             os.rename(target, aside)
+            try:
+                os.rename(build, target)
+            except OSError:
+                os.rename(aside, target)
+                raise
+            # Only now: large keys take a while, and whoever is killed meanwhile keeps an artifact.
             shutil.rmtree(aside, ignore_errors=True)
-        os.rename(build, target)
-        (target / ".lock").unlink(missing_ok=True)
+        else:
+            os.rename(build, target)
+        (target / LOCK).unlink(missing_ok=True)
     except OSError as error:
         raise CircuitError(f"cannot place the artifact at {target}: {error.strerror}") from error
     return target

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from avow.models.load import Model, Port
 from avow.verifier.fields import to_hex
 from avow.verifier.records import ModelRecord, OutputShape, SystemRecord
 from avow.verifier.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from avow.models.load import Model, Port
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Comparison:
 
 
 def compare_model(
-    model: Model, model_record: ModelRecord, record: SystemRecord, srs_digest: bytes | None
+    model: "Model", model_record: ModelRecord, record: SystemRecord, srs_digest: bytes | None
 ) -> list[Comparison]:
     """What every system compares before anything is compiled; None: it needs no string."""
     recorded_srs = to_hex(record.srs.digest) if record.srs else ""
@@ -53,5 +56,5 @@ def described(specs: Sequence[TensorSpec]) -> str:
     )
 
 
-def _tensors(described: Sequence[TensorSpec] | Sequence[OutputShape] | Sequence[Port]) -> str:
+def _tensors(described: "Sequence[TensorSpec] | Sequence[OutputShape] | Sequence[Port]") -> str:
     return ", ".join(f"{one.name!r} {list(one.shape)}" for one in described)

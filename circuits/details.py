@@ -3,7 +3,7 @@
 from typing import Any
 
 from avow.circuits.errors import CircuitError
-from avow.models.fidelity import NO_CLASSES, recorded
+from avow.models.figures import NO_CLASSES, recorded
 from avow.verifier.errors import VerificationError
 from avow.verifier.limits import LIMITS
 from avow.verifier.records import Fidelity, SystemRecord

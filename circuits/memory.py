@@ -1,10 +1,16 @@
-"""Predicting how much memory a proof needs, before anybody runs one."""
+"""Predicting how much memory a proof or a run needs, before anybody makes one."""
 
 from pathlib import Path
+
+from avow.verifier.program.program import Program
+from avow.verifier.systems.optimistic.effort import run_elements
 
 # Fitted to the measured proofs in docs/reference/ezkl-system.md.
 BASE_BYTES = 35 * 10**6
 PER_KEY_BYTE = 2.45
+# Of elements as integers of eight bytes, with room for what an operation makes on the way.
+_BYTES_PER_ELEMENT = 40
+_RUN_BYTES = 256 * 2**20
 
 
 def predicted_proving_bytes(proving_key_bytes: int) -> int:
@@ -13,6 +19,12 @@ def predicted_proving_bytes(proving_key_bytes: int) -> int:
     Fitted to ezkl 23.0.5 on keys of 9 MB to 4.6 GB; the largest error was 15 %, on the safe side.
     """
     return BASE_BYTES + int(PER_KEY_BYTE * proving_key_bytes)
+
+
+def predicted_run_bytes(program: Program) -> int:
+    """Peak resident bytes of running a program once, as a prediction; nothing is proven."""
+    constants = sum(blob.count * blob.element_type.width for blob in program.blobs)
+    return _RUN_BYTES + 8 * constants + _BYTES_PER_ELEMENT * run_elements(program)
 
 
 def machine_bytes() -> int:

@@ -5,7 +5,7 @@ import secrets
 from avow.circuits.curve import Curve
 from avow.circuits.errors import CircuitError
 from avow.verifier.bn254 import POINT_BYTES
-from avow.verifier.curves import FQ, FQ2, G2, curve_order, pairing
+from avow.verifier.curves import FQ, FQ2, G2, curve_order, equal_pairings
 from avow.verifier.srs import G2Coordinates
 
 # halo2's root of unity of order 2^28: Lagrange points belong to its powers.
@@ -62,7 +62,7 @@ def check_powers(points: bytes, tau_g2: G2Coordinates, curve: Curve, name: str) 
         raise CircuitError(f"{name} is damaged: {error}") from error
     x0, x1, y0, y1 = tau_g2
     tau = (FQ2([x0, x1]), FQ2([y0, y1]), FQ2.one())
-    if pairing(G2, _point(left)) != pairing(tau, _point(right)):
+    if not equal_pairings((G2, _point(left)), (tau, _point(right))):
         raise CircuitError(f"{name} is damaged: its points are not powers of its tau")
 
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from avow.models.compiler.stored import compile_stored
 from avow.models.errors import ModelError
 from avow.models.programs import KeptProgram, keep_program, kept_program
-from avow.models.store import StoredModel
+
+if TYPE_CHECKING:
+    from avow.models.store import StoredModel
 
 Report = Callable[[str, str], None]
 
 
 def obtain_program(
-    stored: StoredModel, home: Path, bits: int | None, force: bool, report: Report
+    stored: "StoredModel", home: Path, bits: int | None, force: bool, report: Report
 ) -> KeptProgram:
     """The program that is kept for the model if it has so many `bits`, else a new one.
 
@@ -28,6 +30,9 @@ def obtain_program(
     if kept is not None and "observed" in kept.report and bits in (None, kept.report["bits"]):
         report("program", "kept")
         return kept
+    # What reads a program that is kept needs no compiler.
+    from avow.models.compiler.stored import compile_stored
+
     compiled = compile_stored(stored, bits, lambda what: report("program", what))
     report("program", "done")
     return keep_program(home, stored.digest, compiled.program, compiled.blobs, compiled.report)

@@ -12,9 +12,9 @@ from avow.models.intake import Intake, Source, take_in
 from avow.models.load import load_model
 from avow.models.schema import Identity, parse_range
 from avow.models.store import CALIBRATION, HELD_OUT, ONNX, ModelStore, StoredModel
+from avow.verifier.records import NO_OWNER
 
 ZOO = Path(__file__).parent / "zoo"
-NO_OWNER = bytes(20)
 _PREFIX = re.compile(r"(?:0x)?(?P<hex>[0-9a-f]{8,64})")
 
 

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
-import onnxruntime
-
 from avow.models.errors import ModelError
 
 PROCESSOR = "CPUExecutionProvider"
@@ -59,7 +57,7 @@ class Placement:
 
 def accelerators() -> tuple[Device, ...]:
     """The devices beside the processor for which the installed onnxruntime has a provider."""
-    available = onnxruntime.get_available_providers()
+    available = _available()
     return tuple(one for one in (Device.CUDA, Device.TENSORRT) if _WANTED[one][0] in available)
 
 
@@ -68,7 +66,7 @@ def providers(device: Device) -> list[str]:
 
     Raises ModelError for a device other than AUTO whose provider is not there.
     """
-    available = onnxruntime.get_available_providers()
+    available = _available()
     first = _WANTED[device][0]
     if first not in available and device is not Device.AUTO:
         raise ModelError(
@@ -110,8 +108,17 @@ def require(device: Device, found: Placement) -> None:
         )
 
 
+def _available() -> list[str]:
+    # Whoever only names a device need not load it.
+    import onnxruntime
+
+    return list(onnxruntime.get_available_providers())
+
+
 @cache
 def _load_libraries() -> None:
+    import onnxruntime
+
     # CUDA's libraries may lie in packages of their own, where no loader looks.
     load = getattr(onnxruntime, "preload_dlls", None)
     if load is not None:
@@ -124,11 +131,13 @@ def _load_libraries() -> None:
 def main(arguments: list[str]) -> int:
     """`python -m avow.models.devices cuda ...`: models and programs on each; 2 where one fails."""
     # Here, since previews and programs need this module.
+    import onnxruntime
+
     from avow.models.infer import Preview
     from avow.models.load import load_model
     from avow.models.program.placed import exact_provider
 
-    names = ", ".join(onnxruntime.get_available_providers())
+    names = ", ".join(_available())
     if not accelerators():
         print(
             f"avow: error: no GPU provider is present: onnxruntime {onnxruntime.__version__} here "

@@ -1,7 +1,7 @@
 """How far the integers of a proven program are from the float model, on held-out rows."""
 
 from collections.abc import Sequence
-from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +9,12 @@ from numpy.typing import NDArray
 from avow.models.data import Rows
 from avow.models.devices import Device
 from avow.models.errors import ModelError
+from avow.models.figures import NO_CLASSES, rounded, share
 from avow.models.infer import Preview, top_class
 from avow.models.load import Model
 from avow.models.schema import dequantise
 from avow.verifier.records import Fidelity
 from avow.verifier.tensor import Tensor, TensorSpec
-
-NO_CLASSES = "none"
-_MILLIONTH = Decimal("0.000001")
-_SIX_DIGITS = Context(prec=6, rounding=ROUND_UP)
 
 
 def measure(
@@ -55,17 +52,9 @@ def measure(
     return Fidelity(
         rows=len(rows),
         agreement=_agreement(floats[0], proven[0], rows),
-        max_error=_decimal(float(every.max())),
-        mean_error=_decimal(float(every.mean())),
+        max_error=rounded(float(every.max())),
+        mean_error=rounded(float(every.mean())),
     )
-
-
-def recorded(rows: int, agreement: float | None, max_error: float, mean_error: float) -> Fidelity:
-    """Figures that a program's compilation measured, rounded as `measure` rounds them."""
-    exact = NO_CLASSES
-    if agreement is not None:
-        exact = str(Decimal(agreement).quantize(_MILLIONTH, ROUND_DOWN))
-    return Fidelity(rows, exact, _decimal(max_error), _decimal(mean_error))
 
 
 def _agreement(exact: NDArray[np.float32], real: NDArray[np.float64], rows: Rows) -> str:
@@ -74,8 +63,4 @@ def _agreement(exact: NDArray[np.float32], real: NDArray[np.float64], rows: Rows
     if exact_rows.shape[1] == 1 and not has_classes:
         return NO_CLASSES
     same = int((top_class(exact_rows) == top_class(real_rows)).sum())
-    return str((Decimal(same) / len(rows)).quantize(_MILLIONTH, ROUND_DOWN))
-
-
-def _decimal(value: float) -> str:
-    return format(_SIX_DIGITS.create_decimal(Decimal(value)), "f")
+    return share(Decimal(same) / len(rows))

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from avow.models.catalogue import NO_OWNER
 from avow.models.intake import Source, take_in
 from avow.models.load import load_model
 from avow.models.schema import Identity, Range
 from avow.models.store import ModelStore, StoredModel
+from avow.verifier.records import NO_OWNER
 
 _ROWS, _SEED = 64, 1
 _LOW, _HIGH = 0.0, 1.0

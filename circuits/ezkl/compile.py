@@ -20,8 +20,8 @@ from avow.circuits.ezkl.settings import Watch, Wishes, calibrated
 from avow.circuits.ezkl.solidity import compile_verifier
 from avow.circuits.ezkl.witness import Circuit
 from avow.circuits.ezkl.workbench import Workbench, discard
-from avow.circuits.files import make_folder, read_json, write_file, write_json
-from avow.circuits.lock import LOCK, clear, exclusive
+from avow.circuits.files import read_json, write_file, write_json
+from avow.circuits.lock import LOCK, building
 from avow.circuits.srs_choice import Srs, obtain
 from avow.models.data import Rows
 from avow.models.load import Model
@@ -29,7 +29,8 @@ from avow.verifier import canonical
 from avow.verifier.fields import to_hex
 from avow.verifier.records import ModelRecord
 from avow.verifier.srs import srs_digest
-from avow.verifier.systems.ezkl.settings import EZKL_VERSION, SYSTEM_ID, parse_settings
+from avow.verifier.systems.ezkl.settings import SYSTEM_ID, parse_settings
+from avow.verifier.systems.ezkl.version import EZKL_VERSION
 
 _ROWS = "calibration.json"
 _PROOF = "first-proof.json"
@@ -71,12 +72,9 @@ def compile_model(
     row and has the verifier check that proof. Raises `CircuitError`; then the finished steps stay.
     """
     identity = _identity(source, options)
-    make_folder(artifacts)
-    build = artifacts / f".building-{identity}"
     pointer = artifacts / f".made-{identity}.json"
-    with exclusive(build):
+    with building(artifacts, identity, take_up=not options.force) as build:
         if options.force:
-            clear(build)
             pointer.unlink(missing_ok=True)
         earlier = _earlier(artifacts, pointer)
         if earlier is not None:

@@ -34,7 +34,7 @@ _KEY_HASH, _PROOF_HASH = 5_826, 768
 # Seconds, on 2 cores: of setup and of a proof for each byte of the proving key.
 _SETUP_PER_BYTE = 21.1e-9
 _PROVE_ONCE, _PROVE_PER_BYTE = 0.1, 23.4e-9
-_VERIFY_ONCE, _VERIFY_PER_BYTE = 0.19, 0.20e-9
+_VERIFY_ONCE, _VERIFY_PER_BYTE = 0.15, 0.12e-9
 # Gas of a transaction that has the router check a proof.
 _GAS_ONCE, _GAS_PER_INSTANCE, _GAS_PER_PROOF_BYTE = 290_000, 1_620, 130
 # The table of a function holds the values that calibration saw and as many again: some 2^16.

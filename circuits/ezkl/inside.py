@@ -5,7 +5,6 @@ Usage: `python -m avow.circuits.ezkl.inside PARENT_PID` in a folder with request
 and, in long steps, note.
 """
 
-import asyncio
 import ctypes
 import json
 import os
@@ -83,6 +82,9 @@ def setup(params: Params) -> None:
 
 def evm_verifier(params: Params) -> None:
     """Write the Solidity verifier; ezkl's own attempt to compile it afterwards is not used."""
+    # Here, since no other step needs it and its import takes longer than most steps.
+    import asyncio
+
     import ezkl
 
     source = Path(params["sol"])

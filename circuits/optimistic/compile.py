@@ -1,20 +1,17 @@
 """Compiling a model for `optimistic/v1`: program, key, record; no keys to make, no string."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from avow.circuits.artifact import MODEL, RECORD, Artifact, earlier_artifact, load_artifact, place
+from avow.circuits.artifact import Artifact, earlier_artifact, finish
 from avow.circuits.errors import CircuitError
-from avow.circuits.files import make_folder, write_file
-from avow.circuits.lock import clear, exclusive
+from avow.circuits.lock import building_of
 from avow.circuits.optimistic.heaviest import Heaviest, heaviest_element
 from avow.circuits.optimistic.record import build_record
 from avow.circuits.programs import obtain_program
 from avow.models.program.files import write_program
-from avow.models.store import StoredModel
-from avow.verifier import canonical
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program
@@ -22,6 +19,9 @@ from avow.verifier.systems.optimistic.claim import MATERIAL_BYTES, SYSTEM_ID, TE
 from avow.verifier.systems.optimistic.effort import refuse_endless
 from avow.verifier.systems.optimistic.sample import Sample
 from avow.verifier.trace.key import ProgramKey, program_key
+
+if TYPE_CHECKING:
+    from avow.models.store import StoredModel
 
 Report = Callable[[str, str], None]
 WINDOW_SECONDS = 3600
@@ -58,18 +58,14 @@ class Draft:
 
 
 def compile_model(
-    stored: StoredModel, home: Path, options: Options, artifacts: Path, report: Report
+    stored: "StoredModel", home: Path, options: Options, artifacts: Path, report: Report
 ) -> Made:
     """Make the artifact, or find the same one made before; returns it checked.
 
     `report` is told every step's name and what came of it. Raises `CircuitError`, and
     `ModelError` for a model that does not compile to a program.
     """
-    make_folder(artifacts)
-    name = hashlib.sha256(stored.digest).hexdigest()[:32]
-    build = artifacts / f".building-optimistic-{name}"
-    with exclusive(build):
-        clear(build)
+    with building_of(artifacts, SYSTEM_ID, stored.digest) as build:
         kept = obtain_program(stored, home, options.bits, options.force, report)
         program, blobs = kept.load()
         made = draft(program, blobs)
@@ -83,9 +79,7 @@ def compile_model(
                 report("artifact", "kept")
                 return Made(earlier, made.heaviest, False)
         write_program(build, program, blobs)
-        write_file(build / RECORD, canonical.encode(record.to_json()))
-        write_file(build / MODEL, canonical.encode(stored.record.to_json()))
-        artifact = load_artifact(place(build, target, SYSTEM_ID))
+        artifact = finish(build, stored.record, record)
         report("artifact", "done")
         return Made(artifact, made.heaviest, True)
 

@@ -13,6 +13,7 @@ from avow.verifier.trace.key import ProgramKey
 MOST_GAS = 12_000_000
 # Nodes pass on transactions of 128 KiB: all but what is around the calldata.
 MOST_OCTETS = 2**17 - 2**9
+_WHOLE = "input or output"
 _TRANSACTION = 21_000
 # EIP-7623, all bytes taken as non-zero: what calldata costs beside work, and at the very least.
 _BYTE, _FLOOR_BYTE = 16, 40
@@ -55,9 +56,12 @@ def heaviest_element(key: ProgramKey) -> Heaviest:
     worst = max(found, key=lambda one: (one.octets > MOST_OCTETS, one.gas))
     what = f"tensor {worst.tensor} ({worst.operation})"
     if worst.octets > MOST_OCTETS:
+        why = ""
+        if worst.operation == _WHOLE:
+            why = "; an order's input and output are committed to, and so shown, as a whole"
         raise CircuitError(
             f"{what}: a contract would have to be shown {worst.octets:,} bytes to check one "
-            f"element, a transaction carries {MOST_OCTETS:,}"
+            f"element, a transaction carries {MOST_OCTETS:,}{why}"
         )
     if worst.gas > MOST_GAS:
         raise CircuitError(
@@ -79,7 +83,7 @@ def of_tensor(key: ProgramKey, tensor: int) -> Iterator[Heaviest]:
         octets = head + own.octets + path + others + descriptor.result.size
         trace = Shown(octets=0, chunks=1, siblings=outline.depth, depth=outline.depth)
         gas = gas_of(octets, outline.depth, [own, trace], Reading((), ()))
-        yield Heaviest(tensor, "input or output", octets, gas)
+        yield Heaviest(tensor, _WHOLE, octets, gas)
     if isinstance(descriptor.maker, Given):
         return
     for reading in readings(descriptor):

@@ -4,6 +4,7 @@ from typing import Any
 
 from avow.circuits.details import fidelity, making
 from avow.circuits.errors import CircuitError
+from avow.circuits.memory import predicted_run_bytes
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import Program, output_specs
 from avow.verifier.records import (
@@ -16,10 +17,6 @@ from avow.verifier.records import (
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID, WINDOW
 from avow.verifier.systems.optimistic.effort import run_elements
 from avow.verifier.trace.key import ProgramKey
-
-# Of elements as integers of eight bytes, with room for what an operation makes on the way.
-_BYTES_PER_ELEMENT = 40
-_BASE_BYTES = 256 * 2**20
 
 
 def build_record(
@@ -34,8 +31,6 @@ def build_record(
     Its constraints are the elements that operations make, each of which can be refuted. Raises
     `CircuitError`.
     """
-    constants = sum(blob.count * blob.element_type.width for blob in program.blobs)
-    elements = run_elements(program)
     try:
         record = SystemRecord(
             model=model.digest(),
@@ -47,8 +42,8 @@ def build_record(
             input_visibility=InputVisibility.PUBLIC,
             weight_visibility=WeightVisibility.FIXED,
             fidelity=fidelity(report),
-            constraints=elements,
-            proving_memory_bytes=_BASE_BYTES + 8 * constants + _BYTES_PER_ELEMENT * elements,
+            constraints=run_elements(program),
+            proving_memory_bytes=predicted_run_bytes(program),
             evm_codehash=None,
             measurements=(),
             details=((WINDOW, str(window)), *making(report)),

@@ -1,16 +1,15 @@
 """Compiling a model for `sumcheck/v1`: program, plan, powers of tau, key, record."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from avow.circuits.artifact import MODEL, RECORD, Artifact, earlier_artifact, load_artifact, place
+from avow.circuits.artifact import Artifact, earlier_artifact, finish
 from avow.circuits.curve import Curve
 from avow.circuits.details import OBSERVED
 from avow.circuits.errors import CircuitError
-from avow.circuits.files import make_folder, write_file
-from avow.circuits.lock import clear, exclusive
+from avow.circuits.files import write_file
+from avow.circuits.lock import building_of
 from avow.circuits.memory import machine_bytes
 from avow.circuits.programs import obtain_program
 from avow.circuits.srs_choice import Srs, most_powers, obtain_powers
@@ -80,11 +79,7 @@ def compile_model(
     `report` is told every step's name and what came of it. Raises `CircuitError`, and
     `ModelError` for a model that does not compile to a program.
     """
-    make_folder(artifacts)
-    name = hashlib.sha256(stored.digest).hexdigest()[:32]
-    build = artifacts / f".building-sumcheck-{name}"
-    with exclusive(build):
-        clear(build)
+    with building_of(artifacts, SYSTEM_ID, stored.digest) as build:
         return _make(stored, home, options, artifacts, build, report)
 
 
@@ -133,9 +128,7 @@ def _make(
     write_program(build, program, blobs)
     write_file(build / KEY, canonical.encode(key.to_json()))
     write_file(build / POWERS, found.powers.first(powers))
-    write_file(build / RECORD, canonical.encode(record.to_json()))
-    write_file(build / MODEL, canonical.encode(stored.record.to_json()))
-    artifact = load_artifact(place(build, target, SYSTEM_ID))
+    artifact = finish(build, stored.record, record)
     report("artifact", "done")
     return Made(artifact, plan, True, batch)
 

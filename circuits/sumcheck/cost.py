@@ -192,7 +192,7 @@ def predict(
         seconds=seconds,
         memory_bytes=int(MARGIN * sum(unit * counts[name] for name, unit in _BYTES.items())),
         proof_bytes=proof_bytes(found, placed),
-        verify_seconds=0.48 + 3e-4 * rows + 1.8e-4 * counts["claims"],
+        verify_seconds=0.33 + 3e-4 * rows + 1.8e-4 * counts["claims"],
         rows=rows,
     )
 

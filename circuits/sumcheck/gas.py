@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from avow.circuits.sumcheck.cost import Survey, proof_bytes
-from avow.verifier.systems.sumcheck.stack import stack
+from avow.verifier.systems.sumcheck.stack import Stack, stack
 from avow.verifier.tensor import TensorSpec
 
 # Gas of one of each count, calldata apart: cells of public tensors; openings of a batch; rounds of
@@ -74,9 +74,8 @@ class Tensors:
         return self.octets + (_NONZERO - 1) * self.cells
 
 
-def counts(found: Survey, logrows: int, tensors: Tensors, answers: int = 1) -> dict[str, int]:
+def counts(found: Survey, placed: Stack, tensors: Tensors, answers: int = 1) -> dict[str, int]:
     """How often a contract pays each of the units."""
-    placed = stack(found.relation, logrows)
     several = int(answers > 1)
     return {
         "once": 1,
@@ -96,12 +95,13 @@ def predict_gas(found: Survey, logrows: int, tensors: Tensors, answers: int = 1)
 
     `found` is the survey of the relation for that batch.
     """
-    times = counts(found, logrows, tensors, answers)
+    placed = stack(found.relation, logrows)
+    times = counts(found, placed, tensors, answers)
     parts = {
         name: round(sum(unit * times[count] for count, unit in units.items()))
         for name, units in UNITS.items()
     }
-    sent = proof_bytes(found, stack(found.relation, logrows))
+    sent = proof_bytes(found, placed)
     if answers > 1:
         sent += answers * _OPENING_BYTES
     return Gas(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from avow.circuits.errors import CircuitError
-from avow.circuits.sumcheck.cost import Cost, predict, survey
+from avow.circuits.sumcheck.cost import Cost, Survey, predict, survey
 from avow.circuits.sumcheck.gas import Gas, Tensors, predict_gas
 from avow.verifier.errors import VerificationError
 from avow.verifier.relation.relation import Relation
@@ -25,6 +25,10 @@ _ROOM_FOR_BATCHES = range(LIMITS.logrows - 4, LIMITS.logrows + 1)
 _FEW_ROWS = 128
 # On the way to a contract a second of proving counts as so much gas.
 _GAS_PER_SECOND = 100_000
+
+
+# Of plans that gas does not choose among, only the chosen one's is predicted.
+_UNKNOWN = Gas({}, 0, 0)
 
 
 class Target(Enum):
@@ -84,7 +88,8 @@ def choose(
     arguments = (COMMITTED,) if target is Target.GAS else (COMMITTED, LAYERED)
     if bounds.lookups_given is not None:
         arguments = (bounds.lookups_given,)
-    plans: list[Plan] = []
+    by_gas = target is Target.GAS
+    plans: list[tuple[Plan, Survey]] = []
     refused = ""
     for width in widths:
         try:
@@ -100,26 +105,27 @@ def choose(
             for lookups, found in surveys if logrows <= most else ():
                 cost = predict(found, logrows)
                 if cost is not None:
-                    gas = predict_gas(found, logrows, tensors)
-                    plans.append(Plan(width, logrows, cost, gas, lookups))
+                    gas = predict_gas(found, logrows, tensors) if by_gas else _UNKNOWN
+                    plans.append((Plan(width, logrows, cost, gas, lookups), found))
     if refused and not plans:
         raise CircuitError(f"this program cannot be proven by sumcheck/v1: {refused}")
-    short = [plan for plan in plans if plan.cost.rows <= MOST_ROWS]
+    short = [one for one in plans if one[0].cost.rows <= MOST_ROWS]
     if not short and bounds.logrows_given is None:
         raise CircuitError(
             f"an SRS of 2^{most} powers is too short for this program: "
             f"its constants and values would need more than {MOST_ROWS} rows"
         )
-    fitting = [plan for plan in short or plans if plan.cost.memory_bytes <= bounds.memory_bytes]
+    fitting = [one for one in short or plans if one[0].cost.memory_bytes <= bounds.memory_bytes]
     if not fitting:
-        least = min((plan.cost.memory_bytes for plan in short or plans), default=0)
+        least = min((plan.cost.memory_bytes for plan, _ in short or plans), default=0)
         raise CircuitError(
             f"a proof is predicted to need {least // 2**20} MiB of memory, "
             f"{bounds.memory_bytes // 2**20} MiB may be used"
         )
-    if target is Target.GAS:
-        fitting = _batched(fitting)
-    return min(fitting, key=lambda plan: weight(plan, target))
+    if by_gas:
+        return min(_batched([plan for plan, _ in fitting]), key=lambda plan: weight(plan, target))
+    plan, found = min(fitting, key=lambda one: weight(one[0], target))
+    return replace(plan, gas=predict_gas(found, plan.logrows, tensors))
 
 
 def _batched(plans: list[Plan]) -> list[Plan]:

@@ -7,7 +7,6 @@ import warnings
 
 import numpy as np
 from onnx import NodeProto, helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from avow.models.compiler.graph import Node
 from avow.models.compiler.refusal import Refusal
@@ -40,6 +39,9 @@ def fold(node: Node, operands: list[Array | None], opset: int) -> list[Array] | 
         return None
     if node.operator in ("ConstantOfShape", "Expand", "Tile"):
         _refuse_absurd(node, operands)
+    # Few models have what it computes, and loading it takes a while.
+    from onnx.reference import ReferenceEvaluator
+
     given = {name: array for name, array in zip(node.inputs, operands, strict=True) if name}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

@@ -49,7 +49,11 @@ class PlainBases:
     def _commit(self, scalars: list[int]) -> bytes:
         total = Z1
         for point, scalar in zip(self._points, scalars, strict=True):
-            if scalar:
+            if scalar < 0:
+                # Of a weight's few bits, not of the order less the weight.
+                x, y, z = point
+                total = add(total, multiply((x, -y, z), -scalar))
+            elif scalar:
                 total = add(total, multiply(point, scalar % curve_order))
         if is_inf(total):
             return bytes(64)

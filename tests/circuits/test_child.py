@@ -59,8 +59,8 @@ def test_ezkl_s_own_allocations_are_limited(tmp_path: Path) -> None:
     made = compiled()
     paths = {"circuit": made.path(CIRCUIT), "vk": tmp_path / "vk", "pk": tmp_path / "pk"}
     params = {name: str(path) for name, path in paths.items()} | {"srs": str(made.srs.path)}
-    with pytest.raises(LimitExceeded, match="more than the 24 MiB"):
-        run("setup", params, Limits(60, 24 * 2**20))
+    with pytest.raises(LimitExceeded, match="more than the 16 MiB"):
+        run("setup", params, Limits(60, 16 * 2**20))
 
 
 def test_a_step_can_be_cancelled() -> None:
@@ -78,16 +78,16 @@ def test_progress_tells_time_and_memory_and_its_exception_ends_the_step() -> Non
 
     def watch(progress: Progress) -> None:
         seen.append(progress)
-        if len(seen) == 4:
+        # A busy machine takes a while to hand the step what it asks for.
+        if len(seen) >= 4 and progress.rss_bytes > 2**26:
             raise Enough
 
     before = children()
     with pytest.raises(Enough):
         run("spin", {"bytes": 2**26, "seconds": 60}, LIMITS, watch)
     assert children() <= before
-    assert [progress.step for progress in seen] == ["spin"] * 4
+    assert {progress.step for progress in seen} == {"spin"}
     assert seen[-1].seconds > seen[0].seconds
-    assert seen[-1].rss_bytes > 2**26
 
 
 def test_a_step_that_dies_is_one_error() -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from avow.circuits.artifact import load_artifact
 from avow.circuits.errors import CircuitError, LimitExceeded
+from avow.circuits.ezkl.artifact import EzklArtifact
 from avow.circuits.ezkl.child import Limits
 from avow.circuits.ezkl.compile import compile_model
 from avow.circuits.ezkl.files import EVM, PK, SOLIDITY, VK
@@ -24,6 +26,7 @@ from tests.circuits.tiny import (
     FIXED,
     HIDDEN,
     PUBLIC,
+    SPACE,
     case,
     compiled,
     options,
@@ -45,6 +48,22 @@ class Log(list[tuple[str, str]]):
         self.append((step, what))
         if step == self.stop:
             raise KeyboardInterrupt
+
+
+@cache
+def measured() -> EzklArtifact:
+    """With an EVM verifier, and measured on as many rows as a fidelity needs."""
+    with_evm = options(HIDDEN, solc=SOLC)
+    return compile_model(source(held_out=256), with_evm, SPACE / "measured", Log())
+
+
+@cache
+def pinned() -> EzklArtifact:
+    """Without held-out rows, under a string that nothing says was made here."""
+    srs = SPACE / "ceremony.srs"
+    shutil.copyfile(compiled().srs.path, srs)
+    choice = PinnedSrs(srs, inspect(srs).sha256)
+    return compile_model(source(held_out=0), options(srs=choice), SPACE / "pinned", Log())
 
 
 def test_the_record_says_what_was_compiled() -> None:
@@ -73,9 +92,8 @@ def test_the_prediction_of_memory_is_near_what_a_proof_took() -> None:
 def test_compiling_twice_gives_the_same_key_and_record(tmp_path: Path) -> None:
     """Another folder, another process, the same SRS: byte for byte the same verifying key."""
     first = compiled()
-    pinned = options()
     log = Log()
-    second = compile_model(source(), pinned, tmp_path, log)
+    second = compile_model(source(), options(), tmp_path, log)
     assert [step for step, _ in log] == list(STEPS)
     assert second.vk() == first.vk()
     assert second.path(PK).read_bytes() == first.path(PK).read_bytes()
@@ -157,9 +175,8 @@ def test_a_corrupt_proving_key_is_caught_by_the_first_proof(
     assert not [path for path in tmp_path.iterdir() if not path.name.startswith((".", "corrupt"))]
 
 
-def test_fidelity_is_measured_on_the_circuit_s_own_outputs(tmp_path: Path) -> None:
-    artifact = compile_model(source(held_out=256), options(), tmp_path, Log())
-    fidelity = artifact.record.fidelity
+def test_fidelity_is_measured_on_the_circuit_s_own_outputs() -> None:
+    fidelity = measured().record.fidelity
     assert fidelity.rows == 256
     assert fidelity.sufficient
     assert 0.98 < float(fidelity.agreement) <= 1
@@ -167,18 +184,14 @@ def test_fidelity_is_measured_on_the_circuit_s_own_outputs(tmp_path: Path) -> No
     assert 0 < float(fidelity.mean_error) < float(fidelity.max_error) < 0.2
 
 
-def test_without_held_out_rows_fidelity_is_insufficient(tmp_path: Path) -> None:
-    artifact = compile_model(source(held_out=0), options(), tmp_path, Log())
-    assert artifact.record.fidelity.rows == 0
-    assert not artifact.record.fidelity.sufficient
+def test_without_held_out_rows_fidelity_is_insufficient() -> None:
+    fidelity = pinned().record.fidelity
+    assert fidelity.rows == 0
+    assert not fidelity.sufficient
 
 
-def test_a_pinned_srs_makes_the_record_claim_safety_and_the_policy_decides(tmp_path: Path) -> None:
-    srs = compiled().srs.path
-    pinned = tmp_path / "ceremony.srs"
-    shutil.copyfile(srs, pinned)
-    choice = PinnedSrs(pinned, inspect(pinned).sha256)
-    artifact = compile_model(source(), options(srs=choice), tmp_path / "artifacts", Log())
+def test_a_pinned_srs_makes_the_record_claim_safety_and_the_policy_decides() -> None:
+    artifact = pinned()
     assert artifact.record.srs is not None
     assert artifact.record.srs.safe
     # The same key and program as with the string that is known to be made here.
@@ -204,7 +217,7 @@ def test_scales_that_cannot_hold_the_input_are_refused(tmp_path: Path) -> None:
 
 
 def test_limits_hold_for_compiling(tmp_path: Path) -> None:
-    small = replace(options(), limits=Limits(60, 24 * 2**20))
+    small = replace(options(), limits=Limits(60, 16 * 2**20))
     with pytest.raises(LimitExceeded, match="may use"):
         compile_model(source(), small, tmp_path, Log())
     short = replace(options(), limits=Limits(0.01, 2**31))
@@ -228,9 +241,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         compile_model(source(), options(), blocked / "artifacts", Log())
 
 
-def test_the_evm_verifier_is_compiled_and_its_hash_pinned(tmp_path: Path) -> None:
-    with_evm = options(HIDDEN, solc=SOLC)
-    artifact = compile_model(source(), with_evm, tmp_path, Log())
+def test_the_evm_verifier_is_compiled_and_its_hash_pinned() -> None:
+    artifact = measured()
     value = json.loads(artifact.path(EVM).read_text())
     assert artifact.record.evm_codehash is not None
     assert value["codehash"] == "0x" + artifact.record.evm_codehash.hex()

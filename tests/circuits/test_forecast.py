@@ -48,6 +48,19 @@ def draft(name: str) -> Draft:
     return draft_key(compiled.program, compiled.blobs)
 
 
+@cache
+def predicted(name: str, target: Target, where: Machine) -> Forecast:
+    """The forecast of one proof; choosing its key takes seconds for a large model."""
+    (found,) = forecast(draft(name), target, (1,), where)
+    return found
+
+
+@cache
+def asked(name: str) -> Forecast:
+    """What ezkl is predicted to take for a model, by what it counts itself."""
+    return ezkl.forecast(stored(name), 2**40, InputVisibility.PUBLIC)
+
+
 def rows(system: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Every measured row of a system, with the machine that it was measured on."""
     return [
@@ -77,7 +90,7 @@ def test_sumcheck_takes_what_was_predicted(name: str) -> None:
             continue
         target = Target(row.get("optimize", "time"))
         where = Machine(machine["native"], machine["cores"])
-        (found,) = forecast(draft(name), target, (1,), where)
+        found = predicted(name, target, where)
         same = (machine["native"], machine["cores"]) == (REFERENCE, THREADS)
         compare(found, row, MARK if same else ELSEWHERE)
         checked += 1
@@ -88,7 +101,7 @@ def test_ezkl_takes_what_was_predicted() -> None:
     measured = rows("ezkl/v1")
     assert measured
     for machine, row in measured:
-        found = ezkl.forecast(stored(row["model"]), 2**40, InputVisibility.PUBLIC)
+        found = asked(row["model"])
         assert found.missing is None and found.beyond is None
         compare(found, row, MARK if machine["cores"] == THREADS else ELSEWHERE)
 
@@ -116,7 +129,7 @@ def test_the_sizes_that_ezkl_made() -> None:
         "lenet5": (4_599_451_402, 4_032),
     }
     for name, (key_bytes, proof_bytes) in made.items():
-        found = ezkl.forecast(stored(name), 2**40, InputVisibility.PUBLIC)
+        found = asked(name)
         assert found.key_bytes == pytest.approx(key_bytes, rel=0.01)
         assert (found.proof_bytes, found.hides) == (proof_bytes, "nothing")
     # docs/reference/ezkl-system.md, private and fixed.
@@ -153,11 +166,11 @@ def test_what_is_too_large_has_a_reason_instead_of_numbers() -> None:
 
 
 def test_a_key_whose_blob_fits_no_contract_has_no_gas() -> None:
-    (found,) = forecast(draft("transformer-4"), Target.GAS, (1,), Machine())
+    found = predicted("transformer-4", Target.GAS, Machine())
     assert found.gas is None and found.proof_bytes is None
     assert found.missing is not None and "\n" not in found.missing
     assert "no contract can check its proofs: the key's blob has " in found.missing
     assert "a contract at most 24576" in found.missing
-    (found,) = forecast(draft("transformer-4"), Target.TIME, (1,), Machine())
+    found = predicted("transformer-4", Target.TIME, Machine())
     assert found.gas is None and found.proof_bytes is not None
     assert found.off_chain is not None and "layered" in found.off_chain

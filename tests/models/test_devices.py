@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import onnxruntime
 import pytest
 
 from avow.models import devices
@@ -26,7 +27,7 @@ from tests.models.test_infer import sample
 
 def there(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Make onnxruntime claim to have these providers."""
-    monkeypatch.setattr(devices.onnxruntime, "get_available_providers", lambda: list(names))
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(names))
     monkeypatch.setattr(devices, "_load_libraries", lambda: None)
 
 

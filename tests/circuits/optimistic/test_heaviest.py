@@ -70,6 +70,22 @@ def test_the_heaviest_is_named_and_too_heavy_ones_are_refused(
         heaviest_element(RUN.key)
 
 
+def flattened(side: int) -> Builder:
+    """A picture in three colours, as one row."""
+    builder = Builder(Random(3))
+    picture = builder.add_input((1, 3, side, side), INT8, -128, 127)
+    builder.add(op.Reshape((picture,), (1, 3 * side * side)))
+    return builder
+
+
+def test_a_picture_that_fits_no_transaction_is_refused_and_told_why() -> None:
+    """Three colours of 224 x 224: 150,528 bytes. Of 200 x 200 it fits."""
+    heaviest_element(key_of(flattened(200)))
+    with pytest.raises(CircuitError, match=r"input or output.*as a whole") as caught:
+        heaviest_element(key_of(flattened(224)))
+    assert "\n" not in str(caught.value)
+
+
 def image(channels: int, side: int, kernel: int, outputs: int, bound: int = 2**30) -> Builder:
     """A convolution that keeps the size of a square image."""
     builder = Builder(Random(21))

@@ -28,6 +28,7 @@ from avow.verifier.program.operations import (
     Table,
 )
 from tests.models.program.arrays import same
+from tests.sampling import sampled
 
 LIMITS = (2**24, 2**53)
 
@@ -83,10 +84,18 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize(("top", "bottom"), SIZES)
-@pytest.mark.parametrize(("alpha", "beta"), [(2, 1), (1, 1), (512, 1), (4, 2), (6, 3), (1, 8)])
-@pytest.mark.parametrize("bits", [None, 0, 1, 6])
-def test_rounded_quotients(top: int, bottom: int, alpha: int, beta: int, bits: int | None) -> None:
+FACTORS = [(2, 1), (1, 1), (512, 1), (4, 2), (6, 3), (1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("top", "bottom", "bits", "alpha", "beta"),
+    [
+        (*size, bits, *factors)
+        for size, bits in itertools.product(SIZES, [None, 0, 1, 6])
+        for factors in sampled(FACTORS, 2)
+    ],
+)
+def test_rounded_quotients(top: int, bottom: int, bits: int | None, alpha: int, beta: int) -> None:
     if alpha * top + beta * bottom >= 2**61:
         top = 2**61 // alpha - bottom
     sketch = Sketch(alpha + beta)

@@ -167,6 +167,6 @@ def test_the_fast_executor_is_what_is_checked(monkeypatch: pytest.MonkeyPatch) -
 
     def make(program: Program, blobs: Sequence[Blob]) -> FastExecutor:
         made.append(program)
-        return FastExecutor(program, blobs)
+        return FastExecutor(program, blobs, 1)
 
     assert self_check(make) == len(made)
