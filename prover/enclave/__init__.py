@@ -1,1 +1,1 @@
-"""Enclaves that answer; so far only a simulated one, whose evidence says so everywhere."""
+"""Enclaves that answer: a key in memory, a program that was measured, a receipt for each batch."""

@@ -1,0 +1,61 @@
+"""The machine that an enclave's settings ask for, or the one thing that it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from avow.prover.enclave.dstack import DstackGuest
+from avow.prover.enclave.errors import EnclaveRefused
+from avow.prover.enclave.gpus import GpuCommand
+from avow.prover.enclave.pccs import CollateralFile, Pccs
+from avow.prover.enclave.platform import CollateralSource, Devices, NoDevices, Platform
+from avow.prover.enclave.settings import EnclaveSettings
+from avow.prover.enclave.simulated.guest import started
+from avow.prover.enclave.simulated.keeping import kept_machine
+from avow.prover.enclave.tdx import REPORTS, TdxGuest
+from avow.verifier.errors import VerificationError
+
+
+def machine(
+    settings: EnclaveSettings, home: Path, clock: Callable[[], float], root: Path = Path("/")
+) -> tuple[Platform, CollateralSource, Devices]:
+    """The platform, where its collateral comes from, and its GPUs; raises `EnclaveRefused`.
+
+    `root` is where /sys lies.
+    """
+    devices = NoDevices() if settings.gpu_command is None else GpuCommand(settings.gpu_command)
+    if settings.platform == "simulated":
+        now = int(clock())
+        try:
+            guest = started(kept_machine(home / "enclave" / "simulated", now), now)
+        except VerificationError as error:
+            raise EnclaveRefused(f"simulated enclave: {error.message}") from error
+        return guest, guest, devices
+    return _hardware(settings, root), _source(settings), devices
+
+
+def _hardware(settings: EnclaveSettings, root: Path) -> Platform:
+    name = settings.platform
+    if name == "auto":
+        # Inside dstack, RTMR3 is its agent's. Nothing here ever chooses a simulation.
+        if settings.dstack_socket.exists():
+            name = "dstack"
+        elif (root / REPORTS).exists():
+            name = "tdx"
+        else:
+            raise EnclaveRefused(
+                f"auto: neither {settings.dstack_socket} nor {root / REPORTS} is there: this "
+                "machine is no TDX guest, and a simulation has to be asked for by its name"
+            )
+    if name == "dstack":
+        return DstackGuest(settings.dstack_socket)
+    return TdxGuest(settings.event_log, root)
+
+
+def _source(settings: EnclaveSettings) -> CollateralSource:
+    if settings.pccs is not None:
+        return Pccs(settings.pccs)
+    if settings.collateral is None:
+        raise EnclaveRefused("collateral: neither a service nor a file is configured")
+    return CollateralFile(settings.collateral)
