@@ -67,6 +67,39 @@ class OwnRun:
         return self.flaw(claim.outputs) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class OneShot:
+    """What is left to do once a claim's refutation was made: no run is needed for it any more."""
+
+    traced: TracedClaim
+    data: bytes
+    account: bytes
+    salt: bytes
+
+    def refutation(self, claim: ClaimView, challenge: Challenge | None = None) -> bytes | None:
+        """What overturns the claim in one transaction."""
+        return self.data
+
+    def commitment(self, claim: ClaimView, challenge: Challenge | None = None) -> bytes | None:
+        """What `move` commits to."""
+        return commitment(self.account, self.traced.statement, self.data, self.salt)
+
+    def move(
+        self,
+        claim: ClaimView,
+        challenge: Challenge | None,
+        committed_in: int,
+        head: int,
+        now: int,
+    ) -> Move | None:
+        """The one thing to do, as `Attack.move`."""
+        if claim.state is not ClaimState.STANDING or claim.is_final(now):
+            return None
+        if not committed_in:
+            return Commit(commitment(self.account, claim.id, self.data, self.salt))
+        return Refute(self.traced, self.data, self.salt) if committed_in < head else None
+
+
 class Attack:
     """The attack of one account on one claim.
 
@@ -100,6 +133,11 @@ class Attack:
             data = self._refute_shown(replay(challenge))
         return data
 
+    def one_shot(self, claim: ClaimView) -> OneShot | None:
+        """What needs this run no longer, if the claim can be refuted from the start."""
+        data = self.refutation(claim)
+        return None if data is None else OneShot(claim.traced, data, self._account, self._salt)
+
     def commitment(self, claim: ClaimView, challenge: Challenge | None = None) -> bytes | None:
         """What `move` commits to, if it goes that way; ask the contract whether it knows it."""
         data = self.refutation(claim, challenge)
@@ -130,9 +168,8 @@ class Attack:
             return None
         data = self.refutation(claim, challenge)
         if data is not None:
-            if not committed_in:
-                return Commit(commitment(self._account, claim.id, data, self._salt))
-            return Refute(claim.traced, data, self._salt) if committed_in < head else None
+            shot = OneShot(claim.traced, data, self._account, self._salt)
+            return shot.move(claim, challenge, committed_in, head, now)
         if challenge is not None and undecided:
             return self._go_on(claim, challenge, now)
         # Who has lost one challenge of a claim gets no other.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from avow.prover.database import Database
@@ -12,7 +12,8 @@ from avow.prover.disputes import moves
 from avow.prover.disputes.journal import Verdict, Watched
 from avow.prover.disputes.onchain import challenge_of, challengers_of
 from avow.prover.disputes.party import Party, Standing
-from avow.prover.disputes.provider import Defence, end
+from avow.prover.disputes.plan import Planned
+from avow.prover.disputes.provider import Defence, end, timeout
 from avow.prover.disputes.state import Challenge
 from avow.prover.refutation import Refuter
 from avow.verifier.chain.claim_events import Claimed
@@ -77,34 +78,36 @@ class Defender(Party):
         """One's own claims."""
         return claimed.provider == self.signer.address
 
-    def look(self, claim: Watched, head: Block) -> bool:
-        """Answers every challenge that waits for an answer; then takes bonds back."""
-        stored = self.claims.stored(claim.traced.statement)
+    def look(self, claim: Watched, head: Block) -> Sequence[Planned]:
+        """Answers to every challenge that waits for one; then bonds are taken back."""
+        name = claim.traced.statement
+        stored = self.claims.stored(name)
         if stored is not None and stored.state is ClaimState.STANDING and not stored.open:
             # What most claims come to: nobody has challenged it.
             if head.timestamp <= stored.window_end:
-                return False
-            return self.send(claim, moves.Finish(claim.traced.statement))
+                return ()
+            return (Planned(claim, moves.Finish(name), stored.window_end),)
         standing = self.standing(claim, self._runs.outputs(claim))
         view = standing.view
         open_ones = self._undecided(standing)
-        moved = False
         if view.state is ClaimState.STANDING and open_ones:
             # Whose clock has run out loses its bond now, and would have it back after a proof.
             late = [one for one in open_ones if _is_late(one, standing.head.timestamp)]
-            if self._by_proof and not late and self._prove(claim, open_ones):
-                return True
-            for challenge in open_ones:
-                moved |= self._answer(claim, standing, challenge)
-            return moved
+            if self._by_proof and not late:
+                proof = self._proof(claim, open_ones)
+                if proof is not None:
+                    return (proof,)
+            answers = (self._answer(claim, standing, challenge) for challenge in open_ones)
+            return [answer for answer in answers if answer is not None]
         last = end(view, head.timestamp)
         if last is not None:
-            return self.send(claim, last)
+            return (Planned(claim, last, view.window_end),)
         lost = view.state is ClaimState.OVERTURNED
         if lost and claim.verdict is not Verdict.WRONG:
             self.journal.decide(view.id, Verdict.WRONG, "it was overturned, and its bonds lost")
             self.say(claim, "was overturned: the bonds of claim and order are lost")
-        return self.end_when_deep(claim, head, "it was overturned" if lost else "it stands")
+        self.end_when_deep(claim, head, "it was overturned" if lost else "it stands")
+        return ()
 
     def _undecided(self, standing: Standing) -> list[Challenge]:
         found = []
@@ -112,15 +115,18 @@ class Defender(Party):
             held = challenge_of(self.claims, standing.view.id, account, standing.happened)
             if held is not None and held.undecided:
                 found.append(held)
-        # Whose clock runs out first is answered first.
-        return sorted(found, key=lambda one: one.deadline)
+        return found
 
-    def _answer(self, claim: Watched, standing: Standing, challenge: Challenge) -> bool:
+    def _answer(self, claim: Watched, standing: Standing, challenge: Challenge) -> Planned | None:
         now = standing.head.timestamp
-        if challenge.turn.is_providers and self._may_wait(claim, challenge, now):
-            return False
-        move = self._defence(claim).move(standing.view, challenge, now)
-        return False if move is None else self.send(claim, move)
+        if challenge.turn.is_challengers:
+            move = timeout(standing.view, challenge, now)
+        elif self._may_wait(claim, challenge, now):
+            return None
+        else:
+            move = self._defence(claim).move(standing.view, challenge, now)
+        own = challenge.turn.is_providers
+        return None if move is None else Planned(claim, move, challenge.deadline, own)
 
     def _may_wait(self, claim: Watched, challenge: Challenge, now: int) -> bool:
         """Whether a proof that is being made may come before an answer is due."""
@@ -128,13 +134,13 @@ class Defender(Party):
             return False
         return now + _RESERVE_SECONDS < challenge.deadline
 
-    def _prove(self, claim: Watched, challenges: list[Challenge]) -> bool:
+    def _proof(self, claim: Watched, challenges: list[Challenge]) -> Planned | None:
         seal = self._runs.proof(claim, max(one.deadline for one in challenges))
         if seal is None:
-            return False
-        return self.send(
-            claim, moves.Prove(claim.traced.statement, claim.order_id, claim.leg, seal)
-        )
+            return None
+        move = moves.Prove(claim.traced.statement, claim.order_id, claim.leg, seal)
+        # It answers them all.
+        return Planned(claim, move, min(one.deadline for one in challenges), on_clock=True)
 
     def _defence(self, claim: Watched) -> Defence:
         name = claim.traced.statement

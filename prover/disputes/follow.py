@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from avow.prover.disputes.journal import Journal, Watched
-from avow.prover.nodes.reading import read_on
+from avow.prover.nodes.reading import Reading
 from avow.verifier.chain.claim_events import Claimed
 from avow.verifier.chain.claims import Claims
+from avow.verifier.chain.client import Block
 
 
 class ClaimFollower:
@@ -21,16 +22,13 @@ class ClaimFollower:
         confirmations: int,
         concerns: Callable[[Claimed], bool],
     ) -> None:
-        self._claims = claims
         self._journal = journal
-        self._first_block = first_block
-        self._confirmations = confirmations
+        self._reading = Reading(claims.chain, journal, first_block, confirmations, claims.made)
         self._concerns = concerns
 
-    def sync(self) -> bool:
-        """Reads on; returns whether anything was read."""
-        chain, first = self._claims.chain, self._first_block
-        found = read_on(chain, self._journal, first, self._confirmations, self._claims.made)
+    def sync(self, head: Block) -> bool:
+        """Reads on below a recent head; returns whether anything was read."""
+        found = self._reading.on(head)
         if found is None:
             return False
         made, cursor = found

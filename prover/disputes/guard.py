@@ -25,6 +25,8 @@ LOG = logging.getLogger("avow.node")
 # at the same second; the room before them is for clocks, slow blocks and moves of other disputes.
 _ROOM = 120
 _EACH = 24
+# Claims that are not counted again when they are asked about again.
+_COUNTED = 2**16
 
 
 def join(watch: Watch, signer: Signer, stake: int) -> None:
@@ -70,6 +72,17 @@ class Guard:
         self._duty = Duty(signer.address, own, watch.parameters)
         self._say = say
         self._said = ""
+        self._given: set[bytes] = set()
+        self._duties = 0
+
+    @property
+    def duties(self) -> int:
+        """How many claims it had to look at, since it was started."""
+        return self._duties
+
+    def verdicts(self) -> int:
+        """How many claims are kept that were found wrong."""
+        return self._findings.count(0)
 
     def looks_at(self, claim: Watched) -> bool:
         """Whether it is this account's duty, or of a model that it does not watch."""
@@ -80,10 +93,16 @@ class Guard:
         if not watching.covers(epoch):
             return True
         try:
-            return self._duty.has(stored, watching, claim.traced.statement, epoch)
+            duty = self._duty.has(stored, watching, claim.traced.statement, epoch)
         except SeedsUnknown as error:
             self._tell(str(error))
             return True
+        if duty and claim.traced.statement not in self._given:
+            if len(self._given) == _COUNTED:
+                self._given.clear()
+            self._given.add(claim.traced.statement)
+            self._duties += 1
+        return duty
 
     def judged(self, claim: Watched, verdict: Verdict, reason: str) -> None:
         """Nothing: a claim that is wrong comes to `holds`."""

@@ -10,8 +10,10 @@ from avow.prover.disputes import moves, state
 from avow.prover.disputes.moves import Move
 from avow.verifier.chain import claim_events as events
 from avow.verifier.chain.claims import Claims
-from avow.verifier.chain.client import Receipt
+from avow.verifier.chain.client import Receipt, checksum
+from avow.verifier.chain.errors import TransactionPending
 from avow.verifier.chain.signer import Signer
+from avow.verifier.chain.transactions import Call, Errand
 from avow.verifier.errors import VerificationError
 from avow.verifier.tensor import Tensor, TensorSpec
 
@@ -60,13 +62,7 @@ def challenge_of(
                 own.append(told)
     return state.Challenge(
         challenger=challenger,
-        turn=held.turn,
-        in_tensor=held.in_tensor,
-        levels=held.levels,
-        position=held.position,
-        tensor=held.tensor,
-        length=held.length,
-        contested=held.contested,
+        stored=held,
         deadline=claims.deadline(claim_id, challenger),
         events=tuple(own),
     )
@@ -81,33 +77,46 @@ def challengers_of(claim_id: bytes, happened: Sequence[events.ClaimEvent]) -> li
     ]
 
 
-def send(claims: Claims, signer: Signer, move: Move) -> Receipt:
-    """Sends a move and waits for it; a bond is put up first where one is due."""
+def call_of(claims: Claims, move: Move) -> Call:
+    """The transaction that makes a move; the bond of an `Open` is to be put up before."""
+    call = claims.contract.call
     match move:
         case moves.Open(traced):
-            return claims.open(signer, traced)
+            return call("open", events.encode_traced(traced))
         case moves.Reveal(claim, challenger, children):
-            return claims.reveal(signer, claim, challenger, children)
+            return call("reveal", claim, checksum(challenger), list(children))
         case moves.Pick(claim, index, node, siblings):
-            return claims.pick(signer, claim, index, node, siblings)
+            return call("pick", claim, index, node, list(siblings))
         case moves.PickTensor(traced, index, node, siblings, place):
-            return claims.pick_tensor(signer, traced, index, node, siblings, place)
+            return call(
+                "pickTensor", events.encode_traced(traced), index, node, list(siblings), place
+            )
         case moves.RevealTensor(claim, challenger, root, children):
-            return claims.reveal_tensor(signer, claim, challenger, root, children)
+            return call("revealTensor", claim, checksum(challenger), root, list(children))
         case moves.RevealChunk(claim, challenger, data):
-            return claims.reveal_chunk(signer, claim, challenger, data)
+            return call("revealChunk", claim, checksum(challenger), data)
         case moves.Commit(commitment):
-            return claims.commit(signer, commitment)
+            return call("commit", commitment)
         case moves.Refute(traced, refutation, salt):
-            return claims.refute(signer, traced, refutation, salt)
+            return call("refute", events.encode_traced(traced), refutation, salt)
         case moves.Timeout(claim, challenger):
-            return claims.timeout(signer, claim, challenger)
+            return call("timeout", claim, checksum(challenger))
         case moves.Prove(_, order, leg, seal):
-            return claims.prove(signer, order, leg, seal)
+            return call("prove", order, leg, seal)
         case moves.Finish(claim):
-            return claims.finish(signer, claim)
+            return call("finish", claim)
         case moves.Reclaim(claim, challenger):
-            return claims.reclaim(signer, claim, challenger)
+            return call("reclaim", claim, checksum(challenger))
+
+
+def send(claims: Claims, signer: Signer, move: Move) -> Receipt:
+    """Sends a move and waits for it; a bond is put up first where one is due."""
+    if isinstance(move, moves.Open):
+        claims.put_up(signer, claims.challenge_bond(move.traced.statement))
+    (done,) = claims.send_together(signer, [Errand(call_of(claims, move))])
+    if isinstance(done, Receipt):
+        return done
+    raise done or TransactionPending(f"{type(move).__name__}: earlier transactions come first")
 
 
 def _told(event: events.GameEvent) -> state.GameEvent | None:

@@ -13,7 +13,6 @@ from avow.circuits.optimistic.artifact import Loaded, load
 from avow.circuits.optimistic.compile import draft
 from avow.circuits.optimistic.recheck import recheck
 from avow.models.errors import ModelError
-from avow.models.load import load_model
 from avow.prover.catalogue import Compiled
 from avow.prover.disputes.recheck import Recheck
 from avow.prover.errors import ProverError
@@ -95,6 +94,9 @@ class Programs:
 
     def _check(self, compiled: Compiled) -> Vouched:
         """The key is the program's, every element can be refuted, and the program the model's."""
+        # Nodes without a claim to check do without what reads models.
+        from avow.models.load import load_model
+
         loaded = load(load_artifact(compiled.folder))
         draft(loaded.program, loaded.blobs)
         from_onnx = compiled.onnx.is_file()

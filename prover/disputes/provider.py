@@ -32,38 +32,43 @@ class Defence:
         if claim.state is not ClaimState.STANDING or not challenge.undecided:
             return None
         if challenge.turn.is_challengers:
-            late = now > challenge.deadline
-            return Timeout(claim.id, challenge.challenger) if late else None
+            return timeout(claim, challenge, now)
         # The contract refuses a late answer, and anybody may end the challenge.
         return self._answer(claim, challenge) if now <= challenge.deadline else None
 
     def _answer(self, claim: ClaimView, challenge: Challenge) -> Move:
-        match challenge.turn:
+        at = challenge.stored
+        match at.turn:
             case Turn.TRACE:
                 if not claim.owes_root:
                     self._check(self._run.trace.root, claim.traced.trace)
-                children = below(self._run.trace, challenge.levels, 0)
+                children = below(self._run.trace, at.levels, 0)
                 return Reveal(claim.id, challenge.challenger, children)
             case Turn.CHILDREN:
-                tree = self._run.trees[challenge.tensor] if challenge.in_tensor else self._run.trace
-                self._check(tree.at(challenge.levels, challenge.position), challenge.contested)
-                children = below(tree, challenge.levels, challenge.position)
+                tree = self._run.trees[at.tensor] if at.in_tensor else self._run.trace
+                self._check(tree.at(at.levels, at.position), at.contested)
+                children = below(tree, at.levels, at.position)
                 return Reveal(claim.id, challenge.challenger, children)
             case Turn.ROOT:
-                self._check(self._run.trace.at(0, challenge.tensor), challenge.contested)
-                tree = self._run.trees[challenge.tensor]
+                self._check(self._run.trace.at(0, at.tensor), at.contested)
+                tree = self._run.trees[at.tensor]
                 children = below(tree, tree.depth, 0)
                 return RevealTensor(claim.id, challenge.challenger, tree.root, children)
             case _:
-                tree = self._run.trees[challenge.tensor]
-                self._check(tree.at(0, challenge.position), challenge.contested)
-                start = challenge.position * CHUNK
-                data = self._run.tensors[challenge.tensor][start : start + CHUNK]
+                tree = self._run.trees[at.tensor]
+                self._check(tree.at(0, at.position), at.contested)
+                start = at.position * CHUNK
+                data = self._run.tensors[at.tensor][start : start + CHUNK]
                 return RevealChunk(claim.id, challenge.challenger, data)
 
     def _check(self, own: bytes, contested: bytes) -> None:
         if own != contested:
             raise Refused("the contested node is none of this run's: another run was claimed")
+
+
+def timeout(claim: ClaimView, challenge: Challenge, now: int) -> Move | None:
+    """The end of a challenge whose challenger has let its clock run out; it takes no run."""
+    return Timeout(claim.id, challenge.challenger) if now > challenge.deadline else None
 
 
 def end(claim: ClaimView, now: int) -> Move | None:

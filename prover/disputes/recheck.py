@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avow.models.program.blobs import Integers
-from avow.models.program.fast import FastExecutor
 from avow.models.program.intervals import check
 from avow.models.program.reference import evaluate
 from avow.prover.disputes.challenger import OwnRun
@@ -31,6 +31,9 @@ from avow.verifier.program.program import Program
 from avow.verifier.tensor import Tensor, tensors_digest
 from avow.verifier.trace.layout import Layout
 from avow.verifier.trace.refutation import Kind
+
+if TYPE_CHECKING:
+    from avow.models.program.fast import FastExecutor
 
 
 class Basis(Enum):
@@ -102,6 +105,8 @@ class Recheck:
 
     @cached_property
     def _fast(self) -> FastExecutor:
+        from avow.models.program.fast import FastExecutor
+
         return FastExecutor(self._program, self._blobs, self._threads)
 
     @cached_property
@@ -123,9 +128,17 @@ class Recheck:
             if found is not None:
                 findings[at] = found
         rest = [at for at in range(len(claims)) if at not in findings]
-        for at, right in zip(rest, self._answers([claims[at] for at in rest]), strict=True):
+        answers = self._answers([claims[at].inputs for at in rest])
+        for at, right in zip(rest, answers, strict=True):
             findings[at] = self._by_outputs(claims[at], right)
         return [findings[at] for at in range(len(claims))]
+
+    def answer(self, inputs: Sequence[Tensor]) -> list[tuple[int, ...]] | None:
+        """The right outputs of the inputs, row-major; None where no run begins with them."""
+        if not self._begins(inputs) or wrong_input(inputs, self._program.inputs) is not None:
+            return None
+        (right,) = self._answers([inputs])
+        return [tuple(one.reshape(-1).tolist()) for one in right]
 
     def own_run(self, stated: Stated) -> OwnRun:
         """One's own run for a dispute; of an input out of range, of the nearest one inside."""
@@ -150,8 +163,7 @@ class Recheck:
 
     def _at_sight(self, stated: Stated) -> Finding | None:
         """What the tensors shown say; and inputs with which no run begins, which need none."""
-        specs = [(spec.element_type, spec.shape) for spec in self._program.inputs]
-        if [(one.element_type, one.shape) for one in stated.inputs] != specs:
+        if not self._begins(stated.inputs):
             # Whoever ordered it made it so; no refutation opens such an input.
             return Finding(Basis.NOTHING, None)
         if self._by_columns:
@@ -163,6 +175,11 @@ class Recheck:
         if wrong_input(stated.inputs, self._program.inputs) is not None:
             return self._wrong(Basis.OUTPUTS, stated, self.own_run(stated).run.root)
         return None
+
+    def _begins(self, inputs: Sequence[Tensor]) -> bool:
+        """Whether the inputs are of the program's types and shapes."""
+        specs = [(spec.element_type, spec.shape) for spec in self._program.inputs]
+        return [(one.element_type, one.shape) for one in inputs] == specs
 
     def published(self, stated: Stated) -> Refuter | None:
         """The tensors shown, if they are the claimed ones."""
@@ -224,18 +241,16 @@ class Recheck:
             return None
         return ProductCheck(operation, shapes, self._blobs, interval)
 
-    def _answers(self, claims: Sequence[Stated]) -> list[list[Integers]]:
-        """The right outputs of every claim, computed together."""
-        if not claims:
+    def _answers(self, many: Sequence[Sequence[Tensor]]) -> list[list[Integers]]:
+        """The right outputs of the inputs of every claim, computed together."""
+        if not many:
             return []
         inputs = [
-            np.array([stated.inputs[at].values for stated in claims], np.int64).reshape(
-                len(claims), *spec.shape
-            )
+            np.array([one[at].values for one in many], np.int64).reshape(len(many), *spec.shape)
             for at, spec in enumerate(self._program.inputs)
         ]
         outputs = self._fast.run(inputs)
-        return [[output[at] for output in outputs] for at in range(len(claims))]
+        return [[output[at] for output in outputs] for at in range(len(many))]
 
     def _by_trace(self, stated: Stated) -> Finding:
         arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in stated.inputs]

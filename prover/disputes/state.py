@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from avow.prover.errors import ProverError
 from avow.verifier.chain.claim_records import STEP, ClaimState, Turn
+from avow.verifier.chain.claim_records import Challenge as StoredChallenge
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.merkle import node
 from avow.verifier.tensor import Tensor
@@ -118,15 +119,14 @@ class Challenge:
     """
 
     challenger: bytes
-    turn: Turn
-    in_tensor: bool
-    levels: int
-    position: int
-    tensor: int
-    length: int
-    contested: bytes
+    stored: StoredChallenge
     deadline: int
     events: tuple[GameEvent, ...]
+
+    @property
+    def turn(self) -> Turn:
+        """What it waits for."""
+        return self.stored.turn
 
     @property
     def undecided(self) -> bool:
@@ -198,9 +198,9 @@ def replay(challenge: Challenge) -> Seen:
     seen = Seen()
     for event in challenge.events:
         seen.take(event)
-    stored = (challenge.turn, challenge.in_tensor, challenge.levels, challenge.position)
-    told = (seen.turn, seen.in_tensor, seen.levels, seen.position)
-    if stored != told or challenge.contested != seen.contested:
+    held = challenge.stored
+    stored = (held.turn, held.in_tensor, held.levels, held.position, held.contested)
+    if stored != (seen.turn, seen.in_tensor, seen.levels, seen.position, seen.contested):
         raise StateTorn("the challenge's events do not end where it stands")
     return seen
 

@@ -3,40 +3,53 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from avow.prover.database import Database
 from avow.prover.disputes import moves
-from avow.prover.disputes.challenger import Attack
-from avow.prover.disputes.evidence import Evidence
+from avow.prover.disputes.attested import AttestedAnswers
+from avow.prover.disputes.challenger import Attack, OneShot
+from avow.prover.disputes.evidence import Evidence, InputMissing
 from avow.prover.disputes.journal import Verdict, Watched
 from avow.prover.disputes.onchain import challenge_of
-from avow.prover.disputes.party import Party, Standing
+from avow.prover.disputes.party import FAILURES, FATAL, Party, Standing
+from avow.prover.disputes.plan import Planned
 from avow.prover.disputes.programs import NotVouched, Programs, Vouched
+from avow.prover.disputes.recent import Recent
 from avow.prover.disputes.recheck import Basis, Finding, Stated
+from avow.prover.nodes.claims import CLAIMED
+from avow.verifier.bundle import Bundle
 from avow.verifier.chain.claim_events import Claimed
 from avow.verifier.chain.claim_records import ClaimState
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.client import Block
 from avow.verifier.chain.market import Market
-from avow.verifier.chain.orders import selector_of
+from avow.verifier.chain.orders import Leg
 from avow.verifier.chain.signer import Signer
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
 from avow.verifier.merkle import Path
-from avow.verifier.systems.optimistic.claim import SYSTEM_ID
+from avow.verifier.tensor import Tensor, tensors_digest
 
 # Looked at together; between two batches the moves of disputes have their turn.
 _BATCH = 16
+# Getting ready to look may take so long in one step: places answer as slowly as their owners like.
+_READY_SECONDS = 30.0
+# What is not there now is not there a moment later.
+_MISSING_SECONDS = 30.0
+# In one step: what a provider shows may be long in coming, and others' clocks run.
+_AIM_SECONDS = 10.0
 # Each holds every tensor of a run.
 _ATTACKS = 4
 # Orders of which it is remembered whether they are one's own to settle.
 _ASSIGNED = 2**16
-_SELECTOR = selector_of(SYSTEM_ID)
+# Each is the data of one transaction.
+_SHOTS = 256
+_INPUTS = 64
+_JUDGED = (Verdict.AGREES, Verdict.WRONG)
 _SALT = keccak256(b"avow.refutation.salt.v1")
 
 
@@ -106,20 +119,36 @@ class Watcher(Party):
         confirmations: int,
         duties: Duties | None = None,
         wall: Callable[[], float] = time.time,
+        attested: AttestedAnswers | None = None,
     ) -> None:
+        """`attested` hears what is right in orders that have attested answers, too."""
         super().__init__(market, claims, signer, database, confirmations, wall)
         self._programs = programs
         self._evidence = evidence
         self._duties = Everything() if duties is None else duties
-        self._attacks: OrderedDict[bytes, Attack] = OrderedDict()
+        self.attested = attested
         self._assigned: dict[tuple[bytes, int], bool] = {}
+        self._attacks: Recent[Attack] = Recent(_ATTACKS)
+        self._shots: Recent[OneShot] = Recent(_SHOTS)
+        # Whoever shows them once need not do so again.
+        self._inputs: Recent[tuple[Tensor, ...]] = Recent(_INPUTS)
+        self._judging = False
+        self._aims_until = 0.0
         # Known to whoever has the key alone, and the same after a restart.
         self._secret = keccak256(signer.sign_digest(_SALT))
 
     def step(self) -> bool:
         """Goes on with disputes first, for their clocks run; then looks at a batch of claims."""
+        self._aims_until = time.monotonic() + _AIM_SECONDS
         moved = super().step()
-        moved |= self._judge()
+        if self._judging:
+            # Moves that could not wait until every place had answered.
+            return moved
+        self._judging = True
+        try:
+            moved |= self._judge(self.watched)
+        finally:
+            self._judging = False
         return self._duties.step() or moved
 
     def concerns(self, claimed: Claimed) -> bool:
@@ -130,18 +159,30 @@ class Watcher(Party):
         """While a wrong claim stands, credit may be needed for a bond."""
         return claim.verdict is Verdict.WRONG
 
-    def look(self, claim: Watched, head: Block) -> bool:
+    def waits_after(self, error: Exception) -> float:
+        """Longer where it is a place that does not answer: to ask again takes time again."""
+        return _MISSING_SECONDS if isinstance(error, InputMissing) else 0.0
+
+    def look(self, claim: Watched, head: Block) -> Sequence[Planned]:
         """Plays against a wrong claim; forgets any other once it cannot be challenged."""
         if claim.verdict is Verdict.WRONG:
-            return self._play(claim)
+            planned = self._play(claim)
+            return () if planned is None else (planned,)
         if head.timestamp <= claim.window_end:
-            return False
+            return ()
         if claim.verdict is not Verdict.UNKNOWN:
-            return self.end_when_deep(claim, head, f"it was found: {claim.verdict.value}")
-        if self._is_asked(claim):
+            reason = f"it was found: {claim.verdict.value}"
+            if (left := self._left(claim, reason)) is not None:
+                return (left,)
+            self.end_when_deep(claim, head, reason)
+        elif self._is_unsettled(claim):
+            # Late to overturn it, in time to settle it: it is judged all the same.
+            return ()
+        elif self._is_asked(claim):
             self._decide(claim, Verdict.UNDECIDED, "its window ended before it was looked at")
-            return True
-        return self.end_when_deep(claim, head, "it was nobody's duty here")
+        else:
+            self.end_when_deep(claim, head, "it was nobody's duty here")
+        return ()
 
     def settle(self, order_id: bytes, leg: int) -> bool:
         """Settles a delivered leg whose claim is final and agrees; whether that was done."""
@@ -152,29 +193,94 @@ class Watcher(Party):
             return False
         standing = self.standing(claim, self._programs.of(claim.traced).outputs)
         self.market.settle(
-            self.signer, order_id, leg, standing.claimed.output, Path(0, ()), _SELECTOR
+            self.signer, order_id, leg, standing.claimed.output, Path(0, ()), CLAIMED
         )
         return True
 
-    def _judge(self) -> bool:
-        """Looks at the claims of one program that have the least time left."""
-        cases: list[_Case] = []
-        moved = False
-        for claim in self.journal.watched():
-            if claim.verdict is not Verdict.UNKNOWN or not self._is_asked(claim):
+    def awaits(self, order_id: bytes, legs: Sequence[Leg]) -> bool:
+        """Whether a claim beside an attested answer may soon say what is right, and does not yet.
+
+        `legs` are all of the order's.
+        """
+        for index, leg in enumerate(legs):
+            claim = self.journal.of_leg(order_id, index)
+            if claim is None and leg.selector == CLAIMED and leg.state is LegState.DELIVERED:
+                return True
+            if claim is not None and claim.verdict is Verdict.UNKNOWN and not claim.ended:
+                return True
+        return False
+
+    def denies(self, order_id: bytes, legs: int, bundle: Bundle) -> bool:
+        """Whether a verified bundle of an order shows other numbers than one's own run.
+
+        Of orders with a claim that was judged here only, and on the claim's own input.
+        """
+        for index in range(legs):
+            claim = self.journal.of_leg(order_id, index)
+            if claim is None or claim.verdict not in _JUDGED or bundle.inputs is None:
                 continue
+            if bundle.statement.program != claim.traced.program:
+                continue
+            if tensors_digest(bundle.inputs) != claim.traced.input:
+                continue
+            right = self._programs.of(claim.traced).recheck.answer(bundle.inputs)
+            if right is not None and [one.values for one in bundle.outputs] != right:
+                return True
+        return False
+
+    def _judge(self, watched: Sequence[Watched]) -> bool:
+        """Looks at the claims of one program that have the least time left.
+
+        Between two of them the moves of disputes have their turn: a place may answer slowly.
+        """
+        cases: list[_Case] = []
+        moved, tried, began = False, 0, time.monotonic()
+        for claim in self._unknown(watched):
             if cases and claim.traced.key != cases[0].claim.traced.key:
                 continue
             moved |= self.guarded(claim, partial(self._prepare, claim, cases))
-            if len(cases) == _BATCH:
+            tried += 1
+            if tried == _BATCH or time.monotonic() - began > _READY_SECONDS:
                 break
+            moved |= self.hurry()
         if not cases:
             return moved
+        try:
+            return self._find(cases)
+        except FATAL:
+            raise
+        except FAILURES:
+            # It may be one of them that cannot be looked at.
+            for case in cases:
+                moved |= self.guarded(case.claim, partial(self._find, [case]))
+            return moved
+
+    def _unknown(self, watched: Sequence[Watched]) -> Iterator[Watched]:
+        """The claims to look at; those that could not be had before come last."""
+        found = [one for one in watched if one.verdict is Verdict.UNKNOWN]
+        for claim in sorted(found, key=lambda one: self._pauses.failed(one.traced.statement)):
+            if not self._pauses.waits(claim.traced.statement) and self._is_asked(claim):
+                yield claim
+
+    def _find(self, cases: Sequence[_Case]) -> bool:
+        """Looks at claims of one program together, and writes down what was found."""
         began = time.monotonic()
         found = cases[0].program.recheck.look([case.stated for case in cases])
         each = 1000 * (time.monotonic() - began) / len(cases)
-        for case, finding in zip(cases, found, strict=True):
-            verdict, reason = _verdict(finding)
+        judged = [(case, *_verdict(one)) for case, one in zip(cases, found, strict=True)]
+        # Wrong ones first: to compare means to ask a place, which may be slow on purpose.
+        for case, verdict, reason in sorted(judged, key=lambda one: one[1] is not Verdict.WRONG):
+            self.hurry()
+            # Before the verdict is written down: whoever is killed in between looks again.
+            try:
+                self._compare(case.claim, case.program, case.stated)
+            except FATAL:
+                raise
+            except FAILURES as error:
+                # The claim's own clock runs; there is another look at its end.
+                self.say(case.claim, f"attested answers beside it were not compared: {error}")
+            if verdict is Verdict.WRONG:
+                self._inputs.put(case.claim.traced.statement, case.stated.inputs)
             self._decide(case.claim, verdict, f"{reason}, {each:.1f} ms in {len(cases)}")
         return True
 
@@ -194,6 +300,12 @@ class Watcher(Party):
             self._assigned[key] = order.validator == self.signer.address
         return self._assigned[key]
 
+    def _is_unsettled(self, claim: Watched) -> bool:
+        """Whether a leg waits for this account, which the market has chosen, to settle it."""
+        if not self._is_assigned(claim):
+            return False
+        return self.market.leg(claim.order_id, claim.leg).state is LegState.DELIVERED
+
     def _prepare(self, claim: Watched, cases: list[_Case]) -> bool:
         """Gets what is needed to judge a claim; whether it was decided without."""
         try:
@@ -204,7 +316,9 @@ class Watcher(Party):
             self._decide(claim, Verdict.UNDECIDED, str(refusal))
             return True
         standing = self.standing(claim, program.outputs)
-        if standing.view.state is not ClaimState.STANDING:
+        state = standing.view.state
+        upheld = state is ClaimState.UPHELD and self._is_unsettled(claim)
+        if state is not ClaimState.STANDING and not upheld:
             ended = standing.view.state.name.lower()
             self._decide(claim, Verdict.UNDECIDED, f"it was {ended} before it was looked at")
             return True
@@ -216,42 +330,121 @@ class Watcher(Party):
     def _stated(
         self, claim: Watched, program: Vouched, standing: Standing, with_shown: bool
     ) -> Stated:
-        inputs = self._evidence.inputs(claim, program.inputs)
+        name = claim.traced.statement
+        inputs = self._inputs.get(name)
+        if inputs is None or tensors_digest(inputs) != claim.traced.input:
+            inputs = self._evidence.inputs(claim, program.inputs)
         shown = self._evidence.shown(claim) if with_shown else None
         return Stated(standing.view, inputs, shown)
 
     def _decide(self, claim: Watched, verdict: Verdict, reason: str) -> None:
         self.journal.decide(claim.traced.statement, verdict, reason)
+        # What was decided in this step is not decided again in it.
+        self.watched = [
+            one for one in self.watched if one.traced.statement != claim.traced.statement
+        ]
         self.say(claim, f"is {verdict.value}: {reason}")
         self._duties.judged(claim, verdict, reason)
 
-    def _play(self, claim: Watched) -> bool:
+    def _play(self, claim: Watched) -> Planned | None:
         program = self._programs.of(claim.traced)
         standing = self.standing(claim, program.outputs)
         view, head = standing.view, standing.head
         account = self.signer.address
         challenge = challenge_of(self.claims, view.id, account, standing.happened)
-        if view.state is not ClaimState.STANDING and challenge is not None and challenge.undecided:
-            return self.send(claim, moves.Reclaim(view.id, account))
+        undecided = challenge is not None and challenge.undecided
+        if view.state is not ClaimState.STANDING and undecided:
+            return Planned(claim, moves.Reclaim(view.id, account), view.window_end)
         if view.state is ClaimState.OVERTURNED:
-            return self._slash(claim) or self.end_when_deep(claim, head, "it was overturned")
+            if self.market.leg(claim.order_id, claim.leg).state is LegState.DELIVERED:
+                return Planned(claim, None, view.window_end, act=partial(self._slash, claim))
+            if (left := self._left(claim, "it was overturned")) is not None:
+                return left
+            self.end_when_deep(claim, head, "it was overturned")
+            return None
         if view.state is ClaimState.UPHELD or view.is_final(head.timestamp):
-            return self.end_when_deep(claim, head, "it stood, though found wrong here")
-        attack = self._attack(claim, program, standing, challenge is None)
+            reason = "it stood, though found wrong here"
+            if (left := self._left(claim, reason)) is not None:
+                return left
+            self.end_when_deep(claim, head, reason)
+            return None
+        attack = self._aimed(claim, program, standing, challenge is None)
+        if attack is None:
+            return None
         if challenge is None and self._duties.holds(claim, attack.refutation(view)):
-            return False
+            return None
         noted = attack.commitment(view, challenge)
         committed_in = 0 if noted is None else self.claims.committed_in(noted)
         move = attack.move(view, challenge, committed_in, head.number, head.timestamp)
-        return False if move is None else self.send(claim, move)
+        if move is None:
+            return None
+        if challenge is None or not undecided:
+            return Planned(claim, move, view.window_end)
+        return Planned(claim, move, challenge.deadline, challenge.turn.is_challengers)
+
+    def _left(self, claim: Watched, reason: str) -> Planned | None:
+        """What is to be done yet about attested answers beside a claim that was judged."""
+        if self.attested is None or claim.verdict not in _JUDGED:
+            return None
+        if not self.attested.concerned(claim):
+            return None
+        return Planned(claim, None, claim.window_end, act=partial(self._follow_up, claim, reason))
+
+    def _compare(self, claim: Watched, program: Vouched, stated: Stated) -> None:
+        """Holds attested answers of the same order against one's own run, not the claim's."""
+        if self.attested is None or not self.attested.concerned(claim):
+            return
+        values = program.recheck.answer(stated.inputs)
+        if values is not None:
+            pairs = zip(program.outputs, values, strict=True)
+            right = [Tensor(spec.element_type, spec.shape, one) for spec, one in pairs]
+            self.attested.compare(claim, right)
+
+    def _follow_up(self, claim: Watched, reason: str) -> bool:
+        """Looks once more, for answers that were delivered since, acts on what was found, and ends
+        the matter."""
+        if self.attested is None:
+            return False
+        head = self.claims.chain.head()
+        try:
+            program = self._programs.of(claim.traced)
+            standing = self.standing(claim, program.outputs)
+            self._compare(claim, program, self._stated(claim, program, standing, False))
+        except (InputMissing, NotVouched) as gone:
+            # What was found when the claim was judged is enough, and the claim must end.
+            self.say(claim, f"later attested answers are not looked at: {gone}")
+        stored = self.claims.stored(claim.traced.statement, head.number)
+        overturned = stored is not None and stored.state is ClaimState.OVERTURNED
+        self.attested.follow_up(claim, overturned)
+        self.end_when_deep(claim, head, reason)
+        return True
 
     def _slash(self, claim: Watched) -> bool:
-        """Has the market refund the requester, unless somebody has."""
-        if self.market.leg(claim.order_id, claim.leg).state is not LegState.DELIVERED:
-            return False
+        """Has the market refund the requester."""
         receipt = self.market.refute(self.signer, claim.order_id, claim.leg)
         self.say(claim, f"refunded and slashed, gas {receipt.gas_used}")
         return True
+
+    def _aimed(
+        self, claim: Watched, program: Vouched, standing: Standing, with_shown: bool
+    ) -> Attack | OneShot | None:
+        """What is known against a claim; a run only where it is still needed.
+
+        None where it has to be made ready yet, and this step has no time left for that.
+        """
+        view = standing.view
+        known = self._shots.get(view.id)
+        if known is not None and known.traced == view.traced:
+            return known
+        late = time.monotonic() > self._aims_until
+        if late and with_shown and self._attacks.get(view.id) is None:
+            return None
+        attack = self._attack(claim, program, standing, with_shown)
+        shot = attack.one_shot(view)
+        if shot is None:
+            return attack
+        self._shots.put(view.id, shot)
+        return shot
 
     def _attack(
         self, claim: Watched, program: Vouched, standing: Standing, with_shown: bool
@@ -264,6 +457,7 @@ class Watcher(Party):
         found = self._attacks.get(name)
         if found is None:
             stated = self._stated(claim, program, standing, with_shown)
+            self._inputs.put(name, stated.inputs)
             program.recheck.belongs(stated)
             own = program.recheck.own_run(stated)
             salt = keccak256(self._secret + name)
@@ -271,10 +465,7 @@ class Watcher(Party):
             way = "the reveal game" if published is None else "one refutation"
             self.say(claim, f"tensors are {'not ' if published is None else ''}shown: {way}")
             found = Attack(own, self.signer.address, salt, published)
-            if len(self._attacks) == _ATTACKS:
-                self._attacks.popitem(last=False)
-            self._attacks[name] = found
-        self._attacks.move_to_end(name)
+            self._attacks.put(name, found)
         return found
 
 

@@ -11,6 +11,7 @@ from avow.circuits.optimistic.artifact import load
 from avow.prover.catalogue import Compiled
 from avow.prover.disputes.journal import Watched
 from avow.prover.errors import NotReady, Refused
+from avow.prover.nodes.claims import CLAIMED
 from avow.prover.nodes.offers import Declined
 from avow.prover.queue import Queue
 from avow.prover.refutation import Refuter
@@ -31,7 +32,6 @@ from avow.verifier.systems.optimistic.claim import SYSTEM_ID, parse_claim
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.tensor import TensorSpec
 
-CLAIMED = selector_of(SYSTEM_ID)
 _PROVEN = selector_of(SUMCHECK)
 # Between a delivery and the claim of it.
 _SLACK_SECONDS = 60
@@ -55,16 +55,16 @@ class Claiming:
         # Bonds of claims that have yet to be made, by order and leg.
         self._reserved: dict[tuple[bytes, int], int] = {}
 
-    def check(self, terms: OrderTerms, order: Order) -> None:
-        """Raises Declined for an order whose claims would be refused or could end too late, and
-        for any of which the bonds would leave too little for claims that are reserved."""
-        claimed = sum(leg.selector == CLAIMED for leg in terms.legs)
+    def check(self, terms: OrderTerms, order: Order, claimed: int, bond_due: bool = True) -> None:
+        """Raises Declined for an order of which so many legs are to be claimed, where claims would
+        be refused or could end too late, and for any of which the bonds would leave too little for
+        claims that are reserved. `bond_due` is False once the order's own bond is paid."""
         needed = claimed * self._check_claim(terms, order) if claimed else 0
         owed = sum(bond for (name, _), bond in self._reserved.items() if name != order.order_id)
         if not needed + owed:
             return
         account = self._signer.address
-        left = self._market.affordable(account) - terms.bond
+        left = self._market.affordable(account) - (terms.bond if bond_due else 0)
         tokens = min(left, self._market.tokens(account)) + self._claims.credit(account)
         if tokens < needed + owed:
             raise Declined(
@@ -85,11 +85,15 @@ class Claiming:
         for name in [name for name in self._reserved if name[0] == order_id]:
             del self._reserved[name]
 
-    def note(self, order: Order, legs: Sequence[Leg]) -> None:
-        """Keeps what an order that is locked by this provider still owes, and no more."""
-        for index, leg in enumerate(legs):
+    def note(self, order: Order, legs: Sequence[Leg], selectors: Sequence[bytes]) -> None:
+        """Keeps what an order that is locked by this provider still owes, and no more.
+
+        `selectors` are of the systems by which its legs are, or will be, delivered.
+        """
+        for index, (leg, selector) in enumerate(zip(legs, selectors, strict=True)):
             name = (order.order_id, index)
-            if leg.selector != CLAIMED:
+            if selector != CLAIMED:
+                self._reserved.pop(name, None)
                 continue
             if leg.state is LegState.LOCKED:
                 self.reserve(order, [index])
@@ -164,12 +168,12 @@ class JobRuns:
     def run(self, claim: Watched) -> Refuter:
         """The tensors in the delivered bundle, computed again where it has none."""
         compiled, bundle = self._compiled(claim), self._bundle_of(claim)
-        loaded = load(load_artifact(compiled.folder))
+        # The queue works where the native core was not built.
+        from avow.prover.trace import Tracer, fast_key
+
+        loaded = load(load_artifact(compiled.folder), fast_key)
         tensors: Sequence[bytes] | None = parse_claim(bundle.proof).tensors
         if tensors is None:
-            # The queue works where the native core was not built.
-            from avow.prover.trace import Tracer
-
             given = bundle.inputs or ()
             arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in given]
             tensors = Tracer(loaded.program, loaded.blobs, key=loaded.key).run(arrays).stored()

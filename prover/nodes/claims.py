@@ -5,11 +5,15 @@ from __future__ import annotations
 from avow.prover.errors import ProverError
 from avow.verifier.bundle import Bundle
 from avow.verifier.chain.market import Market
-from avow.verifier.chain.orders import Order
+from avow.verifier.chain.orders import Order, selector_of
 from avow.verifier.chain.registration import Registry
 from avow.verifier.commitment import Commitment
 from avow.verifier.policy import Policy
 from avow.verifier.statement import Statement
+from avow.verifier.systems.optimistic.claim import SYSTEM_ID
+
+# What names the legs that are claimed.
+CLAIMED = selector_of(SYSTEM_ID)
 
 
 class ClaimRefused(ProverError):

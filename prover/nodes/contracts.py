@@ -25,6 +25,7 @@ from avow.verifier.program.program import output_specs
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.systems.sumcheck.key import Key, parse_key
+from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 
 # What is registered beside proofs of one statement, where the artifact can: the gas of an answer
 # hardly falls further, and each is a contract to pay for.
@@ -93,6 +94,9 @@ def registered_differs(bundle: Bundle, found: RegisteredSystem) -> str | None:
         return _of_bundle(bundle).differs(found)
     if bundle.system.system == OPTIMISTIC:
         return "its claim settles it, not its bundle"
+    if bundle.system.system == TEE:
+        # The market's adapter refuses a model whose keys are elsewhere than it knows.
+        return None
     if found.verifier_code_hash != bundle.system.evm_codehash:
         return "another verifier than the system record's is registered"
     return None

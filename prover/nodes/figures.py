@@ -11,7 +11,9 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from avow.prover.disputes.attested import Outcome
 from avow.prover.disputes.journal import Verdict
+from avow.prover.disputes.tally import NOTHING
 from avow.prover.errors import DatabaseUnavailable
 from avow.prover.metrics import names
 from avow.prover.metrics.jobs import gauge
@@ -60,7 +62,8 @@ class NodeFigures(Collector):
         self._due = now + _EVERY_SECONDS
         role = (self._node.role,)
         try:
-            families = (*self._money(role), *self._orders(role), *self._claims(role))
+            parts = (self._money, self._orders, self._claims, self._attested, self._watch)
+            families = tuple(family for part in parts for family in part(role))
         except (ChainError, DatabaseUnavailable):
             kept = [one for one in self._families if one.name != names.CHAIN_UP.name]
             self._families = (*kept, gauge(names.CHAIN_UP, {role: 0}))
@@ -105,6 +108,24 @@ class NodeFigures(Collector):
         yield gauge(names.DISPUTES, {role: engaged})
         yield _counter(names.MOVES, {(*role, kind): count for kind, count in moves.items()})
         yield gauge(names.CLAIM_CREDIT, {role: credit})
+
+    def _attested(self, role: tuple[str]) -> Iterator[Family]:
+        attested = self._node.attested
+        none = dict.fromkeys((one.value for one in Outcome), 0)
+        found = none if attested is None else attested.counts()
+        yield _counter(
+            names.WRONG_ATTESTED, {(*role, what): count for what, count in found.items()}
+        )
+
+    def _watch(self, role: tuple[str]) -> Iterator[Family]:
+        tally = self._node.tally
+        found = NOTHING if tally is None else tally.counts(self._node.confirmations)
+        yield gauge(names.WATCH_STAKE, {role: found.stake})
+        yield _counter(names.WATCH_DUTIES, {role: found.duties})
+        yield gauge(names.WATCH_VERDICTS, {role: found.verdicts})
+        plants = found.plants.items()
+        yield _counter(names.WATCH_PLANTS, {(*role, what): count for what, count in plants})
+        yield _counter(names.WATCH_CHARGED, {role: found.charged})
 
 
 def _counter(metric: Metric, values: Mapping[tuple[str, ...], int]) -> CounterMetricFamily:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from avow.prover.nodes.reading import read_on
+from avow.prover.nodes.reading import Reading
 from avow.prover.nodes.worklist import Worklist
 from avow.verifier.chain.errors import Reverted, RpcRefused
 from avow.verifier.chain.market import Market
@@ -16,14 +16,14 @@ class Follower:
     def __init__(self, market: Market, worklist: Worklist, confirmations: int) -> None:
         self._market = market
         self._worklist = worklist
-        self._confirmations = confirmations
+        self._reading = Reading(
+            market.chain, worklist, market.deployment.first_block, confirmations, market.events
+        )
         self._decimals: int | None = None
 
     def sync(self) -> bool:
         """Reads on; returns whether anything was read."""
-        market = self._market
-        first = market.deployment.first_block
-        found = read_on(market.chain, self._worklist, first, self._confirmations, market.events)
+        found = self._reading.on(self._market.chain.head())
         if found is None:
             return False
         events, cursor = found

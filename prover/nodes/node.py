@@ -6,11 +6,13 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from avow.prover.database import Database
-from avow.prover.disputes.party import Party
+from avow.prover.disputes.attested import AttestedAnswers
+from avow.prover.disputes.party import FAILURES, Party
+from avow.prover.disputes.tally import Tally
 from avow.prover.errors import DatabaseUnavailable, ProverError
 from avow.prover.logs import about
 from avow.prover.nodes.batches import Batches, Gathered
@@ -19,7 +21,7 @@ from avow.prover.nodes.pauses import Pauses
 from avow.prover.nodes.worklist import Seen, Status, Worklist
 from avow.verifier.bundle import Bundle
 from avow.verifier.chain.client import Block
-from avow.verifier.chain.errors import ChainError, Reverted, RpcRefused, RpcUnavailable
+from avow.verifier.chain.errors import ChainError, Reverted, RpcUnavailable
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import Leg, Order
 from avow.verifier.chain.registration import Registry
@@ -85,6 +87,10 @@ class Node(ABC):
         self._follower = Follower(market, self.worklist, confirmations)
         self._pauses = Pauses(wall, _LONGEST_PAUSE)
         self._batches = Batches()
+        # What the watch over claims is to the account, where there is one.
+        self.tally: Tally | None = None
+        # What it knows of attested answers, where it judges claims.
+        self.attested: AttestedAnswers | None = None
 
     def step(self) -> bool:
         """Reads on and makes at most one move for each order; whether anything moved.
@@ -155,6 +161,25 @@ class Node(ABC):
         )
         return f"settled leg {index}, gas {receipt.gas_used}"
 
+    def each_leg(self, seen: Seen, legs: Iterable[int], move: Callable[[int], bool]) -> bool:
+        """Makes a move for each of these legs; what goes wrong with one keeps no other from its
+        turn, and that one waits for a while."""
+        moved = False
+        for index in legs:
+            name = _leg_name(seen.order_id, index)
+            if self._pauses.waits(name):
+                continue
+            try:
+                moved |= move(index)
+            except (RpcUnavailable, DatabaseUnavailable):
+                raise
+            except (ChainError, ProverError, VerificationError) as error:
+                self._postpone(seen.order_id, error, index)
+                continue
+            if not self.gathers(seen.order_id, index):
+                self._pauses.clear(name)
+        return moved
+
     def gathers(self, order_id: bytes, leg: int) -> bool:
         """Whether a leg waits for the others of its proof."""
         return self._batches.holds(order_id, leg)
@@ -168,8 +193,8 @@ class Node(ABC):
         except ChainError as error:
             if isinstance(error, Reverted):
                 self._batches.separate(gathered)
-            for order_id, _ in legs:
-                self._postpone(order_id, error)
+            for order_id, leg in legs:
+                self._postpone(order_id, error, leg)
             return False
         skipped = {(item.order_id, item.leg): item.reason for item in done.skipped}
         each = done.receipt.gas_used // max(1, len(legs) - len(skipped))
@@ -181,10 +206,10 @@ class Node(ABC):
                 self.say(order_id, f"leg {leg} was left out of a batch: {reason}")
         return True
 
-    def _postpone(self, order_id: bytes, error: Exception) -> None:
+    def _postpone(self, order_id: bytes, error: Exception, leg: int | None = None) -> None:
         """Refused by the contract (somebody came first, or it is not due yet), out of gas money,
         an earlier transaction under way, ...: looked at again, less and less often."""
-        self._pauses.postpone(order_id)
+        self._pauses.postpone(order_id if leg is None else _leg_name(order_id, leg))
         if self.worklist.remark(order_id, str(error)):
             self.say(order_id, f"waits: {error}")
 
@@ -218,6 +243,8 @@ class Node(ABC):
         elif view.head.number < seen.ended_block + self.confirmations:
             return False
         self.finish(seen, view)
+        for index in range(len(view.legs)):
+            self._pauses.clear(_leg_name(seen.order_id, index))
         self.worklist.decide(seen.order_id, Status.DONE, reason)
         self.say(seen.order_id, f"done: {reason}, {_states(view.legs)}")
         return True
@@ -237,7 +264,7 @@ def run(
     longest_pause: float = 30.0,
     between: Callable[[], None] = lambda: None,
 ) -> None:
-    """Takes steps until `stop` is set; failures of node or database are waited out.
+    """Takes steps until `stop` is set; failures are told in one line and waited out.
 
     `between` is called before every step and must not raise.
     """
@@ -246,7 +273,7 @@ def run(
         between()
         try:
             moved = node.step()
-        except (RpcUnavailable, RpcRefused, DatabaseUnavailable) as error:
+        except FAILURES as error:
             LOG.warning("role=%s waits %.0f s: %s", node.role, pause, error)
             stop.wait(pause)
             pause = min(2 * pause, longest_pause)
@@ -254,6 +281,11 @@ def run(
         pause = poll
         if not moved:
             stop.wait(poll)
+
+
+def _leg_name(order_id: bytes, leg: int) -> bytes:
+    """Under which a leg has its pauses."""
+    return order_id + leg.to_bytes(2, "big")
 
 
 def _states(legs: Sequence[Leg]) -> str:

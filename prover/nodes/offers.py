@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from avow.prover.catalogue import Compiled
@@ -13,18 +13,19 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.records import InputVisibility, ModelRecord
 from avow.verifier.srs import ceremony
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
+from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """The least price of an order in token units, by model name, else `default`."""
+    """The least price of a leg in token units, by model name, else `default`."""
 
     default: int
     by_model: Mapping[str, int] = field(default_factory=dict)
 
     def least(self, model: str) -> int:
-        """What an order for this model must pay at least."""
+        """What each leg of an order for this model must pay at least."""
         return self.by_model.get(model, self.default)
 
 
@@ -37,38 +38,79 @@ class Declined(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What an order could be served with: of each leg the artifacts of those systems that it
+    names, in the requester's order; and the input as tensors."""
+
+    legs: tuple[tuple[Compiled, ...], ...]
+    inputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """An order that can be served: the artifact of each leg, and the input as tensors."""
+    """How an order is served: the artifact that was chosen for each leg, and the input."""
 
     legs: tuple[Compiled, ...]
     inputs: tuple[Tensor, ...]
 
 
-def plan(
+# Why an artifact's answers could not be settled for a leg of that system, or None.
+Objection = Callable[[bytes, Compiled], str | None]
+
+
+def offer(
     terms: OrderTerms,
     digest: bytes | None,
     catalogue: Sequence[Compiled],
     allow_unsafe_srs: bool = False,
     claims: bool = False,
-) -> Plan:
-    """Finds an artifact for every leg and reads the inline input; raises Declined.
+    objection: Objection = lambda selector, compiled: None,
+) -> Offer:
+    """Finds the artifacts for every leg and reads the inline input; raises Declined when a leg
+    cannot be served by any of the systems that it names.
 
     `digest` is the model digest that the registry holds under the order's model key, `claims`
     whether this provider makes claims.
     """
     if digest is None:
         raise Declined("its model is not registered")
-    legs = tuple(_artifact(leg.selector, digest, catalogue) for leg in terms.legs)
-    for compiled in legs:
-        if compiled.record.input_visibility is not InputVisibility.PUBLIC:
-            raise Declined("its input is hidden, and this provider reads inputs inline only")
-        if not allow_unsafe_srs and _srs_is_unsafe(compiled):
-            # The workers would refuse the job, and the bond would be lost.
-            raise Declined("its proof would rest on an unsafe SRS (--allow-unsafe-srs)")
-        if compiled.record.system == OPTIMISTIC and not claims:
-            # Delivered without a claim it would never be paid, and the bond would be lost.
-            raise Declined("its answer must be claimed on chain, which this provider does not do")
-    return Plan(legs, read_input(terms, legs[0].model))
+
+    def servable(selector: bytes) -> Compiled:
+        compiled = _artifact(selector, digest, catalogue)
+        _check_servable(compiled, allow_unsafe_srs, claims)
+        found = objection(selector, compiled)
+        if found is not None:
+            raise Declined(f"it could not be settled: {found}")
+        return compiled
+
+    legs = tuple(_servable(leg.named, servable) for leg in terms.legs)
+    return Offer(legs, read_input(terms, legs[0][0].model))
+
+
+def _servable(
+    selectors: Sequence[bytes], servable: Callable[[bytes], Compiled]
+) -> tuple[Compiled, ...]:
+    """The artifacts of one leg's systems that can be served; raises Declined where none can."""
+    found, refusals = list[Compiled](), list[str]()
+    for selector in selectors:
+        try:
+            found.append(servable(selector))
+        except Declined as refusal:
+            refusals.append(str(refusal))
+    if not found:
+        raise Declined("; ".join(dict.fromkeys(refusals)))
+    return tuple(found)
+
+
+def _check_servable(compiled: Compiled, allow_unsafe_srs: bool, claims: bool) -> None:
+    if compiled.record.input_visibility is not InputVisibility.PUBLIC:
+        raise Declined("its input is hidden, and this provider reads inputs inline only")
+    if not allow_unsafe_srs and _srs_is_unsafe(compiled):
+        # The workers would refuse the job, and the bond would be lost.
+        raise Declined("its proof would rest on an unsafe SRS (--allow-unsafe-srs)")
+    if compiled.record.system == OPTIMISTIC and not claims:
+        # Delivered without a claim it would never be paid, and the bond would be lost.
+        raise Declined("its answer must be claimed on chain, which this provider does not do")
 
 
 def read_input(terms: OrderTerms, model: ModelRecord) -> tuple[Tensor, ...]:
@@ -95,27 +137,72 @@ def read_input(terms: OrderTerms, model: ModelRecord) -> tuple[Tensor, ...]:
     return tuple(tensors)
 
 
-def check_price(terms: OrderTerms, planned: Plan, pricing: Pricing) -> None:
-    """Raises Declined for an order that pays less than the model's least price."""
-    least = pricing.least(planned.legs[0].model.name)
+def check_price(terms: OrderTerms, offered: Offer, pricing: Pricing) -> None:
+    """Raises Declined for an order that pays less than the model's least price for each leg."""
+    # Nobody gets several kinds of evidence at the price of one.
+    least = pricing.least(offered.legs[0][0].model.name) * len(offered.legs)
     if terms.price < least:
         raise Declined(f"it pays {terms.price}, the least is {least}")
 
 
-def check_time(terms: OrderTerms, seconds: float, now: int) -> None:
-    """Raises Declined for an order that cannot be locked or delivered in time.
+def choose(
+    terms: OrderTerms,
+    offered: Offer,
+    cost: Callable[[Compiled], float],
+    needed: Callable[[Sequence[Compiled]], float],
+    now: int,
+) -> Plan:
+    """The artifact of each leg that costs least among those that deliver it in time.
 
-    `seconds` is how long all its legs will take from now, waiting included.
+    The leg that is due first is served first. `cost` is what one answer takes by an artifact,
+    `needed` the seconds from now until answers by all of these are delivered, waiting included.
+    No leg is claimed beside one that is attested, where something else is in time.
+    Raises Declined for an order that cannot be locked, or a leg that cannot be delivered, in time.
     """
     if now >= terms.lock_deadline:
         raise Declined("the time to lock it has passed")
-    first = min(leg.deadline for leg in terms.legs)
-    if now + seconds > first:
-        raise Declined(
-            f"its deadline leaves {max(0, first - now)} s, about {math.ceil(seconds)} s are needed",
-            # What waits before it may be done sooner than expected.
-            final=False,
-        )
+    planned = _cheapest(terms, offered, cost, needed, now)
+    systems = [item.record.system for item in planned.legs]
+    if OPTIMISTIC not in systems or TEE not in systems:
+        return planned
+
+    # A claim that is lost, if only by silence, costs the stake of the key that signed the same
+    # answer, and the attested leg with it.
+    def dearer(item: Compiled) -> tuple[bool, float]:
+        return item.record.system == OPTIMISTIC, cost(item)
+
+    try:
+        return _cheapest(terms, offered, dearer, needed, now)
+    except Declined:
+        return planned
+
+
+def _cheapest(
+    terms: OrderTerms,
+    offered: Offer,
+    cost: Callable[[Compiled], float | tuple[bool, float]],
+    needed: Callable[[Sequence[Compiled]], float],
+    now: int,
+) -> Plan:
+    chosen: dict[int, Compiled] = {}
+    for index in by_deadline(terms):
+        left, before = terms.legs[index].deadline - now, list(chosen.values())
+        times = {item: needed([*before, item]) for item in offered.legs[index]}
+        in_time = [item for item, seconds in times.items() if seconds <= left]
+        if not in_time:
+            raise Declined(
+                f"its deadline leaves {max(0, left)} s, about "
+                f"{math.ceil(min(times.values()))} s are needed",
+                # What waits before it may be done sooner than expected.
+                final=False,
+            )
+        chosen[index] = min(in_time, key=cost)
+    return Plan(tuple(chosen[index] for index in range(len(terms.legs))), offered.inputs)
+
+
+def by_deadline(terms: OrderTerms) -> list[int]:
+    """The legs, first the one that is due first."""
+    return sorted(range(len(terms.legs)), key=lambda index: terms.legs[index].deadline)
 
 
 def _srs_is_unsafe(compiled: Compiled) -> bool:

@@ -16,6 +16,8 @@ from avow.verifier.lifecycle import JobState
 _LAST = 16
 # Transactions, the worker's start, the bundle's check.
 _OVERHEAD_SECONDS = 15.0
+# Until a node comes to look at an order again, at the worst.
+_LOOK_SECONDS = 30.0
 # A proof beside others, or on a busy machine, is slower than its median.
 _MARGIN = 1.5
 _WAITING = (JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVING)
@@ -42,6 +44,16 @@ class Pace:
         with self.database.read() as session:
             found = sorted(session.scalars(query.order_by(ProofRow.at.desc()).limit(_LAST)))
         return float(found[len(found) // 2]) if found else self.unmeasured
+
+    def is_last_call(self, chosen: str, waited: float, other: Compiled, left: float) -> bool:
+        """Whether a leg's other system has to begin now, with so many seconds `left`, because the
+        record that was `chosen` is later by now than it was expected to be.
+
+        An answer that is within its time is left alone, and one that is lost anyway as well.
+        """
+        if waited < _MARGIN * self.seconds(chosen) + self.window + _OVERHEAD_SECONDS:
+            return False
+        return self.seconds(other.record_digest) <= left <= self.needed([other]) + _LOOK_SECONDS
 
     def needed(self, legs: Sequence[Compiled]) -> float:
         """Seconds from now until all these legs are delivered, behind what waits already."""

@@ -17,13 +17,18 @@ class Pauses:
 
     def waits(self, name: bytes) -> bool:
         """Whether its pause is not over."""
-        until, _ = self._until.get(name, (0.0, 0.0))
-        return self._clock() < until
+        known = self._until.get(name)
+        return known is not None and self._clock() < known[0]
 
-    def postpone(self, name: bytes) -> None:
-        """It failed: it waits twice as long as the last time."""
+    def failed(self, name: bytes) -> bool:
+        """Whether it has failed since it last went well."""
+        return name in self._until
+
+    def postpone(self, name: bytes, least: float = 0.0) -> None:
+        """It failed: it waits twice as long as the last time, and `least` seconds anyway."""
         _, pause = self._until.get(name, (0.0, _FIRST))
-        self._until[name] = (self._clock() + pause, min(2 * pause, self._longest))
+        longest = max(self._longest, least)
+        self._until[name] = (self._clock() + max(pause, least), min(2 * pause, longest))
 
     def clear(self, name: bytes) -> None:
         """It went well."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-
-from sqlalchemy import select
+from dataclasses import replace
 
 from avow.prover.catalogue import Compiled
 from avow.prover.database import Database
@@ -14,25 +13,36 @@ from avow.prover.disputes.journal import Watched
 from avow.prover.disputes.party import Party
 from avow.prover.errors import IllegalTransition, Refused
 from avow.prover.job import Job
-from avow.prover.nodes.claiming import CLAIMED, Claiming, JobRuns
-from avow.prover.nodes.claims import check_claim, expected_statement
+from avow.prover.nodes.attested import OwnKeys
+from avow.prover.nodes.claiming import Claiming, JobRuns
+from avow.prover.nodes.claims import CLAIMED, check_claim, expected_statement
 from avow.prover.nodes.contracts import KeyContracts, of_artifact
+from avow.prover.nodes.leg_jobs import LegJobs
 from avow.prover.nodes.node import Node, View, Wall
-from avow.prover.nodes.offers import Declined, Plan, Pricing, check_price, check_time, plan
+from avow.prover.nodes.offers import (
+    Declined,
+    Offer,
+    Plan,
+    Pricing,
+    by_deadline,
+    check_price,
+    choose,
+    offer,
+)
 from avow.prover.nodes.pace import Pace
-from avow.prover.nodes.terms import same_terms, terms_digest
+from avow.prover.nodes.terms import same_terms
 from avow.prover.nodes.worklist import Seen, Status
 from avow.prover.queue import Queue
-from avow.prover.request import OrderContext, Request
-from avow.prover.tables import JobRow
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.market import Market
-from avow.verifier.chain.orders import NOBODY, OrderTerms
+from avow.verifier.chain.orders import NOBODY, Leg, OrderTerms, selector_of
 from avow.verifier.chain.signer import Signer
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import JobState, LegState
+from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
+from avow.verifier.tensor import Tensor
 
 # From a statement's digest to the address at which its bundle can be fetched.
 Address = Callable[[bytes], str]
@@ -60,8 +70,12 @@ class Provider(Node):
         wall: Wall = time.time,
         claims: Claims | None = None,
         defend_by_proof: bool = False,
+        attested: OwnKeys | None = None,
     ) -> None:
-        """`claims` are those of the market's deployment; without them no leg is claimed."""
+        """`claims` are those of the market's deployment; without them no leg is claimed.
+
+        `attested` knows which keys can sign answers of tee/v1; without it, nobody is asked.
+        """
         super().__init__(market, signer, database, confirmations, wall)
         self._queue = queue
         self._catalogue = catalogue
@@ -69,7 +83,9 @@ class Provider(Node):
         self._pace = pace
         self._address = address
         self._allow_unsafe_srs = allow_unsafe_srs
+        self._attested = attested
         self._contracts: dict[str, KeyContracts | None] = {}
+        self._jobs = LegJobs(market, self.registry, database, queue, signer.address)
         self._claiming: Claiming | None = None
         self._bonds_noted = False
         self.defender: Defender | None = None
@@ -109,23 +125,24 @@ class Provider(Node):
         if view.order.provider == NOBODY:
             return self._consider(seen, view)
         if self._claiming is not None:
-            self._claiming.note(view.order, view.legs)
-        moved = False
-        for index, leg in enumerate(view.legs):
-            if leg.state is LegState.LOCKED:
-                moved |= self._serve(seen, view, index)
-            elif leg.state is LegState.DELIVERED:
-                moved |= self._await_settlement(seen, view, index)
-        return moved
+            self._claiming.note(view.order, view.legs, self._selectors(seen, view))
+
+        def move(index: int) -> bool:
+            if view.legs[index].state is LegState.LOCKED:
+                return self._serve(seen, view, index)
+            return self._await_settlement(seen, view, index)
+
+        return self.each_leg(seen, _by_urgency(view.legs), move)
 
     def finish(self, seen: Seen, view: View) -> None:
         """Notes in the jobs what became of the legs: each payment once."""
         if self._claiming is not None:
             self._claiming.release(seen.order_id)
         for index, leg in enumerate(view.legs):
-            job_id = self._known_job(seen, index)
-            if job_id is None:
+            known = self._jobs.known(seen, index)
+            if known is None:
                 continue
+            job_id = known.job_id
             if view.order.provider != self.signer.address:
                 self._give_up(seen, job_id, f"leg {index} is {leg.state.name.lower()}, not ours")
             elif leg.state is LegState.SETTLED:
@@ -150,17 +167,16 @@ class Provider(Node):
             return refusal.final
         if self._claiming is not None:
             # Also if the transaction should only be mined after this node gave it up.
-            legs = [at for at, leg in enumerate(seen.terms.legs) if leg.selector == CLAIMED]
-            self._claiming.reserve(view.order, legs)
+            self._claiming.reserve(view.order, _claimed(planned))
         receipt = self.market.lock(self.signer, view.order)
         name = planned.legs[0].model.name
         self.say(seen.order_id, f"locked for {seen.terms.price} ({name}), gas {receipt.gas_used}")
         # The job enters the queue before the next order is weighed against what waits there.
         locked = self.view(seen.order_id)
         if locked is not None and locked.order.provider == self.signer.address:
-            for index, leg in enumerate(locked.legs):
-                if leg.state is LegState.LOCKED:
-                    self._job(seen, locked, index)
+            for index in by_deadline(seen.terms):
+                if locked.legs[index].state is LegState.LOCKED:
+                    self._submit(seen, index, planned.legs[index], planned.inputs)
         return True
 
     def _note_bonds(self) -> None:
@@ -170,29 +186,69 @@ class Provider(Node):
         for seen in self.worklist.active():
             view = self.view(seen.order_id)
             if view is not None and view.order.provider == self.signer.address:
-                self._claiming.note(view.order, view.legs)
+                self._claiming.note(view.order, view.legs, self._selectors(seen, view))
             self.meanwhile()
         self._bonds_noted = True
 
     def _plan(self, seen: Seen, view: View) -> Plan:
         terms = seen.terms
-        planned = self._artifacts(terms)
-        check_price(terms, planned, self._pricing)
-        for leg, compiled in zip(terms.legs, planned.legs, strict=True):
-            difference = self.registry.differs(
-                terms.model_key, leg.selector, compiled.model, compiled.record
-            )
-            if difference is None:
-                difference = self._contracts_differ(terms, leg.selector, compiled)
-            if difference is not None:
-                raise Declined(f"it could not be settled: {difference}")
-        check_time(terms, self._pace.needed(planned.legs), view.now)
+        offered = self._keyed(terms, self._offer(terms), view)
+        check_price(terms, offered, self._pricing)
+        planned = self._choose(terms, offered, view)
         affordable = self.market.affordable(self.signer.address)
         if affordable < terms.bond:
             raise Declined(f"its bond is {terms.bond}, {affordable} are there", final=False)
-        if self._claiming is not None:
-            self._claiming.check(terms, view.order)
+        try:
+            self._check_claims(terms, view, planned)
+        except Declined:
+            # What cannot be claimed may be provable by another system that its leg names.
+            fewer = _without_claims(offered)
+            if fewer == offered:
+                raise
+            planned = self._choose(terms, fewer, view)
+            self._check_claims(terms, view, planned)
         return planned
+
+    def _keyed(self, terms: OrderTerms, offered: Offer, view: View) -> Offer:
+        """Without attested answers for which no key would stand: their bond would be lost."""
+        if self._attested is None:
+            return offered
+        legs = []
+        for leg, items in zip(terms.legs, offered.legs, strict=True):
+            missing = None
+            if any(item.record.system == TEE for item in items):
+                until = leg.deadline + view.order.settlement_window
+                missing = self._attested.missing(terms.model_key, view.now, until)
+            left = tuple(item for item in items if missing is None or item.record.system != TEE)
+            if not left:
+                # One may come yet.
+                raise Declined(f"it could not be settled: {missing}", final=False)
+            legs.append(left)
+        return Offer(tuple(legs), offered.inputs)
+
+    def _choose(self, terms: OrderTerms, offered: Offer, view: View) -> Plan:
+        return choose(terms, offered, self._cost, self._pace.needed, view.now)
+
+    def _cost(self, compiled: Compiled) -> float:
+        return self._pace.seconds(compiled.record_digest)
+
+    def _check_claims(self, terms: OrderTerms, view: View, planned: Plan) -> None:
+        if self._claiming is not None:
+            self._claiming.check(terms, view.order, len(_claimed(planned)))
+
+    def _offer(self, terms: OrderTerms) -> Offer:
+        digest = self.registry.model_digest(terms.model_key)
+        claims = self._claiming is not None
+
+        def objection(selector: bytes, compiled: Compiled) -> str | None:
+            if not self.market.verifies(selector):
+                return f"the router does not verify {compiled.record.system}"
+            differs = self.registry.differs(
+                terms.model_key, selector, compiled.model, compiled.record
+            )
+            return differs or self._contracts_differ(terms, selector, compiled)
+
+        return offer(terms, digest, self._catalogue(), self._allow_unsafe_srs, claims, objection)
 
     def _contracts_differ(
         self, terms: OrderTerms, selector: bytes, compiled: Compiled
@@ -210,17 +266,23 @@ class Provider(Node):
             return f"a proof takes about {gas} gas to check, the router gives {cap}"
         return contracts.differs(found)
 
-    def _artifacts(self, terms: OrderTerms) -> Plan:
-        digest = self.registry.model_digest(terms.model_key)
-        claims = self._claiming is not None
-        return plan(terms, digest, self._catalogue(), self._allow_unsafe_srs, claims)
-
     def _serve(self, seen: Seen, view: View, index: int) -> bool:
-        job, submitted = self._job(seen, view, index)
+        known, leg = self._jobs.known(seen, index), view.legs[index]
+        if known is None:
+            return self._try_another(seen, view, index)
+        job = self._queue.status(known.job_id)
+        text = f"job {job.id} is {job.state.value}: {job.reason}"
+        lost = job.state is JobState.FAILED
+        if leg.others and not lost and not self.market.verifies(known.selector):
+            text, lost = "the system that was chosen was withdrawn", True
+        lost = lost or self._is_late(seen, view, index, job)
+        if lost and self._try_another(seen, view, index):
+            if job.state in _WORKING:
+                self._give_up(seen, job.id, f"leg {index} is served by another system")
+            return True
         if job.state in _WORKING:
-            return submitted
+            return False
         if job.state is not JobState.PROVEN:
-            text = f"job {job.id} is {job.state.value}: {job.reason}"
             if self.worklist.remark(seen.order_id, text):
                 self.say(seen.order_id, f"cannot be delivered: {text}")
             return False
@@ -229,23 +291,91 @@ class Provider(Node):
         data = self._queue.bundle(job.id, index)
         bundle = parse_bundle(data)
         output = bundle.statement.output
-        selector = view.legs[index].selector
+        selector = known.selector
         expected, record = expected_statement(
             self.market, self.registry, view.order, selector, output
         )
         check_claim(bundle, expected, record)
+        refused = self._refusal(view, bundle)
+        if refused is not None:
+            if self._try_another(seen, view, index):
+                return True
+            if self.worklist.remark(seen.order_id, refused):
+                self.say(seen.order_id, f"cannot be delivered: {refused}")
+            return False
         address = self._address(expected.digest())
         receipt = self.market.deliver(
-            self.signer, seen.order_id, index, output, keccak256(data), address
+            self.signer, seen.order_id, index, selector, output, keccak256(data), address
         )
-        self.say(seen.order_id, f"delivered leg {index}, gas {receipt.gas_used}")
+        system = bundle.statement.system
+        self.say(seen.order_id, f"delivered leg {index} by {system}, gas {receipt.gas_used}")
+        return True
+
+    def _try_another(self, seen: Seen, view: View, index: int) -> bool:
+        """Submits a locked leg's job by the cheapest of its systems that was not tried yet."""
+        if view.now >= view.legs[index].deadline:
+            return False
+        tried = {job.selector for job in self._jobs.tried(seen, index)}
+        # Of the other legs nobody asks any more whether they could be served now.
+        alone = replace(seen.terms, legs=(seen.terms.legs[index],))
+        try:
+            offered = self._keyed(alone, self._offer(alone), view)
+        except Declined as refusal:
+            if self.worklist.remark(seen.order_id, str(refusal)):
+                self.say(seen.order_id, f"cannot be served: {refusal}")
+            return False
+        others = [one for at, one in enumerate(self._selectors(seen, view)) if at != index]
+
+        def rank(compiled: Compiled) -> tuple[bool, float]:
+            # As in `choose`: a claim that is lost takes the attested leg with it.
+            risky = selector_of(compiled.record.system) == CLAIMED and selector_of(TEE) in others
+            return risky, self._cost(compiled)
+
+        for compiled in sorted(offered.legs[0], key=rank):
+            selector = selector_of(compiled.record.system)
+            if selector in tried or not self._can_claim(seen, view, index, selector):
+                continue
+            self._submit(seen, index, compiled, offered.inputs)
+            return True
+        return False
+
+    def _is_late(self, seen: Seen, view: View, index: int, job: Job) -> bool:
+        """Whether another system has to begin now, because the chosen one let its time pass."""
+        leg, tried = view.legs[index], self._jobs.tried(seen, index)
+        if not leg.others or job.state not in _WORKING:
+            return False
+        waited, left = view.now - job.created_at / 1000, leg.deadline - view.now
+        untried = set(leg.named) - {one.selector for one in tried}
+        return any(
+            self._pace.is_last_call(tried[-1].record, waited, compiled, left)
+            for compiled in self._catalogue()
+            if compiled.model_digest == job.model and selector_of(compiled.record.system) in untried
+        )
+
+    def _refusal(self, view: View, bundle: Bundle) -> str | None:
+        """Why the chain would not settle with an attested answer, whose key may have ended."""
+        if self._attested is None or bundle.statement.system != TEE:
+            return None
+        latest = view.now + view.order.grace_period
+        return self._attested.refusal(view.order.model_key, bundle, latest)
+
+    def _can_claim(self, seen: Seen, view: View, index: int, selector: bytes) -> bool:
+        """Whether a leg can be claimed, if that is how it would be delivered; its bond is kept."""
+        if selector != CLAIMED or self._claiming is None:
+            return True
+        try:
+            self._claiming.check(seen.terms, view.order, 1, bond_due=False)
+        except Declined:
+            return False
+        self._claiming.reserve(view.order, [index])
         return True
 
     def _await_settlement(self, seen: Seen, view: View, index: int) -> bool:
         leg, order = view.legs[index], view.order
-        job_id = self._known_job(seen, index)
-        if job_id is None:
+        known = self._jobs.known(seen, index)
+        if known is None:
             return False
+        job_id = known.job_id
         moved = self._mark_delivered(job_id, index)
         if leg.selector == CLAIMED and not self._is_final(seen, view, index, job_id):
             return moved
@@ -278,51 +408,30 @@ class Provider(Node):
     def _delivered(self, claim: Watched) -> Bundle:
         """The bundle that was delivered for an own claim."""
         seen = self.worklist.order(claim.order_id)
-        job_id = None if seen is None else self._known_job(seen, claim.leg)
-        if job_id is None:
+        known = None if seen is None else self._jobs.known(seen, claim.leg)
+        if known is None:
             raise Refused("the job of an own claim is gone")
-        return parse_bundle(self._queue.bundle(job_id, claim.leg))
+        return parse_bundle(self._queue.bundle(known.job_id, claim.leg))
 
-    def _job(self, seen: Seen, view: View, index: int) -> tuple[Job, bool]:
-        """The job of a leg, submitted when there is none; whether it was submitted now."""
-        known = self._known_job(seen, index)
+    def _submit(
+        self, seen: Seen, index: int, compiled: Compiled, inputs: tuple[Tensor, ...]
+    ) -> None:
+        system = compiled.record.system
+        job = self._jobs.submit(seen, index, selector_of(system), compiled, inputs)
+        self.say(seen.order_id, f"submitted leg {index} ({system}) as job {job.id}")
+
+    def _selectors(self, seen: Seen, view: View) -> list[bytes]:
+        """The systems by which the legs of a locked order are, or will be, delivered."""
+        return [self._selector(seen, index, leg) for index, leg in enumerate(view.legs)]
+
+    def _selector(self, seen: Seen, index: int, leg: Leg) -> bytes:
+        if not leg.others:
+            return leg.selector
+        known = self._jobs.known(seen, index)
         if known is not None:
-            return self._queue.status(known), False
-        terms, leg = seen.terms, view.legs[index]
-        planned = self._artifacts(terms)
-        compiled = planned.legs[index]
-        job = self._queue.submit(
-            Request(
-                model=compiled.model_digest,
-                system=compiled.record.system,
-                inputs=planned.inputs,
-                order=OrderContext(
-                    chain_id=self.market.chain.chain_id,
-                    market=self.market.contract.address,
-                    order=seen.order_id,
-                    provider=self.signer.address,
-                    nonce=seen.nonce,
-                    leg=index,
-                    deadline=leg.deadline,
-                    share_bps=leg.share_bps,
-                    batches=self.registry.batch_sizes(terms.model_key, leg.selector),
-                ),
-                client_key=self._client_key(seen, index),
-                record=compiled.record_digest,
-            )
-        )
-        self.say(seen.order_id, f"submitted leg {index} as job {job.id}")
-        return job, True
-
-    def _known_job(self, seen: Seen, index: int) -> str | None:
-        query = select(JobRow.id).where(JobRow.client_key == self._client_key(seen, index))
-        with self.database.read() as session:
-            return session.scalars(query).first()
-
-    def _client_key(self, seen: Seen, index: int) -> str:
-        account = self.signer.address.hex()[:8]
-        terms = terms_digest(seen.terms).hex()[:16]
-        return f"order:{seen.order_id.hex()}:{index}:{terms}:{account}"
+            return known.selector
+        # Until there is a job, what a claim would need is kept.
+        return CLAIMED if CLAIMED in leg.named else leg.selector
 
     def _mark_delivered(self, job_id: str, index: int) -> bool:
         try:
@@ -345,3 +454,26 @@ class Provider(Node):
             self._queue.cancel(job_id, why)
         except IllegalTransition as error:
             self.say(seen.order_id, f"job {job_id} keeps its state: {error}")
+
+
+def _by_urgency(legs: Sequence[Leg]) -> list[int]:
+    """The legs that still need something: first those to deliver, each by its deadline."""
+    open_ = [
+        at for at, leg in enumerate(legs) if leg.state in (LegState.LOCKED, LegState.DELIVERED)
+    ]
+    return sorted(open_, key=lambda at: (legs[at].state is not LegState.LOCKED, legs[at].deadline))
+
+
+def _claimed(planned: Plan) -> list[int]:
+    """The legs that would be claimed."""
+    legs = enumerate(planned.legs)
+    return [index for index, item in legs if selector_of(item.record.system) == CLAIMED]
+
+
+def _without_claims(offered: Offer) -> Offer:
+    """Without the claims of legs that can be served by something else."""
+    legs = []
+    for items in offered.legs:
+        proven = tuple(item for item in items if selector_of(item.record.system) != CLAIMED)
+        legs.append(proven or items)
+    return Offer(tuple(legs), offered.inputs)

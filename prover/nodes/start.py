@@ -9,11 +9,15 @@ from pathlib import Path
 from avow.prover.catalogue import FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.database import open_database
+from avow.prover.disputes.attested import AttestedAnswers
 from avow.prover.disputes.evidence import Evidence
 from avow.prover.disputes.guard import Guard, begin_to_watch, join
 from avow.prover.disputes.programs import Programs
+from avow.prover.disputes.tally import Tally
 from avow.prover.disputes.watcher import Watcher
+from avow.prover.enclave.archive import Archive
 from avow.prover.errors import ConfigurationError
+from avow.prover.nodes.attested import EvidenceTerms, OwnKeys
 from avow.prover.nodes.fetch import FetchRules
 from avow.prover.nodes.offers import Pricing
 from avow.prover.nodes.pace import Pace
@@ -23,9 +27,9 @@ from avow.prover.nodes.worklist import Worklist
 from avow.prover.queue import Queue
 from avow.prover.stores.address import open_store, place_of
 from avow.prover.stores.store import SUFFIX
+from avow.verifier.attestation.policy import AttestationPolicy
+from avow.verifier.chain.attested_keys import AttestedKeys
 from avow.verifier.chain.claims import Claims
-from avow.verifier.chain.client import Chain
-from avow.verifier.chain.deployment import read_deployment
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.watch import Watch
@@ -60,14 +64,7 @@ class ValidatorOptions:
     fetch_seconds: float
     bundle_files: Path | None
     watch_claims: bool = True
-
-
-def open_market(url: str, deployment: Path) -> Market:
-    """The market of a deployment file, checked against the chain behind `url`."""
-    placed = read_deployment(deployment)
-    chain = Chain(url, placed.chain_id)
-    placed.check(chain)
-    return Market(chain, placed)
+    evidence: AttestationPolicy | None = None
 
 
 def open_provider(
@@ -76,7 +73,7 @@ def open_provider(
     """A provider over this configuration's database and artifacts."""
     database = open_database(config.database_url)
     catalogue = FolderCatalogue(config.artifacts, config.models)
-    address = _addresses(config, options.bundle_url)
+    address = addresses(config, options.bundle_url)
 
     return Provider(
         market=market,
@@ -96,10 +93,12 @@ def open_provider(
         allow_unsafe_srs=config.allow_unsafe_srs,
         claims=Claims(market.chain, market.deployment) if options.claim else None,
         defend_by_proof=options.defend_by_proof,
+        attested=OwnKeys(market, signer.address, Archive(config.home)),
     )
 
 
-def _addresses(config: Config, bundle_url: str | None) -> Address:
+def addresses(config: Config, bundle_url: str | None) -> Address:
+    """Where everybody finds a bundle, by its statement's digest."""
     if bundle_url is not None:
         base = bundle_url.rstrip("/")
         return lambda statement: f"{base}/v1/bundles/0x{statement.hex()}"
@@ -135,10 +134,13 @@ def open_validator(
     hasty = replace(rules, seconds=min(rules.seconds, _EVIDENCE_SECONDS))
     catalogue = FolderCatalogue(config.artifacts, config.models)
 
+    guard, tally = None, None
+    if market.deployment.has_watch and options.watch_claims:
+        place = Watch(market.chain, market.deployment)
+        guard = Guard(place, signer, database)
+        tally = Tally(place, signer.address, market.deployment.first_block, guard)
+
     def watch(worklist: Worklist) -> Watcher:
-        duties = None
-        if market.deployment.has_watch:
-            duties = Guard(Watch(market.chain, market.deployment), signer, database)
         return Watcher(
             market=market,
             claims=Claims(market.chain, market.deployment),
@@ -147,10 +149,18 @@ def open_validator(
             programs=Programs(catalogue.all),
             evidence=Evidence(worklist, hasty),
             confirmations=options.confirmations,
-            duties=duties,
+            duties=guard,
+            attested=AttestedAnswers(
+                market,
+                AttestedKeys(market.chain, market.deployment),
+                signer,
+                worklist,
+                hasty,
+                config.home / "contradictions",
+            ),
         )
 
-    return Validator(
+    node = Validator(
         market=market,
         signer=signer,
         database=database,
@@ -158,5 +168,9 @@ def open_validator(
         confirmations=options.confirmations,
         allow_unsafe_srs=config.allow_unsafe_srs,
         expire_overdue=options.expire_overdue,
+        evidence=None if options.evidence is None else EvidenceTerms(market, options.evidence),
         watch=watch if options.watch_claims else None,
     )
+    node.tally = tally
+    node.attested = None if node.watcher is None else node.watcher.attested
+    return node

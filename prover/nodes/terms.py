@@ -8,7 +8,7 @@ from avow.verifier import canonical
 from avow.verifier.canonical import Json
 from avow.verifier.chain.orders import Leg, LegTerms, Order, OrderTerms
 from avow.verifier.commitment import parse_commitment
-from avow.verifier.fields import Fields, to_base64, to_hex
+from avow.verifier.fields import Fields, parse_hex, to_base64, to_hex
 from avow.verifier.keccak import keccak256
 
 _BYTES = 2**20
@@ -30,7 +30,8 @@ def terms_text(terms: OrderTerms) -> str:
     """The terms as canonical JSON."""
     legs: list[Json] = [
         {
-            "selector": to_hex(leg.selector),
+            # Several stand one after the other; of one this is what it always was.
+            "selector": to_hex(leg.selectors),
             "deadline": str(leg.deadline),
             "share_bps": leg.share_bps,
         }
@@ -60,7 +61,7 @@ def read_terms(text: str) -> OrderTerms:
         leg = Fields(item, "leg", {"selector", "deadline", "share_bps"})
         legs.append(
             LegTerms(
-                leg.octets("selector", 4),
+                _selectors(leg.text("selector")),
                 leg.decimal("deadline", 64),
                 leg.integer("share_bps", 0, 65_535),
             )
@@ -86,7 +87,6 @@ def terms_digest(terms: OrderTerms) -> bytes:
 
 def same_terms(terms: OrderTerms, nonce: int, order: Order, legs: Sequence[Leg]) -> bool:
     """Whether the market stores what was read from the event."""
-    stored = [LegTerms(leg.selector, leg.deadline, leg.share_bps) for leg in legs]
     return (
         order.nonce == nonce
         and order.model_key == terms.model_key
@@ -94,5 +94,20 @@ def same_terms(terms: OrderTerms, nonce: int, order: Order, legs: Sequence[Leg])
         and order.price == terms.price
         and order.bond == terms.bond
         and order.lock_deadline == terms.lock_deadline
-        and stored == list(terms.legs)
+        and len(legs) == len(terms.legs)
+        and all(_same_leg(asked, leg) for asked, leg in zip(terms.legs, legs, strict=True))
     )
+
+
+def _same_leg(asked: LegTerms, leg: Leg) -> bool:
+    """A leg that was delivered names the chosen system alone."""
+    if leg.delivered_at:
+        systems = leg.selector in asked.named and not leg.others
+    else:
+        systems = leg.named == asked.named
+    return systems and leg.deadline == asked.deadline and leg.share_bps == asked.share_bps
+
+
+def _selectors(text: str) -> bytes:
+    """One to four selectors of 4 bytes each."""
+    return parse_hex(text, min(16, max(4, (len(text) - 2) // 8 * 4)), "leg.selector")

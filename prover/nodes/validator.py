@@ -9,7 +9,14 @@ from avow.prover.database import Database
 from avow.prover.disputes.party import Party
 from avow.prover.disputes.watcher import Watcher
 from avow.prover.logs import about
-from avow.prover.nodes.claims import ClaimRefused, check_claim, expected_statement, policy_for
+from avow.prover.nodes.attested import EvidenceTerms
+from avow.prover.nodes.claims import (
+    CLAIMED,
+    ClaimRefused,
+    check_claim,
+    expected_statement,
+    policy_for,
+)
 from avow.prover.nodes.contracts import registered_differs
 from avow.prover.nodes.fetch import BundleUnavailable, FetchRules, fetch
 from avow.prover.nodes.node import LOG, Node, View, Wall
@@ -23,10 +30,10 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
-from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
+from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 
 _TRIES = 3
-CLAIMED = selector_of(OPTIMISTIC)
+_TEE = selector_of(TEE)
 
 
 class Validator(Node):
@@ -44,13 +51,18 @@ class Validator(Node):
         allow_unsafe_srs: bool = False,
         expire_overdue: bool = True,
         wall: Wall = time.time,
+        evidence: EvidenceTerms | None = None,
         watch: Callable[[Worklist], Watcher] | None = None,
     ) -> None:
-        """`watch` makes what looks at claims, out of this node's orders; None to look at none."""
+        """`watch` makes what looks at claims, out of this node's orders; None to look at none.
+
+        `evidence` is what enclaves must show; without it their answers are left to others.
+        """
         super().__init__(market, signer, database, confirmations, wall)
         self._rules = rules
         self.watcher = None if watch is None else watch(self.worklist)
         self._allow_unsafe_srs = allow_unsafe_srs
+        self._evidence = evidence
         self._expire_overdue = expire_overdue
         self._tried: dict[Delivery, int] = {}
         self._shared = SharedProofs()
@@ -79,19 +91,22 @@ class Validator(Node):
 
     def advance(self, seen: Seen, view: View) -> bool:
         """Ends overdue legs; fetches, verifies and settles delivered ones."""
-        moved = False
-        for index, leg in enumerate(view.legs):
-            if overdue(view.order, leg, view.now):
-                moved |= self._expire(seen, index)
-            elif leg.state is LegState.DELIVERED and view.order.validator == self.signer.address:
-                if leg.selector == CLAIMED:
-                    moved |= self._settle_claimed(seen, view, index)
-                else:
-                    moved |= self._settle(seen, view, index)
-        return moved
+        # The duty runs out with the grace of a delivery.
+        legs = sorted(range(len(view.legs)), key=lambda index: view.legs[index].delivered_at)
+        return self.each_leg(seen, legs, lambda index: self._advance_leg(seen, view, index))
 
     def finish(self, seen: Seen, view: View) -> None:
         """Nothing is left to do: the market has credited the duty."""
+
+    def _advance_leg(self, seen: Seen, view: View, index: int) -> bool:
+        leg = view.legs[index]
+        if overdue(view.order, leg, view.now):
+            return self._expire(seen, index)
+        if leg.state is not LegState.DELIVERED or view.order.validator != self.signer.address:
+            return False
+        if leg.selector == CLAIMED:
+            return self._settle_claimed(seen, view, index)
+        return self._settle(seen, view, index)
 
     def _expire(self, seen: Seen, index: int) -> bool:
         if not self._expire_overdue:
@@ -116,6 +131,10 @@ class Validator(Node):
         delivery = self.worklist.delivery(seen.order_id, index)
         if delivery is None or delivery.refused or self.gathers(seen.order_id, index):
             return False
+        # Half of its grace period is enough to wait for the others of a batch, or for a claim.
+        half = view.legs[index].delivered_at + view.order.grace_period / 2
+        if self._awaits_claim(view, index) and view.now < half:
+            return False
         try:
             bundle = self._checked(delivery, view, index)
             if bundle is None:
@@ -136,11 +155,15 @@ class Validator(Node):
             if tried < _TRIES:
                 raise
             return self._refuse(delivery, str(error))
-        # Half of its grace period is enough to wait for the others of a batch.
-        half = view.legs[index].delivered_at + view.order.grace_period / 2
         done = self.settle_leg(view, index, bundle, half)
         self.say(seen.order_id, f"verified and {done or f'keeps leg {index} for its batch'}")
         return done is not None
+
+    def _awaits_claim(self, view: View, index: int) -> bool:
+        """Whether an attested leg is better settled once a claim of its order was judged here."""
+        if view.legs[index].selector != _TEE or self.watcher is None:
+            return False
+        return self.watcher.awaits(view.order.order_id, view.legs)
 
     def _checked(self, delivery: Delivery, view: View, index: int) -> Bundle | None:
         """The delivered bundle, fetched and verified offline against the chain's own order.
@@ -157,7 +180,12 @@ class Validator(Node):
         if keccak256(data) != delivery.bundle_digest:
             # The place may still come to serve the right bytes.
             raise BundleUnavailable("bundle: its bytes are not those that were delivered")
-        verdict = self._shared.verdict(delivery, data, policy_for(expected, self._allow_unsafe_srs))
+        policy = policy_for(expected, self._allow_unsafe_srs)
+        if expected.system == TEE:
+            if self._evidence is None:
+                raise ClaimRefused("there is no policy of evidence here (--evidence-policy)")
+            policy = self._evidence.policy(policy, data)
+        verdict = self._shared.verdict(delivery, data, policy)
         if verdict is None:
             return None
         bundle = parse_bundle(data)
@@ -166,6 +194,10 @@ class Validator(Node):
         differs = None if found is None else registered_differs(bundle, found)
         if differs is not None:
             raise ClaimRefused(differs)
+        if expected.system == TEE and self.watcher is not None:
+            # No evidence makes up for what this machine has computed itself.
+            if self.watcher.denies(delivery.order_id, view.order.leg_count, bundle):
+                raise ClaimRefused("its answer is not the one that was computed here")
         srs = "" if verdict.srs_safe is not False else " under an unsafe SRS"
         self.say(delivery.order_id, f"leg {index} is {verdict.assurance.value}{srs}")
         return bundle

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from avow.prover.database import Database
 from avow.prover.history import one_line
-from avow.prover.nodes import cursors, ledger
+from avow.prover.nodes import cursors, entries, ledger
 from avow.prover.nodes.cursors import Cursor
 from avow.prover.nodes.tables import NodeDeliveryRow, NodeOrderRow
 from avow.prover.nodes.terms import read_terms, terms_text
@@ -70,7 +70,7 @@ class Worklist:
         """Forgets that blocks from `number` on were read."""
         with self._database.write() as session:
             cursors.rewind(session, self._node, number)
-            ledger.forget(session, self._market, number)
+            entries.forget(session, self._market, number)
 
     def store(
         self, events: Sequence[MarketEvent], cursor: Cursor, decimals: int | None = None
@@ -82,7 +82,7 @@ class Worklist:
         market's token.
         """
         with self._database.write() as session:
-            ledger.note(session, self._market, events, decimals)
+            entries.note(session, self._market, events, decimals)
             for event in events:
                 if isinstance(event, OrderRequested):
                     row = session.get(NodeOrderRow, (self._node, to_hex(event.order_id)))
@@ -96,13 +96,13 @@ class Worklist:
     def unpriced(self, limit: int) -> list[bytes]:
         """Transactions about orders that have a job here, whose gas is not known yet."""
         with self._database.read() as session:
-            return ledger.unpriced(session, self._market, limit)
+            return entries.unpriced(session, self._market, limit)
 
     def price(self, gas: Mapping[bytes, int]) -> None:
         """Notes what transactions used."""
         with self._database.write() as session:
             for transaction, used in gas.items():
-                ledger.price(session, self._market, transaction, used)
+                entries.price(session, self._market, transaction, used)
 
     def active(self) -> list[Seen]:
         """The orders that may still need something, oldest first."""

@@ -1,0 +1,1 @@
+"""Wrong claims that are known to be wrong: made, exposed, and held against validators."""
