@@ -1,26 +1,16 @@
-"""The Celery application: two tasks on three queues, delivered at least once."""
+"""The Celery application that sends: two tasks on three queues, delivered at least once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from celery import Celery
-from celery.exceptions import Retry
 from kombu.entity import Queue as BrokerQueue
 
-from avow.prover.attempt import attempt
-from avow.prover.bench import Bench
 from avow.prover.config import Config
-from avow.prover.errors import DatabaseUnavailable
-from avow.prover.inference import infer
 from avow.prover.outbox import Task
-from avow.prover.proving import prove
 from avow.prover.queues import WorkQueue
 from avow.prover.request import PRIORITIES
 
-_WORK = {Task.INFER: infer, Task.PROVE: prove}
 _CONNECT_SECONDS = 5
-_RETRY_SECONDS = 5
 
 
 def queue_name(queue: WorkQueue) -> str:
@@ -39,7 +29,7 @@ def broker_priority(priority: int) -> int:
 
 
 def build_app(broker_url: str, config: Config) -> Celery:
-    """An application that can send; `register` adds the tasks that a worker carries out."""
+    """An application that can send; `tasks.register` adds what a labourer carries out."""
     app = Celery("avow", broker=broker_url, set_as_current=False)
     longest = max(config.infer_seconds, config.prove_seconds)
     app.conf.update(
@@ -75,22 +65,5 @@ def build_app(broker_url: str, config: Config) -> Celery:
     return app
 
 
-def register(app: Celery, bench: Callable[[], Bench]) -> None:
-    """Adds the tasks; `bench` is called in the process that carries them out."""
-    for task in Task:
-        _register(app, task, bench)
-
-
 def _queue(queue: WorkQueue) -> BrokerQueue:
     return BrokerQueue(queue_name(queue), routing_key=queue_name(queue))  # type: ignore[no-untyped-call]
-
-
-def _register(app: Celery, task: Task, bench: Callable[[], Bench]) -> None:
-    def carry_out(self: object, job_id: str, leg: int) -> None:
-        try:
-            attempt(bench(), job_id, leg, task, _WORK[task])
-        except DatabaseUnavailable as error:
-            retry: Callable[..., Retry] = self.retry  # type: ignore[attr-defined]
-            raise retry(exc=error, countdown=_RETRY_SECONDS, max_retries=None) from error
-
-    app.task(name=task_name(task), bind=True)(carry_out)

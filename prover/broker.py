@@ -7,7 +7,6 @@ import importlib.util
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import redis
 
-from avow.prover.children import before_exec
+from avow.prover.children import before_exec, end_child
 from avow.prover.errors import BrokerUnavailable
 
 _LOG = logging.getLogger("avow.prover")
@@ -67,12 +66,7 @@ class EmbeddedBroker:
         """Ends the server, when this object is its parent, after it wrote everything."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end_child(process, _STOP_SECONDS)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -12,7 +13,8 @@ from avow.prover.catalogue import Compiled
 from avow.prover.errors import Refused, RequestRefused
 from avow.prover.job import read_output
 from avow.prover.leases import Lease
-from avow.prover.publication import OFF_CHAIN
+from avow.prover.legs import OFF_CHAIN, read_alternatives
+from avow.prover.outbox import Task
 from avow.prover.request import read_batches
 from avow.prover.systems.system import ProvingSystem
 from avow.prover.tables import AnswerRow, EvidenceRow, JobRow
@@ -20,6 +22,7 @@ from avow.verifier.commitment import Commitment, Scheme, commit_public
 from avow.verifier.fields import parse_hex
 from avow.verifier.srs import ceremony
 from avow.verifier.statement import Domain, Statement
+from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import Tensor, parse_tensor
 
 
@@ -39,8 +42,8 @@ class Published:
 class CaseFile:
     """What a worker needs to know of a job; `salt` is 32 bytes.
 
-    `deadline` is in ms. `batches` are the numbers of answers in one proof that the job's market
-    can settle, None where there is no market.
+    `deadline` is the leg's, in ms. `batches` are the numbers of answers in one proof that the
+    job's market can settle, None where there is no market.
     """
 
     compiled: Compiled
@@ -60,21 +63,17 @@ def open_case(bench: Bench, lease: Lease) -> CaseFile:
     """Reads the job of a lease; raises Refused when this installation cannot serve it."""
     with bench.database.read() as session:
         job = session.get(JobRow, lease.job_id)
-        # Inference serves every leg, so its lease names none in particular.
+        # Inference serves every leg: its lease names none in particular.
         query = select(EvidenceRow).where(EvidenceRow.job_id == lease.job_id)
         legs = session.scalars(query.order_by(EvidenceRow.leg)).all()
         leg = next((row for row in legs if row.leg == lease.leg), legs[0] if legs else None)
         answer = session.get(AnswerRow, lease.job_id)
         if job is None or leg is None:
             raise Refused(f"job {lease.job_id} has no leg {lease.leg}")
-    system = bench.system(leg.system)
-    if system is None:
-        raise Refused(f"this worker cannot prove with {leg.system!r}")
-    try:
-        compiled = bench.catalogue.find(job.model, leg.system, leg.record)
-    except RequestRefused as error:
-        raise Refused(f"the artifact is gone: {error}") from error
-    _check_srs(bench, compiled)
+    if lease.task is Task.INFER:
+        compiled, system = _answering(bench, job, legs)
+    else:
+        compiled, system = _serving(bench, job, leg.system, leg.record)
     return CaseFile(
         compiled=compiled,
         system=system,
@@ -84,10 +83,42 @@ def open_case(bench: Bench, lease: Lease) -> CaseFile:
         order=parse_hex(job.order, 32, "order"),
         provider=parse_hex(job.provider, 20, "provider"),
         nonce=int(job.nonce),
-        deadline=job.deadline,
+        deadline=leg.deadline,
         batches=read_batches(leg.batches) if job.market != OFF_CHAIN else None,
         published=_published(answer),
     )
+
+
+def _serving(
+    bench: Bench, job: JobRow, system_id: str, record: str
+) -> tuple[Compiled, ProvingSystem]:
+    """One artifact and its system; raises Refused when this installation cannot serve it."""
+    system = bench.system(system_id)
+    if system is None:
+        raise Refused(f"this worker cannot prove with {system_id!r}")
+    try:
+        compiled = bench.catalogue.find(job.model, system_id, record)
+    except RequestRefused as error:
+        raise Refused(f"the artifact is gone: {error}") from error
+    _check_srs(bench, compiled)
+    return compiled, system
+
+
+def _answering(
+    bench: Bench, job: JobRow, legs: Sequence[EvidenceRow]
+) -> tuple[Compiled, ProvingSystem]:
+    """The first that this worker can serve: all are of one program, hence of one answer.
+
+    An enclave answers only where nothing else does: it may be away for a while.
+    """
+    refused: Refused | None = None
+    found = [one for row in legs for one in read_alternatives(row)]
+    for one in sorted(found, key=lambda one: one.system == TEE):
+        try:
+            return _serving(bench, job, one.system, one.record)
+        except Refused as error:
+            refused = refused or error
+    raise refused or Refused(f"job {job.id} has no leg")
 
 
 def statement_of(case: CaseFile, published: Published) -> Statement:

@@ -23,13 +23,13 @@ from avow.verifier.verdict import Hides
 
 _RECORD, _MODEL, _SIGNATURE = "record.json", "model.json", "signature"
 # Which system serves a request that names none, the first that the model is compiled for.
-PREFERRED = ("sumcheck/v1", "ezkl/v1", "optimistic/v1")
+PREFERRED = ("sumcheck/v1", "ezkl/v1", "optimistic/v1", "tee/v1")
 _Stamp = tuple[tuple[int, int, int, int] | None, ...]
 _SHORT = {name.partition("/")[0]: name for name in PREFERRED}
 
 
 def system_id(name: str) -> str:
-    """The id of a system; `ezkl`, `optimistic` and `sumcheck` stand for their first versions."""
+    """The id of a system; `ezkl`, `optimistic`, `sumcheck` and `tee` stand for version 1."""
     return _SHORT.get(name, name)
 
 

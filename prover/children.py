@@ -6,9 +6,13 @@ import ctypes
 import os
 import resource
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 
+# What a worker tells its labourers: whose they are, and where to write when they can begin.
+WORKER_ID = "AVOW_WORKER_ID"
+READY_FD = "AVOW_READY_FD"
 _PR_SET_PDEATHSIG = 1
 # Loaded before any fork: between fork and exec nothing may allocate or import.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -37,3 +41,13 @@ def before_exec(memory: int | None = None) -> Callable[[], None]:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     return prepare
+
+
+def end_child(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Tells a child to end, kills it when it has not within so many seconds, and waits for it."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+from avow.prover.enclave.settings import EnclaveSettings, enclave_settings
 from avow.prover.errors import ConfigurationError
 from avow.prover.logs import FORMATS, LEVELS
 from avow.prover.queues import WorkQueue
 from avow.prover.stores.address import VARIABLE, parse_address
+from avow.verifier.attestation.testroot import ENVIRONMENT
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _BROKERS = frozenset({"redis", "rediss", "redis+socket"})
@@ -90,6 +92,7 @@ class Config:
     log_level: str = "info"
     metrics: tuple[str, int] | None = None
     traces: str | None = field(default=None, repr=False)
+    enclave: EnclaveSettings | None = None
 
     def concurrency_of(self, queue: WorkQueue) -> int:
         """How many tasks of a queue one worker carries out at the same time."""
@@ -177,6 +180,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Config:
         log_level=_one_of(env, "AVOW_LOG_LEVEL", LEVELS) or "info",
         metrics=_listen(env, "AVOW_METRICS"),
         traces=_traces(env),
+        enclave=enclave_settings(env),
     )
 
 
@@ -210,6 +214,9 @@ def as_environment(config: Config, environment: Mapping[str, str]) -> dict[str, 
         "AVOW_BATCH_SECONDS": str(config.batch_seconds),
         "AVOW_DEVICE": config.device,
     }
+    if ENVIRONMENT in environment:
+        # Where it is production, no simulation convinces anybody.
+        ours[ENVIRONMENT] = environment[ENVIRONMENT]
     if config.native_backend is not None:
         ours["AVOW_NATIVE_BACKEND"] = config.native_backend
     return kept | ours

@@ -6,14 +6,12 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
+from importlib import import_module, resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -29,6 +27,14 @@ _BUSY_SECONDS = 20
 _READ_ONLY = "avow_read_only"
 # Any number works as long as nothing else in the database takes the same advisory lock.
 _MIGRATION_LOCK = 0x41564F57
+# Whatever has been a job database has it.
+_OLDEST_TABLE = "jobs"
+# The packages that have tables beside those of `prover.tables`.
+_PARTS = ("access", "disputes", "nodes", "webhooks")
+_VERSION_TABLE = (
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
 
 
 class Database:
@@ -81,11 +87,6 @@ def open_database(url: str) -> Database:
     try:
         with _refusing():
             _migrate(database.engine)
-    except CommandError as error:
-        database.close()
-        raise DatabaseUnavailable(
-            f"job database has a schema that this version does not know: {error}"
-        ) from error
     except BaseException:
         database.close()
         raise
@@ -163,7 +164,51 @@ def _migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        settings = AlembicConfig()
-        settings.set_main_option("script_location", str(folder).replace("%", "%%"))
-        settings.attributes["connection"] = connection
+        newest, found = newest_revision(folder), _revision(connection)
+        if found is None and not inspect(connection).has_table(_OLDEST_TABLE):
+            _create(connection, newest)
+        elif found != newest:
+            _upgrade(connection, folder)
+
+
+def newest_revision(migrations: Traversable) -> str:
+    """The schema's revision in this version: that of the last file, as their names are numbered."""
+    names = (path.name for path in (migrations / "versions").iterdir())
+    return max(name[1:5] for name in names if name.startswith("v"))
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _create(connection: Connection, revision: str) -> None:
+    """All tables at once, which is what the migrations make one after the other (decision 0228)."""
+    from avow.prover.tables import Base
+
+    for part in _PARTS:
+        # It adds its tables to those of `Base`.
+        import_module(f"avow.prover.{part}.tables")
+    Base.metadata.create_all(connection, checkfirst=False)
+    connection.execute(text(_VERSION_TABLE))
+    connection.execute(
+        text("INSERT INTO alembic_version (version_num) VALUES (:revision)"), {"revision": revision}
+    )
+
+
+def _upgrade(connection: Connection, folder: Traversable) -> None:
+    # Most processes open a database that is up to date, and loading Alembic takes a while.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    settings = Config()
+    settings.set_main_option("script_location", str(folder).replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    try:
         command.upgrade(settings, "head")
+    except CommandError as error:
+        raise DatabaseUnavailable(
+            f"job database has a schema that this version does not know: {error}"
+        ) from error

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from avow.prover.errors import IllegalTransition
-from avow.prover.history import locked, revive
+from avow.prover.history import locked, remark, revive
+from avow.prover.legs import (
+    OFF_CHAIN,
+    alternatives_text,
+    choose,
+    leg_of,
+    legs_of,
+    read_alternatives,
+)
 from avow.prover.outbox import Task, enqueue
-from avow.prover.publication import OFF_CHAIN
 from avow.prover.tables import (
     AnswerRow,
     DeadLetterRow,
     EvidenceRow,
     JobRow,
     LeaseRow,
-    ProofRow,
 )
 from avow.verifier.lifecycle import JobState
+
+_WORKING = (JobState.ANSWERED.value, JobState.PROVING.value)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A failed job: which task of which leg was given up, after how many attempts, why and when.
+    """A failed leg: which task of which leg was given up, after how many attempts, why and when.
 
     `at` is in unix milliseconds, `model` the model's digest as 0x hexadecimal.
     """
@@ -61,32 +69,64 @@ def letters(session: Session, limit: int, before: int | None, behind: str = "") 
     ]
 
 
-def retry(session: Session, job_id: str, now: int, fresh_ms: int) -> None:
-    """Puts a failed job back to where its stored results end, with no attempt counted.
+def retry(session: Session, job_id: str, now: int, fresh_ms: int, only: int | None = None) -> None:
+    """Puts failed legs back to where their stored results end, with no attempt counted.
 
-    A published answer and stored proofs are kept. A job of its own gets a new deadline `fresh_ms`
-    from now if its own has passed; an order's is the market's. Raises UnknownJob, and
-    IllegalTransition for a job that has not failed or whose order's deadline has passed.
+    All that failed, or `only` one, whatever became of the others; a job that has failed goes on.
+    A published answer and stored proofs are kept, and every alternative may be tried again. A leg
+    off chain gets a new deadline `fresh_ms` from now if its own has passed; an order's is the
+    market's. Raises UnknownJob, also for a leg that it has not, and IllegalTransition where nothing
+    has failed or the order's deadline has passed.
     """
     job = locked(session, job_id)
-    if JobState(job.state) is not JobState.FAILED:
-        raise IllegalTransition(f"job {job_id} is {job.state}: only a failed job is tried again")
-    if job.deadline <= now:
-        if job.market != OFF_CHAIN:
-            raise IllegalTransition(f"job {job_id} has failed, and its order's deadline has passed")
-        job.deadline = now + fresh_ms
-        for evidence in session.scalars(select(EvidenceRow).where(EvidenceRow.job_id == job_id)):
-            evidence.deadline = job.deadline
-    session.execute(delete(DeadLetterRow).where(DeadLetterRow.job_id == job_id))
-    for lease in session.scalars(select(LeaseRow).where(LeaseRow.job_id == job_id)):
-        lease.attempts = 0
+    ended = JobState(job.state) is JobState.FAILED
+    answered = session.get(AnswerRow, job_id) is not None
+    which, state = f"job {job_id}", job.state
+    if only is not None:
+        which = f"leg {only} of job {job_id}"
+        state = leg_of(session, job_id, only).outcome or "open"
+    failed = [
+        row
+        for row in legs_of(session, job_id)
+        # Without an answer all of them failed with it.
+        if row.outcome == JobState.FAILED.value and (only in (None, row.leg) or not answered)
+    ]
+    if not failed or not (ended or job.state in _WORKING):
+        what = "job" if only is None else "leg"
+        raise IllegalTransition(f"{which} is {state}: only a failed {what} is tried again")
+    late = job.deadline <= now or any(row.deadline <= now for row in failed)
+    if late and job.market != OFF_CHAIN:
+        raise IllegalTransition(f"job {job_id} has failed, and its order's deadline has passed")
+    for row in failed:
+        _anew(session, row, now, fresh_ms)
+    job.deadline = max(row.deadline for row in legs_of(session, job_id))
     session.flush()
-    if session.get(AnswerRow, job_id) is None:
+    if not answered:
+        infer = session.get(LeaseRow, (job_id, 0, Task.INFER.value))
+        if infer is not None:
+            infer.attempts = 0
         revive(session, job, JobState.QUEUED, "asked for again by the operator", now)
         enqueue(session, job_id, 0, Task.INFER, now)
         return
-    revive(session, job, JobState.ANSWERED, "asked for again by the operator", now)
-    done = select(ProofRow.leg).where(ProofRow.job_id == job_id)
-    legs = select(EvidenceRow.leg).where(EvidenceRow.job_id == job_id, EvidenceRow.leg.not_in(done))
-    for leg in session.scalars(legs).all():
-        enqueue(session, job_id, leg, Task.PROVE, now)
+    if ended:
+        revive(session, job, JobState.ANSWERED, "asked for again by the operator", now)
+    for row in failed:
+        if not ended:
+            remark(session, job, f"leg {row.leg} asked for again by the operator", now)
+        if choose(session, row, now):
+            enqueue(session, job_id, row.leg, Task.PROVE, now)
+
+
+def _anew(session: Session, row: EvidenceRow, now: int, fresh_ms: int) -> None:
+    """A leg as if nobody had tried it."""
+    row.outcome, row.reason, row.ended_at = "", "", None
+    row.alternatives = alternatives_text(
+        [replace(one, failed="") for one in read_alternatives(row)]
+    )
+    if row.deadline <= now:
+        row.deadline = now + fresh_ms
+    this = (DeadLetterRow.job_id == row.job_id, DeadLetterRow.leg == row.leg)
+    session.execute(delete(DeadLetterRow).where(*this))
+    lease = session.get(LeaseRow, (row.job_id, row.leg, Task.PROVE.value))
+    if lease is not None:
+        lease.attempts = 0

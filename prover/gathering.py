@@ -110,7 +110,8 @@ def _waiting(
             LeaseRow.attempts == 0,
             LeaseRow.job_id != lease.job_id,
             JobRow.state == STATES[Task.PROVE][0].value,
-            JobRow.deadline > now + int(1000 * seconds),
+            EvidenceRow.outcome == "",
+            EvidenceRow.deadline > now + int(1000 * seconds),
             *_alike(case),
             ~later,
         )

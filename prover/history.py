@@ -7,7 +7,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from avow.prover.errors import IllegalTransition, UnknownJob
-from avow.prover.tables import JobRow, LeaseRow, TransitionRow
+from avow.prover.tables import EvidenceRow, JobRow, LeaseRow, TransitionRow
 from avow.prover.webhooks.outbox import tell
 from avow.verifier.lifecycle import JOB_TRANSITIONS, OPERATOR_TRANSITIONS, JobState
 
@@ -75,8 +75,17 @@ def remark(session: Session, row: JobRow, reason: str, now: int) -> None:
 
 
 def end(session: Session, row: JobRow, to: JobState, reason: str, now: int) -> None:
-    """Moves a job to a state in which no work goes on, and takes every lease away."""
+    """Moves a job to a state in which no work goes on, and takes every lease away.
+
+    Legs whose work still went on end the same way.
+    """
     move(session, row, to, reason, now)
+    if to is not JobState.SETTLED:
+        session.execute(
+            update(EvidenceRow)
+            .where(EvidenceRow.job_id == row.id, EvidenceRow.outcome == "")
+            .values(outcome=to.value, reason=one_line(reason), ended_at=now)
+        )
     session.execute(
         update(LeaseRow).where(LeaseRow.job_id == row.id).values(holder="", token="", expires_at=0)
     )

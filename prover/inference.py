@@ -41,6 +41,7 @@ def infer(bench: Bench, lease: Lease) -> None:
         seconds=pulse.seconds,
         program=None if program is None else program.to_text(),
         provider=answer.provider,
+        system=case.compiled.record.system,
     )
     with bench.database.write() as session:
         publish_answer(session, lease, stored, bench.clock())

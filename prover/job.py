@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from avow.prover.errors import UnknownJob
+from avow.prover.legs import Alternative, read_alternatives
 from avow.prover.tables import (
     AnswerRow,
     EvidenceRow,
@@ -80,7 +83,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One leg: which system shows the answer, and the bundle that does, once there is one."""
+    """One leg: which system shows the answer, and the bundle that does, once there is one.
+
+    `any_of` are the systems that may, where the leg names several, and `given_up` those that
+    failed, each with its reason. `outcome` is None while the leg is worked on or waits; `state` is
+    the market's.
+    """
 
     leg: int
     system: str
@@ -96,12 +104,25 @@ class Evidence:
     prove_seconds: float | None
     payment: str | None
     batch: Batch | None
+    any_of: tuple[str, ...] = ()
+    given_up: tuple[tuple[str, str], ...] = ()
+    outcome: str | None = None
+    reason: str | None = None
+    ended_at: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The leg as plain JSON values, without what is not known yet."""
         value = _plain(self)
         if self.batch is not None:
             value["batch"] = _plain(self.batch)
+        for name in ("any_of", "given_up"):
+            del value[name]
+        if self.any_of:
+            value["any_of"] = list(self.any_of)
+        if self.given_up:
+            value["given_up"] = [
+                {"system": system, "reason": reason} for system, reason in self.given_up
+            ]
         return value
 
 
@@ -179,10 +200,38 @@ class Job:
 
 def read_job(session: Session, job_id: str) -> Job:
     """The job with everything that hangs on it; raises UnknownJob."""
-    row = session.get(JobRow, job_id)
-    if row is None:
+    found = read_jobs(session, [job_id])
+    if not found:
         raise UnknownJob(f"no job {job_id[:64]!r}")
-    answer = session.get(AnswerRow, job_id)
+    return found[0]
+
+
+def read_jobs(session: Session, job_ids: Sequence[str]) -> list[Job]:
+    """Those of the jobs that there are, in the order of `job_ids`.
+
+    As many queries for many jobs as for one.
+    """
+    chosen = select(JobRow).where(JobRow.id.in_(job_ids))
+    jobs = {row.id: row for row in session.scalars(chosen)}
+    published = select(AnswerRow).where(AnswerRow.job_id.in_(job_ids))
+    answers = {row.job_id: row for row in session.scalars(published)}
+    legs = _evidence(session, job_ids)
+    progress = _progress(session, job_ids)
+    steps = _history(session, job_ids)
+    return [
+        _job(jobs[one], answers.get(one), progress.get(one), legs[one], steps[one])
+        for one in job_ids
+        if one in jobs
+    ]
+
+
+def _job(
+    row: JobRow,
+    answer: AnswerRow | None,
+    progress: Progress | None,
+    evidence: Sequence[Evidence],
+    history: Sequence[Step],
+) -> Job:
     return Job(
         id=row.id,
         state=JobState(row.state),
@@ -200,10 +249,10 @@ def read_job(session: Session, job_id: str) -> Job:
         answer=read_output(answer) if answer is not None else None,
         preview=json.loads(answer.preview) if answer is not None else None,
         program=json.loads(answer.program) if answer is not None and answer.program else None,
-        progress=read_progress(session, job_id),
+        progress=progress,
         answered_on=answer.provider if answer is not None else None,
-        evidence=_evidence(session, job_id),
-        history=_history(session, job_id),
+        evidence=tuple(evidence),
+        history=tuple(history),
     )
 
 
@@ -238,11 +287,14 @@ def _own_key(row: JobRow) -> str | None:
 
 def read_progress(session: Session, job_id: str) -> Progress | None:
     """How far the work on a job is; None while nobody works on it."""
-    query = select(LeaseRow).where(LeaseRow.job_id == job_id, LeaseRow.token != "")
-    row = session.scalars(query.order_by(LeaseRow.leg).limit(1)).first()
-    if row is None:
-        return None
-    return as_progress(row)
+    return _progress(session, [job_id]).get(job_id)
+
+
+def _progress(session: Session, job_ids: Sequence[str]) -> dict[str, Progress]:
+    held = select(LeaseRow).where(LeaseRow.job_id.in_(job_ids), LeaseRow.token != "")
+    # The last one written stands: that of the first leg on which somebody works.
+    rows = session.scalars(held.order_by(LeaseRow.leg.desc()))
+    return {row.job_id: as_progress(row) for row in rows}
 
 
 def as_progress(row: LeaseRow) -> Progress:
@@ -252,31 +304,45 @@ def as_progress(row: LeaseRow) -> Progress:
     return Progress(row.task, row.stage, percent, row.eta_seconds, row.attempts)
 
 
-def _evidence(session: Session, job_id: str) -> tuple[Evidence, ...]:
-    legs = select(EvidenceRow).where(EvidenceRow.job_id == job_id).order_by(EvidenceRow.leg)
-    found = []
+def _evidence(session: Session, job_ids: Sequence[str]) -> Mapping[str, Sequence[Evidence]]:
+    stored = select(ProofRow).where(ProofRow.job_id.in_(job_ids))
+    proofs = {(row.job_id, row.leg): row for row in session.scalars(stored)}
+    paid = select(PaymentRow).where(PaymentRow.job_id.in_(job_ids))
+    payments = {(row.job_id, row.leg): row for row in session.scalars(paid)}
+    legs = select(EvidenceRow).where(EvidenceRow.job_id.in_(job_ids)).order_by(EvidenceRow.leg)
+    found: defaultdict[str, list[Evidence]] = defaultdict(list)
     for leg in session.scalars(legs):
-        proof = session.get(ProofRow, (job_id, leg.leg))
-        payment = session.get(PaymentRow, (job_id, leg.leg))
-        found.append(
-            Evidence(
-                leg=leg.leg,
-                system=leg.system,
-                selector=leg.selector,
-                record=leg.record,
-                deadline=leg.deadline,
-                share_bps=leg.share_bps,
-                state=leg.state,
-                statement=proof.statement if proof else None,
-                bundle=proof.file if proof else None,
-                bundle_sha256=proof.sha256 if proof else None,
-                bundle_size=proof.size if proof else None,
-                prove_seconds=proof.seconds if proof else None,
-                payment=payment.reference if payment else None,
-                batch=_batch(proof),
-            )
-        )
-    return tuple(found)
+        key = (leg.job_id, leg.leg)
+        found[leg.job_id].append(_leg(leg, proofs.get(key), payments.get(key)))
+    return found
+
+
+def _leg(leg: EvidenceRow, proof: ProofRow | None, payment: PaymentRow | None) -> Evidence:
+    return Evidence(
+        leg=leg.leg,
+        system=leg.system,
+        selector=leg.selector,
+        record=leg.record,
+        deadline=leg.deadline,
+        share_bps=leg.share_bps,
+        state=leg.state,
+        statement=proof.statement if proof else None,
+        bundle=proof.file if proof else None,
+        bundle_sha256=proof.sha256 if proof else None,
+        bundle_size=proof.size if proof else None,
+        prove_seconds=proof.seconds if proof else None,
+        payment=payment.reference if payment else None,
+        batch=_batch(proof),
+        any_of=tuple(one.system for one in _others(leg)),
+        given_up=tuple((one.system, one.failed) for one in _others(leg) if one.failed),
+        outcome=leg.outcome or None,
+        reason=leg.reason or None,
+        ended_at=leg.ended_at,
+    )
+
+
+def _others(row: EvidenceRow) -> tuple[Alternative, ...]:
+    return read_alternatives(row) if row.alternatives else ()
 
 
 def _batch(proof: ProofRow | None) -> Batch | None:
@@ -286,11 +352,12 @@ def _batch(proof: ProofRow | None) -> Batch | None:
     return Batch(proof.batch, proof.members, proof.place)
 
 
-def _history(session: Session, job_id: str) -> tuple[Step, ...]:
-    query = select(TransitionRow).where(TransitionRow.job_id == job_id).order_by(TransitionRow.id)
-    return tuple(
-        Step(row.from_state, row.to_state, row.reason, row.at) for row in session.scalars(query)
-    )
+def _history(session: Session, job_ids: Sequence[str]) -> Mapping[str, Sequence[Step]]:
+    written = select(TransitionRow).where(TransitionRow.job_id.in_(job_ids))
+    found: defaultdict[str, list[Step]] = defaultdict(list)
+    for row in session.scalars(written.order_by(TransitionRow.id)):
+        found[row.job_id].append(Step(row.from_state, row.to_state, row.reason, row.at))
+    return found
 
 
 def _plain(item: Batch | Evidence | Step) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from avow.prover.errors import TryAgain, Undecided
 from avow.prover.selfcheck import run_module
 from avow.prover.systems.system import Limits
-from avow.verifier.cli import ACCEPTED, NOT_FINAL, REJECTED
+from avow.verifier.mixed.exits import ACCEPTED, NOT_FINAL, REJECTED
 
 _SECONDS = 60.0
 _MEMORY = 8 * 2**30
@@ -19,11 +19,16 @@ _MEMORY = 8 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A bundle's bytes, those of a policy file (None: the mildest), the time to judge at in s."""
+    """A bundle's bytes, those of a policy file (None: the mildest), the time to judge at in s.
+
+    `beside` are further bundles, judged together with it; the policy is then one over all of them.
+    """
 
     bundle: bytes
     policy: bytes | None = None
     at: int | None = None
+    beside: tuple[bytes, ...] = ()
+    allow_unsafe_srs: bool = False
 
 
 def judge(question: Question, seconds: float = _SECONDS) -> dict[str, Any]:
@@ -33,9 +38,13 @@ def judge(question: Question, seconds: float = _SECONDS) -> dict[str, Any]:
     Raises Undecided when it did, or took too long, or the policy is none.
     """
     with tempfile.TemporaryDirectory(prefix="avow-judge-") as folder:
-        bundle = Path(folder) / "bundle.avow.json"
-        bundle.write_bytes(question.bundle)
-        arguments = [str(bundle), "--json"]
+        arguments = ["--json"]
+        for number, data in enumerate((question.bundle, *question.beside)):
+            bundle = Path(folder) / f"bundle-{number}.avow.json"
+            bundle.write_bytes(data)
+            arguments.append(str(bundle))
+        if question.allow_unsafe_srs:
+            arguments.append("--allow-unsafe-srs")
         if question.policy is not None:
             policy = Path(folder) / "policy.json"
             policy.write_bytes(question.policy)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import os
+import socket
 import sys
 import warnings
 from collections.abc import Callable
@@ -11,17 +14,15 @@ from collections.abc import Callable
 from celery import signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
-from avow.prover.app import build_app, queue_name, register
+from avow.prover.app import build_app, queue_name
 from avow.prover.bench import Bench, open_bench
-from avow.prover.children import die_with_parent
+from avow.prover.children import READY_FD, WORKER_ID, die_with_parent
 from avow.prover.config import Config, from_environment
 from avow.prover.errors import ConfigurationError, ProverError
 from avow.prover.logs import set_up_logging
 from avow.prover.queues import WorkQueue
+from avow.prover.tasks import register
 from avow.prover.tracing import end_tracing
-
-WORKER_ID = "AVOW_WORKER_ID"
-READY_FD = "AVOW_READY_FD"
 
 
 def _quiet_celery() -> None:
@@ -40,6 +41,8 @@ def work(config: Config, queue: WorkQueue, worker: str, bench: Callable[[], Benc
     """Consumes one queue until told to stop; `bench` is called in the pool's processes."""
     if config.broker_url is None:
         raise ConfigurationError("AVOW_BROKER_URL: a labourer needs the broker's address")
+    # Collecting what was loaded, object by object, would take as long as half of loading it.
+    atexit.register(gc.freeze)
     _quiet_celery()
     app = build_app(config.broker_url, config)
     register(app, bench)
@@ -47,20 +50,18 @@ def work(config: Config, queue: WorkQueue, worker: str, bench: Callable[[], Benc
     signals.worker_process_init.connect(_bind_to_parent)
     signals.worker_process_shutdown.connect(_send_traces)
     signals.worker_ready.connect(_say_ready)
-    app.worker_main(
-        [
-            "--quiet",
-            "worker",
-            *("--pool", "prefork"),
-            *("--concurrency", str(config.concurrency_of(queue))),
-            *("--queues", queue_name(queue)),
-            *("--hostname", f"{queue.value}-{worker}@%h"),
-            *("--loglevel", "WARNING"),
-            "--without-gossip",
-            "--without-mingle",
-            "--without-heartbeat",
-        ]
-    )
+    # The object and not `worker_main`, which loads all of Celery's commands.
+    app.Worker(
+        quiet=True,
+        pool="prefork",
+        concurrency=config.concurrency_of(queue),
+        queues=[queue_name(queue)],
+        hostname=f"{queue.value}-{worker}@{socket.gethostname()}",
+        loglevel=logging.WARNING,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    ).start()
 
 
 def main(arguments: list[str]) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import Session
 
 from avow.prover.errors import LeaseLost
 from avow.prover.history import changed, end, locked, move, one_line, remark
 from avow.prover.holder import is_gone
+from avow.prover.legs import at_work, end_leg, fall_back, leg_of
 from avow.prover.outbox import Task, enqueue
 from avow.prover.tables import DeadLetterRow, JobRow, LeaseRow
 from avow.verifier.fields import to_hex
@@ -55,7 +56,8 @@ def take(
     """Takes the lease and moves the job to its working state.
 
     None when there is nothing to do: the work is done, cancelled, or in other hands. Past its
-    deadline the job expires here; past the cap of attempts it fails here.
+    deadline the leg (or the job that has no answer) expires here; past the cap of attempts its
+    next alternative is tried, or it fails here.
     """
     job = locked(session, job_id)
     row = session.get(LeaseRow, (job_id, leg, task.value), populate_existing=True)
@@ -64,8 +66,7 @@ def take(
         return None
     if row.token and row.expires_at > now and not is_gone(row.holder):
         return None
-    if now >= job.deadline:
-        end(session, job, JobState.EXPIRED, f"deadline passed before {task.value} ended", now)
+    if _is_over(session, job, leg, task, f"deadline passed before {task.value} ended", now):
         return None
     if row.attempts >= terms.max_attempts:
         given = Lease(job_id, leg, task, row.token, row.attempts)
@@ -177,17 +178,12 @@ def take_back(session: Session, row: LeaseRow, reason: str, now: int, terms: Ter
 
 
 def fail(session: Session, lease: Lease, reason: str, now: int) -> None:
-    """Ends the job as failed because no attempt can succeed; the task is a dead letter."""
+    """Gives a task up because no attempt can succeed.
+
+    A leg goes on with its next alternative, or else is failed and a dead letter; so is a job that
+    cannot be answered.
+    """
     _give_up(session, require(session, lease), lease, reason, reason, now)
-
-
-def at_work(session: Session, job_id: str, task: Task) -> bool:
-    """Whether somebody holds the lease on a task of any leg of a job."""
-    session.flush()
-    held = select(LeaseRow.leg).where(
-        LeaseRow.job_id == job_id, LeaseRow.task == task.value, LeaseRow.token != ""
-    )
-    return session.scalars(held.limit(1)).first() is not None
 
 
 def _again(
@@ -203,8 +199,7 @@ def _again(
     row = session.get(LeaseRow, (lease.job_id, lease.leg, lease.task.value))
     if row is None:
         raise LeaseLost(f"{lease.task.value} of job {lease.job_id} has no lease row")
-    if now >= job.deadline:
-        end(session, job, JobState.EXPIRED, f"deadline passed: {reason}", now)
+    if _is_over(session, job, lease.leg, lease.task, f"deadline passed: {reason}", now):
         return False
     if counted and row.attempts >= terms.max_attempts:
         _exhausted(session, job, replace(lease, attempt=row.attempts), reason, now)
@@ -223,13 +218,33 @@ def _again(
     return True
 
 
+def _is_over(session: Session, job: JobRow, leg: int, task: Task, reason: str, now: int) -> bool:
+    """Whether there is no more time for a task, or its leg has ended; expires what is late."""
+    if task is Task.INFER:
+        if now >= job.deadline:
+            end(session, job, JobState.EXPIRED, reason, now)
+        return now >= job.deadline
+    row = leg_of(session, job.id, leg)
+    if row.outcome:
+        return True
+    if now >= row.deadline:
+        end_leg(session, job, row, JobState.EXPIRED, reason, now)
+    return now >= row.deadline
+
+
 def _exhausted(session: Session, job: JobRow, lease: Lease, reason: str, now: int) -> None:
     text = f"{lease.task.value} failed {lease.attempt} times, last: {reason}"
     _give_up(session, job, lease, reason, text, now)
 
 
 def _give_up(session: Session, job: JobRow, lease: Lease, reason: str, text: str, now: int) -> None:
-    end(session, job, JobState.FAILED, text, now)
+    if lease.task is Task.INFER:
+        end(session, job, JobState.FAILED, text, now)
+    else:
+        leg = leg_of(session, job.id, lease.leg)
+        if fall_back(session, job, leg, text, now):
+            return
+        end_leg(session, job, leg, JobState.FAILED, text, now)
     session.add(
         DeadLetterRow(
             job_id=lease.job_id,

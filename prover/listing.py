@@ -12,7 +12,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from avow.prover.errors import RequestRefused
-from avow.prover.job import Job, read_job
+from avow.prover.job import Job, read_jobs
 from avow.prover.tables import JobRow
 from avow.verifier.lifecycle import JobState
 
@@ -58,7 +58,7 @@ def read_page(session: Session, wanted: Wanted, limit: int, cursor: str | None) 
         )
     newest = query.order_by(JobRow.created_at.desc(), JobRow.id.desc())
     found = session.execute(newest.limit(limit + 1)).all()
-    jobs = tuple(read_job(session, job_id) for job_id, _ in found[:limit])
+    jobs = tuple(read_jobs(session, [job_id for job_id, _ in found[:limit]]))
     last = jobs[-1] if len(found) > limit else None
     return Page(jobs, None if last is None else _cursor(last.created_at, last.id))
 

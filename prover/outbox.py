@@ -130,12 +130,13 @@ def release(session: Session, message_ids: list[int]) -> None:
     )
 
 
-def waiting(session: Session, job_id: str, sent_since: int) -> bool:
-    """Whether a message for the job is unsent, or was sent at or after `sent_since`."""
+def waiting(session: Session, job_id: str, leg: int, sent_since: int) -> bool:
+    """Whether a message for a leg of a job is unsent, or was sent at or after `sent_since`."""
     row = session.scalars(
         select(OutboxRow.id)
         .where(
             OutboxRow.job_id == job_id,
+            OutboxRow.leg == leg,
             or_(OutboxRow.sent_at.is_(None), OutboxRow.sent_at >= sent_since),
         )
         .limit(1)

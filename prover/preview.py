@@ -6,16 +6,18 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avow.models import infer
 from avow.models.devices import Device
 from avow.models.errors import ModelError
-from avow.models.load import load_model
 from avow.prover.catalogue import Compiled
 from avow.verifier.records import ModelRecord
 from avow.verifier.tensor import Tensor
+
+if TYPE_CHECKING:
+    from avow.models import infer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ def preview_of(
 
 @lru_cache(maxsize=4)
 def _runner(path: Path, sha256: bytes, device: Device) -> infer.Preview:
+    # Of a worker's processes one runs previews, and loading what reads ONNX takes a while.
+    from avow.models import infer
+    from avow.models.load import load_model
+
     model = load_model(path)
     if model.sha256 != sha256:
         raise ModelError(f"{path.name} is not the file that the model record names")

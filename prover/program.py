@@ -6,22 +6,23 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from avow.models.devices import Device
 from avow.models.errors import ModelError
-from avow.models.program.fast import FastExecutor
 from avow.models.program.files import ProgramStore
 from avow.models.program.intervals import check
-from avow.models.program.placed import placed
 from avow.models.programs import kept_program
 from avow.prover.catalogue import Compiled
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 from avow.verifier.program.program import output_specs
 from avow.verifier.tensor import Tensor, TensorSpec
+
+if TYPE_CHECKING:
+    from avow.models.program.fast import FastExecutor
 
 _NOTE = "the exact integer program, run here; this system's proof is not about it"
 
@@ -104,6 +105,9 @@ class _Executor:
 
 @lru_cache(maxsize=4)
 def _executor(home: Path, digest: bytes, device: Device) -> _Executor:
+    # Of a worker's processes one runs programs, and loading what exports them takes a while.
+    from avow.models.program.placed import placed
+
     program, blobs = ProgramStore.at(home).load(digest)
     specs = output_specs(program, check(program, blobs))
     return _Executor(program.inputs, specs, placed(program, blobs, device))

@@ -29,8 +29,8 @@ from avow.prover.publication import TAKEN_UP, Measured, Shared, StoredProof, pub
 from avow.prover.pulse import Pulse
 from avow.prover.reservations import claim, reserve
 from avow.prover.stores.store import StoredAlready, StoredFile
-from avow.prover.systems.assurance import own_sample, promised
-from avow.prover.systems.system import Limits, Proof
+from avow.prover.systems.assurance import demanded, own_sample, own_terms
+from avow.prover.systems.system import Limits, Proof, SigningSystem
 from avow.prover.timing import measured as measured_times
 from avow.prover.tracing import span
 from avow.verifier import merkle
@@ -176,7 +176,7 @@ class _Work:
         draft = self.bench.store.draft(self._stored_bytes(stored))
         try:
             with span("check", bundles=1):
-                self.bench.check(draft, self._policy(one), limits, self.pulse)
+                self.bench.check(draft, self._policy(one, draft), limits, self.pulse)
             # Now that it is known to be a bundle. The digest pins what a policy cannot: a hidden
             # input, and one that is too large for a policy's file.
             found = parse_bundle(draft.read_bytes()).statement.digest()
@@ -220,7 +220,11 @@ class _Work:
             places = {one.lease: at for at, one in enumerate(members)}
             checked = [one for one in members if one.lease in drafts]
             pulse("checking", None)
-            wanted = [(drafts[one.lease], self._policy(one)) for one in checked]
+            wanted = [
+                (draft, self._policy(one, draft))
+                for one in checked
+                for draft in (drafts[one.lease],)
+            ]
             patience = Limits(min(_CHECK_SECONDS, limits.seconds), limits.memory)
             began = time.monotonic()
             with span("check", bundles=len(wanted)):
@@ -260,6 +264,14 @@ class _Work:
         self, members: Sequence[_Member], size: int, root: bytes, limits: Limits
     ) -> list[Proof]:
         case = members[0].case
+        if isinstance(case.system, SigningSystem):
+            return case.system.sign(
+                case.compiled,
+                [one.case.inputs for one in members],
+                [one.statement for one in members],
+                limits,
+                self.pulse,
+            )
         if size == 1:
             proof = case.system.prove(
                 case.compiled, case.inputs, case.salt, root, limits, self.pulse
@@ -292,11 +304,16 @@ class _Work:
         self.pulse.leave(one.lease)
         self._end(one.lease, None)
 
-    def _policy(self, one: _Member) -> Policy:
-        """Everything that the job fixes, so that a bundle about anything else is refused."""
+    def _policy(self, one: _Member, draft: Path) -> Policy:
+        """Everything that the job fixes, so that a bundle about anything else is refused.
+
+        Evidence of an enclave is held to the terms of the very registration that it shows.
+        """
         record, case = one.case.compiled.record, one.case
+        attestation = own_terms(record.system, self.bench.config.home, draft)
         return Policy(
-            minimum_assurance=promised(record.system),
+            minimum_assurance=demanded(record.system, attestation),
+            attestation=attestation,
             sample=own_sample(record.system),
             model=record.model,
             systems=(record.system,),

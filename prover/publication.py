@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from avow.prover.errors import IllegalTransition, UnknownJob
+from avow.prover.errors import IllegalTransition
 from avow.prover.history import end, locked, move
-from avow.prover.leases import Lease, at_work, finish, require
+from avow.prover.leases import Lease, finish, require
+from avow.prover.legs import OFF_CHAIN, choose, end_leg, leg_of, legs_of
 from avow.prover.metrics.names import (
     INFERENCE_SECONDS,
     PEAK_MEMORY,
@@ -20,13 +20,9 @@ from avow.prover.metrics.names import (
 from avow.prover.metrics.observations import observe
 from avow.prover.outbox import Task, enqueue
 from avow.prover.systems.assurance import promised
-from avow.prover.tables import AnswerRow, EvidenceRow, PaymentRow, ProofRow
+from avow.prover.tables import AnswerRow, PaymentRow, ProofRow
 from avow.verifier.lifecycle import JOB_TRANSITIONS, LEG_TRANSITIONS, JobState, LegState
-from avow.verifier.statement import ZERO_ADDRESS
 from avow.verifier.verdict import Assurance
-
-# The market of a job that serves no order.
-OFF_CHAIN = "0x" + ZERO_ADDRESS.hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +30,7 @@ class StoredAnswer:
     """An answer as it is stored: JSON of the outputs and the preview, the input's commitment.
 
     `program` is the JSON of the exact program's answer, None where the model has no program.
-    `provider` is what ran the proven program.
+    `provider` is what ran the proven program, `system` the proof system whose program it was.
     """
 
     outputs: str
@@ -44,6 +40,7 @@ class StoredAnswer:
     seconds: float
     program: str | None = None
     provider: str = ""
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,12 @@ class Shared:
     place: int | None
 
 
+# How a leg came by its end. Its outcome is `proven` whatever kind of evidence it has.
+_SHOWN = {
+    Assurance.PROVEN: "proven",
+    Assurance.ATTESTED: "attested",
+    Assurance.CHALLENGEABLE: "claimed",
+}
 # A bundle that was there already, made by whoever it was.
 TAKEN_UP = Shared(0, 1, None)
 
@@ -87,7 +90,9 @@ class StoredProof:
 
 
 def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: int) -> None:
-    """Publishes the answer, moves the job to `answered` and asks for every leg's proof.
+    """Publishes the answer, moves the job to `answered` and asks for the proof of every leg.
+
+    Each leg is served by the cheapest of its alternatives that can meet its deadline.
 
     Raises LeaseLost when the work has gone to somebody else; then nothing is stored.
     """
@@ -107,21 +112,27 @@ def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: in
     )
     finish(session, lease)
     move(session, job, JobState.ANSWERED, "answered by the proven program", now)
-    legs = _legs(session, job.id)
-    observe(session, INFERENCE_SECONDS, legs[0].system, answer.seconds)
-    for row in legs:
-        enqueue(session, job.id, row.leg, Task.PROVE, now)
+    legs = legs_of(session, job.id)
+    observe(session, INFERENCE_SECONDS, answer.system or legs[0].system, answer.seconds)
+    # The one with the least time first: where few workers are, it is worked on before the others.
+    for row in sorted(legs, key=lambda row: row.deadline):
+        if not row.outcome and choose(session, row, now):
+            enqueue(session, job.id, row.leg, Task.PROVE, now)
 
 
 def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) -> None:
     """Notes the bundle of one leg; the job is `proven` when every leg has one.
 
-    Off chain it is `challengeable` instead where one of them is not proven but claimed.
+    Off chain it is `challengeable` instead where one of them is not proven but claimed. A bundle
+    that comes after its leg's deadline is not noted: the leg has expired.
 
     Raises LeaseLost when the work has gone to somebody else; then nothing is stored.
     """
     job = require(session, lease)
-    leg = _leg(session, job.id, lease.leg)
+    leg = leg_of(session, job.id, lease.leg)
+    if now >= leg.deadline:
+        end_leg(session, job, leg, JobState.EXPIRED, "its proof came after its deadline", now)
+        return
     session.add(
         ProofRow(
             job_id=job.id,
@@ -143,19 +154,9 @@ def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) 
         # Off chain a stored bundle is the delivery; on chain the market says when it happened.
         leg.state = LegState.DELIVERED.name.lower()
     session.flush()
-    proven = session.scalar(
-        select(func.count()).select_from(ProofRow).where(ProofRow.job_id == job.id)
+    end_leg(
+        session, job, leg, JobState.PROVEN, f"{_SHOWN[promised(leg.system)]} by {leg.system}", now
     )
-    if proven == len(_legs(session, job.id)):
-        weakest = min(promised(row.system).rank for row in _legs(session, job.id))
-        if job.market == OFF_CHAIN and weakest == Assurance.CHALLENGEABLE.rank:
-            said = "what was claimed of the run may still be refuted"
-            move(session, job, JobState.CHALLENGEABLE, said, now)
-        else:
-            move(session, job, JobState.PROVEN, "every leg has its proof", now)
-    elif not at_work(session, job.id, Task.PROVE):
-        # Where work that waits is asked for again, should its message be lost.
-        move(session, job, JobState.ANSWERED, f"leg {leg.leg} has its proof, others wait", now)
     if proof.measured is not None:
         observe(session, PROVING_SECONDS, leg.system, proof.measured.seconds)
         observe(session, VERIFYING_SECONDS, leg.system, proof.measured.verifying)
@@ -170,7 +171,7 @@ def move_leg(session: Session, job_id: str, leg: int, to: LegState) -> bool:
     Raises IllegalTransition for a step that the market does not have.
     """
     locked(session, job_id)
-    row = _leg(session, job_id, leg)
+    row = leg_of(session, job_id, leg)
     stands = LegState[row.state.upper()]
     if stands is to:
         return False
@@ -199,18 +200,6 @@ def record_payment(session: Session, job_id: str, leg: int, reference: str, now:
         raise IllegalTransition(f"leg {leg} of job {job_id} is settled without a payment mark")
     session.add(PaymentRow(job_id=job_id, leg=leg, reference=reference[:200], at=now))
     session.flush()
-    if all(row.state == "settled" for row in _legs(session, job_id)):
+    if all(row.state == "settled" for row in legs_of(session, job_id)):
         end(session, job, JobState.SETTLED, f"paid: {reference}", now)
     return True
-
-
-def _legs(session: Session, job_id: str) -> list[EvidenceRow]:
-    query = select(EvidenceRow).where(EvidenceRow.job_id == job_id).order_by(EvidenceRow.leg)
-    return list(session.scalars(query))
-
-
-def _leg(session: Session, job_id: str, leg: int) -> EvidenceRow:
-    row = session.get(EvidenceRow, (job_id, leg))
-    if row is None:
-        raise UnknownJob(f"job {job_id} has no leg {leg}")
-    return row

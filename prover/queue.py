@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from avow.prover import dead_letters, publication
 from avow.prover.access.tables import ApiKeyRow
+from avow.prover.asked_legs import WHOLE_BPS, AskedLeg, find_legs
 from avow.prover.catalogue import Catalogue, Compiled, FolderCatalogue
 from avow.prover.config import Config
 from avow.prover.database import Database, open_database
@@ -29,7 +30,8 @@ from avow.prover.errors import (
 )
 from avow.prover.following import News, read_news
 from avow.prover.history import end, locked, move
-from avow.prover.job import Job, read_job, stored_client_key
+from avow.prover.job import Job, read_job, read_jobs, stored_client_key
+from avow.prover.legs import Alternative, alternatives_text
 from avow.prover.listing import Page, Wanted, read_page
 from avow.prover.logs import about
 from avow.prover.outbox import Task, enqueue
@@ -44,6 +46,7 @@ from avow.verifier.fields import to_hex
 from avow.verifier.keccak import ZERO_WORD, keccak256
 from avow.verifier.lifecycle import JOB_TRANSITIONS, JobState, LegState, job_ends
 from avow.verifier.statement import ZERO_ADDRESS
+from avow.verifier.systems.system import selector
 from avow.verifier.tensor import Tensor, tensors_digest
 
 _LOG = logging.getLogger("avow.prover")
@@ -89,10 +92,8 @@ class Queue:
         """
         if job_id is not None and (made := self._made(job_id)) is not None:
             return made
-        compiled = self._catalogue.find(
-            request.model, request.system, request.record or self._earlier(request), request.hides
-        )
-        self._refuse_what_cannot_fit(compiled)
+        legs = self._legs(request)
+        compiled = legs[0][0]
         inputs = quantised(request, compiled.model.inputs)
         fingerprint = _fingerprint(request, compiled, inputs)
         known = self._known(request, fingerprint)
@@ -102,7 +103,7 @@ class Queue:
         chosen = job_id or uuid.uuid4().hex
         try:
             with span("submit", job=chosen), about(job=chosen):
-                self._insert(chosen, request, compiled, inputs, fingerprint, most_open)
+                self._insert(chosen, request, legs, inputs, fingerprint, most_open)
                 _LOG.info("job accepted")
         except IntegrityError:
             # Somebody submitted the same client key or id between the look and the insertion.
@@ -129,7 +130,7 @@ class Queue:
             query = query.where(JobRow.created_at < before)
         with self._database.read() as session:
             found = session.scalars(query.limit(max(1, min(limit, 1000)))).all()
-            return [read_job(session, job_id) for job_id in found]
+            return read_jobs(session, found)
 
     def page(self, wanted: Wanted, limit: int = 50, cursor: str | None = None) -> Page:
         """Jobs newest first, at most `limit`, from a cursor on; raises RequestRefused."""
@@ -144,16 +145,22 @@ class Queue:
     def bundle(self, job_id: str, leg: int | None = None) -> bytes:
         """The stored bundle of a leg (the only one when None), its digest checked.
 
-        Raises UnknownJob, or NotReady saying where the job stands.
+        Raises UnknownJob, also for a leg that it has not, or NotReady saying where it stands.
         """
         with self._database.read() as session:
             job = read_job(session, job_id)
-            chosen = job.evidence[0].leg if leg is None else leg
+            one = next((one for one in job.evidence if leg in (None, one.leg)), None)
+            if one is None:
+                raise UnknownJob(f"job {job_id} has no leg {leg}")
+            chosen = one.leg
             proof = session.get(ProofRow, (job_id, chosen))
             found = (proof.file, bytes.fromhex(proof.sha256[2:])) if proof else None
         if found is None:
-            ends = "it will never have a bundle" if job_ends(job.state) else "it has no bundle yet"
-            raise NotReady(f"job {job_id} is {job.state.value}: {ends}")
+            ended = job_ends(job.state) or bool(one.outcome)
+            ends = "it will never have a bundle" if ended else "it has no bundle yet"
+            if len(job.evidence) < 2:
+                raise NotReady(f"job {job_id} is {job.state.value}: {ends}")
+            raise NotReady(f"leg {chosen} of job {job_id} is {one.outcome or 'open'}: {ends}")
         return self._store.read(*found)
 
     def cancel(self, job_id: str, reason: str = "cancelled by the caller") -> Job:
@@ -177,14 +184,15 @@ class Queue:
         with self._database.read() as session:
             return dead_letters.letters(session, limit, before, behind)
 
-    def retry(self, job_id: str) -> Job:
-        """Asks again for a failed job; what it has stored is kept, its attempts count anew.
+    def retry(self, job_id: str, leg: int | None = None) -> Job:
+        """Asks again for what failed of a job, or for one leg; its attempts count anew.
 
-        Raises UnknownJob; IllegalTransition for a job that has not failed, or whose order's
-        deadline has passed.
+        What is stored is kept. Raises UnknownJob; IllegalTransition where nothing has failed, or
+        whose order's deadline has passed.
         """
+        fresh = self._config.job_seconds * 1000
         with self._database.write() as session:
-            dead_letters.retry(session, job_id, self._clock(), self._config.job_seconds * 1000)
+            dead_letters.retry(session, job_id, self._clock(), fresh, leg)
         return self.status(job_id)
 
     def advance(self, job_id: str, to: JobState, reason: str) -> Job:
@@ -249,8 +257,22 @@ class Queue:
         with self._database.read() as session:
             return session.scalars(query.where(JobRow.client_key == stored)).first()
 
+    def _legs(self, request: Request) -> tuple[tuple[Compiled, ...], ...]:
+        """The artifacts that may serve each leg, one that cannot run here being no alternative."""
+        if not request.legs:
+            record = request.record or self._earlier(request)
+            one = self._catalogue.find(request.model, request.system, record, request.hides)
+            self._refuse_what_cannot_fit(one)
+            return ((one,),)
+        legs = find_legs(self._catalogue, request.model, request.legs, request.hides)
+        most = self._config.prove_memory
+        for alternatives in legs:
+            if all(most is not None and most < _memory(one) for one in alternatives):
+                self._refuse_what_cannot_fit(alternatives[0])
+        return legs
+
     def _refuse_what_cannot_fit(self, compiled: Compiled) -> None:
-        predicted, most = compiled.record.proving_memory_bytes, self._config.prove_memory
+        predicted, most = _memory(compiled), self._config.prove_memory
         if most is not None and predicted > most:
             raise RequestRefused(
                 f"model: its proof needs about {predicted} bytes of memory, at most {most} may be"
@@ -291,7 +313,7 @@ class Queue:
         self,
         job_id: str,
         request: Request,
-        compiled: Compiled,
+        legs: tuple[tuple[Compiled, ...], ...],
         inputs: tuple[Tensor, ...],
         fingerprint: str,
         most_open: int | None,
@@ -299,10 +321,15 @@ class Queue:
         now = self._clock()
         order = request.order
         nonce = order.nonce if order else request.nonce or secrets.randbits(256) or 1
-        deadline = now + self._config.job_seconds * 1000
+        longest = now + self._config.job_seconds * 1000
+        asked = request.legs or (AskedLeg((), None, order.share_bps if order else WHOLE_BPS),)
+        deadlines = [
+            longest if leg.within_seconds is None else now + leg.within_seconds * 1000
+            for leg in asked
+        ]
         if order is not None and order.deadline is not None:
-            deadline = order.deadline * 1000
-            if deadline <= now:
+            deadlines = [order.deadline * 1000]
+            if deadlines[0] <= now:
                 raise RequestRefused("order: its deadline has passed")
         with self._database.write() as session:
             if most_open is not None:
@@ -316,7 +343,7 @@ class Queue:
                     request_digest=fingerprint,
                     state=JobState.QUEUED.value,
                     reason="submitted",
-                    model=compiled.model_digest,
+                    model=legs[0][0].model_digest,
                     inputs=json.dumps([tensor.to_json() for tensor in inputs]),
                     salt=to_hex(secrets.token_bytes(32)),
                     chain_id=str(order.chain_id if order else 0),
@@ -326,7 +353,7 @@ class Queue:
                     nonce=str(nonce),
                     created_at=now,
                     updated_at=now,
-                    deadline=deadline,
+                    deadline=max(deadlines),
                     # What workers do for the job belongs to the trace of who asked.
                     traceparent=traceparent(),
                 )
@@ -335,20 +362,25 @@ class Queue:
             session.flush()
             if request.webhook is not None:
                 add(session, request.webhook, request.owner, job_id, now)
-            session.add(
-                EvidenceRow(
-                    job_id=job_id,
-                    leg=order.leg if order else 0,
-                    system=compiled.record.system,
-                    selector=to_hex(keccak256(compiled.record.system.encode("ascii"))[:4]),
-                    record=compiled.record_digest,
-                    deadline=deadline,
-                    share_bps=order.share_bps if order else 10_000,
-                    state=LegState.LOCKED.name.lower(),
-                    batches=batches_text(order.batches) if order else "",
-                    queue=self._config.queue_of(compiled.record.proving_memory_bytes).value,
+            rows = zip(asked, legs, deadlines, strict=True)
+            for at, (leg, alternatives, deadline) in enumerate(rows, order.leg if order else 0):
+                able = [one for one in alternatives if not self._alternative(one).failed]
+                first = (able or alternatives)[0]
+                session.add(
+                    EvidenceRow(
+                        job_id=job_id,
+                        leg=at,
+                        system=first.record.system,
+                        selector=to_hex(selector(first.record.system)),
+                        record=first.record_digest,
+                        deadline=deadline,
+                        share_bps=leg.share_bps,
+                        state=LegState.LOCKED.name.lower(),
+                        batches=batches_text(order.batches) if order else "",
+                        queue=self._alternative(first).queue,
+                        alternatives=alternatives_text(list(map(self._alternative, alternatives))),
+                    )
                 )
-            )
             session.add(
                 TransitionRow(
                     job_id=job_id,
@@ -359,6 +391,15 @@ class Queue:
                 )
             )
             enqueue(session, job_id, 0, Task.INFER, now)
+
+    def _alternative(self, compiled: Compiled) -> Alternative:
+        record = compiled.record
+        waits = self._config.queue_of(record.proving_memory_bytes).value
+        too_much = self._config.prove_memory is not None and (
+            _memory(compiled) > self._config.prove_memory
+        )
+        failed = "its proof needs more memory than may be" if too_much else ""
+        return Alternative(record.system, compiled.record_digest, waits, failed)
 
 
 def open_queue(config: Config, catalogue: Catalogue | None = None) -> Queue:
@@ -384,4 +425,12 @@ def _fingerprint(request: Request, compiled: Compiled, inputs: tuple[Tensor, ...
         "order": where,
         "nonce": str(request.nonce or 0),
     }
+    if request.legs:
+        value["legs"] = [
+            [list(leg.any_of), leg.within_seconds or 0, leg.share_bps] for leg in request.legs
+        ]
     return to_hex(keccak256(canonical.encode(value)))
+
+
+def _memory(compiled: Compiled) -> int:
+    return compiled.record.proving_memory_bytes

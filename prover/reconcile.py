@@ -9,21 +9,23 @@ from sqlalchemy.orm import Session
 
 from avow.prover.database import Database
 from avow.prover.errors import IllegalTransition
-from avow.prover.history import end, locked, remark
+from avow.prover.history import locked, remark
 from avow.prover.holder import is_gone, parse_holder
 from avow.prover.leases import STATES, Terms, take_back
+from avow.prover.legs import end_leg, leg_of
 from avow.prover.outbox import Task, enqueue, prune, waiting
-from avow.prover.tables import EvidenceRow, JobRow, LeaseRow, ProofRow
+from avow.prover.tables import EvidenceRow, JobRow, LeaseRow
 from avow.verifier.lifecycle import JobState
 
 _KEEP_SENT_MS = 24 * 3600 * 1000
 _WORKING = tuple(state.value for pair in STATES.values() for state in pair)
-_WAITING = {pair[0]: task for task, pair in STATES.items()}
+# In `proving` one leg may wait while another is worked on.
+_WAITING = {pair[0]: task for task, pair in STATES.items()} | {JobState.PROVING: Task.PROVE}
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What one pass did, as counts of jobs."""
+    """What one pass did, as counts of leases, of legs and of jobs."""
 
     taken_back: int = 0
     expired: int = 0
@@ -36,14 +38,21 @@ class Reconciled:
 def reconcile(database: Database, now: int, terms: Terms, resend_ms: int) -> Reconciled:
     """One pass; safe to run anywhere, at any time, by any number of processes.
 
-    Takes back leases whose holder stopped beating or certainly died, expires jobs past their
-    deadline, and asks again for work whose message nobody has seen for `resend_ms`.
+    Takes back leases whose holder stopped beating or certainly died, expires legs past their
+    deadline (and with the last of them the job), and asks again for work whose message nobody has
+    seen for `resend_ms`.
     """
     with database.read() as session:
         held = session.scalars(select(LeaseRow).where(LeaseRow.token != "")).all()
         left = [(row.job_id, row.leg, row.task) for row in held if _left_behind(row, now)]
-        late = session.scalars(
-            select(JobRow.id).where(JobRow.state.in_(_WORKING), JobRow.deadline <= now)
+        late = session.execute(
+            select(EvidenceRow.job_id, EvidenceRow.leg)
+            .join(JobRow, JobRow.id == EvidenceRow.job_id)
+            .where(
+                EvidenceRow.outcome == "",
+                EvidenceRow.deadline <= now,
+                JobRow.state.in_(_WORKING),
+            )
         ).all()
         idle = session.scalars(
             select(JobRow.id).where(
@@ -51,7 +60,7 @@ def reconcile(database: Database, now: int, terms: Terms, resend_ms: int) -> Rec
                 JobRow.updated_at <= now - resend_ms,
             )
         ).all()
-    expired = sum(_expire(database, job_id, now) for job_id in late)
+    expired = sum(_expire(database, job_id, leg, now) for job_id, leg in late)
     taken_back = sum(_take_back(database, key, now, terms) for key in left)
     resent = sum(_resend(database, job_id, now, resend_ms) for job_id in idle)
     with database.write() as session:
@@ -99,13 +108,15 @@ def _take_back(database: Database, key: tuple[str, int, str], now: int, terms: T
         return 1
 
 
-def _expire(database: Database, job_id: str, now: int) -> int:
+def _expire(database: Database, job_id: str, leg: int, now: int) -> int:
     try:
         with database.write() as session:
             job = locked(session, job_id)
-            if job.state not in _WORKING:
+            row = leg_of(session, job_id, leg)
+            if job.state not in _WORKING or row.outcome or row.deadline > now:
                 return 0
-            end(session, job, JobState.EXPIRED, f"deadline passed while {job.state}", now)
+            said = f"deadline passed while {job.state}"
+            end_leg(session, job, row, JobState.EXPIRED, said, now)
             return 1
     except IllegalTransition:
         return 0
@@ -115,9 +126,16 @@ def _resend(database: Database, job_id: str, now: int, resend_ms: int) -> int:
     with database.write() as session:
         job = locked(session, job_id)
         task = _WAITING.get(JobState(job.state))
-        if task is None or waiting(session, job_id, now - resend_ms):
+        if task is None:
             return 0
-        for leg in _unfinished(session, job_id, task):
+        legs = [
+            leg
+            for leg in _unfinished(session, job_id, task)
+            if not waiting(session, job_id, leg, now - resend_ms)
+        ]
+        if not legs:
+            return 0
+        for leg in legs:
             enqueue(session, job_id, leg, task, now)
         remark(session, job, f"{task.value} asked for again: no worker took it", now)
         return 1
@@ -126,8 +144,10 @@ def _resend(database: Database, job_id: str, now: int, resend_ms: int) -> int:
 def _unfinished(session: Session, job_id: str, task: Task) -> list[int]:
     if task is Task.INFER:
         return [0]
-    done = select(ProofRow.leg).where(ProofRow.job_id == job_id)
+    held = select(LeaseRow.leg).where(
+        LeaseRow.job_id == job_id, LeaseRow.task == task.value, LeaseRow.token != ""
+    )
     query = select(EvidenceRow.leg).where(
-        EvidenceRow.job_id == job_id, EvidenceRow.leg.not_in(done)
+        EvidenceRow.job_id == job_id, EvidenceRow.outcome == "", EvidenceRow.leg.not_in(held)
     )
     return list(session.scalars(query))

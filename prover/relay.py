@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
@@ -14,6 +15,7 @@ from avow.prover.database import Database
 from avow.prover.errors import BrokerUnavailable
 from avow.prover.outbox import claim_due, due, mark_sent, release
 from avow.prover.queue import Clock
+from avow.prover.queues import WorkQueue
 
 _LOG = logging.getLogger("avow.prover")
 
@@ -63,17 +65,17 @@ class Relay:
             self._say_up()
         return sent
 
-    def idle(self) -> bool:
-        """Whether no queue of the broker holds a message; raises BrokerUnavailable.
+    def waiting(self, queues: Iterable[WorkQueue]) -> dict[WorkQueue, int]:
+        """How many messages each queue of the broker holds; raises BrokerUnavailable.
 
-        What was sent before and taken by nobody since is then lost, or in the hands of a process
-        that has not begun: soon it may be asked for again.
+        Where none holds any, what was sent before and taken by nobody since is lost, or in the
+        hands of a process that has not begun: soon it may be asked for again.
         """
         try:
             with self._app.connection_for_write() as connection:
                 connection.ensure_connection(max_retries=1, interval_start=0)
                 channel = connection.default_channel
-                return not any(_length(channel, queue.name) for queue in self._app.conf.task_queues)
+                return {queue: _length(channel, queue_name(queue)) for queue in queues}
         except (OperationalError, RedisError, OSError) as error:
             raise BrokerUnavailable(f"broker: {_first_line(error)}") from error
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from avow.prover.asked_legs import AskedLeg, check_legs, parse_legs
 from avow.prover.catalogue import system_id
 from avow.prover.errors import RequestRefused
 from avow.prover.webhooks.registry import Wish
@@ -22,7 +23,7 @@ REQUEST_BYTES = 256 * 2**20
 _CLIENT_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _NAME = re.compile(r"[\x21-\x7e]{1,200}")
 _DIGEST = re.compile(r"0x[0-9a-f]{64}")
-_OPTIONAL = {"system", "hides", "client_key", "nonce", "record", "priority"}
+_OPTIONAL = {"system", "hides", "client_key", "nonce", "record", "priority", "legs"}
 PRIORITIES = range(10)
 MIDDLE_PRIORITY = 5
 _HIDES = {value.value: value for value in (Hides.NONE, Hides.INPUTS)}
@@ -65,7 +66,8 @@ class OrderContext:
 class Request:
     """One request. `model` is a digest, a name, or name@version; `record` pins one artifact.
 
-    Without `system` the catalogue chooses one; `hides` INPUTS asks that the proof hides the
+    Without `system` the catalogue chooses one, or `legs` say which several kinds of evidence are
+    wanted; `hides` INPUTS asks that the proof hides the
     input, NONE allows it to be shown. `client_key` makes a repeated submission return the first
     job. `nonce` is chosen at random when absent; with `order` the order's nonce counts. `owner` is
     the id of the API key that asks, empty without one; `priority` 9 goes before 0; `webhook` is
@@ -84,6 +86,7 @@ class Request:
     owner: str = ""
     priority: int = MIDDLE_PRIORITY
     webhook: Wish | None = None
+    legs: tuple[AskedLeg, ...] = ()
 
     def __post_init__(self) -> None:
         _expect(bool(_NAME.fullmatch(self.model)), "model", "a digest or a name", self.model)
@@ -110,6 +113,11 @@ class Request:
             _expect(self.order is None, "nonce", "none, since the order has its own", self.nonce)
         if self.order is not None:
             _check_order(self.order)
+        if self.legs:
+            check_legs(self.legs)
+            _expect(self.system is None, "system", "none beside legs", self.system)
+            _expect(self.record is None, "record", "none beside legs", self.record)
+            _expect(self.order is None, "legs", "none: a leg of an order is a job", len(self.legs))
 
 
 def quantised(request: Request, specs: Sequence[TensorSpec]) -> tuple[Tensor, ...]:
@@ -144,7 +152,7 @@ def parse_request(data: bytes) -> Request:
     """Reads the JSON form of a request from outside; raises RequestRefused.
 
     An object with `model`, `inputs` and optionally `system`, `hides` (`none` or `inputs`),
-    `client_key`, `nonce` (a decimal string), `record` and `priority` (0 to 9). An
+    `client_key`, `nonce` (a decimal string), `record`, `priority` (0 to 9) and `legs`. An
     input is `{"reals": nested list}`, `{"integers": nested list}` or a tensor
     `{"type", "shape", "data"}`. An order never comes from outside as JSON.
     """
@@ -187,6 +195,7 @@ def request_from(value: object, owner: str = "") -> Request:
         hides=None if hides is None else _HIDES[hides],
         owner=owner,
         priority=priority,
+        legs=() if value.get("legs") is None else parse_legs(value["legs"]),
     )
 
 

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from avow.prover.children import before_exec
+from avow.prover.enclave.registered import terms_json
 from avow.prover.errors import TryAgain, WorkFailed
 from avow.prover.systems.system import Limits, Tick
 from avow.verifier import canonical
 from avow.verifier.canonical import Json
-from avow.verifier.cli import ACCEPTED, NOT_FINAL
 from avow.verifier.fields import to_hex
+from avow.verifier.mixed.exits import ACCEPTED, NOT_FINAL
 from avow.verifier.policy import FORMAT, Policy
 
 _TICK_SECONDS = 0.2
@@ -89,6 +90,8 @@ def policy_json(policy: Policy) -> Json:
     value |= {key: to_hex(pin) for key, pin in pins.items() if pin is not None}
     if policy.sample is not None:
         value["sample"] = policy.sample.to_json()
+    if policy.attestation is not None:
+        value["attestation"] = terms_json(policy.attestation)
     if policy.systems is not None:
         value["systems"] = list(policy.systems)
     if policy.nonce is not None:

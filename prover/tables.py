@@ -61,9 +61,13 @@ class EvidenceRow(Base):
 
     `batches` are the numbers of answers in one proof that its market can settle, as decimals
     between commas; empty where there is no market. `queue` is where the proof waits.
+    `alternatives` are the systems that may serve the leg, empty where it names one. `outcome` is
+    what became of its own work (`proven`, or how it ended without), empty while it goes on, and
+    `reason` why; `state` is the market's.
     """
 
     __tablename__ = "evidence"
+    __table_args__ = (Index("ix_evidence_outcome", "outcome", "deadline"),)
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     leg: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -75,6 +79,10 @@ class EvidenceRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     batches: Mapped[str] = mapped_column(Text, server_default="")
     queue: Mapped[str] = mapped_column(String(16), server_default="prove")
+    alternatives: Mapped[str] = mapped_column(Text, server_default="")
+    outcome: Mapped[str] = mapped_column(String(16), server_default="")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    ended_at: Mapped[int | None]
 
 
 class TransitionRow(Base):
@@ -151,12 +159,12 @@ class MemoryClaimRow(Base):
 
 
 class DeadLetterRow(Base):
-    """A failed job's task that was given up; the row goes away when it is asked for again."""
+    """A leg's task that was given up; the row goes away when it is asked for again."""
 
     __tablename__ = "dead_letters"
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
-    leg: Mapped[int] = mapped_column(Integer)
+    leg: Mapped[int] = mapped_column(Integer, primary_key=True)
     task: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(Integer)
     reason: Mapped[str] = mapped_column(Text)
@@ -176,10 +184,10 @@ class AnswerRow(Base):
     input_scheme: Mapped[int] = mapped_column(Integer)
     input_value: Mapped[str] = mapped_column(String(66))
     preview: Mapped[str] = mapped_column(Text)
-    program: Mapped[str | None] = mapped_column(Text)
-    provider: Mapped[str] = mapped_column(String(64), server_default="")
     seconds: Mapped[float]
     at: Mapped[int]
+    program: Mapped[str | None] = mapped_column(Text)
+    provider: Mapped[str] = mapped_column(String(64), server_default="")
 
 
 class ProofRow(Base):

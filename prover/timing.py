@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from statistics import median_low
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from avow.prover.database import Database
 from avow.prover.tables import ProofRow
@@ -16,11 +17,16 @@ _LAST = 256
 
 def measured(database: Database, record: str) -> dict[int, float]:
     """The median seconds of the last proofs under a system record, by their number of samples."""
+    with database.read() as session:
+        return measured_in(session, record)
+
+
+def measured_in(session: Session, record: str) -> dict[int, float]:
+    """`measured`, within a transaction that goes on."""
     query = select(ProofRow.batch, ProofRow.seconds).where(
         ProofRow.record == record, ProofRow.batch > 0
     )
-    with database.read() as session:
-        rows = session.execute(query.order_by(ProofRow.at.desc()).limit(_LAST)).all()
+    rows = session.execute(query.order_by(ProofRow.at.desc()).limit(_LAST)).all()
     found: dict[int, list[float]] = {}
     for batch, seconds in rows:
         found.setdefault(batch, []).append(seconds)

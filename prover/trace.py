@@ -11,11 +11,11 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avow.models.program.blobs import AnyIntegers, Integers, stored
-from avow.models.program.fast import Carried, FastExecutor
 from avow.models.program.intervals import check
 from avow.prover.errors import Refused
 from avow.prover.native import _core
@@ -25,6 +25,9 @@ from avow.verifier.tensor import Tensor, TensorSpec
 from avow.verifier.trace.descriptor import describe
 from avow.verifier.trace.key import ProgramKey, key_of
 from avow.verifier.trace.layout import Layout
+
+if TYPE_CHECKING:
+    from avow.models.program.fast import Carried
 
 
 def store(layout: Layout, values: AnyIntegers) -> bytes:
@@ -141,6 +144,9 @@ class Tracer:
         threads: int = 0,
         key: ProgramKey | None = None,
     ) -> None:
+        # Nodes that read claims and run none do without onnxruntime.
+        from avow.models.program.fast import FastExecutor
+
         self.key = fast_key(program, blobs) if key is None else key
         self._program = program
         self._specs = output_specs(program, self.key.intervals)

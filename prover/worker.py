@@ -17,12 +17,12 @@ from avow.models.devices import Device
 from avow.models.program.selfcheck import self_check
 from avow.prover.app import build_app
 from avow.prover.broker import EmbeddedBroker
-from avow.prover.children import before_exec
+from avow.prover.children import READY_FD, WORKER_ID, before_exec, end_child
 from avow.prover.config import Config, as_environment
 from avow.prover.database import Database, open_database
 from avow.prover.device import check_device
+from avow.prover.enclave.keeper import SOCKET, EnclaveKeeper
 from avow.prover.errors import BrokerUnavailable, DatabaseUnavailable
-from avow.prover.labourer import READY_FD, WORKER_ID
 from avow.prover.leases import Terms
 from avow.prover.metrics.serve import new_registry, shown
 from avow.prover.metrics.worker import WorkerFigures
@@ -30,6 +30,7 @@ from avow.prover.queue import now_ms
 from avow.prover.queues import WorkQueue
 from avow.prover.reconcile import give_back, reconcile
 from avow.prover.relay import Relay
+from avow.prover.stalls import Stalls, at_work
 from avow.prover.stores.address import open_store
 from avow.prover.version import VERSION
 
@@ -39,9 +40,14 @@ _BROKER_SECONDS = 0.5
 _PROBE_SECONDS = 10.0
 _RESTART_SECONDS = 2.0
 _STOP_SECONDS = 20.0
+# How many leases long a queue's messages may wait for a labourer that has nothing to do.
+_STALL_LEASES = 4
+_HANG_SECONDS = 3.0
 RESEND_MS = 300_000
 
 Command = Sequence[str]
+# How many messages each queue of the broker holds.
+Waiting = Mapping[WorkQueue, int]
 _LABOURER = (sys.executable, "-P", "-m", "avow.prover.labourer")
 
 
@@ -59,12 +65,14 @@ class Worker:
         self._environment = os.environ if environment is None else environment
         self.id = uuid.uuid4().hex[:8]
         self._embedded = EmbeddedBroker(config.broker_folder) if not config.broker_url else None
+        self._enclave: EnclaveKeeper | None = None
         self._processes: dict[WorkQueue, subprocess.Popen[bytes]] = {}
         self._started: dict[WorkQueue, float] = {}
         self._stopping = False
         self._registry = new_registry(VERSION)
         self._figures = WorkerFigures(self._registry, config.queues)
         self._terms = Terms(config.lease_seconds * 1000, config.max_attempts)
+        self._stalls = Stalls(_STALL_LEASES * config.lease_seconds)
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Works until SIGTERM or SIGINT, then leaves no process behind.
@@ -72,7 +80,7 @@ class Worker:
         Work under way is given back without counting the attempt. Raises DatabaseUnavailable
         or BrokerUnavailable when it cannot even begin, ModelError when this machine does not
         compute integer programs exactly, ConfigurationError when the device that it is told to
-        use does not work.
+        use does not work, or its enclave does not start.
         """
         # On this very hardware, before anybody is answered by a program.
         self_check()
@@ -85,17 +93,30 @@ class Worker:
             if self._embedded is not None:
                 self._embedded.ensure()
             open_store(self._config).sweep()
+            if self._config.enclave is not None:
+                self._enclave = EnclaveKeeper(self._enclave_environment())
+                self._enclave.start()
             with shown(self._registry, self._config.metrics):
                 self._serve(database, ready)
         finally:
             try:
                 self._end_labourers(database)
             finally:
+                if self._enclave is not None:
+                    self._enclave.stop()
                 if self._embedded is not None:
                     self._embedded.stop()
                 database.close()
                 for number, handler in previous.items():
                     signal.signal(number, handler)
+
+    def _enclave_environment(self) -> dict[str, str]:
+        given = {
+            name: value
+            for name, value in self._environment.items()
+            if name.startswith("AVOW_ENCLAVE")
+        }
+        return as_environment(self._config, self._environment) | given
 
     def _serve(self, database: Database, ready: Callable[[], None]) -> None:
         url = self._embedded.url if self._embedded is not None else self._config.broker_url
@@ -108,6 +129,8 @@ class Worker:
         waiting_for = len(self._config.queues)
         try:
             while not self._stopping:
+                if self._enclave is not None:
+                    self._enclave.keep()
                 self._keep_labourers(address, writer)
                 waiting_for -= _bytes_in(reader) if waiting_for > 0 else 0
                 if waiting_for == 0:
@@ -125,7 +148,8 @@ class Worker:
             if self._embedded is not None and clocks.due("broker", _BROKER_SECONDS):
                 self._embedded.ensure()
             if clocks.due("reconcile", self._config.lease_seconds / 3):
-                done = reconcile(database, now_ms(), self._terms, self._patience_ms(relay))
+                waiting = _waiting(relay)
+                done = reconcile(database, now_ms(), self._terms, self._patience_ms(waiting))
                 self._figures.reconciled(done)
                 if done:
                     _LOG.warning(
@@ -134,31 +158,49 @@ class Worker:
                         done.expired,
                         done.resent,
                     )
+                self._end_stalled(database, waiting)
             if clocks.due("relay", 0):
                 self._figures.relayed(relay.once())
             if clocks.due("probe", _PROBE_SECONDS):
                 relay.probe()
                 self._figures.broker(True)
         except BrokerUnavailable as error:
+            self._stalls.forget()
             self._figures.broker(False)
             if not relay.down and clocks.due("say-broker", 30):
                 _LOG.error("%s", error)
             clocks.hold("relay", 1.0)
         except DatabaseUnavailable as error:
+            self._stalls.forget()
             _LOG.error("%s", error)
             clocks.hold("relay", 1.0)
             clocks.hold("reconcile", 1.0)
 
-    def _patience_ms(self, relay: Relay) -> int:
+    def _patience_ms(self, waiting: Waiting | None) -> int:
         """How long after its message a job waits for a worker before it is asked for again.
 
         Where queues are long most of them wait for good reason. Where they are empty the message
         is lost: the broker died with it, or who took it died before it had begun.
         """
-        try:
-            return 2 * self._terms.lease_ms if relay.idle() else RESEND_MS
-        except BrokerUnavailable:
-            return RESEND_MS
+        idle = waiting is not None and not any(waiting.values())
+        return 2 * self._terms.lease_ms if idle else RESEND_MS
+
+    def _end_stalled(self, database: Database, waiting: Waiting | None) -> None:
+        """Ends the labourers that take nothing of what waits; they are started again."""
+        if waiting is None:
+            self._stalls.forget()
+            return
+        served = {queue: waiting[queue] for queue in self._config.queues}
+        with database.read() as session:
+            busy = at_work(session, self.id) if any(served.values()) else set()
+        for queue in self._stalls.observe(served, busy):
+            _LOG.error(
+                "%s labourer took none of %d messages for %d s: it is ended",
+                queue.value,
+                served[queue],
+                self._stalls.seconds,
+            )
+            end_child(self._processes[queue], _HANG_SECONDS)
 
     def _keep_labourers(self, address: str, writer: int) -> None:
         for queue in self._config.queues:
@@ -173,6 +215,8 @@ class Worker:
             config = replace(self._config, broker_url=address)
             environment = as_environment(config, self._environment)
             environment |= {WORKER_ID: self.id, READY_FD: str(writer)}
+            if self._enclave is not None:
+                environment[SOCKET] = str(self._enclave.socket)
             # In a session of its own, so that Ctrl-C reaches the worker alone, which stops it.
             self._processes[queue] = subprocess.Popen(  # noqa: S603 - our own program
                 [*self._labourer, queue.value],
@@ -185,6 +229,7 @@ class Worker:
                 preexec_fn=before_exec(),
             )
             self._started[queue] = time.monotonic()
+            self._stalls.forget(queue)
             self._figures.started(queue)
 
     def _end_labourers(self, database: Database) -> None:
@@ -227,6 +272,14 @@ class _Clocks:
 
     def hold(self, duty: str, seconds: float) -> None:
         self._next[duty] = time.monotonic() + seconds
+
+
+def _waiting(relay: Relay) -> Waiting | None:
+    """None where the broker cannot be asked."""
+    try:
+        return relay.waiting(WorkQueue)
+    except BrokerUnavailable:
+        return None
 
 
 def _bytes_in(descriptor: int) -> int:

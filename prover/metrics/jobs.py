@@ -23,6 +23,8 @@ from avow.prover.queues import WorkQueue
 from avow.prover.tables import DeadLetterRow, EvidenceRow, JobRow, LeaseRow, OutboxRow
 from avow.verifier.lifecycle import JobState, LegState
 
+_OUTCOMES = ("", "proven", "failed", "expired", "cancelled")
+
 _LOG = logging.getLogger("avow.prover")
 
 
@@ -83,6 +85,13 @@ def _families(session: Session, now: int) -> Iterator[Family]:
     legs = _counted(session.execute(by_state))
     states = [state.name.lower() for state in LegState]
     yield gauge(names.LEGS, {(state,): legs.get(state, 0) for state in states})
+    ended = _counted(
+        session.execute(select(EvidenceRow.outcome, func.count()).group_by(EvidenceRow.outcome))
+    )
+    outcomes: dict[tuple[str, ...], float] = {
+        (one or "open",): ended.get(one, 0) for one in _OUTCOMES
+    }
+    yield gauge(names.LEG_OUTCOMES, outcomes)
     yield from histograms(session)
 
 

@@ -23,7 +23,7 @@ class Shown(Enum):
 
     API = "API"
     WORKER = "worker"
-    NODE = "provider, validator"
+    NODE = "provider, validator, planter"
     EVERYWHERE = "all"
 
 
@@ -79,16 +79,33 @@ OUTBOX = Metric(
     "avow_outbox_messages", Kind.GAUGE, Shown.API, "Messages that the broker does not have yet."
 )
 LEGS = Metric("avow_legs", Kind.GAUGE, Shown.API, "Evidence legs in each state.", ("state",))
+LEG_OUTCOMES = Metric(
+    "avow_leg_outcomes",
+    Kind.GAUGE,
+    Shown.API,
+    "Evidence legs by what became of their work; open while it goes on.",
+    ("outcome",),
+)
 DEAD_LETTERS = Metric(
     "avow_dead_letters",
     Kind.GAUGE,
     Shown.API,
-    "Jobs that were given up and wait for an operator.",
+    "Legs that were given up and wait for an operator.",
 )
 DATABASE_UP = Metric(
     "avow_database_up", Kind.GAUGE, Shown.API, "1 when this scrape could read the job database."
 )
-FROM_DATABASE = (JOBS, QUEUE_JOBS, QUEUE_AGE, LEASES, OUTBOX, LEGS, DEAD_LETTERS, DATABASE_UP)
+FROM_DATABASE = (
+    JOBS,
+    QUEUE_JOBS,
+    QUEUE_AGE,
+    LEASES,
+    OUTBOX,
+    LEGS,
+    LEG_OUTCOMES,
+    DEAD_LETTERS,
+    DATABASE_UP,
+)
 
 HTTP_REQUESTS = Metric(
     "avow_http_requests_total",
@@ -208,6 +225,49 @@ CLAIM_CREDIT = Metric(
     "What the account can withdraw from the contract of claims, in token units.",
     ("role",),
 )
+WRONG_ATTESTED = Metric(
+    "avow_node_wrong_attested_total",
+    Kind.COUNTER,
+    Shown.NODE,
+    "Attested answers found wrong beside claims that were recomputed, since the node was started: "
+    "contradicted, needs_proof (the log has the commands), or lost.",
+    ("role", "outcome"),
+)
+WATCH_STAKE = Metric(
+    "avow_watch_stake_units",
+    Kind.GAUGE,
+    Shown.NODE,
+    "What the account has staked in the watch over claims, in token units.",
+    ("role",),
+)
+WATCH_DUTIES = Metric(
+    "avow_watch_duties_total",
+    Kind.COUNTER,
+    Shown.NODE,
+    "Claims that the watch gave the account to look at, since the node was started.",
+    ("role",),
+)
+WATCH_VERDICTS = Metric(
+    "avow_watch_verdicts",
+    Kind.GAUGE,
+    Shown.NODE,
+    "Claims found wrong of which the watch may still ask.",
+    ("role",),
+)
+WATCH_PLANTS = Metric(
+    "avow_watch_plants_total",
+    Kind.COUNTER,
+    Shown.NODE,
+    "Plants as read from the chain: exposed to anybody; found, paid or missed by the account.",
+    ("role", "outcome"),
+)
+WATCH_CHARGED = Metric(
+    "avow_watch_charged_units_total",
+    Kind.COUNTER,
+    Shown.NODE,
+    "Token units of the account's stake that were burned, for missed plants and for silence.",
+    ("role",),
+)
 HEAD = Metric("avow_node_block", Kind.GAUGE, Shown.NODE, "The last block that was read.", ("role",))
 CHAIN_UP = Metric(
     "avow_node_chain_up",
@@ -240,6 +300,12 @@ METRICS: tuple[Metric, ...] = (
     DISPUTES,
     MOVES,
     CLAIM_CREDIT,
+    WRONG_ATTESTED,
+    WATCH_STAKE,
+    WATCH_DUTIES,
+    WATCH_VERDICTS,
+    WATCH_PLANTS,
+    WATCH_CHARGED,
     HEAD,
     CHAIN_UP,
     BUILD,

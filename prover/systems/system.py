@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from avow.prover.catalogue import Compiled
 from avow.prover.errors import Refused
 from avow.verifier.canonical import Json
 from avow.verifier.commitment import Commitment
+from avow.verifier.statement import Statement
 from avow.verifier.tensor import Tensor
 
 # Called with a stage's name and its percentage, where known, at least twice a second while
@@ -96,6 +97,25 @@ class ProvingSystem(Protocol):
         The number of samples is one of `batch_sizes`. `root` is that of the samples' statements
         in the same order; samples beyond the statements are padding.
         """
+        ...
+
+
+@runtime_checkable
+class SigningSystem(Protocol):
+    """A system whose proofs are signatures: whoever signs wants to see what is being said.
+
+    Such a system is asked by `sign` and never by `prove` or `prove_batch`.
+    """
+
+    def sign(
+        self,
+        compiled: Compiled,
+        inputs: Sequence[Sequence[Tensor]],
+        statements: Sequence[Statement],
+        limits: Limits,
+        tick: Tick,
+    ) -> list[Proof]:
+        """One signature under the root of `statements`, in the form of each one's own bundle."""
         ...
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from avow.prover.tables import JobRow
+from avow.prover.tables import EvidenceRow, JobRow
 from avow.prover.webhooks.tables import DeliveryRow, WebhookRow
 from avow.verifier.lifecycle import JobState
 
@@ -23,7 +24,22 @@ def tell(session: Session, job: JobRow, came_from: str, now: int) -> None:
     if (came_from, job.state) == (JobState.PROVING.value, JobState.ANSWERED.value):
         # It was answered before; this is a proof that was put back.
         return
-    event = f"job.{job.state}"
+    _ask(session, job, f"job.{job.state}", {"from_state": came_from}, now)
+
+
+def tell_of_leg(session: Session, job: JobRow, leg: EvidenceRow, now: int) -> None:
+    """Likewise for what became of one leg of several."""
+    about = {
+        "leg": leg.leg,
+        "system": leg.system,
+        "outcome": leg.outcome,
+        "leg_reason": leg.reason,
+        "share_bps": leg.share_bps,
+    }
+    _ask(session, job, f"leg.{leg.outcome}", about, now)
+
+
+def _ask(session: Session, job: JobRow, event: str, more: dict[str, Any], now: int) -> None:
     query = select(WebhookRow).where(
         WebhookRow.disabled_at.is_(None),
         or_(
@@ -40,7 +56,7 @@ def tell(session: Session, job: JobRow, came_from: str, now: int) -> None:
                 webhook_id=row.id,
                 job_id=job.id,
                 event=event,
-                body=_body(event, job, came_from, now),
+                body=_body(event, job, more, now),
                 created_at=now,
                 due_at=now,
                 claimed_until=0,
@@ -53,14 +69,14 @@ def tell(session: Session, job: JobRow, came_from: str, now: int) -> None:
         )
 
 
-def _body(event: str, job: JobRow, came_from: str, now: int) -> str:
+def _body(event: str, job: JobRow, more: dict[str, Any], now: int) -> str:
     # Nothing of the input or the answer: who may read them asks for the job.
     value = {
         "type": event,
         "timestamp": datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds"),
         "data": {
             "job_id": job.id,
-            "from_state": came_from,
+            **more,
             "state": job.state,
             "reason": job.reason,
             "model": job.model,

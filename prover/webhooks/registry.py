@@ -19,7 +19,9 @@ from avow.prover.webhooks.tables import DeliveryRow, WebhookRow
 from avow.verifier.lifecycle import JobState
 
 _WORK = (JobState.QUEUED, JobState.RUNNING, JobState.PROVING)
-EVENTS = tuple(f"job.{state.value}" for state in JobState if state not in _WORK)
+# Of a job with several legs, what became of each.
+_LEG_EVENTS = ("leg.proven", "leg.failed", "leg.expired")
+EVENTS = (*(f"job.{state.value}" for state in JobState if state not in _WORK), *_LEG_EVENTS)
 MOST = 20
 _SECRET_BYTES = 32
 
