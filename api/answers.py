@@ -22,6 +22,13 @@ class BatchAnswer(BaseModel):
     index: int
 
 
+class GivenUpAnswer(BaseModel):
+    """An alternative that was tried and failed."""
+
+    system: str
+    reason: str
+
+
 class EvidenceAnswer(BaseModel):
     """One leg: which system shows the answer, and where the bundle is once there is one."""
 
@@ -39,6 +46,13 @@ class EvidenceAnswer(BaseModel):
     prove_seconds: float = 0
     payment: str = ""
     batch: BatchAnswer | None = Field(default=None, description="Once proven here.")
+    any_of: list[str] = Field(default=[], description="Where the leg names several systems.")
+    given_up: list[GivenUpAnswer] = []
+    outcome: str = Field(
+        default="", description="Once it has ended: proven, failed, expired, cancelled, ..."
+    )
+    reason: str = ""
+    ended_at: int = Field(default=0, description="Unix time in ms.")
 
 
 class StepAnswer(BaseModel):

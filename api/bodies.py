@@ -3,17 +3,18 @@
 import json
 import math
 from collections.abc import Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from anyio import CapacityLimiter, fail_after, to_thread
-from anyio.lowlevel import RunVar
+from anyio import fail_after, to_thread
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
 from avow.api.problems import Problem
+from avow.api.turns import Turns
 from avow.verifier.limits import LIMITS
 
 # Deep enough for every format of this project.
@@ -23,8 +24,7 @@ _MAX_DEPTH = 32
 _MOST_KEYS = LIMITS.object_keys
 JSON_BODY_BYTES = 8 * 2**20
 # A parsed body takes many times its size, so only a few are parsed at a time.
-_PARSERS = 4
-_limiter: RunVar[CapacityLimiter] = RunVar("avow.api.bodies.limiter")
+_PARSERS = Turns("avow.api.bodies.limiter", 4)
 
 
 class StrictRequest(Request):
@@ -44,7 +44,7 @@ class StrictRequest(Request):
         """The parsed body; refuses an empty body, NaN, duplicate keys and deep nesting."""
         if not self._have_parsed:
             data = await self.body()
-            self._parsed = await to_thread.run_sync(parse_json, data, limiter=_parsers())
+            self._parsed = await to_thread.run_sync(parse_json, data, limiter=_PARSERS.limiter())
             self._have_parsed = True
         return self._parsed
 
@@ -96,25 +96,18 @@ class StrictRoute(APIRoute):
         return handle
 
 
-def _parsers() -> CapacityLimiter:
-    # A limiter belongs to one event loop.
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = CapacityLimiter(_PARSERS)
-        _limiter.set(limiter)
-        return limiter
+def parse_json(data: bytes, what: str = "the body") -> Any:
+    """Parse a JSON document in UTF-8; raises `Problem` (400) for anything JSON does not define.
 
-
-def parse_json(data: bytes) -> Any:
-    """Parse a JSON document in UTF-8; raises `Problem` (400) for anything JSON does not define."""
+    `what` is how the message calls the document.
+    """
     if not data.strip():
-        raise Problem(HTTPStatus.BAD_REQUEST, "expected a JSON object in the body, got nothing")
+        raise Problem(HTTPStatus.BAD_REQUEST, f"expected a JSON object in {what}, got nothing")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Problem(
-            HTTPStatus.BAD_REQUEST, f"the body is not UTF-8: byte {error.start} is no character"
+            HTTPStatus.BAD_REQUEST, f"{what} is not UTF-8: byte {error.start} is no character"
         ) from error
     try:
         # json recurses on the C stack as deep as the process-wide limit, which any library may
@@ -124,18 +117,18 @@ def parse_json(data: bytes) -> Any:
             text,
             parse_constant=_refuse_constant,
             parse_float=_finite,
-            object_pairs_hook=_object,
+            object_pairs_hook=partial(_object, what=what),
         )
     except json.JSONDecodeError as error:
         raise Problem(
             HTTPStatus.BAD_REQUEST,
-            f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
+            f"{what} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
         ) from error
     except ValueError as error:
         if "recursion" in str(error):
-            raise _too_deep() from error
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from error
-    _check_depth(value)
+            raise _too_deep(what) from error
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{what} is not JSON: {error}") from error
+    _check_depth(value, what)
     return value
 
 
@@ -151,21 +144,21 @@ def _finite(text: str) -> float:
     return value
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
     if len(pairs) > _MOST_KEYS:
         raise Problem(
             HTTPStatus.BAD_REQUEST,
-            f"the body holds an object of {len(pairs)} keys, at most {_MOST_KEYS} may be",
+            f"{what} holds an object of {len(pairs)} keys, at most {_MOST_KEYS} may be",
         )
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise Problem(HTTPStatus.BAD_REQUEST, f"the body holds the key {key[:80]!r} twice")
+            raise Problem(HTTPStatus.BAD_REQUEST, f"{what} holds the key {key[:80]!r} twice")
         found[key] = value
     return found
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: Any, what: str) -> None:
     level = [value]
     for _ in range(_MAX_DEPTH):
         level = [
@@ -176,7 +169,7 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise _too_deep()
+    raise _too_deep(what)
 
 
 def _check_media_type(request: Request) -> None:
@@ -196,5 +189,5 @@ def _too_large(most: int) -> Problem:
     )
 
 
-def _too_deep() -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, f"the body nests deeper than {_MAX_DEPTH} levels")
+def _too_deep(what: str) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, f"{what} nests deeper than {_MAX_DEPTH} levels")

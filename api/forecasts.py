@@ -13,6 +13,7 @@ from avow.circuits.optimistic import forecast as optimistic
 from avow.circuits.sumcheck.forecast import Machine, forecast
 from avow.circuits.sumcheck.key import draft_key
 from avow.circuits.sumcheck.plan import Target
+from avow.circuits.tee import forecast as tee
 from avow.models.compiler.stored import compile_stored
 from avow.models.errors import ModelError
 from avow.models.programs import kept_program
@@ -37,7 +38,8 @@ def forecasts(
     subject: Subject, systems: Sequence[str], batches: Sequence[int]
 ) -> tuple[dict[str, object], list[Forecast]]:
     """Say what was looked at, and predict: sumcheck for both targets and each batch,
-    a claim of optimistic, then ezkl with an input that is shown and with one that is hidden.
+    a claim of optimistic, receipts of tee for each batch, then ezkl with an input that is shown
+    and with one that is hidden.
 
     Raises `CircuitError` for a program without proofs, `ModelError` for a model without program.
     """
@@ -60,6 +62,9 @@ def forecasts(
             found += forecast(draft, target, tuple(dict.fromkeys(batches)), machine)
     if "optimistic" in systems:
         found.append(optimistic.forecast(*_program(subject)))
+    if "tee" in systems:
+        program, blobs = _program(subject)
+        found += [tee.forecast(program, blobs, batch) for batch in dict.fromkeys(batches)]
     if "ezkl" in systems:
         found += [
             ezkl.forecast(subject.stored, machine.memory_bytes, visibility)

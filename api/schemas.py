@@ -48,6 +48,22 @@ class WebhookBody(BaseModel):
     )
 
 
+class LegBody(BaseModel):
+    """One kind of evidence, by the cheapest of its systems that can meet its deadline."""
+
+    model_config = _STRICT
+
+    any_of: list[str] = Field(
+        min_length=1, max_length=4, description="Systems, e.g. `sumcheck/v1`; none twice in a job."
+    )
+    within_seconds: int | None = Field(
+        default=None, ge=1, le=2_592_000, description="From the request; else as long as any job."
+    )
+    share_bps: int | None = Field(
+        default=None, ge=1, le=10_000, description="Share of the price; 10,000 in all of them."
+    )
+
+
 class JobBody(BaseModel):
     """A request for one proven answer."""
 
@@ -67,8 +83,8 @@ class JobBody(BaseModel):
     system: str | None = Field(
         default=None,
         max_length=64,
-        description="System, `sumcheck`, `ezkl` or `optimistic`. When absent, what the model is "
-        "compiled for: a system that hides the input, else the first of these.",
+        description="System, `sumcheck`, `ezkl`, `optimistic` or `tee`. When absent, what the "
+        "model is compiled for: a system that hides the input, else the first of these.",
     )
     hides: Literal["none", "inputs"] | None = Field(
         default=None, description="`inputs`: the proof must not show the input. `none`: it may."
@@ -81,6 +97,13 @@ class JobBody(BaseModel):
         default=None, max_length=78, description="Decimal, never zero; random when absent."
     )
     record: Digest | None = Field(default=None, description="Pins one compiled artifact.")
+    legs: list[LegBody] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4,
+        description="Several kinds of evidence for the one answer, in place of `system`; all must "
+        "be of the same program.",
+    )
     priority: int = Field(default=5, ge=0, le=9, description="Of those that wait, 9 goes first.")
     webhook: WebhookBody | None = Field(default=None, description="To be told of this job alone.")
 
@@ -138,7 +161,9 @@ class InferParameters(BaseModel):
     model_config = _STRICT
 
     evidence: str | None = Field(
-        default=None, max_length=64, description="System: `sumcheck`, `ezkl` or `optimistic`."
+        default=None,
+        max_length=64,
+        description="System: `sumcheck`, `ezkl`, `optimistic` or `tee`.",
     )
     hides: Literal["none", "inputs"] | None = Field(
         default=None, description="`inputs`: the proof must not show the input."

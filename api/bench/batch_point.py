@@ -145,14 +145,7 @@ def _settle(desk: Desk, asked: Sequence[_Asked], bundles: Sequence[Bundle]) -> d
         settled = desk.settle(orders[0], bundles[0])
         return {"gas": settled.gas, "calldata_bytes": settled.calldata_bytes}
     for order, bundle in zip(orders, bundles, strict=True):
-        desk.market.deliver(
-            desk.people.provider,
-            order.order_id,
-            0,
-            bundle.statement.output,
-            keccak256(bundle.encode()),
-            "urn:avow:bench",
-        )
+        desk.deliver(order, bundle.statement.output, keccak256(bundle.encode()))
     return _settle_batch(desk.market, desk, orders, bundles)
 
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from avow.api.bench.batch_point import Say, Station, measure_batch
-from avow.api.bench.machine import describe_machine
+from avow.api.bench.machine import describe_machine, on_machine
 from avow.api.bench.order import Desk
 from avow.api.errors import BenchError
 from avow.api.figures import figure_of_matplotlib
@@ -215,9 +215,7 @@ def page(found: dict[str, Any]) -> str:
         "proofs in a",
         "process that is kept, as a worker keeps it.",
         "",
-        f"Machine: {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['kernel']}, native core on "
-        f"`{machine['native']}`.",
+        on_machine(machine),
         f"Load average when it began: {found['load_average']:.1f}.",
         "",
         "![answers per second and gas per answer](batches.svg)",

@@ -129,8 +129,7 @@ class Court:
         lying = case.lying(statement)
         data = b"".join(tensor.data() for tensor in case.run.outputs)
         provider = self.people.provider
-        digest = keccak256(data)
-        self.market.deliver(provider, order.order_id, 0, output, digest, "urn:avow:bench")
+        desk.deliver(order, output, keccak256(data))
         claimed, receipt = self.claims.claim(provider, order.order_id, 0, data, lying.root)
         if claimed.claim_id != statement:
             raise BenchError("the contract claims another statement")

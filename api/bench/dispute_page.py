@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from avow.api.bench.machine import on_machine
 from avow.api.figures import figure_of_matplotlib
 
 FAMILIES = {"mlp": "dense layers", "conv": "convolutions"}
@@ -69,9 +70,7 @@ def page(found: dict[str, Any]) -> str:
         "networks have random weights of 8 bits; the lie is one bit of an element of the middle "
         "layer.",
         "",
-        f"Machine: {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['kernel']}, native core on "
-        f"`{machine['native']}`.",
+        on_machine(machine),
         f"Load average when it began: {found['load_average']:.1f}. Everything ran on one thread.",
         "",
         *_one_shot([row for row in rows if row["family"] == "dot"]),
@@ -111,9 +110,10 @@ def _one_shot(rows: Sequence[dict[str, Any]]) -> list[str]:
         "the contract of claims, which asks the referee, ends the claim and credits everybody. "
         "`commit` is",
         "what keeps a refutation from being copied.",
-        f"Transactions to the referee {_kept(rows, lambda row: row['referee_gas'])};",
-        "commitment and refutation through",
-        f"the claims together {_kept(rows, lambda row: gas_of(row, 'one_shot'))}.",
+        f"Transactions to the referee {_kept(rows, lambda row: row['referee_gas'])}. Refutations",
+        f"through the claims {_kept(rows, refute_gas)}; with the commitment before",
+        "it, in a transaction of its own, they "
+        f"{_kept(rows, lambda row: gas_of(row, 'one_shot'))}.",
         "",
     ]
 

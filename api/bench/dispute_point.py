@@ -20,9 +20,9 @@ from avow.models.program.bench_nets import ConvolutionLayer, DenseLayer, Net, gr
 from avow.models.program.blobs import blob_of
 from avow.models.program.fast import FastExecutor
 from avow.prover.native import _core
-from avow.prover.nodes.start import open_market
 from avow.prover.trace import Tracer
 from avow.verifier.chain.claims import Claims
+from avow.verifier.chain.market import open_market
 from avow.verifier.chain.signer import development_signer
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Affine, Convolution, Dense

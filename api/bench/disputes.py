@@ -7,7 +7,6 @@ disputes on a development chain with the real contracts, and writes `docs/disput
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,15 +17,14 @@ from typing import Any
 from avow.api.bench.dispute_page import FAMILIES as TRACED
 from avow.api.bench.dispute_page import draw, page
 from avow.api.bench.machine import describe_machine
-from avow.api.errors import BenchError
+from avow.api.bench.points import point
 from avow.api.local.people import development_people
 from avow.api.local.tokens import STAKE, UNIT, endow, transfer
 from avow.prover.config import from_environment
-from avow.prover.nodes.start import open_market
-from avow.prover.systems.sumcheck.child import ONE_THREAD
 from avow.verifier.chain.anvil import CHAIN_ID, running_anvil
 from avow.verifier.chain.client import Chain
 from avow.verifier.chain.deploy import Settings, deploy
+from avow.verifier.chain.market import open_market
 
 NAME = "disputes"
 # The networks of `avow.api.bench.scaling` with about 10^8 multiplications.
@@ -37,17 +35,11 @@ _POINT_SECONDS = 600
 def measure(contracts: Path, points: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """The report of these programs (family, number), on a chain that runs for them."""
     load = os.getloadavg()[0]
-    traces = [
-        _child("trace_point", family, str(_LARGEST), "1", what=f"trace {family}")
-        for family in TRACED
-    ]
+    traces = [_trace(family) for family in TRACED]
     with TemporaryDirectory(prefix="avow-disputes-") as folder, running_anvil(contracts) as anvil:
         path = Path(folder) / f"{CHAIN_ID}.json"
         _prepare(anvil.url, path)
-        rows = [
-            _child("dispute_point", family, str(number), anvil.url, str(path), what=family)
-            for family, number in points
-        ]
+        rows = [_dispute(family, number, anvil.url, path) for family, number in points]
     return {
         "measured_at": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": describe_machine(),
@@ -55,6 +47,16 @@ def measure(contracts: Path, points: Sequence[tuple[str, int]]) -> dict[str, Any
         "traces": traces,
         "rows": rows,
     }
+
+
+def _trace(family: str) -> dict[str, Any]:
+    arguments, what = (family, str(_LARGEST), "1"), f"trace {family} {_LARGEST}"
+    return point("trace_point", *arguments, what=what, seconds=_POINT_SECONDS)
+
+
+def _dispute(family: str, number: int, url: str, deployment: Path) -> dict[str, Any]:
+    arguments, what = (family, str(number), url, str(deployment)), f"{family} {number}"
+    return point("dispute_point", *arguments, what=what, seconds=_POINT_SECONDS)
 
 
 def _prepare(url: str, path: Path) -> None:
@@ -68,22 +70,6 @@ def _prepare(url: str, path: Path) -> None:
     market.join_validators(people.validator, STAKE)
     for account in (people.requester.address, people.provider.address, CHALLENGER.address):
         transfer(market, people.deployer, account, 10_000 * UNIT)
-
-
-def _child(module: str, *arguments: str, what: str) -> dict[str, Any]:
-    sys.stderr.write(f"{what} {arguments[1]}\n")
-    done = subprocess.run(  # noqa: S603 - our own module, fixed arguments
-        [sys.executable, "-P", "-m", f"avow.api.bench.{module}", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=_POINT_SECONDS,
-        env=os.environ | ONE_THREAD,
-    )
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise BenchError(f"{what} {arguments[1]}: {said[-1][:200]}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from avow.api.bench.order import Desk
 from avow.api.bench.rows import Sample
+from avow.api.bench.step_clock import StepClock
 from avow.api.errors import BenchError
 from avow.circuits.ezkl.artifact import EzklArtifact
 from avow.circuits.ezkl.child import Limits
@@ -27,19 +28,6 @@ from avow.verifier.verify import verify
 
 SYSTEM = "ezkl/v1"
 _KEYS_STEP = "keys"
-
-
-@dataclass(slots=True)
-class _Clock:
-    """Seconds of each step of a compilation, from the moment that the step before it ended."""
-
-    last: float = field(default_factory=time.monotonic)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def __call__(self, step: str, what: str) -> None:
-        now = time.monotonic()
-        self.seconds[step] = now - self.last
-        self.last = now
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +51,7 @@ def compile_once(stored: StoredModel, home: Path, contracts: Path, limits: Limit
     options = Options(
         wishes, UnsafeSrs(home / "srs", NativeCurve()), contracts / "solc", limits, force=True
     )
-    clock = _Clock()
+    clock = StepClock()
     began = time.monotonic()
     artifact = compile_model(source, options, home / "artifacts", clock)
     if _KEYS_STEP not in clock.seconds:

@@ -35,6 +35,7 @@ from avow.verifier.chain.client import Chain, checksum
 from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deploy import create, place
 from avow.verifier.chain.transactions import PATIENT, send
+from avow.verifier.systems.sumcheck.stack import stack
 from avow.verifier.tensor import Tensor
 
 NAME = "gas"
@@ -123,7 +124,9 @@ def _point(
         "tokens": 4 * len(call.data) - 3 * zeros,
         "proof_bytes": len(proved.proof),
         "blob_bytes": len(code),
-        "counts": counts(survey(relation, width), logrows, Tensors.of(draft.tensors())),
+        "counts": counts(
+            survey(relation, width), stack(relation, logrows), Tensors.of(draft.tensors())
+        ),
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from avow.api.bench.machine import on_machine
 from avow.api.figures import figure_of_matplotlib
 
 PERCENTILES = (50, 90, 99)
@@ -140,9 +141,7 @@ def section(found: dict[str, Any]) -> list[str]:
         f"bundle and ask again, for {rows[0]['seconds']:g}",
         f"seconds; measured on {found['measured_at']}.",
         "",
-        f"Machine: {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['kernel']}, native core on "
-        f"`{machine['native']}`. Load average",
+        f"{on_machine(machine)} Load average",
         f"when it began: {found['load_average']:.1f}. The clients run on the same cores.",
         "",
         "![answers and proofs per second, and how long they take](load.svg)",

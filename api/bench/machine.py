@@ -2,8 +2,10 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,6 +28,15 @@ def describe_machine() -> dict[str, object]:
         "native": _core.backend(),
         "packages": {name: _version(name) for name in _PACKAGES},
     }
+
+
+def on_machine(machine: Mapping[str, Any]) -> str:
+    """The sentence of a page about the machine that `describe_machine` described."""
+    return (
+        f"Machine: {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['kernel']}, native core on "
+        f"`{machine['native']}`."
+    )
 
 
 def _cpu() -> str:

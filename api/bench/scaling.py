@@ -6,17 +6,15 @@ writes `docs/scaling.json`; without `measure` chart and page are made from that 
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from avow.api.bench.machine import describe_machine
-from avow.api.errors import BenchError
+from avow.api.bench.machine import describe_machine, on_machine
+from avow.api.bench.points import point
 from avow.api.figures import figure_of_matplotlib
-from avow.prover.systems.sumcheck.child import ONE_THREAD
 
 NAME = "scaling"
 # What is promised at the largest size: so many times the slower executor, and so much more.
@@ -41,20 +39,8 @@ def measure(sizes: Sequence[int], proofs: int = PROOFS) -> dict[str, Any]:
 
 
 def _point(family: str, at: int, proofs: int) -> dict[str, Any]:
-    sys.stderr.write(f"{family} {at}\n")
-    done = subprocess.run(  # noqa: S603 - our own module, fixed arguments
-        [sys.executable, "-P", "-m", "avow.api.bench.scaling_point", family, str(at), str(proofs)],
-        capture_output=True,
-        text=True,
-        timeout=_POINT_SECONDS,
-        # As in the process that proves for a worker.
-        env=os.environ | ONE_THREAD,
-    )
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise BenchError(f"{family} {at}: {said[-1][:200]}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    arguments = (family, str(at), str(proofs))
+    return point("scaling_point", *arguments, what=f"{family} {at}", seconds=_POINT_SECONDS)
 
 
 def draw(found: dict[str, Any], path: Path) -> None:
@@ -96,9 +82,7 @@ def page(found: dict[str, Any]) -> str:
         f"relu. Measured on {found['measured_at']}; medians of {found['proofs']} proofs in a "
         "process that has its key ready.",
         "",
-        f"Machine: {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['memory_bytes'] / 2**30:.0f} GiB, {machine['kernel']}, native core on "
-        f"`{machine['native']}`.",
+        on_machine(machine),
         f"Load average when it began: {found['load_average']:.1f}. Proofs use all cores, each "
         "executor one thread.",
         "",

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from avow.api.bench.order import Desk
 from avow.api.bench.rows import Sample
 from avow.api.bench.statements import off_chain
+from avow.api.bench.step_clock import StepClock
 from avow.api.errors import BenchError
 from avow.circuits.artifact import Artifact
 from avow.circuits.errors import CircuitError
@@ -64,19 +65,6 @@ class Wish:
     desk: Callable[[Artifact], Desk] | None = None
 
 
-@dataclass(slots=True)
-class _Clock:
-    """Seconds of each step of a compilation, from the moment that the step before it ended."""
-
-    last: float = field(default_factory=time.monotonic)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def __call__(self, step: str, what: str) -> None:
-        now = time.monotonic()
-        self.seconds[step] = self.seconds.get(step, 0.0) + now - self.last
-        self.last = now
-
-
 def measure_once(
     stored: StoredModel,
     home: Path,
@@ -87,7 +75,7 @@ def measure_once(
 ) -> Measured:
     """Compile from nothing, answer and prove a held-out row, check the bundle, settle an order."""
     say("compile")
-    clock = _Clock()
+    clock = StepClock()
     began = time.monotonic()
     artifact = _compile(stored, home, wish.target, clock)
     compile_seconds = time.monotonic() - began
@@ -178,7 +166,7 @@ def _open(
     return (desk, desk.open(inputs)), None
 
 
-def _compile(stored: StoredModel, home: Path, target: Target, clock: _Clock) -> Artifact:
+def _compile(stored: StoredModel, home: Path, target: Target, clock: StepClock) -> Artifact:
     curve = NativeCurve()
     options = Options(UnsafeSrs(home / "srs", curve), curve, force=True, target=target)
     return compile_model(stored, home, options, home / "artifacts", clock).artifact

@@ -1,8 +1,10 @@
 """`avow bench`: measure models on proof systems, settlement on a chain included for some."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
@@ -155,27 +157,17 @@ def _bench_executors(
     models: tuple[str, ...], rounds: int, report: Path | None, plot: Path | None
 ) -> None:
     from avow.api.bench.executors import check_names, draw, run_executors, table
-    from avow.api.figures import figure_of_matplotlib
-    from avow.api.local.folder import require_writable
     from avow.api.local.steps import Steps
 
     check_names(models)
-    for path in (report, plot):
-        if path is not None:
-            require_writable(path)
-    if plot is not None:
-        # Before minutes of measuring, not after.
-        figure_of_matplotlib(plot)
+    _require_places(report, plot)
     steps = Steps()
     with (
         TemporaryDirectory(prefix="avow-bench-") as home,
         steps.step("bench", "Measuring executors; medians follow"),
     ):
         found = run_executors(models, Path(home), rounds, steps.progress)
-    if report is not None:
-        report.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    if plot is not None:
-        draw(found, plot)
+    _keep(found, report, plot, draw)
     machine = found["machine"]
     click.echo(f"{machine['cores']} x {machine['cpu']}, one thread, one sample, {rounds} rounds")
     for line in table(found["rows"]):
@@ -191,27 +183,17 @@ def _bench_batches(
 ) -> None:
     from avow.api.bench.batches import MODEL, PROOFS, TITLES, cells, draw, measure
     from avow.api.bench.rows import aligned
-    from avow.api.figures import figure_of_matplotlib
-    from avow.api.local.folder import require_writable
     from avow.api.local.steps import Steps
     from avow.prover.config import from_environment
 
     if len(models) > 1:
         raise click.UsageError("--batches measures one model at a time")
-    for path in (report, plot):
-        if path is not None:
-            require_writable(path)
-    if plot is not None:
-        # Before minutes of measuring, not after.
-        figure_of_matplotlib(plot)
+    _require_places(report, plot)
     model, steps = (models or (MODEL,))[0], Steps()
     with steps.step("bench", "Measuring batches; medians follow"):
         contracts = from_environment().contracts
         found = measure(folder, contracts, steps.progress, model, proofs=proofs or PROOFS)
-    if report is not None:
-        report.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    if plot is not None:
-        draw(found, plot)
+    _keep(found, report, plot, draw)
     for line in aligned([TITLES, *map(cells, found["rows"])], 0):
         click.echo(line)
 
@@ -228,26 +210,41 @@ def _bench_load(
     from avow.api.bench.load import MODEL, measure
     from avow.api.bench.load_report import TITLES, cells, draw
     from avow.api.bench.rows import aligned
-    from avow.api.figures import figure_of_matplotlib
-    from avow.api.local.folder import require_writable
     from avow.api.local.steps import Steps
 
     if len(models) > 1:
         raise click.UsageError("--load measures one model at a time")
+    _require_places(report, plot)
+    model, steps = (models or (MODEL,))[0], Steps()
+    with steps.step("bench", "Measuring a service under load"):
+        found = measure(folder, steps.progress, model, workers, clients, seconds)
+    _keep(found, report, plot, draw)
+    for line in aligned([TITLES, *map(cells, found["rows"])], 0):
+        click.echo(line)
+
+
+def _require_places(report: Path | None, plot: Path | None) -> None:
+    """That both files can be made, found out before minutes of measuring."""
+    from avow.api.figures import figure_of_matplotlib
+    from avow.api.local.folder import require_writable
+
     for path in (report, plot):
         if path is not None:
             require_writable(path)
     if plot is not None:
         figure_of_matplotlib(plot)
-    model, steps = (models or (MODEL,))[0], Steps()
-    with steps.step("bench", "Measuring a service under load"):
-        found = measure(folder, steps.progress, model, workers, clients, seconds)
+
+
+def _keep(
+    found: dict[str, Any],
+    report: Path | None,
+    plot: Path | None,
+    draw: Callable[[dict[str, Any], Path], object],
+) -> None:
     if report is not None:
         report.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     if plot is not None:
         draw(found, plot)
-    for line in aligned([TITLES, *map(cells, found["rows"])], 0):
-        click.echo(line)
 
 
 def _counts(text: str) -> tuple[int, ...]:

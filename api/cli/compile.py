@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from avow.circuits.srs_choice import Srs
     from avow.models.store import StoredModel
 
-EZKL, OPTIMISTIC, SUMCHECK = "ezkl", "optimistic", "sumcheck"
+EZKL, OPTIMISTIC, SUMCHECK, TEE = "ezkl", "optimistic", "sumcheck", "tee"
 _SECONDS = 6 * 3600
 
 
@@ -21,7 +21,7 @@ _SECONDS = 6 * 3600
 @click.argument("model")
 @click.option(
     "--system",
-    help="System: sumcheck, ezkl or optimistic; by default sumcheck, ezkl where something is "
+    help="System: sumcheck, ezkl, optimistic or tee; by default sumcheck, ezkl where something is "
     "hidden.",
 )
 @click.option(
@@ -50,7 +50,7 @@ _SECONDS = 6 * 3600
 @click.option(
     "--bits",
     type=click.Choice(["8", "12", "16"]),
-    help="sumcheck, optimistic: width of the program's numbers; by default the cheapest that "
+    help="sumcheck, optimistic, tee: width of the program's numbers; by default the cheapest that "
     "keeps fidelity.",
 )
 @click.option(
@@ -77,6 +77,17 @@ _SECONDS = 6 * 3600
     type=click.IntRange(60, 30 * 24 * 3600),
     metavar="SECONDS",
     help="optimistic: for how long a claim may be challenged; by default an hour.",
+)
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="tee: attestation policy with the measurements of the software that may answer.",
+)
+@click.option(
+    "--unsafe-simulated",
+    is_flag=True,
+    help="tee: let simulated enclaves answer: development only, and they say so.",
 )
 @click.option(
     "--target",
@@ -117,6 +128,8 @@ def compile_command(
     batch: int | None,
     lookups: str | None,
     window: int | None,
+    reference: Path | None,
+    unsafe_simulated: bool,
     target: str | None,
     scale: int | None,
     no_evm: bool,
@@ -133,10 +146,12 @@ def compile_command(
     a Solidity verifier and the system record, measures fidelity on the held-out rows with the
     circuit itself, and proves and checks one row; after a stop, the same command goes on where it
     was. For optimistic: the program and a record, no keys; an answer's run is committed to, not
-    proven, and whoever finds a wrong element can show it.
+    proven, and whoever finds a wrong element can show it. For tee: the program and a record that
+    names the software whose attested enclaves may answer.
     """
     from avow.api.cli.compile_optimistic import compile_optimistic
     from avow.api.cli.compile_sumcheck import compile_sumcheck
+    from avow.api.cli.compile_tee import compile_tee
     from avow.circuits.errors import CircuitError
     from avow.prover.config import from_environment
 
@@ -148,16 +163,20 @@ def compile_command(
     hiding = input_visibility == "private" or weights == "hashed"
     given = system or (EZKL if hiding else SUMCHECK)
     chosen = given.removesuffix("/v1")
-    if chosen not in (EZKL, OPTIMISTIC, SUMCHECK):
-        raise CircuitError(f"expected --system sumcheck, ezkl or optimistic, got {given[:40]!r}")
+    if chosen not in (EZKL, OPTIMISTIC, SUMCHECK, TEE):
+        raise CircuitError(
+            f"expected --system sumcheck, ezkl, optimistic or tee, got {given[:40]!r}"
+        )
     if chosen != EZKL and hiding:
         raise CircuitError(f"{chosen} hides nothing: take --system ezkl to hide something")
     for name, value, systems in (
-        ("--bits", bits, (SUMCHECK, OPTIMISTIC)),
+        ("--bits", bits, (SUMCHECK, OPTIMISTIC, TEE)),
         ("--optimize", optimize, (SUMCHECK,)),
         ("--batch", batch, (SUMCHECK,)),
         ("--lookups", lookups, (SUMCHECK,)),
         ("--window", window, (OPTIMISTIC,)),
+        ("--reference", reference, (TEE,)),
+        ("--unsafe-simulated", unsafe_simulated or None, (TEE,)),
         ("--target", target, (EZKL,)),
         ("--input-scale", scale, (EZKL,)),
         ("--no-evm", no_evm or None, (EZKL,)),
@@ -174,13 +193,12 @@ def compile_command(
         stored = _resolved(model, chosen, input_visibility, weights)
         compile_optimistic(stored, None if bits is None else int(bits), window, force, as_json)
         return
-    srs = _srs(srs_file, srs_digest, unsafe_srs, config.home / "srs", chosen)
-    if unsafe_srs:
-        click.echo(
-            "avow: warning: UNSAFE SRS: its secret is known to this machine, so proofs can be "
-            "forged; for development only",
-            err=True,
-        )
+    if chosen == TEE:
+        stored = _resolved(model, chosen, input_visibility, weights)
+        wanted = None if bits is None else int(bits)
+        compile_tee(stored, wanted, reference, unsafe_simulated, force, as_json)
+        return
+    srs = chosen_srs(srs_file, srs_digest, unsafe_srs, config.home / "srs", chosen)
     stored = _resolved(model, chosen, input_visibility, weights)
     limit = memory * 2**20 if memory else None
     if chosen == SUMCHECK:
@@ -257,7 +275,10 @@ def _compile_ezkl(
     return compile_model(source, options, config.artifacts, reporter())
 
 
-def _srs(path: Path | None, digest: str | None, unsafe: bool, folder: Path, system: str) -> "Srs":
+def chosen_srs(
+    path: Path | None, digest: str | None, unsafe: bool, folder: Path, system: str
+) -> "Srs":
+    """The string that the options name, or one made here, with a warning; raises CircuitError."""
     from avow.circuits.errors import CircuitError
     from avow.circuits.powers import read_powers
     from avow.circuits.srs import inspect
@@ -267,6 +288,11 @@ def _srs(path: Path | None, digest: str | None, unsafe: bool, folder: Path, syst
     if unsafe:
         if path is not None or digest is not None:
             raise CircuitError("--unsafe-srs makes an SRS here: leave --srs and --srs-digest out")
+        click.echo(
+            "avow: warning: UNSAFE SRS: its secret is known to this machine, so proofs can be "
+            "forged; for development only",
+            err=True,
+        )
         return UnsafeSrs(folder, NativeCurve())
     if path is None:
         raise CircuitError(

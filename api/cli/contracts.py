@@ -2,21 +2,25 @@
 
 import json
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from avow.api.cli.signing import (
+    Signing,
     ask_password,
     chain_options,
     deployment_file,
     key_options,
     open_signer,
     rpc_url,
+    signing_options,
 )
 
 if TYPE_CHECKING:
+    from avow.verifier.chain.attestation_records import TeeTerms
     from avow.verifier.chain.market import Market
 
 _DAY = 86_400
@@ -36,15 +40,21 @@ def contracts() -> None:
 @click.option("--guardian", metavar="ADDRESS", help="Who may pause new orders and verification.")
 @click.option("--timelock-delay", type=click.IntRange(0), default=2 * _DAY, show_default=True)
 @click.option("--unbonding-delay", type=click.IntRange(60), default=_DAY, show_default=True)
-@click.option("--grace-period", type=click.IntRange(10), default=300, show_default=True)
-@click.option("--settlement-window", type=click.IntRange(20), default=3_600, show_default=True)
+@click.option("--grace-period", type=click.IntRange(10), default=1_800, show_default=True)
+@click.option("--settlement-window", type=click.IntRange(20), default=7_200, show_default=True)
 @click.option("--claim-bond", type=click.IntRange(2), default=50 * _UNIT, show_default=True)
 @click.option("--challenge-bond", type=click.IntRange(1), default=10 * _UNIT, show_default=True)
-@click.option("--claim-window", type=click.IntRange(600), default=600, show_default=True)
+@click.option("--claim-window", type=click.IntRange(600), default=1_500, show_default=True)
 @click.option("--claim-clock", type=click.IntRange(300), default=300, show_default=True)
 @click.option("--claim-extension", type=click.IntRange(60), default=60, show_default=True)
 @click.option("--claim-margin", type=click.IntRange(300), default=300, show_default=True)
 @click.option("--minimum-stake", type=click.IntRange(1), default=100 * _UNIT, show_default=True)
+@click.option("--key-stake", type=click.IntRange(2), default=100 * _UNIT, show_default=True)
+@click.option("--registrar-bond", type=click.IntRange(2), default=1_000 * _UNIT, show_default=True)
+@click.option("--registrar-threshold", type=click.IntRange(1, 16), default=2, show_default=True)
+@click.option(
+    "--challenge-window", type=click.IntRange(3_600, 7 * _DAY), default=_DAY, show_default=True
+)
 @click.option(
     "--watch",
     "watch_file",
@@ -72,6 +82,10 @@ def deploy_command(
     claim_extension: int,
     claim_margin: int,
     minimum_stake: int,
+    key_stake: int,
+    registrar_bond: int,
+    registrar_threshold: int,
+    challenge_window: int,
     watch_file: Path | None,
     confirmations: int,
 ) -> None:
@@ -79,11 +93,14 @@ def deploy_command(
 
     Delays and periods are in seconds, bonds and the stake in token units. Claims of optimistic/v1
     can be challenged for the window, and each side of a challenge has the clock for all its moves
-    and the extension for each; the defaults are the shortest allowed. The key's account
-    pays the gas, proposes through the timelock, and is guardian and treasury unless others are
-    named.
+    and the extension for each. The grace period, in which the market's validator is paid, must
+    outlast the window. Keys of enclaves have their stake and need so many registrars' signatures,
+    which anybody can disprove within the challenge window; registrars, measurements and the check
+    of quotes are for avow govern. The key's account pays the gas, proposes through the timelock,
+    and is guardian and treasury unless others are named.
     """
     from avow.prover.config import from_environment
+    from avow.verifier.chain.attestation_records import AttestationParameters
     from avow.verifier.chain.claim_records import ClaimParameters
     from avow.verifier.chain.client import Chain
     from avow.verifier.chain.deploy import MarketTerms, Settings, deploy
@@ -110,6 +127,12 @@ def deploy_command(
             window=claim_window,
             margin=claim_margin,
         ),
+        attestation=AttestationParameters(
+            minimum_stake=key_stake,
+            registrar_bond=registrar_bond,
+            challenge_window=challenge_window,
+            threshold=registrar_threshold,
+        ),
         watch=None if watch_file is None else parse_watch_file(watch_file.read_bytes()),
     )
     patience = Patience(confirmations=confirmations)
@@ -134,6 +157,16 @@ def deploy_command(
 )
 @click.option("--royalty-bps", type=click.IntRange(0, 10_000), default=0, show_default=True)
 @click.option("--royalty-receiver", metavar="ADDRESS", help="Default: the registering account.")
+@click.option(
+    "--minimum-tier",
+    type=click.Choice(["simulated", "registrar", "zk-dcap", "onchain-dcap"]),
+    help="tee: what must speak for a key at least (default: registrar); fixed by registering.",
+)
+@click.option(
+    "--provable",
+    is_flag=True,
+    help="tee: a proof by the model's sumcheck must be able to cost a key its stake.",
+)
 @click.option("--model-uri", default="", help="Where the model record can be obtained.")
 @click.option("--system-uri", default="", help="Where the system record can be obtained.")
 @chain_options
@@ -145,6 +178,8 @@ def register_command(
     batch_sizes: tuple[int, ...],
     royalty_bps: int,
     royalty_receiver: str | None,
+    minimum_tier: str | None,
+    provable: bool,
     model_uri: str,
     system_uri: str,
     rpc: str | None,
@@ -168,7 +203,7 @@ def register_command(
 
     config = from_environment()
     signer = open_signer(config, keystore, password_file)
-    market = _market(rpc, deployment)
+    market = open_market_at(rpc, deployment)
     artifact_given = artifact is not None
     if artifact is None:
         digest = to_hex(resolve(ModelStore.at(config.home), model).digest)
@@ -176,6 +211,7 @@ def register_command(
         artifact = catalogue.find(digest, system_id(system), None).folder
     gas_cap = market.gas_cap(selector_of(system_id(system)))
     compiled = to_register(artifact, batch_sizes, gas_cap)
+    compiled = replace(compiled, tee=_tee_terms(compiled.record.system, minimum_tier, provable))
     record = compiled.model
     names = (record.name, f"{record.name}@{record.version}", to_hex(record.digest()))
     if artifact_given and model not in names:
@@ -199,7 +235,7 @@ def status_command(
     """Check a deployment file against its chain and show what is there."""
     from avow.verifier.chain.client import checksum
 
-    market = _market(rpc, deployment)
+    market = open_market_at(rpc, deployment)
     head = market.chain.head()
     value: dict[str, Any] = {
         "chain_id": market.chain.chain_id,
@@ -232,34 +268,19 @@ def status_command(
 
 @contracts.command("stake")
 @click.argument("amount", type=click.IntRange(1))
-@chain_options
-@key_options
-def stake_command(
-    amount: int,
-    rpc: str | None,
-    deployment: Path | None,
-    keystore: Path | None,
-    password_file: Path | None,
-) -> None:
+@signing_options
+def stake_command(amount: int, signing: Signing) -> None:
     """Stake AMOUNT token units and join the rotation of validators."""
-    from avow.prover.config import from_environment
-
-    signer = open_signer(from_environment(), keystore, password_file)
-    receipt = _market(rpc, deployment).join_validators(signer, amount)
+    signer, market = signing.signer(), signing.market()
+    receipt = market.join_validators(signer, amount)
     click.echo(f"{signer.shown} is a validator, gas {receipt.gas_used}")
 
 
 @contracts.command("withdraw")
-@chain_options
-@key_options
-def withdraw_command(
-    rpc: str | None, deployment: Path | None, keystore: Path | None, password_file: Path | None
-) -> None:
+@signing_options
+def withdraw_command(signing: Signing) -> None:
     """Pay the account's credit at the market out to it."""
-    from avow.prover.config import from_environment
-
-    signer = open_signer(from_environment(), keystore, password_file)
-    market = _market(rpc, deployment)
+    signer, market = signing.signer(), signing.market()
     amount = market.credit(signer.address)
     receipt = market.withdraw(signer)
     click.echo(f"{amount} token units paid to {signer.shown}, gas {receipt.gas_used}")
@@ -281,14 +302,31 @@ def keystore_command(file: Path, password_file: Path | None) -> None:
     click.echo(signer.shown)
 
 
-def _market(rpc: str | None, deployment: Path | None) -> "Market":
+def open_market_at(rpc: str | None, deployment: Path | None) -> "Market":
+    """The market of --rpc and --deployment, or of the environment."""
     from avow.prover.config import from_environment
-    from avow.prover.nodes.start import open_market
     from avow.verifier.chain.client import Chain
+    from avow.verifier.chain.market import open_market
 
     url = rpc_url(from_environment(), rpc)
     path = deployment if deployment is not None else deployment_file(None, Chain(url).chain_id)
     return open_market(url, path)
+
+
+def _tee_terms(system: str, minimum: str | None, provable: bool) -> "TeeTerms | None":
+    from avow.verifier.chain.attestation_records import TeeTerms, Tier
+    from avow.verifier.systems.tee.registration import SYSTEM_ID
+
+    if system != SYSTEM_ID:
+        if minimum is not None or provable:
+            raise click.UsageError(f"--minimum-tier and --provable are for {SYSTEM_ID}")
+        return None
+    tier = Tier[(minimum or "registrar").replace("-", "_").upper()]
+    if tier is Tier.SIMULATED:
+        click.echo(
+            "avow: warning: simulated keys may answer for this model: nothing is attested", err=True
+        )
+    return TeeTerms(tier, provable)
 
 
 def _registry(market: "Market") -> Any:

@@ -24,7 +24,8 @@ def list_letters(limit: int, as_json: bool) -> None:
         click.echo(json.dumps([letter.to_json() for letter in found], indent=2))
         return
     for letter in found:
-        click.echo(f"{letter.job_id}  {letter.task} x {letter.attempts}  {letter.reason}")
+        leg = f" leg {letter.leg}" if letter.leg else ""
+        click.echo(f"{letter.job_id}  {letter.task}{leg} x {letter.attempts}  {letter.reason}")
 
 
 @dead_letters.command()
@@ -43,7 +44,8 @@ def show(job_id: str) -> None:
 @dead_letters.command()
 @click.argument("job_ids", nargs=-1, metavar="[JOB_ID]...")
 @click.option("--all", "every", is_flag=True, help="Every job in the list.")
-def retry(job_ids: tuple[str, ...], every: bool) -> None:
+@click.option("--leg", type=click.IntRange(0), help="Only this leg of the jobs that are named.")
+def retry(job_ids: tuple[str, ...], every: bool, leg: int | None) -> None:
     """Ask again for jobs that have failed, each with all its attempts anew.
 
     A published answer and stored proofs are kept.
@@ -53,11 +55,14 @@ def retry(job_ids: tuple[str, ...], every: bool) -> None:
 
     if every == bool(job_ids):
         raise ApiError("retry: give either job ids or --all")
+    if every and leg is not None:
+        raise ApiError("retry: --leg is for jobs that are named")
     queue = open_installation()[0]
     refused = 0
-    for job_id in job_ids or [letter.job_id for letter in queue.dead_letters(1000)]:
+    given_up = dict.fromkeys(letter.job_id for letter in queue.dead_letters(1000))
+    for job_id in job_ids or given_up:
         try:
-            job = queue.retry(job_id)
+            job = queue.retry(job_id, leg)
         except IllegalTransition as error:
             if not every:
                 raise

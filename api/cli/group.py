@@ -22,20 +22,30 @@ COMMANDS: dict[str, Entry] = {
     "demo": Entry("avow.api.cli.demo", "demo", "Run the whole line once on this machine."),
     "serve": Entry("avow.api.cli.serve", "serve", "Keep chain, workers, nodes and API running."),
     "verify": Entry("avow.api.cli.verify", "verify", "Check a bundle offline."),
-    "model": Entry("avow.api.cli.model", "model", "Add, export, compile, list and check models."),
+    "model": Entry("avow.api.cli.model", "model", "Add, compile, split and check models."),
     "plan": Entry("avow.api.cli.plan", "plan", "Predict what proving a model takes."),
     "compile": Entry(
         "avow.api.cli.compile", "compile_command", "Compile a model for a proof system."
+    ),
+    "split": Entry(
+        "avow.api.cli.split", "split", "Hide a model's first part in a proof, claim the rest."
     ),
     "srs": Entry("avow.api.cli.srs", "srs", "Obtain structured reference strings."),
     "job": Entry("avow.api.cli.job", "job", "Submit work and follow it."),
     "remote": Entry("avow.api.cli.remote", "remote", "Ask a provider over HTTP, verify here."),
     "worker": Entry("avow.api.cli.worker", "worker", "Answer and prove queued jobs."),
+    "enclave": Entry("avow.api.cli.enclave", "enclave", "Show what enclaves registered."),
     "api": Entry("avow.api.cli.api", "api", "Serve the HTTP API alone."),
     "keys": Entry("avow.api.cli.keys", "keys", "Make, list and revoke keys of the HTTP API."),
     "provider": Entry("avow.api.cli.nodes", "provider", "Serve a chain's orders for a price."),
     "validator": Entry("avow.api.cli.nodes", "validator", "Check delivered bundles and settle."),
+    "planter": Entry("avow.api.cli.planter", "planter", "Plant wrong claims; charge who missed."),
     "contracts": Entry("avow.api.cli.contracts", "contracts", "Deploy and use the contracts."),
+    "attestation": Entry(
+        "avow.api.cli.attestation", "attestation", "Check evidence; keys of enclaves on a chain."
+    ),
+    "registrar": Entry("avow.api.cli.registrar", "registrar", "Vouch for keys of enclaves."),
+    "govern": Entry("avow.api.cli.govern", "govern", "Decide about keys of enclaves."),
     "bench": Entry("avow.api.cli.bench", "bench", "Measure models on proof systems."),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from avow.api.cli.dead_letters import dead_letters
 from avow.api.errors import ApiError
 
 if TYPE_CHECKING:
+    from avow.prover.asked_legs import AskedLeg
     from avow.prover.job import Batch, Job
     from avow.prover.queue import Queue
     from avow.prover.request import Numbers
@@ -39,8 +41,8 @@ job.add_command(dead_letters)
 @click.option("--row", type=click.IntRange(0), default=0, help="Which row of an npz; 0 if absent.")
 @click.option(
     "--system",
-    help="System: sumcheck, ezkl or optimistic. [one that hides the input if MODEL is compiled for "
-    "that, else the first of these that it is compiled for]",
+    help="System: sumcheck, ezkl, optimistic or tee. [one that hides the input if MODEL is "
+    "compiled for that, else the first of these that it is compiled for]",
 )
 @click.option(
     "--hides",
@@ -48,6 +50,12 @@ job.add_command(dead_letters)
     help="inputs: the proof must not show the input. none: it may.",
 )
 @click.option("--record", help="Digest of one compiled artifact, where several fit.")
+@click.option(
+    "--legs",
+    "legs_text",
+    metavar="JSON|FILE",
+    help="Several kinds of evidence for the one answer, as the HTTP API takes them.",
+)
 @click.option("--client-key", help="Submitting again with the same key returns the first job.")
 @click.option("--wait", is_flag=True, help="Follow the job until it is proven or ends.")
 @click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
@@ -58,6 +66,7 @@ def submit(
     system: str | None,
     hides: str | None,
     record: str | None,
+    legs_text: str | None,
     client_key: str | None,
     wait: bool,
     as_json: bool,
@@ -69,6 +78,11 @@ def submit(
     from avow.prover.request import Request, request_from
 
     queue, config = open_installation()
+    legs: tuple[AskedLeg, ...] = ()
+    if legs_text is not None:
+        from avow.api.cli.plan_legs import read_legs
+
+        legs = read_legs(legs_text)
     if source.suffix == ".npz":
         from avow.prover.catalogue import FolderCatalogue, system_id
         from avow.verifier.verdict import Hides
@@ -76,14 +90,24 @@ def submit(
         chosen = None if system is None else system_id(system)
         wanted = None if hides is None else Hides(hides)
         catalogue = FolderCatalogue(config.artifacts, config.models)
+        # Which input there is to read follows from the model alone.
+        chosen = legs[0].any_of[0] if legs and chosen is None else chosen
         inputs = _row(source, row, catalogue.find(model, chosen, record, wanted).model.inputs)
-        request = Request(model, chosen, inputs, client_key=client_key, record=record, hides=wanted)
+        one = None if legs and system is None else chosen
+        request = Request(
+            *(model, one, inputs),
+            client_key=client_key,
+            record=record,
+            hides=wanted,
+            legs=legs,
+        )
     else:
         given = {"system": system, "hides": hides, "client_key": client_key, "record": record}
         value: dict[str, Any] = {"model": model, "inputs": _json(source)}
         request = request_from(
             value | {key: item for key, item in given.items() if item is not None}
         )
+        request = replace(request, legs=legs)
     found = queue.submit(request)
     if wait:
         found = _follow(queue, found.id)
@@ -117,9 +141,10 @@ def cancel(job_id: str) -> None:
 @job.command()
 @click.argument("job_id")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="File to write.")
-def bundle(job_id: str, output: Path) -> None:
-    """Write a proven job's bundle to a file, for `avow verify`."""
-    data = open_installation()[0].bundle(job_id)
+@click.option("--leg", type=click.IntRange(0), help="Of a job with several. [the first]")
+def bundle(job_id: str, output: Path, leg: int | None) -> None:
+    """Write the bundle of a job, or of one leg, to a file, for `avow verify`."""
+    data = open_installation()[0].bundle(job_id, leg)
     try:
         output.write_bytes(data)
     except OSError:
@@ -169,7 +194,7 @@ def _json(source: Path) -> Any:
     if len(data) > _INPUT_BYTES:
         raise ApiError(f"{source}: at most {_INPUT_BYTES} bytes are read, it has more")
     try:
-        return parse_json(data)
+        return parse_json(data, "the file")
     except Problem as problem:
         raise ApiError(f"{source}: {problem.detail}") from problem
 
@@ -205,4 +230,9 @@ def print_job(found: "Job", as_json: bool) -> None:
         click.echo(f"  ran on    {found.answered_on}")
     for item in found.evidence:
         size = f", bundle of {item.bundle_size} bytes" if item.bundle_size else ""
-        click.echo(f"  evidence  {item.system}: {item.state}{size}{_shared(item.batch)}")
+        state = item.state
+        if len(found.evidence) > 1:
+            state = f"leg {item.leg}, {item.share_bps} bps, {item.outcome or 'open'}"
+        click.echo(f"  evidence  {item.system}: {state}{size}{_shared(item.batch)}")
+        for system, reason in item.given_up:
+            click.echo(f"  given up  {system}: {reason}")

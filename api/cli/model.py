@@ -8,9 +8,9 @@ import click
 
 from avow.api.cli.model_check import check
 from avow.api.cli.model_sign import sign
+from avow.api.cli.model_split import split
 from avow.api.cli.program import compile_program, plot_program, print_program, program_json
 from avow.models.catalogue import (
-    NO_OWNER,
     add_zoo_model,
     built_in_names,
     resolve,
@@ -29,7 +29,7 @@ from avow.verifier.canonical import Json, parse
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import parse_hex
 from avow.verifier.limits import LIMITS
-from avow.verifier.records import Fidelity, parse_system_record
+from avow.verifier.records import NO_OWNER, Fidelity, parse_system_record
 from avow.verifier.tensor import TensorSpec
 
 FILE = click.Path(path_type=Path)
@@ -37,7 +37,7 @@ FILE = click.Path(path_type=Path)
 
 @click.group()
 def model() -> None:
-    """Add, export, compile, list and check models."""
+    """Add, export, compile, split, list and check models."""
 
 
 @model.command()
@@ -208,6 +208,7 @@ def _fidelity_text(fidelity: Fidelity) -> str:
 model.add_command(check)
 model.add_command(sign)
 model.add_command(compile_program)
+model.add_command(split)
 
 
 def _store() -> ModelStore:

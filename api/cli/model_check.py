@@ -45,6 +45,7 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     """
     from avow.circuits.errors import CircuitError
     from avow.circuits.optimistic.recheck import recheck
+    from avow.circuits.tee.recheck import recheck as recheck_tee
     from avow.models.catalogue import resolve
     from avow.models.load import load_model
     from avow.models.store import ModelStore
@@ -52,6 +53,7 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     from avow.verifier.systems.ezkl.settings import SYSTEM_ID as EZKL
     from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
     from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
+    from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 
     config = from_environment()
     named = _named(subject, config.artifacts)
@@ -66,14 +68,17 @@ def check(model: str, subject: str, srs: Path | None, no_evm: bool, as_json: boo
     if record.system == EZKL:
         found = _check_ezkl(claimed, named, srs, None if no_evm else config.contracts / "solc")
         open_points = ["fidelity: how near the circuit is to the float model"]
-    elif record.system == OPTIMISTIC:
+    elif record.system in (OPTIMISTIC, TEE):
         if srs is not None:
-            raise CircuitError(f"--srs means nothing to {OPTIMISTIC}: it needs no string")
-        found = recheck(claimed.model, claimed.record, record, _report)
+            raise CircuitError(f"--srs means nothing to {record.system}: it needs no string")
+        again = recheck if record.system == OPTIMISTIC else recheck_tee
+        found = again(claimed.model, claimed.record, record, _report)
         open_points = [
             "fidelity: how near the program is to the float model, "
             "in the ranges that the record says calibration showed",
         ]
+        if record.system == TEE:
+            open_points.append("measurements: whose software they are, and what it does")
     elif record.system == SUMCHECK:
         found = _check_sumcheck(claimed, named, srs)
         open_points = [

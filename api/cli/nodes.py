@@ -22,18 +22,19 @@ from avow.api.cli.signing import (
 if TYPE_CHECKING:
     from avow.prover.config import Config
     from avow.prover.nodes.node import Node
+    from avow.verifier.attestation.policy import AttestationPolicy
     from avow.verifier.chain.market import Market
     from avow.verifier.chain.signer import Signer
 
-_CONFIRMATIONS = click.option(
+CONFIRMATIONS = click.option(
     "--confirmations",
     type=click.IntRange(0, 1_000),
     default=3,
     show_default=True,
     help="Blocks on top of an order before it is acted on, and of an end before it is noted.",
 )
-_ONCE = click.option("--once", is_flag=True, help="Do what is due now, then end.")
-_POLL = click.option(
+ONCE = click.option("--once", is_flag=True, help="Do what is due now, then end.")
+POLL = click.option(
     "--poll", type=click.FloatRange(0.05, 600), default=1.0, show_default=True, help="Seconds."
 )
 
@@ -46,7 +47,7 @@ _POLL = click.option(
     "prices",
     metavar="[MODEL=]UNITS",
     multiple=True,
-    help="Least price in token units, for one model or for all; may be repeated.",
+    help="Least price of a leg in token units, for one model or for all; may be repeated.",
 )
 @click.option(
     "--bundle-url",
@@ -73,9 +74,9 @@ _POLL = click.option(
     show_default=True,
     help="How challenged claims are defended; proof where the model is registered for sumcheck.",
 )
-@_CONFIRMATIONS
-@_POLL
-@_ONCE
+@CONFIRMATIONS
+@POLL
+@ONCE
 def provider(
     rpc: str | None,
     deployment: Path | None,
@@ -99,7 +100,7 @@ def provider(
     from avow.prover.nodes.start import ProviderOptions, open_provider
 
     least, by_model = _prices(prices)
-    config, market, signer = _open(rpc, deployment, keystore, password_file)
+    config, market, signer = open_node(rpc, deployment, keystore, password_file)
     if allow_unsafe_srs:
         config = replace(config, allow_unsafe_srs=True)
     options = ProviderOptions(
@@ -111,7 +112,7 @@ def provider(
         claim=not no_claims,
         defend_by_proof=defend_by == "proof",
     )
-    _run(config, open_provider(config, market, signer, options), poll, once)
+    run_node(config, open_provider(config, market, signer, options), poll, once)
 
 
 @click.command("validator")
@@ -135,6 +136,11 @@ def provider(
     help="Submit proofs under a locally made SRS, whose maker can forge (development only).",
 )
 @click.option("--no-expire", is_flag=True, help="Leave overdue orders to others.")
+@click.option(
+    "--evidence-policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What enclaves must show (avow-attestation-policy/1); none: tee/v1 is left to others.",
+)
 @click.option("--no-watch", is_flag=True, help="Neither look at claims nor challenge wrong ones.")
 @click.option(
     "--watch-stake",
@@ -149,9 +155,9 @@ def provider(
     metavar="KEY",
     help="Watch claims of this model from the next epoch on; may be given again.",
 )
-@_CONFIRMATIONS
-@_POLL
-@_ONCE
+@CONFIRMATIONS
+@POLL
+@ONCE
 def validator(
     rpc: str | None,
     deployment: Path | None,
@@ -162,6 +168,7 @@ def validator(
     fetch_seconds: float,
     allow_unsafe_srs: bool,
     no_expire: bool,
+    evidence_policy: Path | None,
     no_watch: bool,
     watch_stake: int | None,
     watch_models: tuple[str, ...],
@@ -178,16 +185,28 @@ def validator(
     from avow.prover.nodes.start import ValidatorOptions, join_watch, open_validator
 
     models = [_model_key(text) for text in watch_models]
-    config, market, signer = _open(rpc, deployment, keystore, password_file)
+    config, market, signer = open_node(rpc, deployment, keystore, password_file)
     if allow_unsafe_srs:
         config = replace(config, allow_unsafe_srs=True)
     if stake is not None and not market.is_validator(signer.address):
         market.join_validators(signer, stake)
     join_watch(market, signer, watch_stake, models)
+    evidence = None if evidence_policy is None else _evidence(evidence_policy)
     options = ValidatorOptions(
-        confirmations, not no_expire, fetch_seconds, bundle_files, not no_watch
+        confirmations, not no_expire, fetch_seconds, bundle_files, not no_watch, evidence
     )
-    _run(config, open_validator(config, market, signer, options), poll, once)
+    run_node(config, open_validator(config, market, signer, options), poll, once)
+
+
+def _evidence(path: Path) -> "AttestationPolicy":
+    from avow.verifier.attestation.policy import MAX_BYTES, parse_attestation_policy
+    from avow.verifier.errors import VerificationError
+
+    try:
+        with path.open("rb") as stream:
+            return parse_attestation_policy(stream.read(MAX_BYTES + 1))
+    except VerificationError as error:
+        raise click.UsageError(f"--evidence-policy: {error.message}") from error
 
 
 def _model_key(text: str) -> bytes:
@@ -196,13 +215,14 @@ def _model_key(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
-def _open(
+def open_node(
     rpc: str | None, deployment: Path | None, keystore: Path | None, password_file: Path | None
 ) -> "tuple[Config, Market, Signer]":
+    """Configuration, market and key that the options name."""
     from avow.prover.config import from_environment
     from avow.prover.logs import set_up_logging
-    from avow.prover.nodes.start import open_market
     from avow.verifier.chain.client import Chain
+    from avow.verifier.chain.market import open_market
 
     config = from_environment()
     set_up_logging(config)
@@ -212,7 +232,8 @@ def _open(
     return config, open_market(url, path), signer
 
 
-def _run(config: "Config", node: "Node", poll: float, once: bool) -> None:
+def run_node(config: "Config", node: "Node", poll: float, once: bool) -> None:
+    """Takes steps and shows figures until the process is told to stop."""
     from avow.prover.metrics.serve import new_registry, shown
     from avow.prover.nodes.figures import NodeFigures
     from avow.prover.nodes.node import LOG

@@ -7,12 +7,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from avow.api.cli.systems import systems_in
 
 if TYPE_CHECKING:
     from avow.circuits.forecast import Forecast
     from avow.models.store import StoredModel
+    from avow.prover.asked_legs import AskedLeg
 
 _BATCHES = (1, 16)
 _GWEI, _ETHER = 10**9, 10**18
@@ -26,7 +28,7 @@ _SUMCHECK, _EZKL = "sumcheck/v1", "ezkl/v1"
     "batches",
     multiple=True,
     type=click.IntRange(1, 1024),
-    help="Answers in one sumcheck proof; may be repeated.  [1 and 16]",
+    help="Answers in one sumcheck proof or tee receipt; may be repeated.  [1 and 16]",
 )
 @click.option(
     "--gas-price",
@@ -48,7 +50,7 @@ _SUMCHECK, _EZKL = "sumcheck/v1", "ezkl/v1"
 @click.option(
     "--systems",
     metavar="NAMES",
-    default="sumcheck,optimistic,ezkl",
+    default="sumcheck,optimistic,tee,ezkl",
     show_default=True,
     help="Systems to predict, separated by commas.",
 )
@@ -64,6 +66,13 @@ _SUMCHECK, _EZKL = "sumcheck/v1", "ezkl/v1"
     metavar="[INPUT=]LO:HI",
     help="Likewise, what the input may hold. [0:1 for made-up rows]",
 )
+@click.option(
+    "--legs",
+    "legs_text",
+    metavar="JSON|FILE",
+    help="Several kinds of evidence for one answer, as the HTTP API takes them: which system "
+    "serves each leg the cheapest.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def plan(
     argument: str,
@@ -74,6 +83,7 @@ def plan(
     systems: str,
     calibration: Path | None,
     ranges: tuple[str, ...],
+    legs_text: str | None,
     as_json: bool,
 ) -> None:
     """Predict what proving MODEL takes, on each system: nothing is made or kept.
@@ -81,13 +91,27 @@ def plan(
     MODEL is what `avow compile` takes, or an ONNX file that is in no store. Sumcheck is predicted
     with the keys of `--optimize time` and of `--optimize gas`, on this machine; ezkl, where it is
     installed, from the rows that it counts, on two cores; optimistic proves nothing, and what its
-    verifier recomputes is said. Gas is that of a transaction which has
-    a contract check one proof; in a batch each answer pays its share.
+    verifier recomputes is said; for tee the program is run here, and a signature added. Gas is that
+    of a transaction which has a contract check one proof; in a batch each answer pays its share.
     """
-    wanted = systems_in(systems, ("ezkl", "optimistic", "sumcheck"))
+    legs: tuple[AskedLeg, ...] = ()
+    wanted = systems_in(systems, ("ezkl", "optimistic", "sumcheck", "tee"))
+    if legs_text is not None:
+        from avow.api.cli.plan_legs import read_legs
+
+        _refuse_beside_legs("systems", "token")
+        legs = read_legs(legs_text)
+        named = {name.partition("/")[0] for leg in legs for name in leg.any_of}
+        wanted = tuple(name for name in ("sumcheck", "optimistic", "tee", "ezkl") if name in named)
+        batches = batches or (1,)
     with TemporaryDirectory(prefix="avow-plan-") as folder:
         stored = _model(argument, calibration, ranges, Path(folder))
         head, found = _forecasts(stored, wanted, batches or _BATCHES, bits)
+    if legs:
+        from avow.api.cli.plan_legs import say
+
+        say(head, legs, found, gwei, as_json)
+        return
     if as_json:
         prices = {"gas_price_gwei": gwei, "token_price": token}
         rows = [one.to_json() | _prices(one, gwei, token) for one in found]
@@ -95,6 +119,15 @@ def plan(
         return
     for line in _page(head, found, gwei, token):
         click.echo(line)
+
+
+def _refuse_beside_legs(*names: str) -> None:
+    """Options that a plan of legs would not heed."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            (option,) = (one for one in context.command.params if one.name == name)
+            raise click.UsageError(f"{option.opts[0]} is not for --legs")
 
 
 def _model(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,25 @@ import click
 
 from avow.api.errors import ApiError, one_line
 from avow.verifier.lifecycle import JobState
+from avow.verifier.mixed.exits import REJECTED
 
 if TYPE_CHECKING:
     from avow.api.client import Asked, Client, Job, Offer, Proven, Update
+    from avow.api.client.asking import How
+    from avow.verifier.mixed.policy import EvidencePolicy
+    from avow.verifier.policy import Policy
 
-_REJECTED = 1
+_NO_LEGS = "--policy: several kinds of evidence (avow-evidence/1) go with --legs"
 _INPUT_BYTES = 64 * 2**20
 _FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What every bundle must satisfy; `evidence` is one over all bundles of several legs."""
+
+    policy: "Policy"
+    evidence: "EvidencePolicy | None" = None
 
 
 @click.group()
@@ -32,7 +44,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=_FILE,
     help="File with the API key; without one AVOW_API_KEY is read.",
 )
-@click.option("--policy", "policy_file", type=_FILE, help="What every proof must satisfy (JSON).")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=_FILE,
+    help="What every proof must satisfy, or all of several legs together (JSON).",
+)
 @click.option(
     "--allow-unsafe-srs",
     is_flag=True,
@@ -51,24 +68,18 @@ def remote(
     Exit status 1 when a proof is rejected or the job ended without one.
     """
 
-    def connect() -> "Client":
+    def connect(terms: _Terms) -> "Client":
         import os
 
         from avow.api.client import Client
-        from avow.verifier.limits import LIMITS
-        from avow.verifier.policy import Policy, parse_policy
 
         key = os.environ.get("AVOW_API_KEY") or None
         if key_file is not None:
             key = _read(key_file, 4096).decode("ascii", errors="replace").strip()
-        policy = Policy()
-        if policy_file is not None:
-            policy = parse_policy(_read(policy_file, LIMITS.policy_bytes))
-        if allow_unsafe_srs:
-            policy = replace(policy, unsafe_allow_unsafe_srs=True)
-        return Client(url, api_key=key, policy=policy)
+        return Client(url, api_key=key, policy=terms.policy)
 
     ctx.meta[__name__] = connect
+    ctx.meta[f"{__name__}.terms"] = lambda: _terms(policy_file, allow_unsafe_srs)
 
 
 @remote.command()
@@ -97,6 +108,12 @@ def models() -> None:
 @click.option("--system", help="Proof system: sumcheck or ezkl. [the provider's choice]")
 @click.option("--record", help="Digest of one compiled artifact.")
 @click.option(
+    "--legs",
+    "legs_text",
+    metavar="JSON|FILE",
+    help="Several kinds of evidence for the one answer, in place of --system and --record.",
+)
+@click.option(
     "--hides",
     type=click.Choice(["none", "inputs"]),
     help="none: a proof that shows the input. inputs: one that does not.",
@@ -109,7 +126,11 @@ def models() -> None:
 @click.option("--idempotency-key", help="Asking again with the same key returns the first job.")
 @click.option("--asked", type=_FILE, help="Write what was asked here, for `avow remote result`.")
 @click.option("--no-wait", is_flag=True, help="Only submit; needs --asked.")
-@click.option("--output", type=_FILE, help="Write the verified bundle here.")
+@click.option(
+    "--output",
+    type=_FILE,
+    help="Write the verified bundle here; of legs ANSWER-0.avow.json and so on.",
+)
 @click.option("--timeout", type=click.FloatRange(0), default=3600, show_default=True)
 def ask(
     model: str,
@@ -117,6 +138,7 @@ def ask(
     row: int,
     system: str | None,
     record: str | None,
+    legs_text: str | None,
     hides: str | None,
     unsafe_unseen_input: bool,
     idempotency_key: str | None,
@@ -127,19 +149,34 @@ def ask(
 ) -> int:
     """Ask for MODEL's answer on an input; print it once its proof is verified.
 
-    MODEL is a digest, or a name, which the provider may give to whatever it likes.
+    MODEL is a digest, or a name, which the provider may give to whatever it likes. With --legs
+    exit status 3 says that what was shown may still be challenged.
     """
+    how: How = {
+        "system": system,
+        "record": record,
+        "hides": hides,
+        "unsafe_unseen_input": unsafe_unseen_input,
+        "idempotency_key": idempotency_key,
+    }
+    if legs_text is not None:
+        from avow.api.cli.remote_legs import asked_legs, check_promises
+
+        if system is not None or record is not None:
+            raise click.UsageError("--legs: expected neither --system nor --record beside it")
+        how["legs"] = asked_legs(legs_text)
+        terms = _wanted()
+        if terms.evidence is None:
+            check_promises(how["legs"], terms.policy)
+    elif _wanted().evidence is not None:
+        raise ApiError(_NO_LEGS)
     if no_wait and asked is None:
         raise click.UsageError("--no-wait: needs --asked, or nobody could check the answer later")
     with _client() as client:
         made = client.submit(
             model,
             _inputs(source, row, model, client.models()),
-            system=system,
-            record=record,
-            hides=hides,
-            unsafe_unseen_input=unsafe_unseen_input,
-            idempotency_key=idempotency_key,
+            **how,
         )
         if asked is not None:
             asked.write_text(json.dumps(made.to_json()) + "\n", encoding="ascii")
@@ -151,13 +188,19 @@ def ask(
 
 @remote.command()
 @click.argument("asked", type=_FILE)
-@click.option("--output", type=_FILE, help="Write the verified bundle here.")
+@click.option(
+    "--output",
+    type=_FILE,
+    help="Write the verified bundle here; of legs ANSWER-0.avow.json and so on.",
+)
 @click.option("--timeout", type=click.FloatRange(0), default=3600, show_default=True)
 def result(asked: Path, output: Path | None, timeout: float) -> int:
     """Wait for what was asked earlier, and verify it; ASKED is the file of `ask --asked`."""
     from avow.api.client import parse_asked
 
     made = parse_asked(_parsed(asked))
+    if not made.legs and _wanted().evidence is not None:
+        raise ApiError(_NO_LEGS)
     with _client() as client:
         return _finish(client, made, output, timeout)
 
@@ -191,14 +234,45 @@ def cancel(job_id: str) -> None:
 
 
 def _client() -> "Client":
-    connect: Callable[[], Client] = click.get_current_context().meta[__name__]
-    return connect()
+    connect: Callable[[_Terms], Client] = click.get_current_context().meta[__name__]
+    return connect(_wanted())
+
+
+def _wanted() -> _Terms:
+    """What the caller insists on, by the options of the group."""
+    read: Callable[[], _Terms] = click.get_current_context().meta[f"{__name__}.terms"]
+    return read()
+
+
+def _terms(file: Path | None, allow_unsafe_srs: bool) -> _Terms:
+    from avow.verifier import canonical
+    from avow.verifier.limits import LIMITS
+    from avow.verifier.mixed.policy import FORMAT, parse_evidence_policy
+    from avow.verifier.policy import Policy, parse_policy
+
+    policy, evidence = Policy(), None
+    if file is not None:
+        data = _read(file, LIMITS.policy_bytes)
+        value = canonical.parse_lenient(data, LIMITS.policy_bytes, "policy")
+        if isinstance(value, dict) and value.get("format") == FORMAT:
+            evidence = parse_evidence_policy(data)
+        else:
+            policy = parse_policy(data)
+    if allow_unsafe_srs:
+        policy = replace(policy, unsafe_allow_unsafe_srs=True)
+    if allow_unsafe_srs and evidence is not None:
+        evidence = evidence.adapted(lambda one: replace(one, unsafe_allow_unsafe_srs=True))
+    return _Terms(policy, evidence)
 
 
 def _finish(client: "Client", asked: "Asked", output: Path | None, timeout: float) -> int:
     from avow.api.client import JobEnded, NotProven
     from avow.verifier.cli import describe
 
+    if asked.legs:
+        from avow.api.cli.remote_legs import finish
+
+        return finish(client, asked, _wanted().evidence, output, timeout)
     shown = ""
 
     def show(update: "Update") -> None:
@@ -216,7 +290,7 @@ def _finish(client: "Client", asked: "Asked", output: Path | None, timeout: floa
         proven: Proven = client.result(asked, timeout=timeout)
     except (JobEnded, NotProven) as error:
         click.echo(f"REJECTED: {error}")
-        return _REJECTED
+        return REJECTED
     if output is not None:
         output.write_bytes(proven.bundle)
     click.echo(describe(proven.verdict))

@@ -2,14 +2,19 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from avow.api.errors import ApiError
-from avow.prover.config import Config
-from avow.verifier.chain.signer import Signer, from_keystore, from_private_key, read_password
+from avow.prover.config import Config, from_environment
+
+if TYPE_CHECKING:
+    from avow.verifier.chain.market import Market
+    from avow.verifier.chain.signer import Signer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +49,42 @@ def key_options(function: F) -> F:
     )(function)
 
 
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Which chain and whose key `signing_options` name; neither was opened yet."""
+
+    rpc: str | None
+    deployment: Path | None
+    keystore: Path | None
+    password_file: Path | None
+
+    def signer(self) -> "Signer":
+        """The key of the options, else of the environment."""
+        return open_signer(from_environment(), self.keystore, self.password_file)
+
+    def market(self) -> "Market":
+        """The market of the options, else of the environment."""
+        from avow.api.cli.contracts import open_market_at
+
+        return open_market_at(self.rpc, self.deployment)
+
+
+def signing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Those of `chain_options` and `key_options`, given to the command as its `signing`."""
+
+    @wraps(function)
+    def called(
+        rpc: str | None,
+        deployment: Path | None,
+        keystore: Path | None,
+        password_file: Path | None,
+        **others: Any,
+    ) -> Any:
+        return function(signing=Signing(rpc, deployment, keystore, password_file), **others)
+
+    return chain_options(key_options(called))
+
+
 def rpc_url(config: Config, given: str | None) -> str:
     """The chain's address from the option or the environment."""
     url = given or config.rpc_url
@@ -57,8 +98,11 @@ def deployment_file(given: Path | None, chain_id: int) -> Path:
     return given if given is not None else Path("deployments") / f"{chain_id}.json"
 
 
-def open_signer(config: Config, keystore: Path | None, password_file: Path | None) -> Signer:
+def open_signer(config: Config, keystore: Path | None, password_file: Path | None) -> "Signer":
     """The key of the options, else of the environment."""
+    # Half a second, which commands that sign nothing need not wait.
+    from avow.verifier.chain.signer import from_keystore, from_private_key
+
     if keystore is None and config.private_key is not None:
         if config.keystore is not None:
             raise SigningError("AVOW_KEYSTORE and AVOW_PRIVATE_KEY are both set: expected one key")
@@ -72,6 +116,8 @@ def open_signer(config: Config, keystore: Path | None, password_file: Path | Non
 def ask_password(file: Path | None, confirm: bool = False) -> str:
     """The password from its file, or from the terminal where there is one."""
     if file is not None:
+        from avow.verifier.chain.signer import read_password
+
         return read_password(file)
     if not sys.stdin.isatty():
         raise SigningError("--password-file: expected one, since there is no terminal to ask on")

@@ -44,9 +44,7 @@ def verify(
         if claims is not None or keep is not None:
             raise click.UsageError("--claims and --keep belong to --chain")
         return main(arguments, program=_PROGRAM)
-    path = next((Path(one) for one in arguments if Path(one).is_file()), None)
-    if path is None:
-        raise click.UsageError("BUNDLE: expected a bundle file")
+    path = _claimed([Path(one) for one in arguments if Path(one).is_file()])
     data, anchor = _settled(path.read_bytes(), chain, claims, block)
     if keep is not None:
         keep.write_bytes(data)
@@ -57,6 +55,24 @@ def verify(
         rest = [str(settled) if Path(one) == path else one for one in arguments]
         known = ["--anchor", "0x" + anchor.claims.hex(), "0x" + anchor.block.hex()]
         return main([*rest, *known], program=_PROGRAM)
+
+
+def _claimed(files: list[Path]) -> Path:
+    """The bundle that a chain is asked about: of several files the first one of a claim."""
+    from avow.verifier.bundle import parse_bundle
+    from avow.verifier.errors import VerificationError
+    from avow.verifier.systems.optimistic.claim import SYSTEM_ID
+
+    if not files:
+        raise click.UsageError("BUNDLE: expected a bundle file")
+    for path in files:
+        try:
+            if parse_bundle(path.read_bytes()).statement.system == SYSTEM_ID:
+                return path
+        except VerificationError:
+            # A policy, or a record.
+            continue
+    return files[0]
 
 
 def _settled(data: bytes, url: str, address: str | None, block: str) -> tuple[bytes, "Anchor"]:

@@ -21,8 +21,10 @@ from avow.api.client.errors import (
     Unknown,
     Unreachable,
 )
+from avow.api.client.leg import Leg
 from avow.api.client.replies import Claim, Evidence, Job, Offer, Progress, Update
 from avow.api.client.settings import Bounds
+from avow.api.client.together import Missing, Shown
 
 __all__ = [
     "Asked",
@@ -37,8 +39,10 @@ __all__ = [
     "How",
     "Job",
     "JobEnded",
+    "Leg",
     "Limited",
     "Misbehaved",
+    "Missing",
     "NotAllowed",
     "NotInTime",
     "NotProven",
@@ -46,6 +50,7 @@ __all__ = [
     "Progress",
     "Proven",
     "Refused",
+    "Shown",
     "Unknown",
     "Unreachable",
     "Update",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
 from avow.api.client.errors import BadInput, NotProven
+from avow.api.client.leg import Leg, checked_legs, parse_leg
 from avow.api.client.replies import JOB_ID, Offer
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields, parse_hex, to_hex
@@ -34,9 +35,11 @@ class How(TypedDict, total=False):
     the proof. A higher `priority`, 0 to 9, is served first; 5 when absent. Submitting again with
     the same `idempotency_key` and request gives the same job; without one a random one protects
     the attempts of one call. `unsafe_unseen_input` accepts proofs that hide the input, so that
-    nobody can see whether it is the one asked about.
+    nobody can see whether it is the one asked about. `legs` ask for several kinds of evidence,
+    in place of `system` and `record`.
     """
 
+    legs: Sequence[Leg]
     system: str | None
     record: str | None
     hides: str | None
@@ -61,6 +64,7 @@ class Wish:
     hides: Hides | None = None
     unseen_input: bool = False
     priority: int | None = None
+    legs: tuple[Leg, ...] = ()
 
     @property
     def nonce(self) -> int:
@@ -82,6 +86,8 @@ class Wish:
             value["hides"] = self.hides.value
         if self.priority is not None:
             value["priority"] = self.priority
+        if self.legs:
+            value["legs"] = [leg.to_json() for leg in self.legs]
         return json.dumps(value).encode("ascii")
 
 
@@ -97,6 +103,7 @@ class Asked:
     record: bytes | None = None
     hides: Hides | None = None
     unseen_input: bool = False
+    legs: tuple[Leg, ...] = ()
 
     def policy(self, base: Policy) -> Policy:
         """`base` with everything pinned that was asked for; raises BadInput where they differ."""
@@ -136,6 +143,8 @@ class Asked:
             value["record"] = to_hex(self.record)
         if self.hides is not None:
             value["hides"] = self.hides.value
+        if self.legs:
+            value["legs"] = [leg.to_json() for leg in self.legs]
         return value
 
 
@@ -146,7 +155,7 @@ def parse_asked(value: Any) -> Asked:
             value,
             "asked",
             {"format", "job", "model", "inputs", "nonce", "unseen_input"},
-            {"system", "record", "hides"},
+            {"system", "record", "hides", "legs"},
         )
         fields.one_of("format", (FORMAT,))
         hides = (Hides.NONE.value, Hides.INPUTS.value)
@@ -161,6 +170,7 @@ def parse_asked(value: Any) -> Asked:
             record=fields.octets("record", 32) if fields.has("record") else None,
             hides=Hides(fields.one_of("hides", hides)) if fields.has("hides") else None,
             unseen_input=fields.boolean("unseen_input"),
+            legs=tuple(map(parse_leg, fields.items("legs", 1, 4) if fields.has("legs") else ())),
         )
     except VerificationError as error:
         raise BadInput(error.message) from error
@@ -198,6 +208,9 @@ def wish(offers: Sequence[Offer], model: str, inputs: Inputs, how: How) -> Wish:
         raise BadInput(f"priority: expected 0 to 9, got {priority!r}")
     if hides not in (None, Hides.NONE.value, Hides.INPUTS.value):
         raise BadInput(f"hides: expected 'none' or 'inputs', got {hides!r}")
+    legs = checked_legs(how["legs"]) if "legs" in how else ()
+    if legs and (system is not None or record is not None):
+        raise BadInput("legs: expected neither system nor record beside them")
     wanted = None if system is None else system if "/" in system else f"{system}/v1"
     pinned = None if record is None else _digest(record, "record")
     fitting = [
@@ -206,6 +219,7 @@ def wish(offers: Sequence[Offer], model: str, inputs: Inputs, how: How) -> Wish:
         if offer.is_called(model)
         and wanted in (None, offer.system_record.system)
         and pinned in (None, offer.record)
+        and (not legs or any(offer.system_record.system in leg.any_of for leg in legs))
         and (hides != Hides.INPUTS.value or offer.hides_input)
     ]
     found = {offer.model: offer.model_record for offer in fitting}
@@ -234,6 +248,7 @@ def wish(offers: Sequence[Offer], model: str, inputs: Inputs, how: How) -> Wish:
         None if hides is None else Hides(hides),
         unseen_input,
         priority,
+        legs,
     )
 
 

@@ -1,6 +1,6 @@
 """The client for code with an event loop: the calls of `Client`, to be awaited."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Self, Unpack
 
 import anyio
@@ -24,8 +24,10 @@ from avow.api.client.effects import (
 )
 from avow.api.client.replies import Job, Offer, Update
 from avow.api.client.settings import Bounds, Settings, settings_for
+from avow.api.client.together import Shown
 from avow.api.client.transport import TROUBLE, head_of, said, timeouts
 from avow.verifier.lifecycle import JobState
+from avow.verifier.mixed.policy import EvidencePolicy
 from avow.verifier.policy import Policy
 
 
@@ -78,6 +80,22 @@ class AsyncClient:
     async def result(self, asked: Asked, *, timeout: float | None = 3600.0) -> Proven:
         """Wait for the proof of what was asked, fetch it and verify it here."""
         return await self._run(operations.result(self._settings, asked, timeout))
+
+    async def together(
+        self,
+        asked: Asked,
+        *,
+        policies: Sequence[Policy] | EvidencePolicy | None = None,
+        wait: bool = True,
+        timeout: float | None = 3600.0,
+    ) -> Shown:
+        """Fetch the bundles of the legs that were asked for, and verify all of them together here.
+
+        `policies` has one for each leg; without it each must satisfy the client's own. With `wait`
+        once every leg has ended, else what is there by now. The verdict says whether it is final.
+        """
+        steps = operations.together(self._settings, asked, policies, wait, timeout)
+        return await self._run(steps)
 
     async def wait(
         self,

@@ -1,7 +1,7 @@
 """The client for ordinary code: every call returns when it is done."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Self, Unpack
 
 import httpx
@@ -23,8 +23,10 @@ from avow.api.client.effects import (
 )
 from avow.api.client.replies import Job, Offer, Update
 from avow.api.client.settings import Bounds, Settings, settings_for
+from avow.api.client.together import Shown
 from avow.api.client.transport import TROUBLE, head_of, said, timeouts
 from avow.verifier.lifecycle import JobState
+from avow.verifier.mixed.policy import EvidencePolicy
 from avow.verifier.policy import Policy
 
 
@@ -88,6 +90,23 @@ class Client:
     def result(self, asked: Asked, *, timeout: float | None = 3600.0) -> Proven:
         """Wait for the proof of what was asked, fetch it and verify it here."""
         return self._run(operations.result(self._settings, asked, timeout))
+
+    def together(
+        self,
+        asked: Asked,
+        *,
+        policies: Sequence[Policy] | EvidencePolicy | None = None,
+        wait: bool = True,
+        timeout: float | None = 3600.0,
+    ) -> Shown:
+        """Fetch the bundles of the legs that were asked for, and verify all of them together here.
+
+        `policies` has one for each leg, or is one over all of them, which may be content with some;
+        without it each must satisfy the client's own. With `wait` once every leg has ended, else
+        what is there by now. The verdict says whether it is final.
+        """
+        steps = operations.together(self._settings, asked, policies, wait, timeout)
+        return self._run(steps)
 
     def wait(
         self,

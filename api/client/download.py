@@ -14,9 +14,10 @@ _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 _PROBLEM_BYTES = 64 * 2**10
 
 
-def download(settings: Settings, job: str) -> Steps[bytes]:
-    """The bytes that the server gives as the job's bundle, whatever they are."""
-    partial, retries = _Partial(settings, f"/v1/jobs/{job}/bundle"), Retries(settings)
+def download(settings: Settings, job: str, leg: int | None = None) -> Steps[bytes]:
+    """The bytes that the server gives as the bundle of a job, or of a leg, whatever they are."""
+    which = "" if leg is None else f"?leg={leg}"
+    partial, retries = _Partial(settings, f"/v1/jobs/{job}/bundle{which}"), Retries(settings)
     while True:
         before = len(partial.data)
         failure = yield from partial.fetch()

@@ -140,6 +140,8 @@ class _Watch:
                 for event in parser.feed(chunk):
                     self.last_id = event.last_id
                     yield from self._event(event)
+                    # Whoever is told may take a while, and asks the server more.
+                    self.check_time()
                 self.check_time()
             except (Misbehaved, NotInTime):
                 yield Close()

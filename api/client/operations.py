@@ -1,18 +1,21 @@
 """The client's operations, for whichever driver: requests out, checked values back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlencode
 
 from avow.api.client.asking import Asked, How, Inputs, Proven, Wish, check, wish
 from avow.api.client.download import download
-from avow.api.client.effects import Compute, Emit, Request, Steps
+from avow.api.client.effects import Compute, Emit, Request, Steps, T
 from avow.api.client.errors import BadInput, ClientError, JobEnded, Misbehaved
 from avow.api.client.exchange import JSON, PASSING, call, headers, json_of
 from avow.api.client.follow import fetch, follow
 from avow.api.client.replies import JOB_ID, Job, Offer, read_job, read_offers, read_page
 from avow.api.client.settings import Settings
+from avow.api.client.together import Missing, Shown, check_policies, check_together
 from avow.verifier.fields import to_hex
 from avow.verifier.lifecycle import JobState
+from avow.verifier.mixed.policy import EvidencePolicy
+from avow.verifier.policy import Policy
 
 _PAGE = 100
 
@@ -52,6 +55,7 @@ def _send(settings: Settings, wanted: Wish) -> Steps[Asked]:
         record=wanted.record,
         hides=wanted.hides,
         unseen_input=wanted.unseen_input,
+        legs=wanted.legs,
     )
 
 
@@ -110,6 +114,45 @@ def result(settings: Settings, asked: Asked, timeout: float | None) -> Steps[Pro
     return (yield from verified(settings, asked, data))
 
 
+def together(
+    settings: Settings,
+    asked: Asked,
+    policies: Sequence[Policy] | EvidencePolicy | None,
+    wait: bool,
+    timeout: float | None,
+) -> Steps[Shown]:
+    """Fetches the bundles of all legs that have one and verifies them together.
+
+    With `wait` once every leg has ended, else what there is by now. Raises JobEnded where there is
+    none, and NotProven.
+    """
+    if not asked.legs:
+        raise BadInput("asked: expected legs")
+    chosen = [settings.policy] * len(asked.legs) if policies is None else policies
+    # Before anything is waited for.
+    check_policies(asked, chosen)
+    job = yield from (follow(settings, asked.job, timeout) if wait else fetch(settings, asked.job))
+    there = [leg for leg in job.evidence if leg.bundle_sha256 is not None]
+    if [leg.leg for leg in job.evidence] != list(range(len(asked.legs))):
+        raise Misbehaved(f"job {job.id}: has other legs than were asked for")
+    if not there:
+        raise JobEnded(job.id, job.state.value, job.reason)
+    missing = tuple(
+        Missing(leg.leg, leg.outcome or "", leg.reason or "")
+        for leg in job.evidence
+        if leg.bundle_sha256 is None
+    )
+    bundles: dict[int, bytes] = {}
+    for leg in there:
+        bundles[leg.leg] = yield from download(settings, asked.job, leg.leg)
+    outcome: Shown | ClientError = yield Compute(
+        _caught(lambda: check_together(asked, bundles, missing, chosen))
+    )
+    if isinstance(outcome, ClientError):
+        raise outcome
+    return outcome
+
+
 def verified(settings: Settings, asked: Asked, data: bytes) -> Steps[Proven]:
     """Whether a bundle shows what was asked; raises NotProven."""
     outcome: Proven | ClientError = yield Compute(
@@ -125,8 +168,8 @@ def bundle(settings: Settings, job: Asked | str) -> Steps[bytes]:
     return (yield from download(settings, _id(job)))
 
 
-def _caught(work: Callable[[], Proven]) -> Callable[[], Proven | ClientError]:
-    def run() -> Proven | ClientError:
+def _caught(work: Callable[[], T]) -> Callable[[], T | ClientError]:
+    def run() -> T | ClientError:
         try:
             return work()
         except ClientError as error:

@@ -71,7 +71,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One leg of a job; `bundle_sha256` and `bundle_size` are None before there is a bundle."""
+    """One leg of a job; `bundle_sha256` and `bundle_size` are None before there is a bundle.
+
+    `outcome` is what became of its work, None while it goes on or where the server does not say.
+    """
 
     leg: int
     system: str
@@ -80,6 +83,8 @@ class Evidence:
     statement: str | None
     bundle_sha256: str | None
     bundle_size: int | None
+    outcome: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +284,8 @@ def _evidence(value: Any) -> Evidence:
         statement=fields.optional("statement", str),
         bundle_sha256=fields.optional("bundle_sha256", str),
         bundle_size=fields.optional("bundle_size", int),
+        outcome=fields.optional("outcome", str),
+        reason=fields.optional("reason", str),
     )
 
 

@@ -1,26 +1,24 @@
 """Having a bundle judged for a page: bounded in number and time, away from the event loop."""
 
-import json
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
+from anyio import to_thread
 
 from avow.api.problems import Problem
+from avow.api.turns import Turns
 from avow.prover import judging
 from avow.prover.errors import Undecided
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.errors import VerificationError
-from avow.verifier.policy import FORMAT
 
 SECONDS = 60.0
-_AT_ONCE = 2
 _MAY_WAIT = 6
-_limiter: RunVar[CapacityLimiter] = RunVar("avow.api.console.checking.limiter")
+_TURNS = Turns("avow.api.console.checking.limiter", 2)
 
 
 class Outcome(Enum):
@@ -34,46 +32,49 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verifier's verdict as its `--json` says it; where it refused, the step and the reason."""
+    """The verifier's verdict as its `--json` says it; where it refused, the step and the reason.
+
+    `evidence` is what became of each branch of an evidence policy, accepted or not.
+    """
 
     outcome: Outcome
     seconds: float
     verdict: dict[str, Any] = field(default_factory=dict)
     step: str = ""
     reason: str = ""
+    evidence: dict[str, Any] | None = None
 
 
-async def judge(bundle: bytes, policy: bytes | None, allow_unsafe_srs: bool) -> Judgement:
-    """What `avow verify` says of a bundle now, under a policy file that was parsed before.
+async def judge(
+    bundles: Sequence[bytes], policy: bytes | None, allow_unsafe_srs: bool
+) -> Judgement:
+    """What `avow verify` says of bundles now, under a policy file that was parsed before.
 
-    Raises `Problem` (503) where too many wait already. Whatever the bundle does to the process
-    that looks at it, this one goes on.
+    One bundle, or several under an evidence policy, which one process judges together. Raises
+    `Problem` (503) where too many wait already. Whatever a bundle does to the process that looks at
+    it, this one goes on.
     """
-    limiter = _checks()
+    limiter = _TURNS.limiter()
     if limiter.statistics().tasks_waiting >= _MAY_WAIT:
         raise Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            f"{_AT_ONCE} bundles are being checked and {_MAY_WAIT} wait already; try again",
+            f"{_TURNS.at_once} bundles are being checked and {_MAY_WAIT} wait already; try again",
             {"Retry-After": "5"},
         )
-    wanted = _allowing(policy) if allow_unsafe_srs else policy
-    return await to_thread.run_sync(_judge, bundle, wanted, limiter=limiter)
+    # The verifier reads no clock; what may still be challenged is judged at this one.
+    first, *beside = bundles
+    question = judging.Question(first, policy, int(time.time()), tuple(beside), allow_unsafe_srs)
+    return await to_thread.run_sync(_judge, question, limiter=limiter)
 
 
-def _allowing(policy: bytes | None) -> bytes:
-    value = {"format": FORMAT} if policy is None else json.loads(policy)
-    return json.dumps({**value, "unsafe_allow_unsafe_srs": True}).encode("ascii")
-
-
-def _judge(bundle: bytes, policy: bytes | None) -> Judgement:
+def _judge(question: judging.Question) -> Judgement:
     began = time.monotonic()
     try:
-        # Most of what is no bundle need not cost a process.
-        parse_bundle(bundle)
+        # Most of what is no bundle need not cost a process. Of several one may be enough.
+        if not question.beside:
+            parse_bundle(question.bundle)
     except VerificationError as error:
         return _refused(began, error.step, error.message)
-    # The verifier reads no clock; what may still be challenged is judged at this one.
-    question = judging.Question(bundle, policy, int(time.time()))
     try:
         value = judging.judge(question, SECONDS)
     except Undecided as error:
@@ -83,19 +84,12 @@ def _judge(bundle: bytes, policy: bytes | None) -> Judgement:
             reason=str(error).removeprefix("nothing was decided: "),
         )
     if value.get("accepted") is not True:
-        return _refused(began, str(value.get("step", "")), str(value.get("reason", "")))
+        refused = _refused(began, str(value.get("step", "")), str(value.get("reason", "")))
+        return replace(refused, evidence=value.get("evidence"))
     outcome = Outcome.ACCEPTED if value["final"] is True else Outcome.NOT_FINAL
-    return Judgement(outcome, time.monotonic() - began, verdict=value)
+    seconds = time.monotonic() - began
+    return Judgement(outcome, seconds, verdict=value, evidence=value.get("evidence"))
 
 
 def _refused(began: float, step: str, reason: str) -> Judgement:
     return Judgement(Outcome.REFUSED, time.monotonic() - began, step=step, reason=reason)
-
-
-def _checks() -> CapacityLimiter:
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = CapacityLimiter(_AT_ONCE)
-        _limiter.set(limiter)
-        return limiter

@@ -48,6 +48,18 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class LegWay:
+    """How a leg of several stands: the seconds it has, those that it took, and their percentage."""
+
+    leg: Evidence
+    tone: str
+    word: str
+    seconds: float
+    taken: float | None
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One output of the answer as far as a page shows it; `preview` is the float model's."""
 
@@ -96,6 +108,7 @@ async def job(job_id: str, request: Request, offered: Offered, caller: Reader) -
         stops=stops(found),
         outputs=shown(found.answer, found.preview) if found.answer else (),
         legs=legs,
+        ways=leg_ways(found),
         entries=entries,
         said=SAID,
         paid=paid,
@@ -145,6 +158,27 @@ def stops(job: Job) -> list[Stop]:
         after = (at - last) / 1000 if at is not None and last is not None else None
         found.append(Stop(name, at, after, job.state is state))
         last = at if at is not None else last
+    return found
+
+
+def leg_ways(job: Job) -> list[LegWay]:
+    """One line for each leg of a job that has several: its time, and how much of it was taken."""
+    words = {None: "open", "proven": "proven", "expired": "too late"}
+    found = []
+    for leg in job.evidence if len(job.evidence) > 1 else ():
+        whole = max(1, leg.deadline - job.created_at)
+        taken = None if leg.ended_at is None else max(0, leg.ended_at - job.created_at)
+        tone = "good" if leg.outcome == "proven" else "bad" if leg.outcome else "quiet"
+        found.append(
+            LegWay(
+                leg=leg,
+                tone=tone,
+                word=words.get(leg.outcome, leg.outcome or ""),
+                seconds=whole / 1000,
+                taken=None if taken is None else taken / 1000,
+                percent=0 if taken is None else min(100, round(100 * taken / whole)),
+            )
+        )
     return found
 
 

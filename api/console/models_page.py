@@ -15,10 +15,9 @@ from avow.api.console.render import page
 from avow.api.console.shown import duration
 from avow.api.problems import Problem
 from avow.api.services import Offered, Services
-from avow.models.catalogue import NO_OWNER
 from avow.prover.catalogue import Compiled
 from avow.prover.overview import Made, Overview
-from avow.verifier.records import InputVisibility, ModelRecord, WeightVisibility
+from avow.verifier.records import NO_OWNER, InputVisibility, ModelRecord, WeightVisibility
 
 router = APIRouter()
 

@@ -129,10 +129,11 @@ def explain(judged: Judgement) -> Explained:
         return _refused(judged)
     if judged.outcome is Outcome.UNDECIDED:
         return _undecided(judged)
-    return _accepted(judged.verdict, judged.outcome is Outcome.ACCEPTED)
+    return explain_verdict(judged.verdict, judged.outcome is Outcome.ACCEPTED)
 
 
-def _accepted(verdict: Mapping[str, Any], final: bool) -> Explained:
+def explain_verdict(verdict: Mapping[str, Any], final: bool) -> Explained:
+    """One accepted bundle's verdict in words."""
     assurance, srs = str(verdict["assurance"]), verdict.get("srs")
     unsafe = srs is not None and not srs["safe"]
     found = {step["name"]: step["established"] for step in verdict["steps"]}

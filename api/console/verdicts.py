@@ -37,7 +37,7 @@ class Verdicts:
 
     async def _judge(self, sha256: str, bundle: bytes) -> None:
         try:
-            self._known[sha256] = await judge(bundle, None, allow_unsafe_srs=True)
+            self._known[sha256] = await judge([bundle], None, allow_unsafe_srs=True)
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         except (Problem, OSError):

@@ -11,14 +11,22 @@ from hexbytes import HexBytes
 
 from avow.verifier.chain import artifacts
 from avow.verifier.chain.claims import Claims
-from avow.verifier.chain.client import Chain, unchecksum
+from avow.verifier.chain.client import Chain, checksum, unchecksum
 from avow.verifier.chain.market import Market
+from avow.verifier.chain.orders import NOBODY
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
 
 # Where bonds go that nobody shall have: `BURNED` of the contract of claims.
 BURNED = b"\xde\xad".rjust(20, b"\0")
-_CONTRACTS = ("Claims", "Market", "PaymentToken", "ValidatorSet", "ModelRegistry")
+_CONTRACTS = (
+    "Claims",
+    "Market",
+    "PaymentToken",
+    "ValidatorSet",
+    "ModelRegistry",
+    "AttestationKeys",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,16 @@ def balances(market: Market, claims: Claims, parties: Mapping[str, bytes]) -> di
     }
 
 
-def sent_since(chain: Chain, block: int, parties: Mapping[str, bytes]) -> list[Sent]:
-    """The transactions of the parties in later blocks, oldest first."""
+def sent_since(
+    chain: Chain,
+    block: int,
+    parties: Mapping[str, bytes],
+    places: Mapping[bytes, str] | None = None,
+) -> list[Sent]:
+    """The transactions of the parties in later blocks, oldest first.
+
+    `places` names contracts by their addresses, where several have functions of one signature.
+    """
     names = {account: name for name, account in parties.items()}
     functions = _functions()
     found = []
@@ -54,6 +70,9 @@ def sent_since(chain: Chain, block: int, parties: Mapping[str, bytes]) -> list[S
                 receipt = chain.w3.eth.get_transaction_receipt(one["hash"])
                 selector = bytes(one["input"])[:4]
                 name = functions.get(selector, to_hex(selector))
+                contract = (places or {}).get(unchecksum(str(one.get("to") or checksum(NOBODY))))
+                if contract is not None:
+                    name = f"{contract}.{name.rpartition('.')[2]}"
                 found.append(Sent(party, name, int(receipt["gasUsed"]), to_hex(bytes(one["hash"]))))
     return found
 

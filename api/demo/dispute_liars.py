@@ -124,7 +124,7 @@ def lie_about(stage: Stage, order_id: bytes, given: tuple[Tensor, ...], shown: b
     if shown:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(bundle)
-    market.deliver(stage.liar, order_id, 0, committed, keccak256(bundle), file.as_uri())
+    market.deliver(stage.liar, order_id, 0, SELECTOR, committed, keccak256(bundle), file.as_uri())
     data = b"".join(tensor.data() for tensor in outputs)
     claimed, _ = stage.claims.claim(stage.liar, order_id, 0, data, run.root)
     return Liar(stage, claimed, run)

@@ -32,7 +32,6 @@ from avow.prover.nodes.provider import Provider
 from avow.prover.nodes.start import (
     ProviderOptions,
     ValidatorOptions,
-    open_market,
     open_provider,
     open_validator,
 )
@@ -45,7 +44,7 @@ from avow.verifier.chain.anvil import CHAIN_ID, running_anvil
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.client import Chain
 from avow.verifier.chain.deploy import Settings, deploy
-from avow.verifier.chain.market import Market
+from avow.verifier.chain.market import Market, open_market
 from avow.verifier.chain.orders import LegTerms, Order, OrderTerms, selector_of
 from avow.verifier.chain.registration import Registry, Royalty
 from avow.verifier.chain.signer import Signer, development_signer

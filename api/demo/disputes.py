@@ -1,4 +1,4 @@
-"""Five disputes to their end: `python -m avow.api.demo.disputes [FOLDER [JSON]]`.
+"""Five disputes to their end: `python -m avow.api.demo.disputes [--help]`.
 
 The nodes are those of `avow provider` and `avow validator`, in this process; liar and griefer are
 not. The chain is anvil on this machine, and its time is moved on wherever a window or a clock is
@@ -7,29 +7,15 @@ waited for.
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from avow.api.demo.dispute_ledger import (
-    BURNED,
-    balances,
-    gas_by_party,
-    sent_since,
-    to_json,
-)
+from avow.api.demo.dispute_ledger import BURNED, balances
 from avow.api.demo.dispute_liars import Griefer, lie_about
 from avow.api.demo.dispute_stage import Stage, set_up
-from avow.api.errors import ApiError, DemoError, describe
-from avow.api.local.folder import require_writable, scratch
-from avow.api.local.interrupts import raise_on_termination
-from avow.api.local.steps import Steps
-from avow.api.local.tokens import shown
+from avow.api.demo.scenes import Ledger, Outcome, Scenes, arguments_of, conclude
+from avow.api.errors import DemoError
 from avow.prover.config import from_environment
 from avow.prover.nodes.provider import Provider
 from avow.verifier.chain.claim_events import (
@@ -180,76 +166,19 @@ def _events(stage: Stage, claimed: Claimed, kind: type) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
 
 
-@dataclass
-class Disputes:
-    """Plays every scene; `report` has what came of them."""
+def _play(scenes: Scenes, stage: Stage, scene: Callable[[Stage], str]) -> None:
+    parties, first = _parties(stage), stage.market.chain.head().number
 
-    folder: Path
-    contracts: Path
-    report_file: Path
-    steps: Steps = field(default_factory=Steps)
-    report: dict[str, Any] = field(default_factory=lambda: {"scenarios": [], "error": None})
+    def act() -> Outcome:
+        said = scene(stage)
+        events = stage.claims.events(first + 1, stage.market.chain.head().number)
+        rounds = sum(isinstance(event, _ROUNDS) for event in events)
+        return Outcome(said, {"rounds": rounds}, f", {rounds} rounds")
 
-    def run(self) -> dict[str, Any]:
-        """Play them; the report is written however it ends."""
-        require_writable(self.report_file)
-        began = time.monotonic()
-        try:
-            with scratch(self.folder) as root:
-                self.steps.say("Start a chain, deploy, compile, register")
-                with set_up(root, self.contracts, self.steps.say) as stage:
-                    # A system counts as a defence only where it was there before the order.
-                    stage.clock.pass_time(_NOTICE_SECONDS)
-                    for scene in SCENES:
-                        self._play(stage, scene)
-        except BaseException as error:
-            self.report["error"] = describe(error)
-            raise
-        finally:
-            self.report["seconds"] = round(time.monotonic() - began, 3)
-            self._write()
-        return self.report
+    def held() -> dict[str, int]:
+        return balances(stage.market, stage.claims, parties)
 
-    def _play(self, stage: Stage, scene: Callable[[Stage], str]) -> None:
-        parties = _parties(stage)
-        name = scene.__name__.replace("_", " ")
-        first = stage.market.chain.head()
-        before = balances(stage.market, stage.claims, parties)
-        with self.steps.step(name, (scene.__doc__ or name).splitlines()[0]):
-            outcome = scene(stage)
-            last = stage.market.chain.head()
-            after = balances(stage.market, stage.claims, parties)
-            sent = sent_since(stage.market.chain, first.number, parties)
-            events = stage.claims.events(first.number + 1, last.number)
-            rounds = sum(isinstance(event, _ROUNDS) for event in events)
-            if sum(before.values()) != sum(after.values()):
-                raise DemoError(f"{name}: tokens were lost or made")
-            gas = gas_by_party(sent)
-            self.report["scenarios"].append(
-                {
-                    "name": name,
-                    "outcome": outcome,
-                    "transactions": to_json(sent),
-                    "rounds": rounds,
-                    "gas": gas,
-                    "before": before,
-                    "after": after,
-                    "chain_seconds": last.timestamp - first.timestamp,
-                }
-            )
-            self.steps.say(f"{outcome}; {len(sent)} transactions, {rounds} rounds")
-            for party in parties:
-                gained = after[party] - before[party]
-                if gained or gas.get(party):
-                    spent = f"{gas.get(party, 0):>10,} gas"
-                    self.steps.say(
-                        f"{party:10} {'+' if gained > 0 else ''}{shown(gained):>10} {spent}"
-                    )
-
-    def _write(self) -> None:
-        draft = self.report_file.with_name(f".{self.report_file.name}.draft")
-        draft.write_text(json.dumps(self.report, indent=2) + "\n", encoding="ascii")
-        os.replace(draft, self.report_file)
+    scenes.play(scene, Ledger(stage.market.chain, parties, held), act)
 
 
 def _parties(stage: Stage) -> dict[str, bytes]:
@@ -267,23 +196,24 @@ def _parties(stage: Stage) -> dict[str, bytes]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`[FOLDER [JSON]]`: see the module."""
-    folder, report, *_ = (*arguments, *("build/dispute", "build/dispute.json")[len(arguments) :])
-    raise_on_termination()
-    played = Disputes(Path(folder), from_environment().contracts, Path(report))
-    try:
-        found = played.run()
-    except ApiError as error:
-        sys.stderr.write(f"avow: error: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("avow: interrupted\n")
-        return 130
-    sys.stdout.write(
-        f"\n{len(found['scenarios'])} disputes ended as they must, in {found['seconds']:.0f} s. "
-        f"The chain's time was moved on. Report: {report}\n"
-    )
-    return 0
+    """See the module."""
+    options = arguments_of("avow.api.demo.disputes", __doc__, "build/dispute").parse_args(arguments)
+
+    def played() -> str:
+        scenes = Scenes(options.folder, options.report)
+        contracts = from_environment().contracts
+        with scenes.reported() as root, set_up(root, contracts, scenes.steps.say) as stage:
+            # A system counts as a defence only where it was there before the order.
+            stage.clock.pass_time(_NOTICE_SECONDS)
+            for scene in SCENES:
+                _play(scenes, stage, scene)
+        found = scenes.report
+        return (
+            f"{len(found['scenarios'])} disputes ended as they must, in {found['seconds']:.0f} s. "
+            f"The chain's time was moved on. Report: {options.report}"
+        )
+
+    return conclude(played)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from avow.api.local.people import People, key_of
 from avow.api.local.supervisor import Child, ProcessError, Supervisor
-from avow.prover.nodes.start import open_market
 from avow.verifier.chain.anvil import CHAIN_ID, find_anvil
 from avow.verifier.chain.client import checksum
-from avow.verifier.chain.market import Market
+from avow.verifier.chain.market import Market, open_market
 from avow.verifier.chain.signer import Signer
 
 # What orders on a local chain are proven by unless another system is asked for.

@@ -5,8 +5,7 @@ import re
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
+from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -17,6 +16,7 @@ from avow.api.problems import Problem, refusals
 from avow.api.schemas import VerifyBody
 from avow.api.services import Offered
 from avow.api.transfer import Conditions, described, transfer
+from avow.api.turns import Turns
 from avow.prover.judging import Question, judge
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.errors import VerificationError
@@ -24,10 +24,9 @@ from avow.verifier.policy import parse_policy
 
 router = APIRouter(prefix="/v1", tags=["bundles"], route_class=StrictRoute)
 
-_AT_ONCE = 2
 _MAY_WAIT = 8
 _STATEMENT = re.compile(r"0x[0-9a-f]{64}")
-_limiter: RunVar[CapacityLimiter] = RunVar("avow.api.routes.bundles.limiter")
+_TURNS = Turns("avow.api.routes.bundles.limiter", 2)
 
 Statement = Annotated[str, Path(description="Digest: 0x and 64 hexadecimal digits.")]
 
@@ -64,11 +63,11 @@ def fetch(
 )
 async def check(body: VerifyBody, caller: Checker) -> Response:
     """Verify a bundle here. For a verdict that rests on nobody, run `avow verify` yourself."""
-    limiter = _verifications()
+    limiter = _TURNS.limiter()
     if limiter.statistics().tasks_waiting >= _MAY_WAIT:
         raise Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            f"{_AT_ONCE} verifications run and {_MAY_WAIT} wait already; try again",
+            f"{_TURNS.at_once} verifications run and {_MAY_WAIT} wait already; try again",
             {"Retry-After": "2"},
         )
     return JSONResponse(await to_thread.run_sync(_verdict, body, limiter=limiter))
@@ -90,12 +89,3 @@ def _verdict(body: VerifyBody) -> dict[str, Any]:
     except VerificationError as error:
         return {"accepted": False, "step": error.step, "reason": error.message}
     return judge(Question(data, policy, body.at))
-
-
-def _verifications() -> CapacityLimiter:
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = CapacityLimiter(_AT_ONCE)
-        _limiter.set(limiter)
-        return limiter

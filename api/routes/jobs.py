@@ -29,6 +29,7 @@ from avow.verifier.lifecycle import JobState
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
+Leg = Annotated[int | None, Query(ge=0, le=255, description="One leg of a job that has several.")]
 JobId = Annotated[str, Path(description="32 hexadecimal digits.", examples=[JOB["id"]])]
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
@@ -57,6 +58,8 @@ def submit(
 
     def act(job_id: str | None) -> Response:
         plain = {name: value for name, value in asked.items() if name != "webhook"}
+        if body.legs is not None:
+            plain["legs"] = [leg.model_dump(exclude_none=True) for leg in body.legs]
         plain["priority"] = quota.priority_of(plain.get("priority"))
         request = request_from(plain, caller.owner)
         if body.webhook is not None:
@@ -137,9 +140,10 @@ def cancel(job_id: JobId, offered: Offered, caller: Submitter) -> Response:
         **refusals(401, 403, 404, 409, 422, 429, 503),
     },
 )
-def retry(job_id: JobId, offered: Offered, caller: Operator) -> Response:
-    """Ask again for the work of a job that failed."""
-    return JSONResponse(offered.queue.retry(_known(job_id, offered, caller).id).to_json())
+def retry(job_id: JobId, offered: Offered, caller: Operator, leg: Leg = None) -> Response:
+    """Ask again for the work of a job that failed, or of one of its legs."""
+    job = _known(job_id, offered, caller)
+    return JSONResponse(offered.queue.retry(job.id, leg).to_json())
 
 
 @router.get(
@@ -189,10 +193,16 @@ async def events(
     responses={**described(), **refusals(401, 403, 404, 409, 416, 422, 429, 503)},
 )
 def bundle(
-    job_id: JobId, offered: Offered, caller: Reader, request: Request, conditions: Conditions
+    job_id: JobId,
+    offered: Offered,
+    caller: Reader,
+    request: Request,
+    conditions: Conditions,
+    leg: Leg = None,
 ) -> Response:
-    """What `avow verify` checks."""
-    return transfer(request, offered.queue.bundle(_known(job_id, offered, caller).id), conditions)
+    """What `avow verify` checks; of several legs the first one's, unless `leg` says which."""
+    job = _known(job_id, offered, caller)
+    return transfer(request, offered.queue.bundle(job.id, leg), conditions)
 
 
 def _known(job_id: str, offered: Services, caller: Caller) -> Job:

@@ -1,4 +1,4 @@
-// Dropping a file onto the form that takes a bundle: it becomes the file of the form's own field.
+// Dropping files onto the form that takes bundles: they become those of the form's own field.
 
 /** Makes the field take what is dropped, and says what it holds. */
 export function takeDrops() {
@@ -8,13 +8,20 @@ export function takeDrops() {
   const line = document.getElementById("dropped");
   const form = field.closest("form");
   const most = Number(form.dataset.most);
+  const mostBundles = Number(form.dataset.mostBundles);
   for (const hint of field.querySelectorAll(".script-only")) hint.hidden = false;
 
   function tell() {
-    const file = input.files[0];
-    const large = file && file.size > most;
-    input.setCustomValidity(large ? "This file is larger than any bundle that is taken here." : "");
-    line.textContent = !file ? "" : large ? input.validationMessage : `${file.name} is ready to be checked.`;
+    const files = [...input.files];
+    const large = files.reduce((sum, file) => sum + file.size, 0) > most;
+    const wrong = large
+      ? files.length > 1 ? "These files are larger than what is taken here." : "This file is larger than any bundle that is taken here."
+      : files.length > mostBundles ? `At most ${mostBundles} bundles are judged together.` : "";
+    input.setCustomValidity(wrong);
+    const ready = files.length > 1
+      ? `${files.length} bundles are ready to be checked together, with a policy over them.`
+      : `${files[0]?.name} is ready to be checked.`;
+    line.textContent = files.length ? wrong || ready : "";
   }
 
   input.addEventListener("change", tell);
@@ -31,9 +38,10 @@ export function takeDrops() {
     event.preventDefault();
     if (!event.dataTransfer.files.length) return;
     const taken = new DataTransfer();
-    taken.items.add(event.dataTransfer.files[0]);
+    for (const file of event.dataTransfer.files) taken.items.add(file);
     input.files = taken.files;
     tell();
-    if (input.checkValidity()) form.requestSubmit();
+    // Several need a policy, which is chosen in another field.
+    if (input.files.length === 1 && input.checkValidity()) form.requestSubmit();
   });
 }
