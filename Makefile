@@ -20,13 +20,20 @@ SOURCES := $(shell find $(ROOMS) -not -name '__pycache__' -not -path '*/__pycach
 # Three rooms of tests are run side by side, each by a process of its own, which is faster (many wait
 # for servers that they started) and keeps one room's leftovers from another. What takes long begins
 # first; a room is shown when it has ended.
-LONGEST := prover api integration soundness verifier relation circuits chaos console models native
+LONGEST := prover api integration verifier circuits soundness models chaos console native relation
 TESTED := $(sort $(foreach file,$(wildcard tests/*/test_*.py tests/*/*/test_*.py),\
   $(word 2,$(subst /, ,$(file)))))
 TESTS := $(addprefix test-,$(filter $(TESTED),$(LONGEST)) $(filter-out $(LONGEST),$(TESTED)))
 
+# Tests run in a random order, which a commit's tree decides: who repeats a run repeats its order, and
+# the next change tries another. ORDER=NUMBER gives one.
+ORDER ?= $(shell printf %d 0x$$(git rev-parse 'HEAD^{tree}' 2>/dev/null | cut -c 1-8) 2>/dev/null)
+
+# TRAIN=1 tests what torch is needed for, too, which is skipped where there is none.
+INSTALLED := $(if $(TRAIN),setup-train,setup)
+
 .PHONY: $(TESTS)
-.PHONY: help setup setup-train demo demo-dispute serve test test-gpu campaign campaign-chaos campaign-api lint type \
+.PHONY: help setup setup-train demo demo-dispute demo-tee serve test test-gpu campaign campaign-chaos campaign-api lint type \
         contracts-test bench clean prerequisites links native native-sanitize npm lock readme format \
         screenshots
 
@@ -43,11 +50,17 @@ demo: setup ## ask, answer, prove, settle, verify: the whole line on this machin
 demo-dispute: setup ## five disputes about claimed answers, each to its end
 	@$(BIN)/python -m avow.api.demo.disputes build/dispute build/dispute.json
 
+# A genuine quote is no part of the project: QUOTE=FILE COLLATERAL=FILE AT=TIME name one.
+GENUINE := $(if $(QUOTE),--evidence '$(QUOTE)' --at '$(AT)' $(if $(COLLATERAL),--collateral '$(COLLATERAL)'))
+demo-tee: setup ## attested answers: simulated, refused, contradicted, paid beside a proof
+	@$(BIN)/python -m avow.api.demo.attested build/tee build/tee.json $(GENUINE)
+
 serve: setup ## run chain, queue, provider, validator and API until interrupted
 	@$(BIN)/avow serve
 
-test: setup ## lint, types, contracts and every Python test, on the installed wheels
-	@$(MAKE) -j3 --keep-going --output-sync=target lint type contracts-test $(TESTS)
+# The contracts need npm's packages alone: their compiler works while the others are installed.
+test: ## lint, types, contracts and every Python test, on the installed wheels
+	@$(MAKE) -j3 --keep-going --output-sync=line lint type contracts-test $(TESTS)
 
 campaign: setup native-sanitize ## the fuzz and invariant tests, for hours instead of seconds
 	cd contracts && npm run --silent campaign
@@ -55,7 +68,7 @@ campaign: setup native-sanitize ## the fuzz and invariant tests, for hours inste
 	  $(BIN)/python -m pytest -m hypothesis --hypothesis-profile=campaign --timeout=0
 	AVOW_TEST_INSTALLED=1 AVOW_TEST_CAMPAIGN=1 \
 	  $(BIN)/python -m pytest --timeout=0 tests/relation tests/soundness \
-	  tests/verifier/attestation
+	  tests/verifier/attestation tests/verifier/trace tests/models/program
 	AVOW_TEST_INSTALLED=1 $(BIN)/python -m tests.disputes.campaign $(or $(MINUTES),60)
 	$(BIN)/python -m tests.mutation.reverts
 	@$(MAKE) campaign-api
@@ -68,16 +81,16 @@ campaign-api: setup ## send EXAMPLES (1000) random requests to each operation of
 	AVOW_TEST_INSTALLED=1 AVOW_TEST_FUZZ=$(or $(EXAMPLES),1000) \
 	  $(BIN)/python -m pytest --timeout=0 tests/api/test_fuzz.py
 
-lint: setup ## ruff: rules and format
+lint: $(INSTALLED) ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-type: setup ## mypy, strict
+type: $(INSTALLED) ## mypy, strict
 	$(BIN)/mypy
 
-$(TESTS): test-%: setup # the Python tests of one room
-	@echo "pytest tests/$*"
-	@MAKEFLAGS= AVOW_TEST_INSTALLED=1 $(BIN)/python -m pytest tests/$*
+$(TESTS): test-%: $(INSTALLED) # the Python tests of one room
+	@echo "pytest tests/$* --randomly-seed=$(ORDER)"
+	@MAKEFLAGS= AVOW_TEST_INSTALLED=1 $(BIN)/python -m pytest --randomly-seed=$(ORDER) tests/$*
 
 # It looks at what forge has built, which must not be built twice at once.
 test-contracts: contracts-test
@@ -90,7 +103,7 @@ test-gpu: links ## run inference on the GPU; fails where there is none or it ran
 	@AVOW_TEST_GPU="$(GPU_DEVICES)" PYTHONPATH=build/links:$${PYTHONPATH:-} \
 	  $(GPU_PYTHON) -m pytest --import-mode=importlib tests/models/gpu
 
-contracts-test: setup # forge: unit, fuzz, stateful invariants
+contracts-test: npm # forge: unit, fuzz, stateful invariants
 	cd contracts && npm run --silent test
 
 bench: setup ## measure every model on every system: build/bench.json
@@ -145,14 +158,16 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml README.md $(SOURCES)
 	@$(PIP) install --quiet --no-index --no-deps --force-reinstall build/wheels/*.whl
 	@touch $@
 
-$(VENV)/.train: locks/train.txt $(VENV)/.locked
+# After the wheels: two pips at once in one environment could read what the other has half written.
+$(VENV)/.train: locks/train.txt $(VENV)/.locked | $(VENV)/.installed
 	@echo "setup: the packages of locks/train.txt"
 	@$(PIP) install --quiet -r locks/train.txt
 	@touch $@
 
 npm: contracts/node_modules/.package-lock.json
 
-contracts/node_modules/.package-lock.json: contracts/package.json contracts/package-lock.json
+contracts/node_modules/.package-lock.json: contracts/package.json contracts/package-lock.json \
+  | prerequisites
 	@echo "setup: the npm packages of contracts/"
 	@cd contracts && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -1,6 +1,7 @@
 """Whatever a stranger sends, the API answers with a problem of one line and never with a 500."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,8 +10,10 @@ from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from avow.api.app import from_config
 from avow.api.bodies import JSON_BODY_BYTES
 from avow.api.problems import MEDIA_TYPE
+from avow.prover.config import from_environment
 from tests.api.asgi import post
 
 pytestmark = pytest.mark.anyio
@@ -20,6 +23,15 @@ GOOD_JOB = {"model": "digits-mlp", "inputs": [{"reals": [0.5]}]}
 UNKNOWN_JOB = "0" * 32
 STATEMENT = "0x" + "0" * 64
 BODY_ROUTES = ("/v1/jobs", "/v1/verify")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    """One application for all: nothing that it refuses changes it."""
+    home = tmp_path_factory.mktemp("home")
+    made = from_config(from_environment({"AVOW_HOME": str(home)}))
+    yield made
+    made.state.services.close()
 
 
 def expect_problem(answer: httpx.Response, status: int, says: str = "") -> None:

@@ -144,7 +144,7 @@ def test_what_cannot_be_compiled_is_one_line(stored: Path, avow: Avow) -> None:
     refused(avow("compile", "tiny", *unsafe, "--weights", "private"), "bind nothing", "hashed")
     refused(
         avow("compile", "tiny", *unsafe, "--system", "groth16"),
-        "expected --system sumcheck, ezkl or optimistic",
+        "expected --system sumcheck, ezkl, optimistic or tee",
     )
     refused(avow("compile", "tiny", *unsafe, "--input-scale", "3"), "must lie in [6, 24]")
     refused(avow("compile", "nothing", *unsafe), "no model 'nothing'")

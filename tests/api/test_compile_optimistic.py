@@ -50,7 +50,7 @@ def test_what_means_nothing_is_refused(avow: Avow) -> None:
     refused(
         avow("compile", "digits-mlp", "--unsafe-srs", "--window", "60"), "--window means nothing"
     )
-    refused(avow("compile", "digits-mlp", "--system", "other"), "sumcheck, ezkl or optimistic")
+    refused(avow("compile", "digits-mlp", "--system", "other"), "sumcheck, ezkl, optimistic or tee")
 
 
 def test_a_plan_says_what_a_verifier_recomputes(avow: Avow) -> None:

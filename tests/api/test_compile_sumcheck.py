@@ -127,7 +127,9 @@ def test_what_means_nothing_to_a_system_is_refused(avow: Avow) -> None:
     refused(
         avow(*unsafe, "--system", "ezkl", "--bits", "8"), "--bits means nothing to --system ezkl"
     )
-    refused(avow(*unsafe, "--system", "groth16"), "expected --system sumcheck, ezkl or optimistic")
+    refused(
+        avow(*unsafe, "--system", "groth16"), "expected --system sumcheck, ezkl, optimistic or tee"
+    )
     refused(avow(*unsafe, "--system", "sumcheck", "--input", "private"), "sumcheck hides nothing")
     refused(avow(*unsafe, "--system", "sumcheck", "--weights", "hashed"), "sumcheck hides nothing")
     refused(avow(*unsafe, "--bits", "9"), "'8', '12', '16'")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from avow.api.bench import disputes
-from avow.api.bench.dispute_page import PROMISED_GAS, draw, gas_of, page
+from avow.api.bench.dispute_page import PROMISED_GAS, draw, gas_of, page, refute_gas
 from avow.api.bench.dispute_point import FAMILIES, INNER
 from avow.verifier.chain.anvil import CHAIN_ID, running_anvil
 from tests.conftest import ROOT
@@ -26,7 +26,7 @@ def test_the_committed_report_keeps_the_marks_of_gas() -> None:
     shots = {row["inner"]: row for row in COMMITTED["rows"] if row["family"] == "dot"}
     assert tuple(shots) == INNER
     for inner, row in shots.items():
-        assert row["referee_gas"] <= PROMISED_GAS[inner]
+        assert row["referee_gas"] <= refute_gas(row) <= PROMISED_GAS[inner]
     for row in COMMITTED["rows"]:
         assert row["game"]["rounds"] <= 8 and gas_of(row, "game") <= 1_500_000
         assert row["run_peak_bytes"] < row["memory_limit_bytes"]
@@ -46,9 +46,7 @@ def test_a_point_is_really_disputed(tmp_path: Path) -> None:
     deployment = tmp_path / f"{CHAIN_ID}.json"
     with running_anvil(ROOT / "contracts") as anvil:
         disputes._prepare(anvil.url, deployment)
-        row = disputes._child(
-            "dispute_point", "mlp", "0", anvil.url, str(deployment), what="a point"
-        )
+        row = disputes._dispute("mlp", 0, anvil.url, deployment)
     moves = [name for _, name, _ in row["game"]["moves"]]
     assert moves[0] == "Open" and moves[-3:] == ["RevealChunk", "Commit", "Refute"]
     assert [name for _, name, _ in row["one_shot"]["moves"]] == ["Commit", "Refute"]

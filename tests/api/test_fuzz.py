@@ -22,6 +22,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from avow.api.app import create_app
+from avow.prover.config import from_environment
+from avow.prover.database import open_database
 from tests.api.stall import services_of, work
 from tests.api.test_routes import PATHS
 from tests.prover.tiny import Shop, request
@@ -39,7 +41,28 @@ INPUTS = [{"integers": [1, 2, 3, 4]}]
 TENSORS = [{"name": "x", "shape": [4], "datatype": "INT16", "data": [1, 2, 3, 4]}]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """One shop for all operations: what one of them leaves there must not disturb another."""
+    config = from_environment({"AVOW_HOME": str(tmp_path_factory.mktemp("shop"))})
+    database = open_database(config.database_url)
+    yield Shop(config, database)
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def stall(shop: Shop) -> FastAPI:
+    """The application over the shop."""
+    return create_app(services_of(shop))
+
+
+@pytest.fixture(scope="module")
+def described(stall: FastAPI) -> Any:
+    """What the application says of itself."""
+    return schemathesis.openapi.from_asgi("/openapi.json", stall)
+
+
+@pytest.fixture(scope="module")
 def known(shop: Shop) -> dict[str, list[str]]:
     """Things that are there: jobs that have ended, a statement, a model."""
     proven, cancelled = (shop.queue.submit(request()).id for _ in range(2))
@@ -54,7 +77,7 @@ def known(shop: Shop) -> dict[str, list[str]]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def session(stall: FastAPI) -> Iterator[Any]:
     """A client that raises nothing: what the application does not handle is a 500."""
     with asgi.get_client(stall) as client:
@@ -63,14 +86,13 @@ def session(stall: FastAPI) -> Iterator[Any]:
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_whatever_is_sent_is_answered_as_described(
-    stall: FastAPI,
+    described: Any,
     session: Any,
     known: dict[str, list[str]],
     path: str,
     method: str,
 ) -> None:
-    schema = schemathesis.openapi.from_asgi("/openapi.json", stall)
-    operation = schema[path][method.upper()]
+    operation = described[path][method.upper()]
     turn = 0
 
     def send(case: Case) -> None:

@@ -8,6 +8,7 @@ import pytest
 from avow.api.bench import gas
 from avow.circuits.sumcheck.cost import survey
 from avow.circuits.sumcheck.gas import BASE, PER_TOKEN, Tensors, counts, predict_gas
+from avow.verifier.systems.sumcheck.stack import stack
 from tests.circuits.sumcheck.test_plan import draft
 from tests.conftest import ROOT
 
@@ -48,7 +49,7 @@ def test_a_report_counts_as_the_prediction_does() -> None:
         for row in report()["rows"]
         if (row["model"], row["width"], row["logrows"]) == ("digits-mlp", 8, 8)
     ]
-    assert row["counts"] == counts(found, 8, tensors)
+    assert row["counts"] == counts(found, stack(found.relation, 8), tensors)
     # What is predicted of its data is what was sent, but for what the adapter adds.
     whole = predict_gas(found, 8, tensors)
     assert row["calldata_bytes"] < whole.calldata_bytes < row["calldata_bytes"] + 1_500

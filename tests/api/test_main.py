@@ -196,3 +196,14 @@ def test_ctrl_c_leaves_without_a_traceback() -> None:
         process.communicate()
     assert process.returncode == 130
     assert err.strip() == b"avow: interrupted"
+
+
+def test_a_verdict_that_cannot_be_written_is_one_line() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "verify", "/dev/null"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "avow verify: error: the verdict cannot be written: No space left on device\n"
+    )

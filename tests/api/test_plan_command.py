@@ -17,7 +17,7 @@ ONNX = ROOT / "models" / "zoo" / "digits-mlp" / "model.onnx"
 def test_every_system_has_a_row_or_a_reason(avow: Avow) -> None:
     said = avow("plan", "digits-mlp", "--gas-price", "2", "--token-price", "3000")
     assert said.status == 0, said
-    titles, *rows = said.out.splitlines()[1:9]
+    titles, *rows = said.out.splitlines()[1:11]
     assert titles.split()[:4] == ["system", "for", "hides", "batch"]
     assert [row.split()[:4] for row in rows[:4]] == [
         ["sumcheck/v1", "time", "nothing", "1"],
@@ -27,10 +27,13 @@ def test_every_system_has_a_row_or_a_reason(avow: Avow) -> None:
     ]
     assert [row.split()[:3] for row in rows[4:]] == [
         ["optimistic/v1", "nothing", "1"],
+        ["tee/v1", "nothing", "1"],
+        ["tee/v1", "nothing", "16"],
         ["ezkl/v1", "nothing", "1"],
         ["ezkl/v1", "input", "1"],
     ]
     assert "sumcheck/v1 and ezkl/v1: final with the block" in said.out
+    assert "tee/v1: final at once, as far as the enclave is believed" in said.out
     assert "optimistic/v1: final when nobody refuted it" in said.out
     assert "not on chain: claims on a chain are not served yet" in said.out
     assert "gas at 2 gwei" in said.out

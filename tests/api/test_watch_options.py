@@ -18,3 +18,35 @@ def test_a_file_of_parameters_must_be_there(
 ) -> None:
     assert main(("contracts", "deploy", "--watch", str(tmp_path / "watch.json"))) == 2
     assert "watch.json" in capsys.readouterr().err
+
+
+def planting(tmp_path: Path, **given: str) -> list[str]:
+    """A planter's arguments, some of them others than usual."""
+    rows = tmp_path / "rows.npz"
+    rows.write_bytes(b"")
+    options = {
+        "model": "0x" + "12" * 32,
+        "rows": str(rows),
+        "requester-keystore": str(tmp_path / "requester.json"),
+        "provider-keystore": str(tmp_path / "provider.json"),
+        **given,
+    }
+    named = [(f"--{name}", value) for name, value in options.items()]
+    return ["planter", *(word for pair in named for word in pair)]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"model": "0x12"}, "--model: expected a model key, 0x and 64 hex digits"),
+        ({"rows": "/nowhere/rows.npz"}, "rows.npz"),
+        ({"share-bps": "10001"}, "--share-bps"),
+        ({"price": "0"}, "--price"),
+    ],
+)
+def test_a_planters_options_are_checked_before_anything_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: dict[str, str], said: str
+) -> None:
+    assert main(tuple(planting(tmp_path, **given))) == 2
+    error = capsys.readouterr().err
+    assert said in error and len(error.splitlines()) == 1

@@ -8,6 +8,7 @@ from tests.architecture.budgets import (
     CODE,
     CORE_LINES,
     HALF_LINES,
+    MIXED_LINES,
     PROGRAM_LINES,
     RELATION_LINES,
     TRACE_LINES,
@@ -56,6 +57,12 @@ def test_attestation_keeps_its_budget() -> None:
     files = list((ROOT / "verifier" / "attestation").rglob("*.py"))
     assert ROOT / "verifier" / "attestation" / "steps.py" in files
     assert sum(map(lines, files)) < ATTESTATION_LINES
+
+
+def test_judging_several_bundles_keeps_its_budget() -> None:
+    files = list((ROOT / "verifier" / "mixed").glob("*.py"))
+    assert ROOT / "verifier" / "mixed" / "evaluate.py" in files
+    assert sum(map(lines, files)) < MIXED_LINES
 
 
 def test_each_proof_systems_half_keeps_its_budget() -> None:

@@ -117,6 +117,7 @@ def test_the_commands_are_installed(wheels: dict[str, Path]) -> None:
     assert "avow = avow.api.cli.main:main" in metadata(wheels["avow"], "entry_points.txt")
     commands = metadata(wheels["avow_verifier"], "entry_points.txt")
     assert "avow-verify = avow.verifier.cli:main" in commands
+    assert "avow-attestation = avow.verifier.attestation.cli:main" in commands
 
 
 def test_both_have_one_version_and_the_first_pins_the_second(wheels: dict[str, Path]) -> None:

@@ -10,7 +10,10 @@ DONE, PAID = "proven", "settled"
 
 @dataclass(frozen=True)
 class Seen:
-    """One job as it lies in the tables, and the bundle that it has."""
+    """One job as it lies in the tables, and the bundle that it has.
+
+    `unmatched` are the legs that are proven without a bundle, or have one without being proven.
+    """
 
     id: str
     key: str
@@ -21,6 +24,7 @@ class Seen:
     payments: int = 0
     recomputed: bool = False
     verified: bool = True
+    unmatched: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,8 @@ def _once(audit: Audit, job: Seen) -> None:
             audit.doubled.append(f"job {job.id} was {what} {count} times")
     if job.payments > 1:
         audit.doubled.append(f"job {job.id} has {job.payments} payment marks")
+    for leg in job.unmatched:
+        audit.lost.append(f"job {job.id}: leg {leg} is proven, or has a bundle, but not both")
     if job.recomputed:
         audit.doubled.append(f"job {job.id}: a stored proof was computed again")
 

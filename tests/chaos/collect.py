@@ -10,6 +10,7 @@ from avow.prover.database import Database
 from avow.prover.stores.folder import FolderStore
 from avow.prover.tables import (
     AnswerRow,
+    EvidenceRow,
     JobRow,
     PaymentRow,
     ProofRow,
@@ -37,6 +38,12 @@ def jobs(config: Config, database: Database, rng: Random, checked: int) -> tuple
         proofs = {row.job_id: row for row in session.scalars(select(ProofRow))}
         answers = _counts(session.execute(_count(AnswerRow)).all())
         payments = _counts(session.execute(_count(PaymentRow)).all())
+        legs = list(session.scalars(select(EvidenceRow)))
+        bundles = {(row.job_id, row.leg) for row in session.scalars(select(ProofRow))}
+    unmatched: dict[str, list[int]] = {}
+    for leg in legs:
+        if (leg.outcome == "proven") != ((leg.job_id, leg.leg) in bundles):
+            unmatched.setdefault(leg.job_id, []).append(leg.leg)
     chosen = {row.id for row in rng.sample(rows, min(checked, len(rows)))}
     found = []
     for row in rows:
@@ -53,6 +60,7 @@ def jobs(config: Config, database: Database, rng: Random, checked: int) -> tuple
                 payments=payments[row.id],
                 recomputed=proof is not None and _recomputed(config, proof, history),
                 verified=proof is not None and _verified(config, proof, row.id in chosen),
+                unmatched=tuple(unmatched.get(row.id, ())),
             )
         )
     return tuple(found)

@@ -14,7 +14,7 @@ from avow.prover.database import open_database
 from avow.prover.inference import infer
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
-from avow.prover.tables import JobRow, ProofRow, TransitionRow
+from avow.prover.tables import EvidenceRow, JobRow, ProofRow, TransitionRow
 from tests.chaos import collect
 from tests.chaos.audit import Found, Seen, judge
 from tests.prover.tiny import Shop, request
@@ -38,6 +38,7 @@ def test_an_honest_record_is_whole() -> None:
         (replace(GOOD, jobs=(replace(FREE, state="failed"), PAID)), "k1: job j1 is failed"),
         (replace(GOOD, jobs=(replace(FREE, state="answered"), PAID)), "k1: job j1 is answered"),
         (replace(GOOD, jobs=(replace(FREE, verified=False), PAID)), "verified: False"),
+        (replace(GOOD, jobs=(replace(FREE, unmatched=(1,)), PAID)), "j1: leg 1 is proven, or has"),
         (replace(GOOD, settlements=(), spent=0), "order 0xaa was not settled: its job is settled"),
         (replace(GOOD, jobs=(FREE,)), "order 0xaa was settled, its job does not say so: None"),
         (replace(GOOD, jobs=(FREE, replace(PAID, state="proven"))), "its job does not say so"),
@@ -116,6 +117,15 @@ def test_a_proof_older_than_the_attempt_that_noted_it_was_computed_again(tmp_pat
         # Taken up from the store: that is no second computation.
         session.execute(update(ProofRow).values(batch=0))
     assert not seen(shop).recomputed
+    shop.database.close()
+
+
+def test_a_leg_that_says_more_than_its_bundle_is_seen(tmp_path: Path) -> None:
+    shop, _ = proven(tmp_path)
+    assert seen(shop).unmatched == ()
+    with shop.database.write() as session:
+        session.execute(update(EvidenceRow).values(outcome="expired"))
+    assert seen(shop).unmatched == (0,)
     shop.database.close()
 
 

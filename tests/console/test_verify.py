@@ -1,6 +1,9 @@
 """The page that takes a bundle: forms as browsers send them, true and false bundles, limits."""
 
+import io
+import json
 import re
+from contextlib import redirect_stdout
 from html import unescape
 from pathlib import Path
 
@@ -10,11 +13,15 @@ import pytest
 from avow.api.console import checking, uploads
 from avow.api.console.checking import Judgement, Outcome
 from avow.api.console.plain_words import CHECKS, explain
-from avow.api.console.uploads import parse_form
+from avow.api.console.uploads import Part, parse_form
 from avow.api.problems import Problem
+from avow.prover import judging
 from avow.verifier.bundle import parse_bundle
+from avow.verifier.cli import main as verifier
 from avow.verifier.errors import VerificationError
+from tests.circuits.sumcheck import small
 from tests.console.conftest import Desk
+from tests.integration.claimed import claim
 
 KEPT = Path(__file__).parents[1] / "vectors" / "bundles" / "tumour-risk.hashed-fixed.avow.json"
 pytestmark = pytest.mark.anyio
@@ -111,6 +118,122 @@ async def test_too_many_checks_are_refused(desk: Desk, client: httpx.AsyncClient
     assert answer.status_code == 503 and answer.headers["retry-after"]
 
 
+def evidence(kind: str, *parts: str) -> bytes:
+    """An evidence policy over policies for these systems, the weakest assurance of each."""
+    least = {"optimistic/v1": "CHALLENGEABLE"}
+    nodes = [
+        {
+            "policy": {
+                "format": "avow-policy/1",
+                "systems": [one],
+                "minimum_assurance": least.get(one, "PROVEN"),
+            }
+        }
+        for one in parts
+    ]
+    return json.dumps({"format": "avow-evidence/1", "evidence": {kind: nodes}}).encode()
+
+
+BOTH = evidence("all_of", "optimistic/v1", "sumcheck/v1")
+
+
+async def sent_together(
+    client: httpx.AsyncClient, bundles: list[bytes], policy: bytes
+) -> httpx.Response:
+    """The form with several files, unsafe strings allowed."""
+    files = [("bundle", (f"{at}.avow.json", data)) for at, data in enumerate(bundles)]
+    files.append(("policy", ("mixed.json", policy)))
+    return await client.post("/verify", files=files, data={"unsafe": "yes"})
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verifier's command in this process."""
+
+    def run(module: str, arguments: list[str], *more: object) -> tuple[int, str]:
+        assert module == "avow.verifier"
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            status = verifier(arguments)
+        return status, printed.getvalue()
+
+    monkeypatch.setattr(judging, "run_module", run)
+
+
+def two(nonce: int = 1) -> list[bytes]:
+    """One answer, claimed and proven."""
+    given = small.inputs()
+    proven = small.bundle(small.compiled(), given, nonce)
+    return [claim(given, 1).encode(), proven.encode()]
+
+
+async def test_bundles_are_judged_together_and_each_explained(client: httpx.AsyncClient) -> None:
+    text = (await sent_together(client, two(), BOTH)).text
+    said = words(text)
+    assert "Accepted: 2 kinds of evidence, not final yet" in said
+    assert "All of these all_of counts" in said
+    for place in ("all_of[0]", "all_of[1]"):
+        assert f"One bundle that satisfies {place} counts" in said
+    assert "1. 0.avow.json, for all_of[0]" in said and "Accepted: CHALLENGEABLE" in said
+    assert "2. 1.avow.json, for all_of[1]" in said and "Accepted: PROVEN, under an unsafe" in said
+    for check in CHECKS:
+        assert said.count(f"{check.question} passed") == 2
+    assert 'verdict caution"' in text and 'verdict good"' not in text
+
+
+async def test_what_does_not_hold_is_shown_branch_by_branch(
+    here: None, client: httpx.AsyncClient
+) -> None:
+    claimed, proven = two()
+    altered = proven.replace(b'"version":"1.0.0"', b'"version":"1.0.1"')
+    assert altered != proven
+    said = words((await sent_together(client, [claimed, altered], BOTH)).text)
+    assert "Rejected: the policy is not satisfied" in said and "Accepted" not in said
+    assert "One bundle that satisfies all_of[0] holds" in said
+    assert "One bundle that satisfies all_of[1] does not hold" in said
+    assert "2. 1.avow.json: Rejected: the model record does not hash" in said
+    assert "Do the descriptions belong to the statement? failed" in said
+    # One is enough for another policy; what it does not need is called that.
+    either = evidence("any_of", "optimistic/v1", "sumcheck/v1")
+    said = words((await sent_together(client, [claimed, altered], either)).text)
+    assert "Accepted: 1 kind of evidence, not final yet" in said
+    assert re.findall(r"(\S+) , [0-9.]+ KiB: not needed", said) == ["1.avow.json"]
+
+
+async def test_bundles_of_two_requests_are_not_glued_together(
+    here: None, client: httpx.AsyncClient
+) -> None:
+    said = words((await sent_together(client, two(nonce=2), BOTH)).text)
+    assert "Rejected: beside bundle 1, bundle 2 is about another nonce" in said
+    assert "counts" not in said and "Accepted" not in said
+
+
+@pytest.mark.parametrize(
+    ("count", "policy", "line"),
+    [
+        (2, b"", "expected a policy of the format avow-evidence/1"),
+        (2, b'{"format": "avow-policy/1"}', "got one for a single bundle"),
+        (9, BOTH, "expected at most 8 bundles, got 9"),
+        (2, b'{"format": "avow-evidence/1", "evidence": {"all_of": []}}', "policy: "),
+        (30, BOTH, "it has more than 12 fields"),
+    ],
+    ids=["no policy", "single", "nine", "empty", "thirty"],
+)
+async def test_several_are_refused_before_any_is_looked_at(
+    client: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    policy: bytes,
+    line: str,
+) -> None:
+    def nothing(*_: object) -> tuple[int, str]:
+        raise AssertionError("the verifier was started")
+
+    monkeypatch.setattr(judging, "run_module", nothing)
+    answer = await sent_together(client, [b"{}"] * count, policy)
+    assert answer.status_code in (400, 422) and line in words(answer.text)
+
+
 def _form(*parts: bytes, end: bytes = b"--") -> bytes:
     return b"".join(b"--B\r\n" + part + b"\r\n" for part in parts) + b"--B" + end + b"\r\n"
 
@@ -125,8 +248,26 @@ def test_a_form_is_taken_apart_byte_by_byte() -> None:
         ),
         "B",
     )
-    assert (found["bundle"].filename, found["bundle"].data) == ("a.json", data)
-    assert (found["unsafe"].filename, found["unsafe"].data) == (None, b"yes")
+    assert found == {"bundle": (Part("a.json", data),), "unsafe": (Part(None, b"yes"),)}
+    twice = parse_form(_form(FIELD, FIELD.replace(b"1", b"2")), "B", {"a"})
+    assert twice == {"a": (Part(None, b"1"), Part(None, b"2"))}
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (b'filename="\xc3\xbc.json"', "ü.json"),
+        (b"filename*=utf-7''+2AA-.json", "?.json"),
+        (b"filename*=unicode_escape''%5Cud800.json", "?.json"),
+    ],
+)
+async def test_a_name_in_any_character_set_can_be_shown(
+    client: httpx.AsyncClient, given: bytes, name: str
+) -> None:
+    field = b'Content-Disposition: form-data; name="bundle"; ' + given + b"\r\n\r\n{"
+    kind = {"Content-Type": "multipart/form-data; boundary=B"}
+    answer = await client.post("/verify", content=_form(field), headers=kind)
+    assert answer.status_code == 200 and f"On {name}" in words(answer.text)
 
 
 FIELD = b'Content-Disposition: form-data; name="a"\r\n\r\n1'

@@ -26,7 +26,7 @@ def founded(
     """The chain with contracts, a validator and the mock model; changed by no test for long."""
     town = build(anvil.url, contracts_folder, tmp_path_factory.mktemp("deployment"))
     yield town
-    town.http.close()
+    town.close()
 
 
 @pytest.fixture
@@ -39,8 +39,9 @@ def bare_town(founded: Town, tmp_path: Path) -> Iterator[Town]:
     town.mine()
     snapshot = town.rpc("evm_snapshot")
     yield town
+    reverted = town.rpc("evm_revert", snapshot)
     town.close()
-    assert town.rpc("evm_revert", snapshot)
+    assert reverted
 
 
 @pytest.fixture
@@ -60,4 +61,3 @@ def lone_town(
         town = build(node.url, contracts_folder, tmp_path).with_home(tmp_path)
         yield town
         town.close()
-        town.http.close()

@@ -225,7 +225,9 @@ class Court:
         if shown:
             self.town.config.bundles.mkdir(parents=True, exist_ok=True)
             File(address.removeprefix("file://")).write_bytes(data)
-        receipt = market.deliver(PROVIDER, order_id, 0, committed, keccak256(data), address)
+        receipt = market.deliver(
+            PROVIDER, order_id, 0, SELECTOR, committed, keccak256(data), address
+        )
         self.pays("provider", "deliver", receipt)
         return done
 

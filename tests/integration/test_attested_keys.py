@@ -80,12 +80,13 @@ class Enclave:
         """An order for an attested answer, locked and delivered by the provider."""
         town, market = self.town, self.town.reader
         terms = town.terms(model_key=self.model_key)
-        leg = LegTerms(selector_of("tee/v1"), terms.legs[0].deadline, 10_000)
+        selector = selector_of("tee/v1")
+        leg = LegTerms(selector, terms.legs[0].deadline, 10_000)
         order_id = town.order(model_key=self.model_key, legs=(leg,))
         order = market.order(order_id)
         assert order is not None
         market.lock(PROVIDER, order)
-        market.deliver(PROVIDER, order_id, 0, commit_public([OUTPUT]), ZERO_WORD, "")
+        market.deliver(PROVIDER, order_id, 0, selector, commit_public([OUTPUT]), ZERO_WORD, "")
         return order_id
 
 
@@ -189,6 +190,17 @@ def test_a_contradiction_is_committed_to_and_needs_its_proof(enclave: Enclave) -
     with pytest.raises(Reverted, match="NotOverturned"):
         keys.contradict_by_claim(STRANGER, answer, keccak256(b"a key"))
     assert not keys.is_contradicted(model_key, answer.leaf)
+
+
+def test_a_key_without_a_quote_is_no_matter_of_disproofs(enclave: Enclave) -> None:
+    keys, quote = enclave.keys, b"a quote"
+    assert keys.disproof(ADDRESS) is None
+    with pytest.raises(Reverted, match="NothingToDisprove"):
+        keys.disprove(STRANGER, ADDRESS, quote)
+    with pytest.raises(Reverted, match="NothingToUphold"):
+        keys.uphold(STRANGER, ADDRESS, quote)
+    with pytest.raises(Reverted, match="NothingToSettle"):
+        keys.settle_disproof(STRANGER, ADDRESS)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ from tests.integration.town import (
     QUICK,
     REQUESTER,
     STRANGER,
+    TERMS,
     VALIDATOR,
     Town,
 )
@@ -95,7 +96,8 @@ class Office:
         try:
             for job in queue.jobs([JobState.QUEUED]):
                 leg = job.evidence[0].leg
-                attempt(self.bench, job.id, leg, Task.INFER, infer)
+                # The answer is every leg's; its task is the first one's.
+                attempt(self.bench, job.id, 0, Task.INFER, infer)
                 attempt(self.bench, job.id, leg, Task.PROVE, prove)
         finally:
             queue.close()
@@ -116,11 +118,13 @@ class Office:
         return [event for event in self.court.events() if isinstance(event, kind)]
 
     def pass_window(self, claimed: Claimed) -> None:
-        """Until the claim cannot be challenged any more."""
+        """Until the claim cannot be challenged any more, and its provider may settle alone."""
         stored = self.court.claims.stored(claimed.claim_id)
         assert stored is not None
         town = self.court.town
-        town.pass_time(max(0, stored.window_end - town.chain.head().timestamp) + 1)
+        now, grace = town.chain.head().timestamp, TERMS.grace_period
+        delivered = town.market().leg(claimed.order_id, claimed.leg).delivered_at
+        town.pass_time(max(0, stored.window_end - now, delivered + grace - now) + 1)
 
     def settled(self, claimed: Claimed) -> bool:
         """The order is paid, and the provider has all its bonds back."""
@@ -174,10 +178,10 @@ def established(town: Town, by_proof: bool = False) -> Office:
     return Office(court, open_bench(config, "test"), *started(town, by_proof))
 
 
-def started_provider(town: Town, by_proof: bool = False) -> Provider:
+def started_provider(town: Town, by_proof: bool = False, claims: bool = True) -> Provider:
     """A provider as the command starts it."""
     config = replace(town.config, allow_unsafe_srs=True)
-    offers = ProviderOptions(1, {}, 0, 60.0, None, defend_by_proof=by_proof)
+    offers = ProviderOptions(1, {}, 0, 60.0, None, claim=claims, defend_by_proof=by_proof)
     return open_provider(config, town.market(), PROVIDER, offers)
 
 
@@ -306,7 +310,7 @@ def test_a_challenge_is_ended_by_a_proof(bare_town: Town) -> None:
             office.provider.step()
         assert len(office.events(ClaimProven)) == 1
         assert len(office.events(ClaimUpheld)) == 1
-        town.pass_time(61)
+        town.pass_time(TERMS.grace_period + 1)
         for _ in range(6):
             office.provider.step()
         assert office.settled(claimed)

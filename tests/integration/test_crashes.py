@@ -114,7 +114,9 @@ def test_killed_at_any_change_and_started_again(town: Town, after: bool, tmp_pat
     quiet = Executioner(None, after)
     snapshot = town.rpc("evm_snapshot")
     (tmp_path / "quiet").mkdir()
-    assert live(town.with_home(tmp_path / "quiet"), quiet) == 0
+    first = town.with_home(tmp_path / "quiet")
+    assert live(first, quiet) == 0
+    first.close()
     assert quiet.changes > 12, "fewer changes than an order needs: nothing was watched"
 
     for at in range(quiet.changes):

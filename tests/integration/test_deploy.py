@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import rlp
 
+from avow.api.cli.contracts import deploy_command
 from avow.verifier.chain import deploy as deploy_module
 from avow.verifier.chain.anvil import Anvil, running_anvil
+from avow.verifier.chain.claim_records import ClaimParameters
 from avow.verifier.chain.client import Chain, checksum
 from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.deploy import Settings, deploy
@@ -167,17 +169,52 @@ def test_the_address_of_a_contract_to_come_is_known(nonce: int) -> None:
     assert deploy_module.created_at(DEPLOYER.address, nonce) == keccak256(body)[12:]
 
 
-def test_a_watch_that_no_plant_can_meet_is_refused() -> None:
-    window = CLAIMS.window
-    replace(SETTINGS, watch=WatchParameters(verdict_delay=window - 1)).check()
-    with refusing(DeploymentRefused, f"with a window of {window} s are final"):
-        replace(SETTINGS, watch=WatchParameters(verdict_delay=window)).check()
+def test_a_watch_that_a_claim_can_escape_is_refused() -> None:
+    """What is final before a plant can be exposed is known to be none."""
+    watched = replace(Settings(), watch=WatchParameters())
+    watched.check()
+    least = WatchParameters().epoch + WatchParameters().verdict_delay + 300
+    for window in (least, least - 1):
+        changed = replace(watched, claims=replace(watched.claims, window=window))
+        if window == least:
+            changed.check()
+            continue
+        with refusing(DeploymentRefused, "known to be no plants", f"takes {least} s"):
+            changed.check()
+
+
+def test_a_grace_period_in_which_no_validator_can_be_paid_is_refused() -> None:
+    least = CLAIMS.window + 300
+    replace(SETTINGS, terms=replace(SETTINGS.terms, grace_period=least)).check()
+    with refusing(DeploymentRefused, f"the grace period has {least - 1} s", f"takes {least} s"):
+        replace(SETTINGS, terms=replace(SETTINGS.terms, grace_period=least - 1)).check()
+
+
+def test_the_commands_defaults_are_those_of_the_settings() -> None:
+    """One set of defaults, of which no part contradicts another."""
+    settings = Settings()
+    settings.check()
+    named = {one.name: one.default for one in deploy_command.params}
+    assert settings.terms == replace(
+        settings.terms,
+        grace_period=named["grace_period"],
+        settlement_window=named["settlement_window"],
+    )
+    given = {name: named[f"claim_{name}"] for name in ("bond", "window", "clock", "extension")}
+    bonds = {"claim_bond": given.pop("bond"), "challenge_bond": named["challenge_bond"]}
+    assert settings.claims == ClaimParameters(margin=named["claim_margin"], **bonds, **given)
 
 
 def test_a_watch_is_placed_after_everything_else(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, settings = tmp_path / "31337.json", replace(SETTINGS, watch=WatchParameters())
+    settings = replace(
+        SETTINGS,
+        terms=replace(SETTINGS.terms, grace_period=1_500),
+        claims=replace(CLAIMS, window=1_200),
+        watch=WatchParameters(),
+    )
+    path = tmp_path / "31337.json"
     real = deploy_module.create
 
     def all_but_the_watch(*arguments: Any) -> Any:

@@ -37,6 +37,8 @@ from tests.integration.town import (
     run_to_end,
 )
 
+SELECTOR = selector_of(SYSTEM)
+
 
 def proven(town: Town) -> tuple[bytes, Bundle, bytes]:
     """A locked order whose honest bundle is made but not delivered: id, bundle, file's bytes."""
@@ -55,7 +57,7 @@ def deliver(town: Town, order_id: bytes, data: bytes, output: Commitment) -> Pat
     file = town.config.bundles / "lie.avow.json"
     file.write_bytes(data)
     market = town.market()
-    market.deliver(PROVIDER, order_id, 0, output, keccak256(data), file.as_uri())
+    market.deliver(PROVIDER, order_id, 0, SELECTOR, output, keccak256(data), file.as_uri())
     return file
 
 
@@ -173,7 +175,7 @@ def test_a_bundle_outside_the_allowed_folder_is_not_read(town: Town, tmp_path: P
     secret.write_bytes(data)
     market = town.market()
     output = bundle.statement.output
-    market.deliver(PROVIDER, order_id, 0, output, keccak256(data), secret.as_uri())
+    market.deliver(PROVIDER, order_id, 0, SELECTOR, output, keccak256(data), secret.as_uri())
     assert "outside the allowed folder" in refused_by_the_validator(town, order_id)
 
 
@@ -183,7 +185,7 @@ def test_a_bundle_outside_the_allowed_folder_is_not_read(town: Town, tmp_path: P
 def test_an_address_of_strange_text_stops_nobody(town: Town, address: str) -> None:
     order_id, bundle, data = proven(town)
     market, output = town.market(), bundle.statement.output
-    market.deliver(PROVIDER, order_id, 0, output, keccak256(data), address)
+    market.deliver(PROVIDER, order_id, 0, SELECTOR, output, keccak256(data), address)
     validator = town.validator()
     validator.step()
     delivery = validator.worklist.delivery(order_id, 0)
@@ -203,7 +205,7 @@ def test_a_model_registered_by_a_stranger_with_another_verifier(town: Town) -> N
     own = (model.digest(), checksum(bytes(20)), 0, [(2, [4])], "")
     send(town.chain, STRANGER, registry.call("registerModel", own), QUICK)
     key = bytes(registry.read("modelKeyOf", checksum(STRANGER.address), model.digest()))
-    honest = registry.read("systemOf", town.registered.model_key, selector_of(SYSTEM))
+    honest = registry.read("systemOf", town.registered.model_key, SELECTOR)
     refuser = town.deployment.placed("token")
     system = (
         SYSTEM,
@@ -272,7 +274,7 @@ def test_an_event_that_cannot_be_decoded_stops_nobody(town: Town) -> None:
 def _request_with_uri(town: Town, market: Market, uri: bytes) -> None:
     terms = town.terms()
     request = (
-        "(bytes32,(uint16,bytes32),bytes,%s,(bytes4,uint64,uint16)[],"
+        "(bytes32,(uint16,bytes32),bytes,%s,(bytes16,uint64,uint16)[],"
         "uint128,uint128,uint64,(address,uint32))"
     )
     values = list(terms.encode())

@@ -7,6 +7,8 @@ from eth_abi.abi import encode
 
 from avow.circuits.sumcheck.artifact import load as load_sumcheck
 from avow.prover.disputes.moves import Move, Pick, PickTensor
+from avow.prover.disputes.onchain import send
+from avow.prover.disputes.provider import Defence
 from avow.prover.disputes.state import Challenge, ClaimView, climb, replay
 from avow.prover.nodes.claims import policy_for
 from avow.prover.nodes.contracts import to_register
@@ -67,6 +69,7 @@ from tests.integration.town import (
     QUICK,
     REQUESTER,
     STRANGER,
+    TERMS,
     TREASURY,
     VALIDATOR,
     Town,
@@ -152,7 +155,7 @@ def test_an_honest_claim_stands_and_is_paid(court: Court) -> None:
     assert settled(court, delivered, claimed).assurance is Assurance.SETTLED
     with refusing(Reverted, "ClaimIsFinal"):
         claims.open(STRANGER, claimed.traced)
-    court.settle(delivered)
+    court.settle(delivered, VALIDATOR)
     court.pays("provider", "finish", claims.finish(PROVIDER, claimed.claim_id))
     assert settled(court, delivered, claimed).assurance is Assurance.SETTLED
     court.pays("provider", "withdraw", claims.withdraw(PROVIDER))
@@ -373,7 +376,7 @@ def test_a_challenger_without_a_case_loses_its_bond(court: Court) -> None:
     (lost,) = (event for event in court.events() if isinstance(event, ChallengeLost))
     assert (lost.challenger, lost.bond) == (STRANGER.address, CLAIMS.challenge_bond)
     town.pass_time(max(0, claimed.window_end - town.chain.head().timestamp) + 1)
-    court.settle(delivered)
+    court.settle(delivered, VALIDATOR)
     claims.finish(PROVIDER, claimed.claim_id)
     claims.withdraw(PROVIDER)
     assert town.state(delivered.order_id) is LegState.SETTLED
@@ -409,7 +412,7 @@ def test_a_proof_of_the_same_statement_ends_all_challenges(court: Court) -> None
     claims.reclaim(VALIDATOR, claimed.claim_id, STRANGER.address)
     assert claims.credit(PROVIDER.address) == CLAIMS.claim_bond
     assert claims.credit(STRANGER.address) == CLAIMS.challenge_bond
-    town.pass_time(61)
+    town.pass_time(TERMS.grace_period + 1)
     court.settle(delivered)
     assert town.state(delivered.order_id) is LegState.SETTLED
 
@@ -468,3 +471,43 @@ def swapped(town: Town) -> tuple[tuple[str, Placed], ...]:
     """The deployment's contracts, the token in the place of the referee."""
     held = dict(town.deployment.contracts)
     return tuple((held | {"referee": held["token"]}).items())
+
+
+@pytest.mark.timeout(120)
+def test_who_repeats_a_challenge_that_is_bait_loses_its_bond(court: Court) -> None:
+    """A planter challenges a right claim of its own: the bond that it loses comes back to its own
+    provider, and that of whoever took the challenge for a verdict comes with it."""
+    town, claims = court.town, court.claims
+    before = town.holdings(PROVIDER.address, VALIDATOR.address, STRANGER.address)
+    delivered = court.deliver()
+    claimed = court.claim(delivered)
+    for challenger in (VALIDATOR, STRANGER):
+        court.challenge(claimed, challenger)
+        move = Defence(delivered.run).move(
+            court.view(claimed), court.game(claimed, challenger), town.chain.head().timestamp
+        )
+        assert move is not None
+        send(claims, PROVIDER, move)
+        assert court.game(claimed, challenger).turn.is_challengers
+    deadline = claims.deadline(claimed.claim_id, STRANGER.address)
+    town.pass_time(deadline - town.chain.head().timestamp + 1)
+    for challenger in (VALIDATOR, STRANGER):
+        claims.timeout(PROVIDER, claimed.claim_id, challenger.address)
+    claims.withdraw(PROVIDER)
+    after = town.holdings(*before)
+    bond = CLAIMS.challenge_bond
+    assert after[STRANGER.address] == before[STRANGER.address] - bond
+    bonds = BOND + CLAIMS.claim_bond
+    both = sum(after[who] - before[who] for who in (PROVIDER.address, VALIDATOR.address))
+    assert both == bond - bonds, "what the planter's accounts put up they have, or will have, back"
+
+
+def test_whoever_commits_to_a_claims_name_is_none_of_its_events(court: Court) -> None:
+    """Anybody can, as often as it likes; who follows the claim does not read it."""
+    claimed = court.claim(court.deliver())
+    court.claims.commit(STRANGER, claimed.claim_id)
+    head = court.town.chain.head().number
+    found = court.claims.events_of(claimed.claim_id, 0, head)
+    assert [type(event) for event in found] == [Claimed]
+    everything = court.claims.events(0, head)
+    assert any(isinstance(event, RefutationCommitted) for event in everything)

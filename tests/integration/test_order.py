@@ -16,6 +16,7 @@ from tests.integration.town import (
     QUICK,
     REQUESTER,
     STRANGER,
+    TERMS,
     TREASURY,
     VALIDATOR,
     Town,
@@ -126,7 +127,7 @@ def test_a_silent_validator_loses_its_share_to_the_treasury(town: Town) -> None:
     assert town.state(order_id) is LegState.DELIVERED
     provider.step()
     assert town.state(order_id) is LegState.DELIVERED, "the grace period is the validator's"
-    town.pass_time(61)
+    town.pass_time(TERMS.grace_period + 1)
     provider.step()
     assert town.state(order_id) is LegState.SETTLED
     (settled,) = town.events(LegSettled)

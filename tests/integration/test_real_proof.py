@@ -298,7 +298,7 @@ def test_a_hidden_input_and_hidden_weights_are_settled(
     statement, _ = expected_statement(market, registry, order, selector, output)
     root, (path,) = build([statement.digest()])
     proved = prove_circuit(circuit, values, SALT, root, LIMITS)
-    market.deliver(PROVIDER, order_id, 0, output, bytes(32), "")
+    market.deliver(PROVIDER, order_id, 0, selector, output, bytes(32), "")
     data = b"".join(tensor.data() for tensor in found.outputs)
 
     def body(proof: Proof) -> bytes:

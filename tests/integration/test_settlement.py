@@ -10,7 +10,6 @@ import pytest
 
 from avow.api.cli.main import main as run_command
 from avow.verifier.bundle import parse_bundle
-from avow.verifier.chain import settlement as asking
 from avow.verifier.chain.anvil import running_anvil
 from avow.verifier.chain.client import Chain
 from avow.verifier.chain.errors import RpcRefused
@@ -128,6 +127,22 @@ def test_the_command_says_what_became_of_a_claim(
     assert said in capfd.readouterr().out
 
 
+def test_of_several_files_the_claim_is_asked_about(
+    ledger: Ledger, bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As with `--split`: another part's bundle stands before it, and a policy."""
+    ledger.stores(CLAIM_ID, word(ClaimState.UPHELD))
+    ledger.mine()
+    policy, kept = str(bundle.parent / "policy.json"), bundle.parent / "kept.avow.json"
+    node = ["--chain", ledger.url, "--claims", ADDRESS, "--block", "latest", "--keep", str(kept)]
+    run_command(["verify", "--policy", policy, policy, str(bundle), *node])
+    capfd.readouterr()
+    assert parse_claim(parse_bundle(kept.read_bytes()).proof).settlement is not None
+    assert run_command(["verify", "--policy", policy, policy, *node]) == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1 and said.startswith("avow: error: bundle "), said
+
+
 def test_what_was_kept_is_checked_without_a_node(
     ledger: Ledger, bundle: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,7 +202,7 @@ def test_wrong_options_are_refused_in_one_line(
 def test_a_node_that_lies_about_a_block_is_refused(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chain, ask = Chain(ledger.url), asking._ask
+    chain, ask = Chain(ledger.url), Chain.ask
 
     def lying(node: Chain, method: str, *parameters: object) -> Any:
         answer = ask(node, method, *parameters)
@@ -195,6 +210,6 @@ def test_a_node_that_lies_about_a_block_is_refused(
             return {**answer, "stateRoot": "0x" + "33" * 32}
         return answer
 
-    monkeypatch.setattr(asking, "_ask", lying)
+    monkeypatch.setattr(Chain, "ask", lying)
     with pytest.raises(RpcRefused, match="header of an unknown form"):
         fetch(chain, CLAIMS, CLAIM_ID, "latest")

@@ -15,7 +15,14 @@ from avow.verifier.chain.deploy import create
 from avow.verifier.chain.errors import Reverted
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.watch import Watch
-from avow.verifier.chain.watch_events import BountyPaid, PlantExposed, PlantFound, PlantMissed
+from avow.verifier.chain.watch_events import (
+    BountyPaid,
+    PlantExposed,
+    PlantFound,
+    PlantMissed,
+    ValidatorJoined,
+    WatchBegun,
+)
 from avow.verifier.chain.watch_records import Outcome, WatchParameters, planted, verdict_leaf
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
@@ -173,10 +180,10 @@ def expose(world: Guarded, delivered: Delivered, claimed: Claimed, shown: bytes)
 
 
 def happened(world: Guarded) -> Sequence[type]:
-    """Kinds of events, oldest first."""
+    """Kinds of events about plants, oldest first."""
     town = world.court.town
     found = world.watch.events(town.deployment.first_block, town.chain.head().number)
-    return [type(event) for event in found]
+    return [type(event) for event in found if not isinstance(event, ValidatorJoined | WatchBegun)]
 
 
 def test_who_looks_is_paid_and_who_does_not_loses(town_watch: Guarded) -> None:

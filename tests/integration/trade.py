@@ -112,7 +112,9 @@ class Trade:
             place = self.bundles / f"{statement.digest().hex()}.avow.json"
             place.write_bytes(data)
             digest, output = keccak256(data), statement.output
-            market.deliver(PROVIDER, orders[at], 0, output, digest, place.absolute().as_uri())
+            market.deliver(
+                PROVIDER, orders[at], 0, SELECTOR, output, digest, place.absolute().as_uri()
+            )
             bundles.append(bundle)
         return Batch(orders, bundles)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,8 @@ from avow.verifier.chain.signer import Signer
 from tests.circuits.sumcheck.small import HOME
 from tests.integration.court import Court, Delivered
 from tests.integration.town import PROVIDER, QUICK, STRANGER
+
+_ENTRIES = ("watch", "decide", "begin", "sent", "end", "forget")
 
 
 class Killed(BaseException):
@@ -170,10 +172,10 @@ class Reaper:
 
 
 @contextmanager
-def reaping(reaper: Reaper, account: Signer) -> Iterator[None]:
-    """Every entry of a journal and every transaction of the account passes the reaper."""
+def reaping(reaper: Reaper, account: Signer, entries: Sequence[str] = _ENTRIES) -> Iterator[None]:
+    """Such entries of a journal and every transaction of the account pass the reaper."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("watch", "decide", "begin", "sent", "end", "forget"):
+        for name in entries:
             patch.setattr(Journal, name, _reaped(reaper, name, getattr(Journal, name)))
         broadcast = transactions._broadcast
 

@@ -163,16 +163,17 @@ def test_what_cannot_start_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_relay_knows_whether_messages_wait(broker: EmbeddedBroker, shop: Shop) -> None:
     app = build_app(broker.url, shop.config)
     relay = Relay(app, shop.database, shop.clock)
-    assert relay.idle()
+    assert not any(relay.waiting(WorkQueue).values())
     job = shop.queue.submit(request())
-    assert relay.once() == 1 and not relay.idle()
+    assert relay.once() == 1
+    assert relay.waiting(WorkQueue) == {queue: int(queue is WorkQueue.INFER) for queue in WorkQueue}
     queue = queue_name(WorkQueue.INFER)
     with client(broker) as connection:
         keys = [key for key in connection.keys("*") if key.startswith(queue.encode())]
         assert len(keys) == 1 and job.id.encode() in connection.lindex(keys[0], 0)
         connection.delete(*keys)
-    assert relay.idle()
+    assert not any(relay.waiting(WorkQueue).values())
     broker.stop()
     with pytest.raises(BrokerUnavailable):
-        relay.idle()
+        relay.waiting(WorkQueue)
     app.close()

@@ -1,17 +1,25 @@
 """The job database: schema, concurrency, and what a full or absent one says."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
+from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
-from sqlalchemy import event, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, inspect, text
 
 from avow.prover.access.tables import ApiKeyRow
 from avow.prover.config import Config
-from avow.prover.database import open_database
+from avow.prover.database import _upgrade, newest_revision, open_database
+from avow.prover.disputes.tables import DisputeClaimRow
 from avow.prover.errors import ConfigurationError, DatabaseUnavailable
 from avow.prover.nodes.tables import NodeBlockRow
 from avow.prover.tables import Base
@@ -21,7 +29,7 @@ from tests.prover.tiny import Shop, request
 
 
 def test_the_migrations_make_the_tables(database_url: str) -> None:
-    for table in (NodeBlockRow, ApiKeyRow, WebhookRow):
+    for table in (NodeBlockRow, DisputeClaimRow, ApiKeyRow, WebhookRow):
         assert table.__tablename__ in Base.metadata.tables
     database = open_database(database_url)
     with database.engine.connect() as connection:
@@ -54,6 +62,76 @@ def test_a_schema_of_another_version_is_refused(database_url: str) -> None:
     database.close()
     with pytest.raises(DatabaseUnavailable, match="schema that this version does not know"):
         open_database(database_url)
+
+
+def test_the_newest_revision_is_what_alembic_calls_the_head() -> None:
+    folder = resources.files("avow.prover") / "migrations"
+    settings = AlembicConfig()
+    settings.set_main_option("script_location", str(folder))
+    assert newest_revision(folder) == ScriptDirectory.from_config(settings).get_current_head()
+
+
+def schema(connection: Connection) -> dict[str, Any]:
+    """Everything that a database says of its tables, but the order of their columns."""
+    inspector = inspect(connection)
+    found = {}
+    for name in inspector.get_table_names():
+        columns = {
+            column.pop("name"): {key: str(value) for key, value in column.items()}
+            for column in map(dict[str, Any], inspector.get_columns(name))
+        }
+        found[name] = {
+            "columns": columns,
+            "primary key": inspector.get_pk_constraint(name),
+            "foreign keys": by_name(inspector.get_foreign_keys(name)),
+            "indexes": by_name(inspector.get_indexes(name)),
+            "unique": by_name(inspector.get_unique_constraints(name)),
+            "checks": by_name(inspector.get_check_constraints(name)),
+        }
+    return found
+
+
+def by_name(items: Sequence[Any]) -> list[Any]:
+    """Constraints in one order, whichever they were made in."""
+    return sorted(items, key=lambda item: str(item["name"]))
+
+
+def test_a_new_database_is_what_the_migrations_make(database_url: str) -> None:
+    database = open_database(database_url)
+    folder = resources.files("avow.prover") / "migrations"
+    with database.engine.begin() as connection:
+        made = schema(connection)
+        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        Base.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        assert schema(connection) == {}
+        _upgrade(connection, folder)
+        assert schema(connection) == made
+        assert len(made) > 20 and revision == newest_revision(folder)
+    database.close()
+
+
+def test_only_a_database_of_another_version_needs_alembic(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    url = f"sqlite:///{path}"
+    program = (
+        "import sys; sys.modules['alembic'] = None\n"
+        "from avow.prover.database import open_database\n"
+        f"open_database({url!r}).close()"
+    )
+    command = [sys.executable, "-c", program]
+    for state in ("new", "there already"):
+        opened = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert opened.returncode == 0, (state, opened.stderr)
+    connection = sqlite3.connect(path)
+    # Also where nobody has imported the modules of the tables.
+    made = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    assert {name for (name,) in made} == {*Base.metadata.tables, "alembic_version"}
+    connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.commit()
+    connection.close()
+    old = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "import of alembic halted" in old.stderr
 
 
 def test_writers_wait_for_one_another(any_shop: Shop) -> None:

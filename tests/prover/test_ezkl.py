@@ -117,7 +117,8 @@ def test_a_real_answer_is_proven(place: Place) -> None:
             ObservationRow.metric == PEAK_MEMORY.name, ObservationRow.label == "ezkl/v1"
         )
         (peak,) = session.scalars(query).all()
-    assert 50 * 2**20 < peak < 2 * bundle.system.proving_memory_bytes
+    # A bare interpreter takes half of the least.
+    assert 20 * 2**20 < peak < 2 * bundle.system.proving_memory_bytes
 
 
 def test_the_exact_program_stands_beside_the_answer(place: Place) -> None:

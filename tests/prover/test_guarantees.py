@@ -5,6 +5,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -17,14 +18,22 @@ from avow.prover import proving
 from avow.prover.attempt import attempt
 from avow.prover.config import from_environment
 from avow.prover.database import open_database
-from avow.prover.errors import IllegalTransition, NotNow, Refused, TryAgain
+from avow.prover.errors import IllegalTransition, NotNow, Refused, TryAgain, UnknownJob
 from avow.prover.inference import infer
 from avow.prover.leases import Terms
 from avow.prover.outbox import Task, claim_due, mark_sent
 from avow.prover.proving import prove
 from avow.prover.reconcile import reconcile
 from avow.prover.systems.system import Tick
-from avow.prover.tables import AnswerRow, DeadLetterRow, JobRow, LeaseRow, PaymentRow, ProofRow
+from avow.prover.tables import (
+    AnswerRow,
+    DeadLetterRow,
+    EvidenceRow,
+    JobRow,
+    LeaseRow,
+    PaymentRow,
+    ProofRow,
+)
 from avow.verifier import merkle
 from avow.verifier.lifecycle import JOB_TRANSITIONS, OPERATOR_TRANSITIONS, JobState, LegState
 from tests.prover.crashes import Crash, CrashingDatabase
@@ -51,6 +60,15 @@ class Watch:
         return merkle.build(digests)
 
 
+@cache
+def migrated() -> bytes:
+    """A database with every table and no row."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "jobs.sqlite3"
+        open_database(f"sqlite:///{path}").close()
+        return path.read_bytes()
+
+
 class Guarantees(RuleBasedStateMachine):
     """One database, a lossy broker, workers that die at any commit."""
 
@@ -62,12 +80,14 @@ class Guarantees(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory(prefix="avow-guarantees-")
         home = Path(self.folder.name)
         config = from_environment({"AVOW_HOME": str(home), "AVOW_MAX_ATTEMPTS": "4"})
+        (home / "avow.sqlite3").write_bytes(migrated())
         self.shop = Shop(config, open_database(config.database_url))
         self.terms = Terms(config.lease_seconds * 1000, config.max_attempts)
         self.broker: list[tuple[str, int, Task]] = []
         self.sums: dict[str, int] = {}
         self.paid: Counter[str] = Counter()
         self.refunded: set[str] = set()
+        self.read: set[str] = set()
         self.shop.system.sizes = self.sizes
         self.watch = Watch(config.bundles)
         self.patch = mock.patch.object(proving, "merkle", self.watch)
@@ -160,12 +180,14 @@ class Guarantees(RuleBasedStateMachine):
 
     @rule(job_id=jobs)
     def operator_asks_again(self, job_id: str) -> None:
-        stood = self.shop.queue.status(job_id).state
+        stood = self.shop.queue.status(job_id)
+        failed = any(leg.outcome == "failed" for leg in stood.evidence)
+        failed &= stood.state in (JobState.FAILED, JobState.ANSWERED, JobState.PROVING)
         try:
             self.shop.queue.retry(job_id)
-            assert stood is JobState.FAILED
+            assert failed
         except IllegalTransition:
-            assert stood is not JobState.FAILED
+            assert not failed
 
     @rule(job_id=jobs)
     def pay(self, job_id: str) -> None:
@@ -201,13 +223,25 @@ class Guarantees(RuleBasedStateMachine):
     @invariant()
     def published_once_and_right(self) -> None:
         with self.shop.database.read() as session:
-            for table in (AnswerRow, ProofRow, PaymentRow):
-                counts = session.execute(select(table.job_id, func.count()).group_by(table.job_id))
-                assert all(count == 1 for _, count in counts)
+            for what in (
+                (AnswerRow.job_id,),
+                (ProofRow.job_id, ProofRow.leg),
+                (PaymentRow.job_id,),
+            ):
+                counts = session.execute(select(*what, func.count()).group_by(*what))
+                assert all(row[-1] == 1 for row in counts)
             assert all(row.attempts <= 4 for row in session.scalars(select(LeaseRow)))
             dead = set(session.scalars(select(DeadLetterRow.job_id)))
             failed = select(JobRow.id).where(JobRow.state == JobState.FAILED.value)
-            assert dead == set(session.scalars(failed))
+            assert dead >= set(session.scalars(failed))
+            legs = select(EvidenceRow).where(EvidenceRow.outcome == JobState.FAILED.value)
+            assert dead == {row.job_id for row in session.scalars(legs)}
+            # A leg has a bundle exactly when it was proven.
+            proven = select(EvidenceRow.job_id, EvidenceRow.leg).where(
+                EvidenceRow.outcome == JobState.PROVEN.value
+            )
+            bundles = select(ProofRow.job_id, ProofRow.leg)
+            assert set(session.execute(proven).all()) == set(session.execute(bundles).all())
         assert self.watch.recomputed == 0
         assert all(count == 1 for count in self.paid.values())
         assert not self.refunded & set(self.paid)
@@ -225,8 +259,10 @@ class Guarantees(RuleBasedStateMachine):
             assert stands is job.state
             if job.answer is not None:
                 assert job.answer.tensors[0].values == (self.sums[job.id],)
-            if job.state in SETTLING | {JobState.SETTLED}:
+            # Nothing removes a bundle: each is read when it is new, and all of them at the end.
+            if job.state in SETTLING | {JobState.SETTLED} and job.id not in self.read:
                 assert self.shop.queue.bundle(job.id)
+                self.read.add(job.id)
 
     def teardown(self) -> None:
         """Whatever happened, the work comes to an end once the crashes stop."""
@@ -242,6 +278,7 @@ class Guarantees(RuleBasedStateMachine):
                 if not self.shop.queue.jobs(working, limit=1):
                     break
             assert self.shop.queue.jobs(working) == []
+            self.read.clear()
             self.published_once_and_right()
             self.history_is_legal()
         finally:
@@ -270,9 +307,45 @@ class GuaranteesOfBatches(Guarantees):
         self.shop.system.on_prove = fail
 
 
+class GuaranteesOfLegs(GuaranteesOfBatches):
+    """The same promises where every job has two legs, each with a deadline of its own."""
+
+    sizes = (1, 2)
+
+    @rule(
+        target=Guarantees.jobs,
+        values=st.lists(st.integers(-80, 80), min_size=4, max_size=4),
+        seconds=st.sampled_from([60, 86_400]),
+    )
+    def submit_two_legs(self, values: list[int], seconds: int) -> str:
+        job = self.shop.queue.submit(request(*values))
+        self.sums[job.id] = sum(values)
+        with self.shop.database.write() as session:
+            first = session.get(EvidenceRow, (job.id, 0))
+            assert first is not None
+            names = [column.name for column in EvidenceRow.__table__.columns]
+            columns = {name: getattr(first, name) for name in names}
+            late = self.shop.clock() + 1000 * seconds
+            session.add(EvidenceRow(**columns | {"leg": 1, "deadline": late}))
+        return job.id
+
+    @rule(job_id=Guarantees.jobs, leg=st.integers(0, 1))
+    def operator_asks_for_a_leg(self, job_id: str, leg: int) -> None:
+        try:
+            self.shop.queue.retry(job_id, leg)
+        except (IllegalTransition, UnknownJob):
+            # Nothing of it has failed, or the job has one leg only.
+            pass
+
+
 STATES_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVING)
 
+# An example is hundreds of transactions, so a share of what the profile has.
+EXAMPLES = settings.default.max_examples // 16
+
 TestGuarantees = Guarantees.TestCase
-TestGuarantees.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+TestGuarantees.settings = settings(max_examples=EXAMPLES, stateful_step_count=30)
 TestGuaranteesOfBatches = GuaranteesOfBatches.TestCase
-TestGuaranteesOfBatches.settings = settings(max_examples=10, stateful_step_count=30, deadline=None)
+TestGuaranteesOfBatches.settings = settings(max_examples=EXAMPLES, stateful_step_count=30)
+TestGuaranteesOfLegs = GuaranteesOfLegs.TestCase
+TestGuaranteesOfLegs.settings = settings(max_examples=EXAMPLES, stateful_step_count=30)

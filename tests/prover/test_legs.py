@@ -107,7 +107,7 @@ def test_a_lost_message_of_the_second_leg_is_sent_again(shop: Shop, job: str) ->
     shop.clock.now += 61_000
     assert reconcile(shop.database, shop.clock(), shop.bench().terms, 60_000).resent == 1
     with shop.database.read() as session:
-        assert waiting(session, job, shop.clock())
+        assert waiting(session, job, 1, shop.clock())
         assert session.scalars(select(OutboxRow.leg).where(OutboxRow.job_id == job)).all() == [1]
     assert attempt(shop.bench(), job, 1, Task.PROVE, prove) is Outcome.DONE
     assert state(shop, job) is JobState.PROVEN
@@ -124,7 +124,7 @@ def test_a_worker_that_stops_gives_both_legs_back(shop: Shop, job: str) -> None:
     assert state(shop, job) is JobState.PROVEN
 
 
-def test_a_leg_that_can_never_be_proven_ends_the_other(shop: Shop, job: str) -> None:
+def test_a_leg_that_can_never_be_proven_takes_nothing_from_the_other(shop: Shop, job: str) -> None:
     other = taken(shop, job, 1)
 
     def meanwhile(tick: Tick) -> None:
@@ -132,5 +132,12 @@ def test_a_leg_that_can_never_be_proven_ends_the_other(shop: Shop, job: str) -> 
             fail(session, other, "it can never be proven", shop.clock())
 
     shop.system.on_prove = meanwhile
-    assert attempt(shop.bench(), job, 0, Task.PROVE, prove) is Outcome.LOST
-    assert proven_legs(shop, job) == [] and state(shop, job) is JobState.FAILED
+    assert attempt(shop.bench(), job, 0, Task.PROVE, prove) is Outcome.DONE
+    assert proven_legs(shop, job) == [0]
+    # What was proven is kept; the job as a whole did not come to all that was asked for.
+    ended = shop.queue.status(job)
+    assert ended.state is JobState.FAILED and shop.queue.bundle(job, 0)
+    assert [leg.outcome for leg in ended.evidence] == ["proven", "failed"]
+    assert ended.reason == (
+        "leg 0 (tiny/v1) proven: proven by tiny/v1; leg 1 (tiny/v1) failed: it can never be proven"
+    )

@@ -64,6 +64,9 @@ def remove_homes() -> Iterator[None]:
     yield
     for home in _HOMES:
         shutil.rmtree(home, ignore_errors=True)
+    _HOMES.clear()
+    # Whoever asks later, from another module, gets a new one.
+    compiled.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from avow.prover.attempt import Outcome, attempt
 from avow.prover.config import from_environment
@@ -226,3 +227,23 @@ def test_listing_by_state_and_time(shop: Shop) -> None:
     assert [job.id for job in shop.queue.jobs()] == ids[::-1]
     assert [job.id for job in shop.queue.jobs([JobState.CANCELLED])] == ids[:1]
     assert [job.id for job in shop.queue.jobs(before=shop.clock.now, limit=1)] == [ids[1]]
+
+
+def test_many_jobs_are_listed_by_as_many_queries_as_one(any_shop: Shop) -> None:
+    counted: list[str] = []
+
+    def listed(count: int) -> int:
+        counted.clear()
+        found = any_shop.queue.jobs(limit=count)
+        assert len(found) == count and all(len(job.evidence) == 1 for job in found)
+        return len(counted)
+
+    jobs = []
+    for _ in range(4):
+        jobs.append(any_shop.queue.submit(request()))
+        any_shop.clock.now += 1
+    assert attempt(any_shop.bench(), jobs[0].id, 0, Task.INFER, infer) is Outcome.DONE
+    assert any_shop.queue.jobs() == [any_shop.queue.status(job.id) for job in reversed(jobs)]
+    engine = any_shop.database.engine
+    event.listen(engine, "before_cursor_execute", lambda *given: counted.append(given[2]))
+    assert listed(1) == listed(4)

@@ -1,5 +1,6 @@
 """Real workers, real brokers, real signals: nothing lost, nothing twice, nothing left behind."""
 
+import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -91,28 +92,19 @@ def test_a_killed_broker_comes_back(running: RealWorker, its_queue: Queue) -> No
     assert len(running.events("end", 20)) == 1
 
 
-def test_a_message_that_the_broker_lost_is_asked_for_again(real: RealWorker, queue: Queue) -> None:
-    job = queue.submit(request())
-    database = open_database(real.config.database_url)
-    before = now_ms() - 60_000
-    with database.write() as session:
-        session.execute(update(OutboxRow).values(sent_at=before))
-        session.execute(update(JobRow).values(updated_at=before))
-    database.close()
-    real.start()
-    proven = real.wait_for(queue, job.id, JobState.PROVEN, 120)
-    assert any("asked for again: no worker took it" in step.reason for step in proven.history)
-    assert real.stop() == 0
-
-
-def test_ctrl_c_gives_work_back(real: RealWorker, queue: Queue) -> None:
-    real.start()
-    job = queue.submit(request(-302, 0, 0, 0))
-    until(lambda: bool(real.named("sleep 302")), 60, "the proof has begun")
-    assert real.stop(signal.SIGINT) == 0
-    given_back = queue.status(job.id)
-    assert given_back.state is JobState.ANSWERED
-    assert "the worker stopped" in given_back.reason
+def test_a_labourer_that_takes_nothing_is_ended(running: RealWorker, its_queue: Queue) -> None:
+    assert running.process is not None
+    (labourer,) = (
+        process
+        for process in running.named("tiny_labourer.py infer")
+        if process.ppid() == running.process.pid
+    )
+    labourer.suspend()
+    job = its_queue.submit(request(60, 0, 0, 0))
+    running.wait_for(its_queue, job.id, JobState.PROVEN, 120)
+    assert not labourer.is_running()
+    assert re.search(r"infer labourer took none of \d messages for 16 s", running.stderr)
+    assert len(running.events("end", 60)) == 1
 
 
 def test_a_batch_survives_a_kill_and_a_cancellation(real: RealWorker, queue: Queue) -> None:
@@ -145,43 +137,50 @@ def test_a_batch_survives_a_kill_and_a_cancellation(real: RealWorker, queue: Que
     real.stop()
 
 
-def test_another_worker_takes_over_from_a_killed_one(real: RealWorker, queue: Queue) -> None:
+def test_another_worker_takes_over_and_ctrl_c_gives_work_back(
+    real: RealWorker, queue: Queue
+) -> None:
     second = RealWorker(real.config, name="second")
     try:
         real.start()
         second.start()
         assert not second.named("redis-server")
-        jobs = [queue.submit(request(-2, value, 0, 0)) for value in range(4)]
+        jobs = [queue.submit(request(-2, value, 0, 0)) for value in range(3)]
         until(lambda: bool(real.named("sleep 2")), 90, "the first worker has begun a proof")
         real.stop(signal.SIGKILL)
         for job in jobs:
             second.wait_for(queue, job.id, JobState.PROVEN, 120)
         assert second.named("redis-server")
-        assert len(second.events("end", -2)) == 4
-        assert len(second.events("begin", -2)) > 4
-        second.stop()
+        assert len(second.events("end", -2)) == 3
+        assert len(second.events("begin", -2)) > 3
+        job = queue.submit(request(-302, 0, 0, 0))
+        until(lambda: bool(second.named("sleep 302")), 60, "the proof has begun")
+        assert second.stop(signal.SIGINT) == 0
+        given_back = queue.status(job.id)
+        assert given_back.state is JobState.ANSWERED
+        assert "the worker stopped" in given_back.reason
     finally:
         second.make_sure()
 
 
-def test_a_redis_of_ones_own(
-    tmp_path: Path, real: RealWorker, require_service: Callable[[str], str]
+def test_a_redis_and_a_postgresql_of_ones_own(
+    real: RealWorker, require_service: Callable[[str], str]
 ) -> None:
-    address = require_service("AVOW_TEST_REDIS_URL")
-    real.config = replace(real.config, broker_url=address)
-    _prove_one(real)
-    assert not real.config.broker_folder.exists()
-
-
-def test_jobs_in_postgresql(real: RealWorker, require_service: Callable[[str], str]) -> None:
     schema = postgres_schema(require_service("AVOW_TEST_POSTGRES_URL"))
-    real.config = replace(real.config, database_url=next(schema))
-    _prove_one(real)
+    address = require_service("AVOW_TEST_REDIS_URL")
+    real.config = replace(real.config, database_url=next(schema), broker_url=address)
+    queue, database = real.open_queue()
+    real.start()
+    job = queue.submit(request())
+    real.wait_for(queue, job.id, JobState.PROVEN, 120)
+    real.stop()
+    database.close()
+    assert not real.config.broker_folder.exists()
     for _ in schema:
         pass
 
 
-def test_an_unreachable_broker_is_one_line_and_the_job_waits(
+def test_without_a_broker_jobs_wait_and_what_it_lost_is_asked_for_again(
     real: RealWorker, queue: Queue, free_port: int
 ) -> None:
     config: Config = replace(real.config, broker_url=f"redis://127.0.0.1:{free_port}/0")
@@ -192,15 +191,16 @@ def test_an_unreachable_broker_is_one_line_and_the_job_waits(
     assert queue.status(job.id).state is JobState.QUEUED
     down.stop()
     assert "Traceback" not in down.stderr
-    real.start()
-    real.wait_for(queue, job.id, JobState.PROVEN, 120)
-    real.stop()
-
-
-def _prove_one(real: RealWorker) -> None:
-    queue, database = real.open_queue()
-    real.start()
-    job = queue.submit(request())
-    real.wait_for(queue, job.id, JobState.PROVEN, 120)
-    real.stop()
+    lost = queue.submit(request())
+    database = open_database(real.config.database_url)
+    before = now_ms() - 60_000
+    with database.write() as session:
+        its_message = update(OutboxRow).where(OutboxRow.job_id == lost.id)
+        session.execute(its_message.values(sent_at=before))
+        session.execute(update(JobRow).where(JobRow.id == lost.id).values(updated_at=before))
     database.close()
+    real.start()
+    real.wait_for(queue, job.id, JobState.PROVEN, 120)
+    proven = real.wait_for(queue, lost.id, JobState.PROVEN, 120)
+    assert any("asked for again: no worker took it" in step.reason for step in proven.history)
+    assert real.stop() == 0

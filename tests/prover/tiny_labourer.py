@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import lru_cache
 
 from avow.prover.bench import Bench, open_bench
+from avow.prover.children import WORKER_ID
 from avow.prover.config import from_environment
-from avow.prover.labourer import WORKER_ID, work
+from avow.prover.labourer import work
 from avow.prover.logs import set_up_logging
 from avow.prover.queues import WorkQueue
 from tests.prover.tiny import SYSTEM, SlowTiny, TinyCatalogue, check, no_preview

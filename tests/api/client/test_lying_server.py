@@ -10,7 +10,16 @@ from typing import Any
 import httpx
 import pytest
 
-from avow.api.client import Bounds, Client, ClientError, Misbehaved, NotProven, Unreachable
+from avow.api.client import (
+    Bounds,
+    Client,
+    ClientError,
+    Misbehaved,
+    NotInTime,
+    NotProven,
+    Unreachable,
+    Update,
+)
 from avow.verifier.bundle import MEDIA_TYPE, Bundle
 from avow.verifier.policy import Policy
 from tests.api.client.provider import (
@@ -257,6 +266,29 @@ def test_an_answer_that_drips_ends_in_time(provider: Provider) -> None:
         with pytest.raises(Unreachable, match="no whole answer within 50 s"):
             client.job(JOB)
     assert 100 < now[0] < 110
+
+
+def test_events_that_come_at_once_keep_nobody_beyond_the_time(
+    provider: Provider, client: Client
+) -> None:
+    now = [0.0]
+    told: list[Update] = []
+    step = {"task": "prove", "stage": "x", "attempt": 1}
+    events = [f"event: progress\ndata: {json.dumps(step | {'percent': n})}\n\n" for n in range(99)]
+    kind = {"content-type": "text/event-stream"}
+    provider.on["GET /v1/jobs/*"] = lambda request: httpx.Response(200, json=provider.job("queued"))
+    provider.on["GET /v1/jobs/*/events"] = lambda request: httpx.Response(
+        200, headers=kind, text="".join(events)
+    )
+    client._settings = replace(client._settings, clock=lambda: now[0])
+
+    def slow(update: Update) -> None:
+        told.append(update)
+        now[0] += 10.0
+
+    with pytest.raises(NotInTime):
+        client.wait(JOB, timeout=60.0, on_update=slow)
+    assert len(told) == 6
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

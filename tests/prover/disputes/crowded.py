@@ -1,7 +1,8 @@
-"""Nodes in a simulated court where a block takes twelve seconds and a sent move waits for one."""
+"""Nodes in a simulated court where a block takes twelve seconds and whoever sends waits for one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,13 +11,16 @@ from avow.prover.disputes.challenger import Attack
 from avow.prover.disputes.defender import Defender
 from avow.prover.disputes.journal import Watched
 from avow.prover.disputes.moves import Move
-from avow.prover.disputes.party import Standing
+from avow.prover.disputes.party import Party, Standing
+from avow.prover.disputes.sending import Sent
 from avow.prover.disputes.state import Challenge
 from avow.prover.disputes.watcher import Duties, Watcher
+from avow.prover.nodes.pauses import Pauses
 from avow.prover.refutation import Refuter
-from avow.verifier.chain.client import Block
+from avow.verifier.chain.client import Block, Receipt
 from avow.verifier.chain.errors import Reverted as ChainReverted
 from avow.verifier.chain.signer import Signer
+from avow.verifier.chain.transactions import TOGETHER
 from avow.verifier.trace.refutation import TracedClaim
 from tests.prover.disputes.games import SALT
 from tests.prover.disputes.simulated import Reverted, SimulatedClaims
@@ -57,21 +61,58 @@ class _Court:
     def credit(self, account: bytes) -> int:
         return 0
 
+    def made(self, first: int, last: int) -> list[Any]:
+        """No claim is read from blocks here."""
+        return []
 
-class _Waiting:
-    """Sends as `transactions.send` does: refused without being sent what would fail now;
-    otherwise it returns when the move is mined, a block later."""
+
+class _Blocks:
+    """Sends as `Sender` does: what would fail now is refused without being sent; of the rest so
+    many are mined together in the next block, for which they wait."""
+
+    def __init__(self, court: SimulatedClaims, account: bytes) -> None:
+        self.court, self.account = court, account
+        self.together = TOGETHER
+
+    def send(self, wanted: Sequence[tuple[bytes, Move]]) -> list[Sent]:
+        done: list[Sent] = []
+        taken = 0
+        for _, move in wanted:
+            if taken == self.together:
+                done.append(None)
+                continue
+            try:
+                self.court.send(self.account, move)
+            except Reverted as error:
+                done.append(ChainReverted(str(error), (), "move"))
+                continue
+            done.append(Receipt(bytes(32), self.court.head, bytes(32), 0, None, ()))
+            taken += 1
+        self.court.now += BLOCK_SECONDS if taken else 0
+        return done
+
+
+class _Crowded(Party):
+    """What both nodes have of the simulation. Every claim is known to them from the start."""
 
     court: SimulatedClaims
-    account: bytes
+    blocks: _Blocks
 
-    def send(self, claim: Watched, move: Move) -> bool:
-        try:
-            self.court.send(self.account, move)
-        except Reverted as error:
-            raise ChainReverted(str(error), (), "move") from error
-        self.court.now += BLOCK_SECONDS
-        return True
+    def enter(self, court: SimulatedClaims) -> None:
+        """Takes the place of chain and follower."""
+        self.court = court
+        self.blocks = _Blocks(court, self.signer.address)
+        self._sender = self.blocks  # type: ignore[assignment]
+        self._follower.sync = lambda head: False  # type: ignore[method-assign]
+        self._may_have_credit = False
+        # A pause after a failure is as long as the court's time says.
+        self._pauses = Pauses(lambda: float(court.now), 10.0)
+
+    def knows(self, claims: Sequence[Watched]) -> None:
+        """Claims as they were read, and what was found of them."""
+        self.journal.watch(claims)
+        for claim in claims:
+            self.journal.decide(claim.traced.statement, claim.verdict, claim.reason)
 
     def standing(self, claim: Watched, outputs: object) -> Standing:
         view = self.court.view(claim.traced.statement)
@@ -79,25 +120,24 @@ class _Waiting:
         return Standing(block, view, SimpleNamespace(), ())  # type: ignore[arg-type]
 
 
-class CrowdedDefender(_Waiting, Defender):
+class CrowdedDefender(_Crowded, Defender):
     """A provider's node with the run of its one claim."""
 
     def __init__(
         self, court: SimulatedClaims, signer: Signer, database: Database, run: Refuter
     ) -> None:
-        self.court, self.account = court, signer.address
         market = SimpleNamespace(deployment=SimpleNamespace(first_block=0))
         runs = SimpleNamespace(outputs=lambda claim: (), run=lambda claim: run)
         super().__init__(market, _Court(court), signer, database, runs, 0)  # type: ignore[arg-type]
+        self.enter(court)
 
     def _undecided(self, standing: Standing) -> list[Challenge]:
         claim = standing.view.id
         found = [self.court.challenge(claim, who) for who in self.court.claims[claim].challenges]
-        open_ones = [one for one in found if one is not None and one.undecided]
-        return sorted(open_ones, key=lambda one: one.deadline)
+        return [one for one in found if one is not None and one.undecided]
 
 
-class CrowdedWatcher(_Waiting, Watcher):
+class CrowdedWatcher(_Crowded, Watcher):
     """A validator's node that knows the right run of every claim."""
 
     def __init__(
@@ -110,7 +150,7 @@ class CrowdedWatcher(_Waiting, Watcher):
         evidence: Any = None,
         recheck: Any = None,
     ) -> None:
-        self.court, self.account, self.attacks = court, signer.address, attacks
+        self.attacks = attacks
         # Every order's validator is this one.
         order = SimpleNamespace(validator=signer.address)
         market = SimpleNamespace(
@@ -130,6 +170,11 @@ class CrowdedWatcher(_Waiting, Watcher):
             0,
             duties,
         )
+        self.enter(court)
+
+    def end_when_deep(self, claim: Watched, head: Block, reason: str) -> bool:
+        """What has ended here stays in sight."""
+        return False
 
     def _attack(self, claim: Watched, *_: object) -> Attack:
         return self.attacks[claim.traced.statement]

@@ -25,6 +25,7 @@ from avow.prover.disputes.state import (
     pyramid,
 )
 from avow.verifier.chain.claim_records import STEP, ClaimState, Turn
+from avow.verifier.chain.claim_records import Challenge as StoredChallenge
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import ZERO_WORD, keccak256
 from avow.verifier.merkle import leaf, node
@@ -123,13 +124,18 @@ class SimulatedClaims:
         ended = not one.undecided or self.claims[claim].state is not ClaimState.STANDING
         return Challenge(
             challenger,
-            one.turn,
-            one.in_tensor,
-            one.levels,
-            one.position,
-            one.tensor,
-            one.length,
-            one.contested,
+            StoredChallenge(
+                turn_since=one.since,
+                provider_left=one.left[True],
+                challenger_left=one.left[False],
+                turn=one.turn,
+                in_tensor=one.in_tensor,
+                levels=one.levels,
+                position=one.position,
+                tensor=one.tensor,
+                length=one.length,
+                contested=one.contested,
+            ),
             0 if ended else one.deadline,
             tuple(one.events),
         )

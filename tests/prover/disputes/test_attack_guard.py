@@ -1,13 +1,11 @@
 """A validator of the watch that found a plant in time, and is charged for missing it."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from avow.prover.database import Database, open_database
+from avow.prover.database import Database
 from avow.prover.disputes.duty import Found
 from avow.prover.disputes.guard import Guard
 from avow.prover.disputes.journal import Watched
@@ -113,10 +111,8 @@ class SimulatedWatch:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    found = open_database(f"sqlite:///{tmp_path / 'jobs.sqlite3'}")
-    yield found
-    found.close()
+def database(new_database: Database) -> Database:
+    return new_database
 
 
 def wrong(number: int) -> Watched:

@@ -1,11 +1,8 @@
 """How much a node asks the chain about claims that are none of its duty."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from avow.prover.database import Database, open_database
+from avow.prover.database import Database
 from avow.prover.disputes.guard import Guard
 from avow.verifier.chain.client import Block
 from avow.verifier.chain.signer import development_signer
@@ -36,10 +33,8 @@ class CountedWatch(SimulatedWatch):
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    found = open_database(f"sqlite:///{tmp_path / 'jobs.sqlite3'}")
-    yield found
-    found.close()
+def database(new_database: Database) -> Database:
+    return new_database
 
 
 def test_attack_claims_that_are_no_duty_are_asked_about_once(database: Database) -> None:

@@ -1,7 +1,7 @@
 """What a node remembers of disputes, on every kind of database; a crash after every single step."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -26,10 +26,8 @@ SECOND = moves.Finish(TRACED.statement)
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    found = open_database(database_url)
-    yield found
-    found.close()
+def database(any_new_database: Database) -> Database:
+    return any_new_database
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import logging
 import re
 from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from avow.prover.database import Database, open_database
 from avow.prover.disputes.journal import Journal, Verdict, Watched
 from avow.prover.disputes.moves import Commit, Finish
+from avow.prover.disputes.tally import PLANTS, Tally
 from avow.prover.errors import ConfigurationError
 from avow.prover.metrics import names
 from avow.prover.metrics.names import METRICS, Metric, Shown
@@ -23,6 +25,12 @@ from avow.prover.queues import WorkQueue
 from avow.prover.reconcile import Reconciled
 from avow.verifier.chain.errors import RpcUnavailable
 from avow.verifier.chain.events import BondSlashed, Place
+from avow.verifier.chain.watch_events import (
+    PlantExposed,
+    PlantFound,
+    PlantMissed,
+    SilenceCharged,
+)
 from avow.verifier.trace.refutation import TracedClaim
 
 ACCOUNT, OTHER = bytes(19) + b"\x01", bytes(19) + b"\x02"
@@ -122,6 +130,41 @@ def disputed(database: Database) -> Journal:
     return journal
 
 
+class Looking:
+    """Who looks at claims."""
+
+    duties = 8
+
+    def verdicts(self) -> int:
+        """So many are kept."""
+        return 2
+
+
+class Watching:
+    """A watch with a plant that the account found, and one that it missed; another, too."""
+
+    chain = SimpleNamespace(head=lambda: SimpleNamespace(number=9))
+
+    def validator(self, account: bytes) -> Any:
+        """Who is it has a stake."""
+        return SimpleNamespace(stake=900)
+
+    def events(self, first: int, last: int) -> list[Any]:
+        """All of them in one block, asked for once."""
+        if not first <= 8 <= last:
+            return []
+        place, claim = Place(8, 0, bytes(32)), bytes(32)
+        traced = TracedClaim(claim, claim, claim, claim, claim, claim)
+        return [
+            PlantExposed(place, claim, 3, claim, traced, b""),
+            PlantFound(place, claim, ACCOUNT),
+            PlantFound(place, claim, OTHER),
+            PlantMissed(place, claim, ACCOUNT, 4),
+            PlantMissed(place, claim, OTHER, 4),
+            SilenceCharged(place, ACCOUNT, 3, 1, 7),
+        ]
+
+
 def test_a_nodes_figures(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("node")
     database = open_database(f"sqlite:///{folder / 'jobs.sqlite3'}")
@@ -140,6 +183,9 @@ def test_a_nodes_figures(tmp_path_factory: pytest.TempPathFactory) -> None:
         signer=SimpleNamespace(address=ACCOUNT),
         worklist=worklist,
         party=SimpleNamespace(journal=disputed(database), claims=market),
+        tally=Tally(cast(Any, Watching()), ACCOUNT, 1, Looking()),
+        attested=SimpleNamespace(counts=lambda: {"contradicted": 1, "needs_proof": 2, "lost": 0}),
+        confirmations=1,
     )
     registry = new_registry("1.2.3")
     figures = NodeFigures(node, registry, clock=lambda: now[0])  # type: ignore[arg-type]
@@ -161,6 +207,11 @@ def test_a_nodes_figures(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert value("avow_node_dispute_moves_total", move="Commit") == 1
     assert value("avow_node_dispute_moves_total", move="Finish") is None
     assert value("avow_node_claim_credit_units") == 30
+    assert value("avow_node_wrong_attested_total", outcome="needs_proof") == 2
+    assert value("avow_watch_stake_units") == 900 and value("avow_watch_duties_total") == 8
+    assert value("avow_watch_verdicts") == 2 and value("avow_watch_charged_units_total") == 11
+    plants = {one: value("avow_watch_plants_total", outcome=one) for one in PLANTS}
+    assert plants == {"exposed": 1, "found": 1, "paid": 0, "missed": 1}
     assert value("avow_node_block") == 5 and value("avow_node_chain_up") == 1
     # A re-organisation takes back what it took.
     worklist.rewind(5)

@@ -9,6 +9,7 @@ import pytest
 
 from avow.prover.nodes.claiming import CLAIMED, Claiming
 from avow.prover.nodes.offers import Declined
+from avow.prover.nodes.provider import Provider
 from avow.verifier.chain.claim_records import ClaimParameters
 from avow.verifier.chain.signer import development_signer
 from avow.verifier.lifecycle import LegState
@@ -45,9 +46,8 @@ class Purse:
 
     def check(self, number: int, *selectors: bytes) -> None:
         """Weighs an order with such legs, one that is claimed unless said otherwise."""
-        legs = [SimpleNamespace(selector=selector) for selector in selectors or (CLAIMED,)]
-        terms: Any = SimpleNamespace(model_key=b"m" * 32, bond=BOND, legs=legs)
-        self.claiming.check(terms, self.order(number))
+        terms: Any = SimpleNamespace(model_key=b"m" * 32, bond=BOND)
+        self.claiming.check(terms, self.order(number), (selectors or (CLAIMED,)).count(CLAIMED))
 
     def lock(self, number: int, *selectors: bytes) -> None:
         """Weighs an order and locks it."""
@@ -68,9 +68,9 @@ class Purse:
         pytest.fail("it locks without end")
 
     def note(self, number: int, state: LegState) -> None:
-        """Sees a locked order's one leg in a state."""
-        leg: Any = SimpleNamespace(selector=CLAIMED, state=state)
-        self.claiming.note(self.order(number), [leg])
+        """Sees a locked order's one leg, which is to be claimed, in a state."""
+        leg: Any = SimpleNamespace(state=state)
+        self.claiming.note(self.order(number), [leg], [CLAIMED])
 
 
 def test_attack_every_order_that_is_locked_can_be_claimed() -> None:
@@ -120,3 +120,30 @@ def test_nothing_is_kept_for_an_order_that_has_ended() -> None:
         purse.check(2)
     purse.claiming.release(purse.order(1).order_id)
     purse.check(2)
+
+
+def test_a_leg_that_turns_out_to_be_proven_frees_its_bond() -> None:
+    """A leg that may be claimed or proven: the bond is kept until it is known which."""
+    purse = Purse(2 * BOND + CLAIM_BOND)
+    purse.lock(1)
+    leg: Any = SimpleNamespace(state=LegState.LOCKED)
+    purse.claiming.note(purse.order(1), [leg], [CLAIMED])
+    with pytest.raises(Declined):
+        purse.check(2)
+    purse.claiming.note(purse.order(1), [leg], [PROVEN])
+    purse.check(2)
+
+
+def test_the_bond_of_an_order_that_is_locked_is_not_asked_for_again() -> None:
+    """When a locked leg falls back to a claim, only the claim's bond has to be there."""
+    purse = Purse(BOND + CLAIM_BOND)
+    purse.tokens -= BOND
+    provider = Provider.__new__(Provider)
+    provider._claiming = purse.claiming
+    seen: Any = SimpleNamespace(terms=SimpleNamespace(model_key=b"m" * 32, bond=BOND))
+    view: Any = SimpleNamespace(order=purse.order(1))
+    with pytest.raises(Declined):
+        purse.check(1)
+    assert provider._can_claim(seen, view, 0, CLAIMED)
+    # From then on it is kept.
+    assert not provider._can_claim(seen, SimpleNamespace(order=purse.order(2)), 0, CLAIMED)  # type: ignore[arg-type]

@@ -1,12 +1,11 @@
 """What is written down of a market's events, taken back, priced and added up."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from avow.prover.config import from_environment
-from avow.prover.database import Database, open_database
+from avow.prover.database import Database
 from avow.prover.nodes.cursors import Cursor
 from avow.prover.nodes.ledger import Kind, Ledger
 from avow.prover.nodes.worklist import Worklist
@@ -32,11 +31,9 @@ PROVIDER, VALIDATOR = bytes([3]) * 20, bytes([4]) * 20
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path, new_database: Database) -> Shop:
     """A queue over an empty database."""
-    database = open_database(f"sqlite:///{tmp_path / 'jobs.sqlite3'}")
-    yield Shop(from_environment({"AVOW_HOME": str(tmp_path / "home")}), database)
-    database.close()
+    return Shop(from_environment({"AVOW_HOME": str(tmp_path / "home")}), new_database)
 
 
 def place(block: int, index: int = 0, transaction: int | None = None) -> Place:

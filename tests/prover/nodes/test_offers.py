@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from avow.prover.catalogue import Compiled
-from avow.prover.nodes.offers import Declined, Pricing, check_price, check_time, plan, read_input
+from avow.prover.nodes.offers import Declined, Pricing, check_price, choose, offer, read_input
 from avow.prover.nodes.terms import read_terms, same_terms, terms_digest, terms_text
 from avow.verifier.chain.orders import CallbackState, Leg, LegTerms, Order, OrderTerms, selector_of
 from avow.verifier.commitment import Commitment, Scheme, commit_public, commit_salted
@@ -49,8 +49,8 @@ def declined(order: OrderTerms, model: ModelRecord = MODEL) -> str:
 
 
 def test_a_good_order_is_planned() -> None:
-    planned = plan(terms(), MODEL.digest(), [COMPILED])
-    assert planned.legs == (COMPILED,)
+    planned = offer(terms(), MODEL.digest(), [COMPILED])
+    assert planned.legs == ((COMPILED,),)
     assert planned.inputs == (X,)
 
 
@@ -92,7 +92,7 @@ def test_only_what_is_compiled_here_is_planned() -> None:
         (terms(), digest, [hidden], "hidden"),
     ):
         with pytest.raises(Declined, match=reason):
-            plan(order, known, catalogue)
+            offer(order, known, catalogue)
 
 
 @pytest.mark.parametrize(
@@ -107,24 +107,25 @@ def test_only_what_is_compiled_here_is_planned() -> None:
 )
 def test_a_proof_under_an_unsafe_srs_is_not_promised(claim: SrsClaim | None, safe: bool) -> None:
     compiled = replace(COMPILED, record=replace(RECORD, srs=claim))
-    assert plan(terms(), MODEL.digest(), [compiled], allow_unsafe_srs=True).legs == (compiled,)
+    held = offer(terms(), MODEL.digest(), [compiled], allow_unsafe_srs=True)
+    assert held.legs == ((compiled,),)
     if safe:
-        assert plan(terms(), MODEL.digest(), [compiled]).legs == (compiled,)
+        assert offer(terms(), MODEL.digest(), [compiled]).legs == ((compiled,),)
     else:
         with pytest.raises(Declined, match="unsafe SRS"):
-            plan(terms(), MODEL.digest(), [compiled])
+            offer(terms(), MODEL.digest(), [compiled])
 
 
 def test_an_answer_that_would_have_to_be_claimed_is_not_promised() -> None:
     compiled = replace(COMPILED, record=replace(RECORD, system=OPTIMISTIC))
     order = terms(legs=(LegTerms(selector_of(OPTIMISTIC), 2_000, 10_000),))
     with pytest.raises(Declined, match="must be claimed on chain"):
-        plan(order, MODEL.digest(), [compiled])
+        offer(order, MODEL.digest(), [compiled])
 
 
 @pytest.mark.parametrize(("price", "taken"), [(0, False), (69, False), (70, True), (71, True)])
 def test_the_least_price_of_the_model_counts(price: int, taken: bool) -> None:
-    planned = plan(terms(), MODEL.digest(), [COMPILED])
+    planned = offer(terms(), MODEL.digest(), [COMPILED])
     pricing = Pricing(1_000, {MODEL.name: 70})
     if taken:
         check_price(terms(price=price), planned, pricing)
@@ -133,19 +134,128 @@ def test_the_least_price_of_the_model_counts(price: int, taken: bool) -> None:
             check_price(terms(price=price), planned, pricing)
 
 
+def in_time(order: OrderTerms, seconds: float, now: int) -> None:
+    """Chooses for an order by the one artifact, by which everything takes so long."""
+    offered = offer(order, MODEL.digest(), [COMPILED])
+    assert choose(order, offered, lambda item: 1.0, lambda items: seconds, now).legs == (COMPILED,)
+
+
+def test_each_leg_has_its_price() -> None:
+    order = terms(price=139, legs=(LegTerms(A, 100, 1), LegTerms(B, 100, 9_999)))
+    offered = offer(order, MODEL.digest(), [FIRST, SECOND])
+    with pytest.raises(Declined, match="it pays 139, the least is 140"):
+        check_price(order, offered, Pricing(70))
+    check_price(replace(order, price=140), offered, Pricing(70))
+
+
 def test_time_must_suffice() -> None:
-    check_time(terms(), 100.0, 999)
+    in_time(terms(), 100.0, 999)
     with pytest.raises(Declined, match="time to lock") as late:
-        check_time(terms(), 100.0, 1_000)
+        in_time(terms(), 100.0, 1_000)
     assert late.value.final
     with pytest.raises(Declined, match="leaves 1001 s, about 1002 s are needed") as slow:
-        check_time(terms(), 1_001.5, 999)
+        in_time(terms(), 1_001.5, 999)
     assert not slow.value.final
+
+
+def compiled_for(system: str) -> Compiled:
+    """The same model compiled for another system."""
+    return replace(COMPILED, record=replace(RECORD, system=system))
+
+
+FIRST, SECOND, THIRD = compiled_for("a/v1"), compiled_for("b/v1"), compiled_for("c/v1")
+CLAIMED = selector_of(OPTIMISTIC)
+A, B, C = (selector_of(item.record.system) for item in (FIRST, SECOND, THIRD))
+
+
+def chosen(order: OrderTerms, costs: dict[str, float], now: int = 0) -> list[str]:
+    """The systems that are chosen for an order's legs, were answers to cost so many seconds."""
+    offered = offer(order, MODEL.digest(), [FIRST, SECOND, THIRD])
+
+    def cost(item: Compiled) -> float:
+        return costs[item.record.system]
+
+    planned = choose(order, offered, cost, lambda items: sum(map(cost, items)), now)
+    return [item.record.system for item in planned.legs]
+
+
+def test_of_several_systems_the_cheapest_is_chosen() -> None:
+    order = terms(legs=(LegTerms(A + B + C, 100, 10_000),))
+    assert chosen(order, {"a/v1": 3, "b/v1": 2, "c/v1": 9}) == ["b/v1"]
+    assert chosen(order, {"a/v1": 3, "b/v1": 3, "c/v1": 3}) == ["a/v1"]
+
+
+def test_the_cheapest_is_no_use_when_it_is_too_late() -> None:
+    order = terms(legs=(LegTerms(A + B, 100, 10_000),))
+    offered = offer(order, MODEL.digest(), [FIRST, SECOND])
+    slow = {FIRST: 101.0, SECOND: 100.0}
+    planned = choose(
+        order, offered, lambda item: float(item is SECOND), lambda items: slow[items[-1]], 0
+    )
+    assert planned.legs == (SECOND,)
+
+
+def test_each_leg_has_its_own_deadline_and_the_first_due_is_served_first() -> None:
+    order = terms(legs=(LegTerms(A, 3_600, 7_000), LegTerms(B, 10, 3_000)))
+    assert chosen(order, {"a/v1": 3_000, "b/v1": 5, "c/v1": 0}) == ["a/v1", "b/v1"]
+    with pytest.raises(Declined, match="leaves 3600 s, about 3605 s are needed"):
+        chosen(order, {"a/v1": 3_600, "b/v1": 5, "c/v1": 0})
+    with pytest.raises(Declined, match="leaves 10 s, about 11 s are needed"):
+        chosen(order, {"a/v1": 1, "b/v1": 11, "c/v1": 0})
+
+
+@pytest.mark.parametrize(
+    ("first", "seconds", "expected"),
+    [
+        # A claim that is lost would cost the stake of the key that signed the same answer.
+        ("tee/v1", 100, ["tee/v1", "b/v1"]),
+        # Nothing else is in time.
+        ("tee/v1", 10, ["tee/v1", OPTIMISTIC]),
+        # Nothing is attested.
+        ("a/v1", 100, ["a/v1", OPTIMISTIC]),
+    ],
+)
+@pytest.mark.parametrize("due", [1_000, 5])
+def test_no_leg_is_claimed_beside_one_that_is_attested_where_another_is_in_time(
+    first: str, seconds: int, due: int, expected: list[str]
+) -> None:
+    claimed = compiled_for(OPTIMISTIC)
+    attested = compiled_for(first)
+    named = (LegTerms(selector_of(first), due, 3_000), LegTerms(CLAIMED + B, seconds, 7_000))
+    order = terms(legs=named)
+    offered = offer(order, MODEL.digest(), [attested, claimed, SECOND], claims=True)
+    costs = {first: 1.0, OPTIMISTIC: 2.0, "b/v1": 20.0}
+
+    def cost(item: Compiled) -> float:
+        return costs[item.record.system]
+
+    planned = choose(order, offered, cost, lambda items: sum(map(cost, items)), 0)
+    assert [item.record.system for item in planned.legs] == expected
+
+
+def test_an_order_with_a_leg_that_cannot_be_served_is_left_alone() -> None:
+    order = terms(legs=(LegTerms(A + B, 100, 3_000), LegTerms(C, 100, 7_000)))
+    with pytest.raises(Declined, match=f"not compiled here for the system 0x{C.hex()}"):
+        offer(order, MODEL.digest(), [FIRST, SECOND])
+    assert offer(order, MODEL.digest(), [SECOND, THIRD]).legs == ((SECOND,), (THIRD,))
+
+
+def test_what_could_not_be_settled_is_not_offered() -> None:
+    order = terms(legs=(LegTerms(A + B, 100, 10_000),))
+
+    def objection(selector: bytes, compiled: Compiled) -> str | None:
+        return "it is another key" if selector == A else None
+
+    both = [FIRST, SECOND]
+    assert offer(order, MODEL.digest(), both, objection=objection).legs == ((SECOND,),)
+    with pytest.raises(Declined, match=r"could not be settled: it is another key; .*not compiled"):
+        offer(order, MODEL.digest(), [FIRST], objection=objection)
 
 
 def test_terms_survive_the_database() -> None:
     strange = terms(input_uri="caf\u00e9 \udcff\x00", callback=bytes(range(20)), callback_gas=5)
-    for order in (terms(), strange, terms(price=2**128 - 1, lock_deadline=2**64 - 1)):
+    several = terms(legs=(LegTerms(A + B + C + SELECTOR, 5, 1), LegTerms(b"\0" * 4, 6, 2)))
+    for order in (terms(), several, strange, terms(price=2**128 - 1, lock_deadline=2**64 - 1)):
         assert read_terms(terms_text(order)) == order
         assert terms_text(order).isascii()
     assert terms_digest(terms()) != terms_digest(terms(price=101))
@@ -154,7 +264,16 @@ def test_terms_survive_the_database() -> None:
 def stored(order: OrderTerms) -> tuple[Order, list[Leg]]:
     """What the market holds for these terms."""
     legs = [
-        Leg(leg.selector, leg.deadline, 0, leg.share_bps, LegState.OPEN, CallbackState.NONE, None)
+        Leg(
+            selector=leg.named[0],
+            deadline=leg.deadline,
+            delivered_at=0,
+            share_bps=leg.share_bps,
+            state=LegState.OPEN,
+            callback_state=CallbackState.NONE,
+            output=None,
+            others=leg.selectors[4:],
+        )
         for leg in order.legs
     ]
     kept = Order(
@@ -186,6 +305,8 @@ def stored(order: OrderTerms) -> tuple[Order, list[Leg]]:
         {"lock_deadline": 999},
         {"legs": (LegTerms(SELECTOR, 2_001, 10_000),)},
         {"legs": (LegTerms(SELECTOR, 2_000, 9_999),)},
+        {"legs": (LegTerms(SELECTOR + A, 2_000, 10_000),)},
+        {"legs": (LegTerms(SELECTOR, 2_000, 5_000), LegTerms(A, 2_000, 5_000))},
     ],
 )
 def test_other_terms_under_the_same_id_are_noticed(changes: dict[str, Any]) -> None:
@@ -193,6 +314,19 @@ def test_other_terms_under_the_same_id_are_noticed(changes: dict[str, Any]) -> N
     assert same_terms(terms(), 3, kept, legs)
     assert not same_terms(terms(), 4, kept, legs)
     assert not same_terms(terms(**changes), 3, kept, legs)
+
+
+def test_a_delivered_leg_is_by_one_of_the_systems_that_were_asked_for() -> None:
+    order = terms(legs=(LegTerms(A + B, 2_000, 10_000),))
+    kept, (leg,) = stored(order)
+    assert same_terms(order, 3, kept, [leg])
+    assert not same_terms(order, 3, kept, [replace(leg, others=C)])
+    assert not same_terms(order, 3, kept, [replace(leg, selector=B, others=A)])
+    delivered = replace(leg, others=b"", delivered_at=5)
+    assert same_terms(order, 3, kept, [delivered])
+    assert same_terms(order, 3, kept, [replace(delivered, selector=B)])
+    assert not same_terms(order, 3, kept, [replace(delivered, selector=C)])
+    assert not same_terms(order, 3, kept, [replace(delivered, others=B)])
 
 
 def test_the_records_of_these_tests_fit_each_other() -> None:

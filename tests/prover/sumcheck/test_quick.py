@@ -11,6 +11,7 @@ import pytest
 
 from avow.prover.native import _core
 from avow.prover.systems.sumcheck import quick
+from avow.verifier.argument import opening
 from avow.verifier.bn254 import G2_COORDINATES, field_modulus
 from avow.verifier.bundle import Bundle
 from avow.verifier.errors import VerificationError
@@ -29,6 +30,23 @@ from tests.verifier.sumcheck.test_batch_bundles import bundles
 from tests.verifier.sumcheck.test_half import POLICY, bundle, system_record
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "bundles"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pairing_twice() -> Iterator[None]:
+    """py_ecc's own values, each computed once: many tests ask about the same few proofs."""
+    known: dict[str, bool] = {}
+    compute = opening.equal_pairings
+
+    def equal_pairings(left: Any, right: Any) -> bool:
+        at = repr((left, right))
+        if at not in known:
+            known[at] = compute(left, right)
+        return known[at]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "equal_pairings", equal_pairings)
+        yield
 
 
 @dataclass(frozen=True)
@@ -182,18 +200,16 @@ def test_it_gives_no_verdict(honest: Honest) -> None:
     assert answer is None
 
 
-@pytest.mark.parametrize("lie", [True, False])
-def test_verify_never_asks_the_native_core(
-    honest: Honest, monkeypatch: pytest.MonkeyPatch, lie: bool
-) -> None:
+def test_verify_never_asks_the_native_core(honest: Honest, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = honest.bundle.encode(), honest.with_other_quotient()
     quick.check(good, POLICY)
     assert SYSTEMS[SYSTEM_ID] == type(SYSTEMS[SYSTEM_ID])()
     # A core that lies decides nothing but the quick check.
-    with monkeypatch.context() as patch:
-        patch.setattr(_core, "pairing_holds", lambda *_: lie)
-        assert refusals(good) == (None, None if lie else "proof")
-        assert refusals(bad) == ("proof", None if lie else "proof")
+    for lie in (True, False):
+        with monkeypatch.context() as patch:
+            patch.setattr(_core, "pairing_holds", lambda *_, lie=lie: lie)
+            assert refusals(good) == (None, None if lie else "proof")
+            assert refusals(bad) == ("proof", None if lie else "proof")
 
     def missing(*_: object) -> NoReturn:
         raise AssertionError("the native core was asked")

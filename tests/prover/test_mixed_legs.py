@@ -1,0 +1,490 @@
+"""Several kinds of evidence for one request: one answer, and legs that live each for itself."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from avow.prover.asked_legs import AskedLeg
+from avow.prover.attempt import Outcome, attempt
+from avow.prover.errors import (
+    IllegalTransition,
+    NotReady,
+    Refused,
+    RequestRefused,
+    TryAgain,
+    UnknownJob,
+)
+from avow.prover.inference import infer
+from avow.prover.outbox import Task
+from avow.prover.reconcile import reconcile
+from avow.prover.request import OrderContext, request_from
+from avow.prover.systems.system import Tick
+from avow.prover.tables import AnswerRow, DeadLetterRow, MemoryClaimRow, OutboxRow, ProofRow
+from avow.prover.webhooks.registry import EVENTS, Wish
+from avow.prover.webhooks.tables import DeliveryRow
+from avow.verifier.bundle import parse_bundle
+from avow.verifier.lifecycle import JobState
+from avow.verifier.records import InputVisibility
+from tests.prover.several import (
+    CLAIM,
+    OTHER,
+    PROOF,
+    TEE,
+    Market,
+    answered,
+    asked,
+    compiled,
+    open_market,
+)
+from tests.prover.tiny import Shop
+
+
+@pytest.fixture
+def market(shop: Shop) -> Market:
+    """Over the same database."""
+    return open_market(shop)
+
+
+def outcomes(market: Market, job_id: str) -> list[str | None]:
+    return [leg.outcome for leg in market.queue.status(job_id).evidence]
+
+
+def failing(error: Exception) -> Callable[[Tick], None]:
+    def hook(_tick: Tick) -> None:
+        raise error
+
+    return hook
+
+
+def test_a_job_has_a_leg_for_each_kind_with_its_own_deadline_and_share(market: Market) -> None:
+    job = market.queue.submit(asked())
+    legs = [(leg.leg, leg.system, leg.share_bps, leg.deadline) for leg in job.evidence]
+    now = market.clock()
+    assert legs == [(0, CLAIM, 3000, now + 10_000), (1, PROOF, 7000, now + 3_600_000)]
+    assert job.deadline == now + 3_600_000
+
+
+def test_one_answer_is_published_at_once_and_every_leg_shows_it(market: Market) -> None:
+    job_id = answered(market)
+    assert sum(one.answered for one in market.systems.values()) == 1
+    first = market.queue.status(job_id)
+    assert first.state is JobState.ANSWERED and first.answer is not None
+    assert market.work(job_id, 1) is Outcome.DONE
+    assert outcomes(market, job_id) == [None, "proven"]
+    assert market.queue.status(job_id).state is JobState.ANSWERED
+    with pytest.raises(NotReady, match=f"leg 0 of job {job_id} is open"):
+        market.queue.bundle(job_id, 0)
+    assert market.work(job_id, 0) is Outcome.DONE
+    # One of the two is claimed and not proven.
+    assert market.queue.status(job_id).state is JobState.CHALLENGEABLE
+    bundles = [parse_bundle(market.queue.bundle(job_id, leg)) for leg in (0, 1)]
+    assert [one.statement.system for one in bundles] == [CLAIM, PROOF]
+    same = [(one.statement.nonce, one.statement.input, one.outputs) for one in bundles]
+    assert same[0] == same[1]
+    with market.database.read() as session:
+        assert len(session.scalars(select(AnswerRow)).all()) == 1
+        assert len(session.scalars(select(ProofRow)).all()) == 2
+
+
+def test_a_leg_says_what_kind_of_evidence_ended_it(market: Market) -> None:
+    """Its outcome is `proven` for all of them; its reason calls nothing proven that is not."""
+    legs = tuple(
+        AskedLeg((one,), 60, share) for one, share in ((TEE, 1), (CLAIM, 2), (PROOF, 9997))
+    )
+    job_id = answered(market, *legs)
+    for leg in range(3):
+        assert market.work(job_id, leg) is Outcome.DONE
+    reasons = [leg.reason for leg in market.queue.status(job_id).evidence]
+    assert reasons == ["attested by tee/v1", "claimed by optimistic/v1", "proven by sumcheck/v1"]
+
+
+def test_the_leg_with_the_least_time_is_asked_for_first(market: Market) -> None:
+    legs = (AskedLeg((CLAIM,), 3600, 5000), AskedLeg((PROOF,), 60, 5000))
+    job_id = answered(market, *legs)
+    with market.database.read() as session:
+        query = select(OutboxRow.leg).where(
+            OutboxRow.job_id == job_id, OutboxRow.task == Task.PROVE.value
+        )
+        assert list(session.scalars(query.order_by(OutboxRow.id))) == [1, 0]
+
+
+def test_a_leg_that_is_late_leaves_the_other_alone(market: Market) -> None:
+    job_id = answered(market)
+    market.clock.now += 11_000
+    done = reconcile(market.database, market.clock(), market.bench().terms, 60_000)
+    assert done.expired == 1 and outcomes(market, job_id) == ["expired", None]
+    assert market.queue.status(job_id).state is JobState.ANSWERED
+    assert market.work(job_id, 0) is Outcome.NOTHING_TO_DO
+    assert market.work(job_id, 1) is Outcome.DONE
+    ended = market.queue.status(job_id)
+    assert ended.state is JobState.EXPIRED and outcomes(market, job_id) == ["expired", "proven"]
+    assert parse_bundle(market.queue.bundle(job_id, 1)).statement.system == PROOF
+    # Once more changes nothing.
+    assert not reconcile(market.database, market.clock() + 10**8, market.bench().terms, 60_000)
+
+
+def test_a_proof_that_comes_too_late_is_no_delivery(market: Market) -> None:
+    job_id = answered(market)
+
+    def slow(tick: Tick) -> None:
+        market.clock.now += 10_000
+
+    market.systems[CLAIM].on_prove = slow
+    market.work(job_id, 0)
+    assert outcomes(market, job_id) == ["expired", None]
+    with market.database.read() as session:
+        assert session.scalars(select(ProofRow)).all() == []
+    assert market.work(job_id, 1) is Outcome.DONE
+
+
+def test_a_leg_that_expires_in_somebodys_hands_stores_nothing(market: Market) -> None:
+    job_id = answered(market)
+
+    def meanwhile(tick: Tick) -> None:
+        market.clock.now += 10_000
+        reconcile(market.database, market.clock(), market.bench().terms, 60_000)
+
+    market.systems[CLAIM].on_prove = meanwhile
+    assert market.work(job_id, 0) is Outcome.LOST
+    assert outcomes(market, job_id) == ["expired", None]
+
+
+def test_a_job_that_nobody_answered_loses_only_the_legs_that_are_late(market: Market) -> None:
+    job = market.queue.submit(asked())
+    market.clock.now += 11_000
+    reconcile(market.database, market.clock(), market.bench().terms, 10**9)
+    assert outcomes(market, job.id) == ["expired", None]
+    assert market.queue.status(job.id).state is JobState.QUEUED
+    assert attempt(market.bench(), job.id, 0, Task.INFER, infer) is Outcome.DONE
+    assert market.work(job.id, 0) is Outcome.NOTHING_TO_DO
+    assert market.work(job.id, 1) is Outcome.DONE
+
+
+def test_when_every_leg_is_late_the_job_is(market: Market) -> None:
+    job = market.queue.submit(asked())
+    market.clock.now += 3_600_000
+    reconcile(market.database, market.clock(), market.bench().terms, 10**9)
+    ended = market.queue.status(job.id)
+    assert ended.state is JobState.EXPIRED and outcomes(market, job.id) == ["expired"] * 2
+
+
+def test_a_failed_leg_is_a_letter_of_its_own_and_is_asked_for_alone(market: Market) -> None:
+    job_id = answered(market)
+    market.systems[PROOF].on_prove = failing(Refused("no such operation"))
+    assert market.work(job_id, 1) is Outcome.FAILED
+    assert outcomes(market, job_id) == [None, "failed"]
+    (letter,) = market.queue.dead_letters()
+    assert (letter.leg, letter.reason) == (1, "no such operation")
+    assert market.queue.status(job_id).state is JobState.ANSWERED
+    with pytest.raises(NotReady, match=f"leg 1 of job {job_id} is failed: it will never have a"):
+        market.queue.bundle(job_id, 1)
+    with pytest.raises(NotReady, match=f"leg 0 of job {job_id} is open: it has no bundle yet"):
+        market.queue.bundle(job_id, 0)
+    with pytest.raises(
+        IllegalTransition, match=f"leg 0 of job {job_id} is open: only a failed leg"
+    ):
+        market.queue.retry(job_id, 0)
+    for refused in (market.queue.retry, market.queue.bundle):
+        with pytest.raises(UnknownJob, match=f"job {job_id} has no leg 2"):
+            refused(job_id, 2)
+    # While the other one is still at work.
+    market.systems[PROOF].on_prove = lambda tick: None
+    market.queue.retry(job_id, 1)
+    assert market.queue.dead_letters() == [] and outcomes(market, job_id) == [None, None]
+    assert market.work(job_id, 1) is Outcome.DONE and market.work(job_id, 0) is Outcome.DONE
+    assert outcomes(market, job_id) == ["proven", "proven"]
+
+
+def test_two_failed_legs_are_two_letters_and_come_back_together(market: Market) -> None:
+    job_id = answered(market)
+    for system in (CLAIM, PROOF):
+        market.systems[system].on_prove = failing(Refused("no"))
+    for leg in (0, 1):
+        assert market.work(job_id, leg) is Outcome.FAILED
+    assert market.queue.status(job_id).state is JobState.FAILED
+    assert sorted(letter.leg for letter in market.queue.dead_letters()) == [0, 1]
+    for system in (CLAIM, PROOF):
+        market.systems[system].on_prove = lambda tick: None
+    assert market.queue.retry(job_id).state is JobState.ANSWERED
+    for leg in (0, 1):
+        assert market.work(job_id, leg) is Outcome.DONE
+    assert market.queue.status(job_id).state is JobState.CHALLENGEABLE
+
+
+def test_of_alternatives_the_cheapest_serves(market: Market) -> None:
+    job_id = answered(market, AskedLeg((PROOF, TEE, CLAIM), 60))
+    (leg,) = market.queue.status(job_id).evidence
+    assert leg.system == TEE and leg.any_of == (PROOF, TEE, CLAIM)
+    assert market.work(job_id, 0) is Outcome.DONE
+    assert parse_bundle(market.queue.bundle(job_id)).statement.system == TEE
+
+
+def measured(market: Market, system: str, seconds: float) -> None:
+    """As if a proof of the system had taken so long here."""
+    job_id = answered(market, AskedLeg((system,), 3600))
+    market.work(job_id, 0)
+    with market.database.write() as session:
+        row = session.get(ProofRow, (job_id, 0))
+        assert row is not None
+        row.seconds = seconds
+
+
+def test_what_was_measured_here_decides(market: Market) -> None:
+    measured(market, TEE, 5.0)
+    measured(market, PROOF, 0.5)
+    quick = market.queue.status(answered(market, AskedLeg((TEE, PROOF), 60)))
+    assert quick.evidence[0].system == PROOF
+    # One that is expected to be late is taken only where all are.
+    measured(market, CLAIM, 0.1)
+    measured(market, TEE, 50.0)
+    late = market.queue.status(answered(market, AskedLeg((TEE, PROOF), 3)))
+    assert late.evidence[0].system == PROOF
+
+
+def test_a_system_that_fails_is_followed_by_the_next(market: Market) -> None:
+    job_id = answered(market, AskedLeg((TEE, PROOF), 600))
+    market.systems[TEE].on_prove = failing(Refused("the enclave is gone"))
+    assert market.work(job_id, 0) is Outcome.FAILED
+    (leg,) = market.queue.status(job_id).evidence
+    assert (leg.system, leg.outcome) == (PROOF, None)
+    assert leg.given_up == ((TEE, "the enclave is gone"),)
+    assert market.queue.dead_letters() == []
+    assert market.work(job_id, 0) is Outcome.DONE
+    assert parse_bundle(market.queue.bundle(job_id)).statement.system == PROOF
+    assert market.queue.status(job_id).state is JobState.PROVEN
+    # Answered once, by whichever came first.
+    assert sum(one.answered for one in market.systems.values()) == 1
+
+
+def test_a_system_that_fails_too_often_is_followed_by_the_next(market: Market) -> None:
+    job_id = answered(market, AskedLeg((TEE, PROOF), 6000))
+    market.systems[TEE].on_prove = failing(TryAgain("the child died"))
+    for _ in range(market.config.max_attempts):
+        market.work(job_id, 0)
+        market.clock.now += 120_000
+    assert market.queue.status(job_id).evidence[0].system == PROOF
+    assert market.work(job_id, 0) is Outcome.DONE
+    assert market.systems[TEE].proved == 0 and market.systems[PROOF].proved == 1
+
+
+def test_when_no_alternative_is_left_the_leg_has_failed(market: Market) -> None:
+    job_id = answered(market, AskedLeg((TEE, PROOF), 600))
+    for system in (TEE, PROOF):
+        market.systems[system].on_prove = failing(Refused(f"no {system}"))
+        assert market.work(job_id, 0) is Outcome.FAILED
+    ended = market.queue.status(job_id)
+    assert ended.state is JobState.FAILED and ended.reason == "no sumcheck/v1"
+    assert ended.evidence[0].given_up == ((TEE, "no tee/v1"),)
+    # Asked for again, each may be tried anew.
+    for system in (TEE, PROOF):
+        market.systems[system].on_prove = lambda tick: None
+    assert market.queue.retry(job_id).evidence[0].system == TEE
+    assert market.work(job_id, 0) is Outcome.DONE
+
+
+def test_who_works_on_an_alternative_that_was_given_up_stores_nothing(market: Market) -> None:
+    job_id = answered(market, AskedLeg((TEE, PROOF), 600))
+
+    def meanwhile(tick: Tick) -> None:
+        market.clock.now += 11_000
+        with market.database.write() as session:
+            from avow.prover.history import locked
+            from avow.prover.legs import fall_back, leg_of
+
+            row = leg_of(session, job_id, 0)
+            assert fall_back(session, locked(session, job_id), row, "gone", market.clock())
+
+    market.systems[TEE].on_prove = meanwhile
+    assert market.work(job_id, 0) is Outcome.LOST
+    assert market.work(job_id, 0) is Outcome.DONE
+    with market.database.read() as session:
+        (proof,) = session.scalars(select(ProofRow)).all()
+        assert proof.record == market.several.items[PROOF].record_digest
+
+
+def test_a_worker_without_one_system_answers_by_another(market: Market) -> None:
+    del market.systems[CLAIM]
+    job_id = answered(market)
+    assert market.systems[PROOF].answered == 1
+    assert market.work(job_id, 0) is Outcome.FAILED
+    assert outcomes(market, job_id) == ["failed", None]
+    assert market.work(job_id, 1) is Outcome.DONE
+
+
+def test_a_lost_message_of_one_leg_does_not_wait_for_the_other(market: Market) -> None:
+    """The second leg's message is lost while the first one's proof takes long."""
+    job_id = answered(market, AskedLeg((CLAIM,), 3600, 5000), AskedLeg((PROOF,), 3600, 5000))
+    seen: list[int] = []
+
+    def meanwhile(tick: Tick) -> None:
+        with market.database.write() as session:
+            for row in session.scalars(select(OutboxRow).where(OutboxRow.job_id == job_id)):
+                session.delete(row)
+        market.clock.now += 5_000
+        reconcile(market.database, market.clock(), market.bench().terms, 1_000)
+        with market.database.read() as session:
+            query = select(OutboxRow.leg).where(OutboxRow.job_id == job_id)
+            seen.extend(session.scalars(query))
+
+    market.systems[CLAIM].on_prove = meanwhile
+    assert market.work(job_id, 0) is Outcome.DONE
+    assert seen == [1]
+
+
+def test_a_leg_that_ended_keeps_no_memory_for_itself(market: Market) -> None:
+    job_id = answered(market, AskedLeg((TEE, CLAIM), 60, 5000), AskedLeg((PROOF,), 3600, 5000))
+
+    def claims() -> list[int]:
+        with market.database.read() as session:
+            return list(session.scalars(select(MemoryClaimRow.leg).order_by(MemoryClaimRow.leg)))
+
+    def waits(leg: int) -> None:
+        now = market.clock()
+        row = MemoryClaimRow(job_id=job_id, leg=leg, machine="m", bytes=1000, since=now, seen=now)
+        with market.database.write() as session:
+            session.add(row)
+
+    waits(0)
+    waits(1)
+    market.systems[TEE].on_prove = failing(Refused("no"))
+    market.systems[CLAIM].on_prove = failing(Refused("no"))
+    assert market.work(job_id, 0) is Outcome.FAILED and claims() == [1]
+    waits(0)
+    assert market.work(job_id, 0) is Outcome.FAILED and claims() == [1]
+
+
+def test_a_cancelled_job_has_no_leg_that_goes_on(market: Market) -> None:
+    job_id = answered(market)
+    assert market.work(job_id, 1) is Outcome.DONE
+    market.queue.cancel(job_id)
+    assert outcomes(market, job_id) == ["cancelled", "proven"]
+    assert market.work(job_id, 0) is Outcome.NOTHING_TO_DO
+
+
+def test_webhooks_are_told_of_each_leg(market: Market) -> None:
+    hook = Wish("https://example.com/x", EVENTS, "whsec_eA==")
+    job = market.queue.submit(replace(asked(), webhook=hook))
+    attempt(market.bench(), job.id, 0, Task.INFER, infer)
+    market.work(job.id, 1)
+    market.clock.now += 11_000
+    reconcile(market.database, market.clock(), market.bench().terms, 60_000)
+    with market.database.read() as session:
+        told = list(session.scalars(select(DeliveryRow.event).order_by(DeliveryRow.created_at)))
+    assert sorted(told) == ["job.answered", "job.expired", "leg.expired", "leg.proven"]
+
+
+def test_a_repeated_request_with_legs_is_the_first_one(market: Market) -> None:
+    first = market.queue.submit(asked(client_key="k"))
+    assert market.queue.submit(asked(client_key="k")).id == first.id
+    other = (AskedLeg((CLAIM,), 10, 4000), AskedLeg((PROOF,), 3600, 6000))
+    with pytest.raises(RequestRefused, match="belongs to job"):
+        market.queue.submit(asked(*other, client_key="k"))
+
+
+def test_an_alternative_that_needs_too_much_memory_is_none(market: Market) -> None:
+    market.config = replace(market.config, prove_memory=5000)
+    market.several.items[TEE] = compiled(TEE, memory=6000)
+    job_id = answered(market, AskedLeg((TEE, PROOF), 600))
+    assert market.queue.status(job_id).evidence[0].system == PROOF
+    with pytest.raises(RequestRefused, match="its proof needs about 6000 bytes"):
+        market.queue.submit(asked(AskedLeg((TEE,), 600)))
+
+
+def value(legs: object, **more: object) -> dict[str, object]:
+    return {"model": "tiny", "inputs": [{"integers": [1, 2, 3, 4]}], "legs": legs, **more}
+
+
+def leg(*systems: str, **more: object) -> dict[str, object]:
+    return {"any_of": list(systems), **more}
+
+
+def test_legs_are_read_from_json_and_share_evenly_where_no_share_is_named() -> None:
+    read = request_from(value([leg("sumcheck", within_seconds=5), leg(TEE), leg("optimistic")]))
+    assert read.legs == (
+        AskedLeg((PROOF,), 5, 3334),
+        AskedLeg((TEE,), None, 3333),
+        AskedLeg((CLAIM,), None, 3333),
+    )
+    assert request_from(value(None)).legs == ()
+
+
+@pytest.mark.parametrize(
+    ("legs", "said"),
+    [
+        ([], "legs: expected a list of 1 to 4 legs, got 0"),
+        ([leg(PROOF)] * 5, "legs: expected a list of 1 to 4 legs, got 5"),
+        ("sumcheck", "legs: expected a list of 1 to 4 legs, got str"),
+        ([1], r"legs\[0\]: expected an object, got int"),
+        ([leg()], r"legs\[0\]\.any_of: expected 1 to 4 systems, got 0"),
+        ([leg("a", "b", "c", "d", "e")], "expected 1 to 4 systems, got 5"),
+        ([{"any_of": "sumcheck"}], r"legs\[0\]\.any_of: expected a list of systems"),
+        ([{"share_bps": 10_000}], r"legs\[0\]\.any_of: expected a list of systems, got None"),
+        ([leg("magic/v1")], r"legs\[0\]\.any_of: unknown system 'magic/v1'; known: "),
+        ([leg(PROOF), leg("sumcheck")], r"legs\[1\]\.any_of: 'sumcheck/v1' is named twice"),
+        ([leg(PROOF, PROOF)], r"legs\[0\]\.any_of: 'sumcheck/v1' is named twice"),
+        ([leg(PROOF, share_bps=9_999)], "legs: expected shares of 10000 in all, got 9999"),
+        (
+            [leg(PROOF, share_bps=6000), leg(CLAIM, share_bps=5000)],
+            "legs: expected shares of 10000 in all, got 11000",
+        ),
+        ([leg(PROOF, share_bps=5000), leg(CLAIM)], "expected share_bps in each of them or in none"),
+        ([leg(PROOF, share_bps=0), leg(CLAIM, share_bps=10_000)], r"legs\[0\]\.share_bps"),
+        ([leg(PROOF, share_bps=True)], r"legs\[0\]\.share_bps: expected a number, got True"),
+        ([leg(PROOF, within_seconds=0)], r"legs\[0\]\.within_seconds: expected a number from 1"),
+        ([leg(PROOF, within_seconds=2_592_001)], r"legs\[0\]\.within_seconds"),
+        ([leg(PROOF, within_seconds="5")], r"legs\[0\]\.within_seconds: expected a number"),
+        ([leg(PROOF, within=5)], r"legs\[0\]: unknown 'within'"),
+    ],
+)
+def test_bad_legs_are_one_line(legs: object, said: str) -> None:
+    with pytest.raises(RequestRefused, match=said) as caught:
+        request_from(value(legs))
+    assert "\n" not in str(caught.value)
+
+
+def test_legs_stand_beside_neither_system_nor_record_nor_order() -> None:
+    for more in ({"system": PROOF}, {"record": "0x" + "00" * 32}):
+        with pytest.raises(RequestRefused, match="none beside legs"):
+            request_from(value([leg(PROOF)], **more))
+    place = OrderContext(1, b"\1" * 20, b"\2" * 32, b"\3" * 20, 7)
+    with pytest.raises(RequestRefused, match="a leg of an order is a job"):
+        replace(asked(), order=place)
+
+
+def test_legs_with_different_answers_are_refused(market: Market) -> None:
+    with pytest.raises(RequestRefused) as caught:
+        market.queue.submit(asked(AskedLeg((PROOF,), 9, 5000), AskedLeg((OTHER,), 9, 5000)))
+    assert str(caught.value) == (
+        "legs: 'ezkl/v1' proves another program than 'sumcheck/v1': "
+        "all legs of a job must have the same answer"
+    )
+    # A hidden input is bound in another way, so that the legs would not show the same.
+    hidden = replace(market.several.items[CLAIM].record, input_visibility=InputVisibility.HASHED)
+    market.several.items[CLAIM] = replace(market.several.items[CLAIM], record=hidden)
+    with pytest.raises(RequestRefused, match="proves another program"):
+        market.queue.submit(asked())
+    assert market.queue.jobs() == []
+
+
+def test_a_system_that_the_model_is_not_compiled_for_is_named(market: Market) -> None:
+    del market.several.items[TEE]
+    with pytest.raises(RequestRefused, match=r"legs\[0\]: system: 'tiny' is not compiled for"):
+        market.queue.submit(asked(AskedLeg((TEE, PROOF), 9)))
+
+
+def test_the_letters_of_a_job_that_was_not_answered_are_one(market: Market) -> None:
+    job = market.queue.submit(asked())
+    for system in market.systems.values():
+        system.on_answer = failing(Refused("no such operation"))
+    assert attempt(market.bench(), job.id, 0, Task.INFER, infer) is Outcome.FAILED
+    with market.database.read() as session:
+        assert len(session.scalars(select(DeadLetterRow)).all()) == 1
+    assert outcomes(market, job.id) == ["failed", "failed"]
+    for system in market.systems.values():
+        system.on_answer = lambda tick: None
+    assert market.queue.retry(job.id, 1).state is JobState.QUEUED
+    assert attempt(market.bench(), job.id, 0, Task.INFER, infer) is Outcome.DONE
+    for number in (0, 1):
+        assert market.work(job.id, number) is Outcome.DONE
