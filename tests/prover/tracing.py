@@ -1,6 +1,6 @@
 """Tracing into memory for the length of a test."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,3 +28,14 @@ def tree(exporter: Any) -> dict[str, str]:
     spans = exporter.get_finished_spans()
     names = {span.context.span_id: span.name for span in spans}
     return {span.name: names.get(span.parent.span_id, "") if span.parent else "" for span in spans}
+
+
+def texts(spans: Iterable[Any]) -> set[str]:
+    """All that spans say of themselves, as text: names, attributes, events and statuses."""
+    found = set()
+    for span in spans:
+        found |= {span.name, str(span.status.description), *span.attributes}
+        found |= {str(value) for value in span.attributes.values()}
+        for event in span.events:
+            found |= {event.name, *event.attributes, *map(str, event.attributes.values())}
+    return found
