@@ -48,7 +48,7 @@ def test_a_trace_goes_through_the_queue(any_shop: Shop) -> None:
     assert f"{by_name['POST /v1/jobs'].parent.span_id:016x}" == "cd" * 8
     attributes = dict(by_name["prove"].attributes)
     assert attributes["avow.job"] == job.id and attributes["avow.outcome"] == "done"
-    # Identifiers are random and may hold any digits; nothing else may hold those of an input or answer.
+    # Identifiers are random and may hold any digits; nothing else may hold an input or answer.
     told = texts(spans) - {job.id}
     assert not [text for text in told if "311" in text or "1248" in text]
 
