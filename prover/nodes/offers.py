@@ -165,16 +165,26 @@ def choose(
     systems = [item.record.system for item in planned.legs]
     if OPTIMISTIC not in systems or TEE not in systems:
         return planned
-
-    # A claim that is lost, if only by silence, costs the stake of the key that signed the same
-    # answer, and the attested leg with it.
-    def dearer(item: Compiled) -> tuple[bool, float]:
-        return item.record.system == OPTIMISTIC, cost(item)
-
     try:
-        return _cheapest(terms, offered, dearer, needed, now)
+        return _cheapest(terms, offered, claims_last(cost, attested=True), needed, now)
     except Declined:
         return planned
+
+
+def claims_last(
+    cost: Callable[[Compiled], float], attested: bool
+) -> Callable[[Compiled], tuple[bool, float]]:
+    """What the artifacts of a leg are compared by: `cost`, and a claim only after all others where
+    another leg of the order is `attested`.
+
+    A claim that is lost, if only by silence, costs the stake of the key that signed the same
+    answer, and the attested leg with it.
+    """
+
+    def rank(item: Compiled) -> tuple[bool, float]:
+        return attested and item.record.system == OPTIMISTIC, cost(item)
+
+    return rank
 
 
 def _cheapest(

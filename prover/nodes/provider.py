@@ -27,6 +27,7 @@ from avow.prover.nodes.offers import (
     by_deadline,
     check_price,
     choose,
+    claims_last,
     offer,
 )
 from avow.prover.nodes.pace import Pace
@@ -325,12 +326,7 @@ class Provider(Node):
                 self.say(seen.order_id, f"cannot be served: {refusal}")
             return False
         others = [one for at, one in enumerate(self._selectors(seen, view)) if at != index]
-
-        def rank(compiled: Compiled) -> tuple[bool, float]:
-            # As in `choose`: a claim that is lost takes the attested leg with it.
-            risky = selector_of(compiled.record.system) == CLAIMED and selector_of(TEE) in others
-            return risky, self._cost(compiled)
-
+        rank = claims_last(self._cost, attested=selector_of(TEE) in others)
         for compiled in sorted(offered.legs[0], key=rank):
             selector = selector_of(compiled.record.system)
             if selector in tried or not self._can_claim(seen, view, index, selector):
