@@ -1,9 +1,6 @@
 """An artifact: the folder that a compiled model is proven from, and what was checked about it."""
 
-import os
 import re
-import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +9,7 @@ from avow.circuits.ezkl import files as ezkl
 from avow.circuits.files import read_file, read_json, sha256_file, write_file, write_json
 from avow.circuits.lock import LOCK
 from avow.circuits.optimistic import files as optimistic
+from avow.circuits.placing import put, recover
 from avow.circuits.sumcheck import files as sumcheck
 from avow.circuits.tee import files as tee
 from avow.verifier import canonical
@@ -62,6 +60,8 @@ def load_artifact(folder: Path) -> Artifact:
     `CircuitError`.
     """
     if not folder.is_dir():
+        recover(folder.parent)
+    if not folder.is_dir():
         raise CircuitError(f"expected an artifact's folder at {folder}, found none")
     listed = _check_inventory(folder)
     try:
@@ -86,6 +86,7 @@ def find_artifact(text: str, artifacts: Path) -> Artifact:
     path = Path(text)
     match = _DIGEST.fullmatch(text)
     if match is not None and not path.exists():
+        recover(artifacts)
         found = sorted(artifacts.glob(f"{match['hex']}*"))
         if len(found) != 1:
             raise CircuitError(
@@ -137,19 +138,8 @@ def place(build: Path, target: Path, system: str) -> Path:
     """Give a build folder its inventory and its name; an earlier artifact of it is replaced."""
     write_inventory(build, system)
     try:
-        if target.exists():
-            # Same record, made again: what was there may be damaged, so the new one replaces it.
-            aside = target.with_name(f".old-{secrets.token_hex(8)}")
-            os.rename(target, aside)
-            try:
-                os.rename(build, target)
-            except OSError:
-                os.rename(aside, target)
-                raise
-            # Only now: large keys take a while, and whoever is killed meanwhile keeps an artifact.
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            os.rename(build, target)
+        # Same record, made again: what was there may be damaged, so the new one replaces it.
+        put(build, target)
         (target / LOCK).unlink(missing_ok=True)
     except OSError as error:
         raise CircuitError(f"cannot place the artifact at {target}: {error.strerror}") from error

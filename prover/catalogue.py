@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from avow.circuits.placing import recover
 from avow.prover.errors import RequestRefused
 from avow.verifier import canonical
 from avow.verifier.errors import VerificationError
@@ -118,6 +119,7 @@ class FolderCatalogue:
         return fitting[0]
 
     def _pinned(self, model: str, system: str | None, record: str, hides: Hides | None) -> Compiled:
+        recover(self._artifacts)
         found = self._load(self._artifacts / record.removeprefix("0x"))
         if not _is_model(found, model) or system not in (None, found.record.system):
             compiled = "" if system is None else f" compiled for {system!r}"
@@ -128,6 +130,7 @@ class FolderCatalogue:
 
     def all(self) -> list[Compiled]:
         """Every readable artifact, in the order of their digests."""
+        recover(self._artifacts)
         found = []
         for folder in sorted(self._artifacts.glob("[0-9a-f]*")):
             try:

@@ -10,6 +10,7 @@ from avow.api.cli.model_check import check
 from avow.api.cli.model_sign import sign
 from avow.api.cli.model_split import split
 from avow.api.cli.program import compile_program, plot_program, print_program, program_json
+from avow.circuits.placing import recover
 from avow.models.catalogue import (
     add_zoo_model,
     built_in_names,
@@ -184,7 +185,9 @@ def show(argument: str, plot: Path | None, as_json: bool) -> None:
 def _system_lines(digest: bytes) -> list[str]:
     """One line for each proof system that the model is compiled for on this machine."""
     lines = []
-    for path in sorted(from_environment().artifacts.glob("*/record.json")):
+    artifacts = from_environment().artifacts
+    recover(artifacts)
+    for path in sorted(artifacts.glob("[0-9a-f]*/record.json")):
         data = read_bounded(path, LIMITS.record_bytes, "system record")
         try:
             record = parse_system_record(parse(data, LIMITS.record_bytes, "system record"))

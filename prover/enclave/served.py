@@ -9,6 +9,7 @@ import numpy as np
 from avow.circuits.artifact import RECORD, load_artifact
 from avow.circuits.errors import CircuitError
 from avow.circuits.files import read_file
+from avow.circuits.placing import recover
 from avow.circuits.tee.artifact import Loaded, load
 from avow.models.devices import Device
 from avow.models.program.fast import FastExecutor
@@ -81,6 +82,7 @@ class Served:
         self._offers[record.digest()] = Offer(record, loaded.reference)
 
     def _loaded(self) -> list[Loaded]:
+        recover(self._artifacts)
         found, damaged = [], ""
         for folder in sorted(self._artifacts.glob("[0-9a-f]*")):
             if not _is_of(folder, self.program):

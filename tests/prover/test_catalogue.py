@@ -125,3 +125,17 @@ def test_damaged_artifacts_do_not_hide_the_others(tmp_path: Path) -> None:
             catalogue.find("tiny", SYSTEM, "0x" + broken.name)
     (signed / "signature").write_text("0x" + "ab" * 65 + "\n")
     assert catalogue.find("tiny", SYSTEM, "0x" + signed.name).signature == b"\xab" * 65
+
+
+def test_what_a_killed_replacement_has_put_aside_is_served(tmp_path: Path) -> None:
+    folder = tmp_path / "artifacts"
+    shown = replace(RECORD, system="ezkl/v1")
+    hidden = replace(shown, input_visibility=InputVisibility.HASHED)
+    put(folder, shown)
+    aside = put(folder, hidden)
+    catalogue = FolderCatalogue(folder, tmp_path / "models")
+    aside.rename(folder / f".old-{aside.name}")
+    # Missing, the model's other artifact would show the input that this one hides.
+    assert catalogue.find("tiny", None, None).record == hidden
+    aside.rename(folder / f".old-{aside.name}")
+    assert catalogue.find("tiny", None, digest(hidden)).record == hidden

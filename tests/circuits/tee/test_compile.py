@@ -9,8 +9,15 @@ from tempfile import mkdtemp
 
 import pytest
 
-from avow.circuits.artifact import Artifact, load_artifact, place, write_inventory
+from avow.circuits.artifact import (
+    Artifact,
+    find_artifact,
+    load_artifact,
+    place,
+    write_inventory,
+)
 from avow.circuits.errors import CircuitError
+from avow.circuits.lock import LOCK
 from avow.circuits.optimistic import compile as optimistic
 from avow.circuits.tee.artifact import load
 from avow.circuits.tee.compile import Options, compile_model
@@ -150,7 +157,7 @@ def test_stopped_it_leaves_a_build_folder_and_no_artifact(tmp_path: Path) -> Non
     assert left.name.startswith(".building-tee-")
     made = compile_model(stored, tmp_path, Options(reference(1, 11)), artifacts, quiet)
     assert made.fresh and made.artifact.record == artifact.record
-    assert [path.name for path in artifacts.iterdir()] == [made.artifact.folder.name]
+    assert {path.name for path in artifacts.iterdir()} == {made.artifact.folder.name, LOCK}
 
 
 def test_killed_while_an_artifact_is_replaced_it_leaves_one(
@@ -169,3 +176,15 @@ def test_killed_while_an_artifact_is_replaced_it_leaves_one(
         with pytest.raises(KeyboardInterrupt):
             place(build, target, "tee/v1")
     assert load_artifact(target).record == artifact.record
+
+
+@pytest.mark.parametrize("named", ["by its folder", "by its digest"])
+def test_what_a_killed_replacement_has_put_aside_is_opened(tmp_path: Path, named: str) -> None:
+    artifact = compiled()[2]
+    name = artifact.folder.name
+    shutil.copytree(artifact.folder, tmp_path / f".old-{name}")
+    if named == "by its folder":
+        found = load_artifact(tmp_path / name)
+    else:
+        found = find_artifact(name[:12], tmp_path)
+    assert found.record == artifact.record and found.folder == tmp_path / name
