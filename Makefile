@@ -144,9 +144,15 @@ $(VENV)/bin/python: | prerequisites
 	@echo "setup: $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.locked: locks/all.txt | $(VENV)/bin/python
+# uv takes a quarter of pip's time, but reads nothing of pip's configuration, a mirror's address, say:
+# where it cannot get the packages, pip does, by the same lock.
+UV := $(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python
+$(VENV)/.locked: locks/all.txt locks/uv.txt | $(VENV)/bin/python
 	@echo "setup: the packages of locks/all.txt"
-	@$(PIP) install --quiet --require-hashes -r locks/all.txt
+	@{ $(PIP) install --quiet --require-hashes --only-binary uv -r locks/uv.txt && \
+	  $(UV) -r locks/all.txt; } || { \
+	  echo "setup: uv could not install them (see above); pip tries the same lock" >&2; \
+	  $(PIP) install --quiet --require-hashes -r locks/all.txt; }
 	@touch $@
 
 # Never from an index: a package of the same name there must not be able to take our place.
@@ -206,5 +212,5 @@ native-sanitize: $(VENV)/.locked # run the native tests on a build that checks e
 
 lock: # resolve the locks again, from the package index
 	$(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet uv==0.13.8
+	build/lock/bin/python -m pip install --quiet --require-hashes -r locks/uv.txt
 	locks/compile build/lock/bin/uv

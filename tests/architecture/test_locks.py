@@ -43,7 +43,12 @@ def normal(requirement: str) -> str:
 
 @pytest.mark.parametrize(
     ("path", "hashed"),
-    [("locks/all.txt", True), ("locks/verifier.txt", True), ("locks/train.txt", False)],
+    [
+        ("locks/all.txt", True),
+        ("locks/verifier.txt", True),
+        ("locks/uv.txt", True),
+        ("locks/train.txt", False),
+    ],
 )
 def test_a_lock_is_exact(path: str, hashed: bool) -> None:
     assert names(path)
