@@ -1,8 +1,9 @@
 """Reading files of a bounded size and writing files that are whole or not there."""
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
+from stat import S_IMODE
 
 from avow.models.errors import ModelError, one_line
 
@@ -31,21 +32,23 @@ def write_whole(path: Path, data: bytes) -> None:
 
     Raises `ModelError` when the disk is full or the folder cannot be written.
     """
+    draft = path.with_name(f".{secrets.token_hex(8)}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        # As readable as any other new file, unless it takes the place of one.
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except OSError as error:
         raise ModelError(f"cannot write {path}: {reason(error)}") from error
     try:
         with os.fdopen(handle, "wb") as stream:
+            if path.is_file():
+                os.fchmod(handle, S_IMODE(path.stat().st_mode))
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        # mkstemp makes the file private; a model is as readable as any other file.
-        Path(name).chmod(0o644)
-        os.replace(name, path)
+        os.replace(draft, path)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise ModelError(f"cannot write {path}: {reason(error)}") from error
 
 

@@ -17,7 +17,7 @@ from avow.api.bench.batch_point import Say, Station, measure_batch
 from avow.api.bench.machine import describe_machine, on_machine
 from avow.api.bench.order import Desk
 from avow.api.errors import BenchError
-from avow.api.figures import figure_of_matplotlib
+from avow.api.figures import figure_of_matplotlib, save
 from avow.api.local.folder import scratch
 from avow.api.local.network import Folders, Network, base_environment
 from avow.api.local.people import development_people
@@ -200,7 +200,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     machine = found["machine"]
     title = f"{found['model']}, {machine['cores']} x {machine['cpu']}, {found['measured_at']}"
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path)
+    save(figure, path)
 
 
 def page(found: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from avow.api.bench.machine import on_machine
-from avow.api.figures import figure_of_matplotlib
+from avow.api.figures import figure_of_matplotlib, save
 
 FAMILIES = {"mlp": "dense layers", "conv": "convolutions"}
 # What is promised: gas to show one wrong sum of so many products to the referee.
@@ -54,7 +54,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     cost.legend(lines, [line.get_label() for line in lines], fontsize=8, loc="upper left")
     machine = found["machine"]
     figure.suptitle(f"{machine['cores']} x {machine['cpu']}, {found['measured_at']}", fontsize=10)
-    figure.savefig(path)
+    save(figure, path)
 
 
 def page(found: dict[str, Any]) -> str:

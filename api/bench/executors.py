@@ -9,7 +9,7 @@ from typing import Any
 from avow.api.bench.machine import describe_machine
 from avow.api.bench.rows import aligned
 from avow.api.errors import BenchError
-from avow.api.figures import figure_of_matplotlib
+from avow.api.figures import figure_of_matplotlib, save
 from avow.models.bench.executors import measure_model
 from avow.models.bench.registry import bench_names
 from avow.models.catalogue import add_zoo_model, built_in_names
@@ -111,7 +111,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     axes.grid(axis="y", alpha=0.25)
     axes.set_axisbelow(True)
     axes.legend(loc="best")
-    figure.savefig(path)
+    save(figure, path)
 
 
 _COLOURS = ("#4c72b0", "#55a868", "#8172b3")

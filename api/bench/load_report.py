@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from avow.api.bench.machine import on_machine
-from avow.api.figures import figure_of_matplotlib
+from avow.api.figures import figure_of_matplotlib, save
 
 PERCENTILES = (50, 90, 99)
 _COLOURS = ("#4c72b0", "#dd8452")
@@ -196,4 +196,4 @@ def draw(found: dict[str, Any], path: Path) -> None:
     machine = found["machine"]
     title = f"{found['model']}, {machine['cores']} x {machine['cpu']}, {found['measured_at']}"
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path)
+    save(figure, path)

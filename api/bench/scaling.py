@@ -14,7 +14,7 @@ from typing import Any
 
 from avow.api.bench.machine import describe_machine, on_machine
 from avow.api.bench.points import point
-from avow.api.figures import figure_of_matplotlib
+from avow.api.figures import figure_of_matplotlib, save
 
 NAME = "scaling"
 # What is promised at the largest size: so many times the slower executor, and so much more.
@@ -68,7 +68,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     times.set_ylim(top=times.get_ylim()[1] * 30)
     machine = found["machine"]
     figure.suptitle(f"{machine['cores']} x {machine['cpu']}, {found['measured_at']}", fontsize=10)
-    figure.savefig(path)
+    save(figure, path)
 
 
 def page(found: dict[str, Any]) -> str:

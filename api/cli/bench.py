@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from avow.api.cli.systems import systems_in
+from avow.api.local.output import write_output
 
 _ZOO = "digits-mlp,digits-cnn,tumour-risk"
 _PROFILED = "lenet5,mlp-784-64-10,dense-4m,cnn-264k,transformer-4,lstm-small"
@@ -143,9 +144,9 @@ def bench(
     if not isinstance(rows, list):
         raise TypeError("a benchmark without rows")
     if report is not None:
-        report.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_output(report, (json.dumps(found, indent=2) + "\n").encode("utf-8"))
     if plot is not None:
-        plot.write_text(chart(rows), encoding="utf-8")
+        write_output(plot, chart(rows).encode("utf-8"))
     for line in table(rows):
         click.echo(line)
     for row in rows if profiled else ():
@@ -242,7 +243,7 @@ def _keep(
     draw: Callable[[dict[str, Any], Path], object],
 ) -> None:
     if report is not None:
-        report.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_output(report, (json.dumps(found, indent=2) + "\n").encode("utf-8"))
     if plot is not None:
         draw(found, plot)
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from avow.api.local.output import write_output
+
 if TYPE_CHECKING:
     from avow.prover.enclave.registered import Registered
 
@@ -43,7 +45,7 @@ def show(key: str | None, output: Path | None, quote: Path | None) -> None:
         (quote, found.material.evidence),
     ):
         if path is not None:
-            _write(path, data)
+            write_output(path, data)
     click.echo(shown(found))
 
 
@@ -86,7 +88,7 @@ def policy(key: str | None, unsafe_simulated: bool, output: Path | None) -> None
     if output is None:
         click.echo(data)
     else:
-        _write(output, data)
+        write_output(output, data)
 
 
 def _registered(key: str | None) -> "Registered":
@@ -109,12 +111,3 @@ def _registered(key: str | None) -> "Registered":
     if found is None:
         raise ConfigurationError(f"no enclave of this home has registered {key}")
     return found
-
-
-def _write(path: Path, data: bytes) -> None:
-    from avow.prover.errors import ConfigurationError
-
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from error

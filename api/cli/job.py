@@ -10,6 +10,7 @@ import click
 
 from avow.api.cli.dead_letters import dead_letters
 from avow.api.errors import ApiError
+from avow.api.local.output import write_output
 
 if TYPE_CHECKING:
     from avow.prover.asked_legs import AskedLeg
@@ -145,13 +146,7 @@ def cancel(job_id: str) -> None:
 def bundle(job_id: str, output: Path, leg: int | None) -> None:
     """Write the bundle of a job, or of one leg, to a file, for `avow verify`."""
     data = open_installation()[0].bundle(job_id, leg)
-    try:
-        output.write_bytes(data)
-    except OSError:
-        # Half a bundle must not look like one.
-        if output.is_file():
-            output.unlink()
-        raise
+    write_output(output, data)
     click.echo(f"wrote {output} ({len(data)} bytes)")
 
 

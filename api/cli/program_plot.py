@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from avow.api.figures import figure_of_matplotlib
+from avow.api.figures import figure_of_matplotlib, save
 from avow.models.compiler.stored import both_outputs
 from avow.models.program.layers import Layer, layers
 from avow.models.programs import KeptProgram
@@ -36,7 +36,7 @@ def draw_program(stored: StoredModel, kept: KeptProgram, path: Path) -> None:
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
     _outputs(left, stored, kept)
     _errors(right, measured, kept.report["layers_measured_on"])
-    figure.savefig(path)
+    save(figure, path)
 
 
 def _outputs(axes: Any, stored: StoredModel, kept: KeptProgram) -> None:

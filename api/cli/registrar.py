@@ -16,6 +16,7 @@ from avow.api.cli.attestation import (
 )
 from avow.api.cli.signing import Signing, chain_options, signing_options
 from avow.api.errors import ApiError
+from avow.api.local.output import write_output
 
 if TYPE_CHECKING:
     from avow.verifier.chain.registrars import Registrars
@@ -95,7 +96,7 @@ def sign(
         return 1
     for step in steps:
         click.echo(f"  {step.state.value:<11}  {step.name:<14} {step.detail}")
-    output.write_bytes(canonical.encode(vouch(signer, found, owner, machine).to_json()))
+    write_output(output, canonical.encode(vouch(signer, found, owner, machine).to_json()))
     click.echo(f"{signer.shown} vouches for 0x{found.address.hex()}: {output}")
     return 0
 

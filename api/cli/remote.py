@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from avow.api.errors import ApiError, one_line
+from avow.api.local.output import write_output
 from avow.verifier.lifecycle import JobState
 from avow.verifier.mixed.exits import REJECTED
 
@@ -179,7 +180,7 @@ def ask(
             **how,
         )
         if asked is not None:
-            asked.write_text(json.dumps(made.to_json()) + "\n", encoding="ascii")
+            write_output(asked, (json.dumps(made.to_json()) + "\n").encode("ascii"))
         if no_wait:
             click.echo(made.job)
             return 0
@@ -292,7 +293,7 @@ def _finish(client: "Client", asked: "Asked", output: Path | None, timeout: floa
         click.echo(f"REJECTED: {error}")
         return REJECTED
     if output is not None:
-        output.write_bytes(proven.bundle)
+        write_output(output, proven.bundle)
     click.echo(describe(proven.verdict))
     return 0
 

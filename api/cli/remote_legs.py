@@ -8,6 +8,7 @@ import click
 
 from avow.api.cli.plan_legs import read_legs
 from avow.api.errors import ApiError, one_line
+from avow.api.local.output import write_output
 from avow.verifier.mixed.exits import ACCEPTED, NOT_FINAL, REJECTED
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _write(shown: "Shown", output: Path | None) -> list[str]:
             name = f"{name}, NOT VERIFIED"
         elif output is not None:
             path = leg_file(output, number)
-            path.write_bytes(data)
+            write_output(path, data)
             name = f"{name}, {path}"
         names.append(name)
     return names

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from avow.api.local.output import write_output
+
 if TYPE_CHECKING:
     from avow.verifier.bundle import Bundle
     from avow.verifier.mixed.split_record import SplitRecord
@@ -92,7 +94,6 @@ def compile_command(
     from avow.circuits.optimistic.compile import WINDOW_SECONDS
     from avow.circuits.split import Options, compile_split
     from avow.models.catalogue import resolve
-    from avow.models.files import write_whole
     from avow.models.schema import parse_range
     from avow.models.store import ModelStore
     from avow.prover.config import from_environment
@@ -119,7 +120,7 @@ def compile_command(
         raise click.UsageError(f"--output: expected a file, {output} is a folder")
     output.parent.mkdir(parents=True, exist_ok=True)
     made = compile_split(whole, tensor, options, config.home, config.artifacts, reporter())
-    write_whole(output, made.record.encode())
+    write_output(output, made.record.encode())
     if as_json:
         click.echo(json.dumps(made.record.to_json(), indent=2))
         return
@@ -195,7 +196,7 @@ def run(
     )
     for name, data in (("first", made.first), ("second", made.second)):
         path = output / f"{name}.avow.json"
-        path.write_bytes(data)
+        write_output(path, data)
         click.echo(f"wrote {path} ({len(data)} bytes)")
     second = made.verdict.second
     for spec, tensor in zip(second.output_specs, second.outputs, strict=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from avow.api.local.output import write_output
 from avow.verifier.cli import main
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def verify(
     path = _claimed([Path(one) for one in arguments if Path(one).is_file()])
     data, anchor = _settled(path.read_bytes(), chain, claims, block)
     if keep is not None:
-        keep.write_bytes(data)
+        write_output(keep, data)
         click.echo(f"{keep}: --anchor 0x{anchor.claims.hex()} 0x{anchor.block.hex()}", err=True)
     with tempfile.TemporaryDirectory(prefix="avow-verify-") as folder:
         settled = Path(folder) / path.name

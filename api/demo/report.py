@@ -1,10 +1,11 @@
 """What a run found, as a file for programs to read."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from avow.models.files import write_whole
 
 
 @dataclass(slots=True)
@@ -39,7 +40,4 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Replace the file as a whole."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.draft")
-        draft.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="ascii")
-        os.replace(draft, path)
+        write_whole(path, (json.dumps(asdict(self), indent=2) + "\n").encode("ascii"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from avow.api.local.folder import require_writable, scratch
 from avow.api.local.interrupts import raise_on_termination
 from avow.api.local.steps import Steps
 from avow.api.local.tokens import shown
+from avow.models.files import write_whole
 from avow.verifier.chain.client import Chain
 
 
@@ -110,9 +110,7 @@ class Scenes:
                     )
 
     def _write(self) -> None:
-        draft = self.report_file.with_name(f".{self.report_file.name}.draft")
-        draft.write_text(json.dumps(self.report, indent=2) + "\n", encoding="ascii")
-        os.replace(draft, self.report_file)
+        write_whole(self.report_file, (json.dumps(self.report, indent=2) + "\n").encode("ascii"))
 
 
 def arguments_of(module: str, about: str | None, folder: str) -> argparse.ArgumentParser:

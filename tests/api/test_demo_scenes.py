@@ -14,7 +14,9 @@ from avow.api.demo import attested, disputes
 from avow.api.demo.scenes import Ledger, Outcome, Scenes
 from avow.api.errors import DemoError
 from avow.api.local.steps import Steps
+from avow.models.errors import ModelError
 from avow.verifier.chain.client import Chain
+from tests.full_disk import full_disk
 
 DEMOS = (attested.main, disputes.main)
 
@@ -116,3 +118,15 @@ def test_a_scene_that_makes_tokens_ends_the_demo_and_the_report_says_so(tmp_path
         played.play(quiet, made, lambda: Outcome("done"))
     found = json.loads((tmp_path / "report.json").read_text())
     assert found["scenarios"] == [] and found["error"] == "quiet: tokens were lost or made"
+
+
+def test_a_report_that_cannot_be_written_leaves_the_last_one(tmp_path: Path) -> None:
+    with scenes(tmp_path).reported():
+        pass
+    before = (tmp_path / "report.json").read_bytes()
+    played = scenes(tmp_path)
+    with pytest.raises(ModelError, match="File too large"), full_disk(), played.reported():
+        pass
+    assert (tmp_path / "report.json").read_bytes() == before
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"report.json", "work", ".work.lock"}

@@ -113,7 +113,12 @@ def write_keystore(path: Path, key: str, password: str) -> Signer:
     encrypted = json.dumps(Account.encrypt(bytes(signer.account.key), password)).encode("ascii")
     try:
         path.touch(mode=0o600, exist_ok=False)
-        path.write_bytes(encrypted)
+        try:
+            path.write_bytes(encrypted)
+        except OSError:
+            # Half a keystore opens nothing, and is in the way of a whole one.
+            path.unlink()
+            raise
     except OSError as error:
         raise SignerRefused(f"keystore {path}: {error.strerror}") from error
     return signer

@@ -8,6 +8,7 @@ import pytest
 from avow.api.cli.main import main
 from avow.verifier.cli import main as verify
 from tests.circuits.sumcheck import small
+from tests.full_disk import full_disk
 
 
 @pytest.fixture
@@ -41,6 +42,14 @@ def test_an_answer_is_asked_for_verified_and_kept(
     assert main(["remote", "--url", url, "result", asked]) == 1
     said = capsys.readouterr()
     assert "REJECTED: the bundle of job" in said.out and "SRS is unsafe" in said.out
+
+    with full_disk(1024):
+        assert main([*trusting, "result", asked, "--output", bundle]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.endswith(f"cannot write {bundle}: File too large\n")
+    assert verify([bundle, "--allow-unsafe-srs"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"a.avow.json", "asked.json"}
+    capsys.readouterr()
 
     assert main([*trusting, "models"]) == 0
     assert f"{model}  digits-mlp@1.0.0  sumcheck/v1" in capsys.readouterr().out

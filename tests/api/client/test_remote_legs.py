@@ -16,6 +16,7 @@ from avow.verifier.cli import main as verify
 from avow.verifier.fields import to_hex
 from avow.verifier.tensor import parse_tensor
 from tests.api.client.provider import JOB, QUICK, Provider, ranged, reals
+from tests.full_disk import full_disk
 from tests.integration import court
 from tests.integration.claimed import claim
 
@@ -140,6 +141,27 @@ def test_each_leg_is_told_of_verified_and_kept(
     capsys.readouterr()
     assert main(["remote", *policy, "result", str(asked)]) == 1
     assert "the SRS is unsafe" in capsys.readouterr().out
+
+
+def test_on_a_full_disk_no_half_of_a_file_is_kept(
+    provider: Legs, ask: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both, before = {"all_of": [CLAIMED, PROVEN]}, b"an earlier leg, whole"
+    kept = tmp_path / "answer-0.avow.json"
+    kept.write_bytes(before)
+    assert ask(TWO, both) == 3
+    capsys.readouterr()
+    for option, name in (("--output", "answer.avow.json"), ("--asked", "asked.json")):
+        path = tmp_path / name
+        # There is room for the policy alone; the provider has made its bundles before.
+        with full_disk(512):
+            assert ask(TWO, both, option, str(path)) == 2
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.endswith(": File too large\n")
+        assert said.err.count("avow: error: cannot write ") == 1
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"answer-0.avow.json", "row.json", "mixed.json"}
+    assert kept.read_bytes() == before
 
 
 def test_legs_that_are_not_shown_are_named(

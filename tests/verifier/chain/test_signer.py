@@ -15,6 +15,7 @@ from avow.verifier.chain.signer import (
     read_password,
     write_keystore,
 )
+from tests.full_disk import full_disk
 
 KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 ADDRESS = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
@@ -77,6 +78,12 @@ def test_a_keystore_is_never_overwritten(keystore: Path) -> None:
     with pytest.raises(SignerRefused, match="File exists"):
         write_keystore(keystore, KEY, "other")
     assert keystore.read_bytes() == before
+
+
+def test_on_a_full_disk_no_half_of_a_keystore_stays(tmp_path: Path) -> None:
+    with full_disk(), pytest.raises(SignerRefused, match="File too large"):
+        write_keystore(tmp_path / "key.json", KEY, "correct")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
