@@ -23,6 +23,7 @@ from avow.prover.stores.store import BundleStore, StoredAlready
 from avow.verifier.bundle import Bundle
 from avow.verifier.chain.claim_records import ClaimState, StoredClaim, commitment
 from avow.verifier.chain.claims import Claims
+from avow.verifier.chain.errors import Reverted
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import NOBODY, LegTerms, OrderTerms
 from avow.verifier.chain.signer import Signer
@@ -41,6 +42,9 @@ from avow.verifier.trace.refutation import TracedClaim
 _KEPT = 4
 # A leg can be delivered for so long after it can be locked.
 _LEG_SECONDS = 600
+# What cannot be exposed is overturned so long before its window ends: longer than a node waits
+# after a failure.
+_LAST_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,9 @@ class Planter(Node):
         return None
 
     def advance(self, seen: Seen, view: View) -> bool:
-        """The next of: lock, plant, deliver, claim, commit to the refutation, expose, refund."""
+        """The next of: lock, plant, deliver, claim, commit to the refutation, expose, refund.
+
+        What cannot be exposed is overturned instead."""
         order, state = view.order, view.legs[0].state
         now = view.head.timestamp
         if state is LegState.OPEN:
@@ -262,35 +268,69 @@ class Planter(Node):
         return stored.state is ClaimState.STANDING
 
     def _harvest(self, view: View, seen: Seen, plant: _Plant, stored: StoredClaim) -> bool:
-        order_id, head = view.order.order_id, view.head
+        order_id, now = view.order.order_id, view.head.timestamp
+        standing = stored.state is ClaimState.STANDING
         if not self._counts(view, plant, stored):
-            overturned = stored.state is ClaimState.OVERTURNED
-            if not overturned or view.legs[0].state is not LegState.DELIVERED:
-                return False
-            self.market.refute(self.signer, order_id, 0)
-            self.say(order_id, "refunded")
-            return True
-        times = self._watch.parameters.times(self._epoch(view, stored))
-        if head.timestamp <= times.verdicts_by:
+            if standing:
+                return self._retract(view, seen, plant, stored)
+            return stored.state is ClaimState.OVERTURNED and self._refund(view)
+        if now <= self._watch.parameters.times(self._epoch(view, stored)).verdicts_by:
             return False
-        salt = self._almanac.refutation_salt(plant.claim_id)
         refutation = plant.refutation(self._given(seen))
-        if stored.state is ClaimState.STANDING:
+        salt = self._almanac.refutation_salt(plant.claim_id)
+        if standing:
             noted = commitment(self._watch.address, plant.claim_id, refutation, salt)
-            committed_in = self._claims.committed_in(noted)
-            if not committed_in:
-                self._claims.commit(self.signer, noted)
+            if (sent := self._commit(self.signer, noted, view)) is not None:
+                return sent
+        told = (refutation, self._almanac.salt(plant.claim_id), salt)
+        try:
+            self._watch.expose(self.signer, order_id, 0, self._traced(seen, plant), *told)
+        except Reverted:
+            # No bounty, or too many plants: that may change until its window ends.
+            if standing and now > stored.window_end - _LAST_SECONDS:
+                return self._retract(view, seen, plant, stored)
+            if not standing and self._refund(view):
                 return True
-            if committed_in >= head.number:
-                return False
-        key, given = self._crop.loaded.key, tensors_digest(self._given(seen))
-        output = tensors_digest(plant.lie.outputs)
-        names = (key.digest, key.program, plant.claim_id, plant.run.root)
-        traced = TracedClaim(*names, given, output)
-        told = (traced, refutation, self._almanac.salt(plant.claim_id), salt)
-        self._watch.expose(self.signer, order_id, 0, *told)
+            raise
         self.say(order_id, "exposed")
         return True
+
+    def _refund(self, view: View) -> bool:
+        """Gives the requester of an overturned claim its money back, unless it has it."""
+        if view.legs[0].state is not LegState.DELIVERED:
+            return False
+        self.market.refute(self.signer, view.order.order_id, 0)
+        self.say(view.order.order_id, "refunded")
+        return True
+
+    def _retract(self, view: View, seen: Seen, plant: _Plant, stored: StoredClaim) -> bool:
+        """Overturns, as anybody could, what judges nobody any more: nothing wrong becomes final.
+
+        The half of the bond that this pays goes back to the provider: a planter collects nothing.
+        """
+        if view.head.timestamp > stored.window_end and not stored.open:
+            return False
+        provider, refutation = self._accounts.provider, plant.refutation(self._given(seen))
+        salt = self._almanac.refutation_salt(plant.claim_id)
+        noted = commitment(provider.address, plant.claim_id, refutation, salt)
+        if (sent := self._commit(provider, noted, view)) is not None:
+            return sent
+        self._claims.refute(provider, self._traced(seen, plant), refutation, salt)
+        self.say(view.order.order_id, "overturned, it was not exposed")
+        return True
+
+    def _commit(self, signer: Signer, noted: bytes, view: View) -> bool | None:
+        """Commits to a refutation: whether that was sent now; None when it can be shown."""
+        committed_in = self._claims.committed_in(noted)
+        if not committed_in:
+            self._claims.commit(signer, noted)
+            return True
+        return False if committed_in >= view.head.number else None
+
+    def _traced(self, seen: Seen, plant: _Plant) -> TracedClaim:
+        key, given = self._crop.loaded.key, tensors_digest(self._given(seen))
+        output = tensors_digest(plant.lie.outputs)
+        return TracedClaim(key.digest, key.program, plant.claim_id, plant.run.root, given, output)
 
     def _hours(self, requested_at: int) -> Hours:
         return self._almanac.hours(self._watch.parameters.epoch_at(requested_at))

@@ -27,16 +27,19 @@ from avow.verifier.chain.watch_events import PlantExposed, PlantMissed, SilenceC
 from avow.verifier.chain.watch_records import Outcome
 from avow.verifier.lifecycle import LegState
 from tests.circuits.sumcheck.small import HOME, inputs, stored
-from tests.integration.court import made
+from tests.integration.court import MODEL, made
 from tests.integration.test_guard import settled
-from tests.integration.test_watch import PARAMETERS, Guarded, stakes, town_watch
+from tests.integration.test_optimistic import opened
+from tests.integration.test_watch import PARAMETERS, Guarded, guarded, stakes, town_watch
 from tests.integration.town import (
+    CLAIMS,
     OWNER,
     PROVIDER,
     REQUESTER,
     STRANGER,
     UNIT,
     VALIDATOR,
+    Town,
     refusing,
 )
 from tests.integration.watching import Killed, Reaper, Watch
@@ -202,10 +205,8 @@ def _orders(season: Season) -> list[bytes]:
     return [one.order_id for one in found if isinstance(one, OrderRequested)]
 
 
-@pytest.mark.timeout(600)
-def test_killed_before_and_after_every_transaction_it_plants_once(
-    season: Season, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _reaping(monkeypatch: pytest.MonkeyPatch) -> Reaper:
+    """Who strikes before and after each transaction."""
     reaper, broadcast = Reaper(), transactions._broadcast
 
     def reaped(chain: Any, signed: Any, *rest: Any) -> Any:
@@ -213,12 +214,25 @@ def test_killed_before_and_after_every_transaction_it_plants_once(
         return reaper.strike("broadcast", raw, lambda: broadcast(chain, signed, *rest))
 
     monkeypatch.setattr(transactions, "_broadcast", reaped)
-    season.through()
-    assert len(season.exposed()) == 1 and len(_orders(season)) == 1
+    return reaper
+
+
+def _once(season: Season) -> None:
+    """Every transaction succeeded, and none was sent twice."""
     sent = season.sent()
     assert all(succeeded for _, succeeded in sent)
     calls = Counter(data for data, _ in sent if not data.startswith("0x095ea7b3"))
     assert max(calls.values()) == 1, "something was sent twice"
+
+
+@pytest.mark.timeout(600)
+def test_killed_before_and_after_every_transaction_it_plants_once(
+    season: Season, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reaper = _reaping(monkeypatch)
+    season.through()
+    assert len(season.exposed()) == 1 and len(_orders(season)) == 1
+    _once(season)
     # Request, lock, plant, delivery, claim, commitment, exposure, refund: each survived and not.
     assert reaper.deaths["before broadcast"] >= 8 and reaper.deaths["after broadcast"] >= 8
 
@@ -254,6 +268,43 @@ def test_a_plant_that_was_overturned_before_verdicts_were_due_is_not_exposed(
     (order,) = _orders(season)
     assert court.town.state(order) is LegState.SLASHED
     assert world.watch.budget() > 0
+
+
+def _is_taken_back(season: Season) -> None:
+    """Nobody was judged, the claim is overturned, the requester has its money back."""
+    court = season.world.court
+    assert season.exposed() == []
+    (order,) = _orders(season)
+    assert court.town.state(order) is LegState.SLASHED
+    # Half of the claim bond is the provider's again, for its next one; the planter has nothing.
+    assert court.claims.credit(PROVIDER.address) == CLAIMS.claim_bond // 2
+    assert court.claims.credit(OWNER.address) == 0
+    assert all(succeeded for _, succeeded in season.sent())
+
+
+@pytest.mark.timeout(300)
+def test_a_plant_that_was_not_exposed_in_time_is_overturned_all_the_same(season: Season) -> None:
+    """A planter that was away leaves no wrong answer to become final."""
+    world, court = season.world, season.world.court
+    window = PARAMETERS.epoch + PARAMETERS.reveal_time
+    court.claims.set_model_terms(OWNER, court.registered.model_key, window, False)
+    world.until(world.now() + 601)
+    season.epoch = PARAMETERS.epoch_at(world.now()) + 1
+    season.planter = started(world, season.epoch)
+    season.through(lambda ends: world.until(PARAMETERS.times(season.epoch).reveals_by + 1))
+    _is_taken_back(season)
+
+
+@pytest.mark.timeout(300)
+def test_a_plant_for_which_there_is_no_bounty_is_overturned_before_its_window_ends(
+    bare_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before and after every transaction, it takes its lie back once."""
+    season = Season(guarded(opened(bare_town, MODEL), budget=0))
+    _reaping(monkeypatch)
+    season.through()
+    _is_taken_back(season)
+    _once(season)
 
 
 @pytest.mark.timeout(300)

@@ -120,7 +120,7 @@ class Guarded:
             guard.step()
 
 
-def guarded(court: Court) -> Guarded:
+def guarded(court: Court, budget: int = BUDGET) -> Guarded:
     """A watch with two validators that watch the court's model."""
     town = court.town
     parts = (checksum(court.claims.contract.address), checksum(OWNER.address))
@@ -128,7 +128,8 @@ def guarded(court: Court) -> Guarded:
     placed, _ = create(town.chain, OWNER, "Watch", arguments, QUICK)
     contracts = (*town.deployment.contracts, ("watch", placed))
     watch = Watch(town.chain, replace(town.deployment, contracts=contracts), QUICK)
-    watch.fund(REQUESTER, BUDGET)
+    if budget:
+        watch.fund(REQUESTER, budget)
     guards = []
     for signer in (VALIDATOR, STRANGER):
         seeds = Seeds(secret_of(signer, town.chain.chain_id, watch.address), 100)
