@@ -28,7 +28,7 @@ CONTRACTS = ROOT / "contracts"
 RESULT = Path(__file__).parent / "reverts.json"
 _ATTESTATION = (
     "test/attestation/{AttestationGovernance,Contradictions,DcapQuoteCheck,Disproofs,"
-    "HostileTokens,KeyBook,ReceiptVerifier,Registrations,TeeAdapter}.t.sol"
+    "HostileTokens,KeyBook,ReceiptVerifier,Registrations,Replies,TeeAdapter}.t.sol"
 )
 # What is mutated, and the tests that must notice.
 SUITES = {
