@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _NO_LEGS = "--policy: several kinds of evidence (avow-evidence/1) go with --legs"
 _INPUT_BYTES = 64 * 2**20
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_at = click.option(
+    "--at",
+    type=int,
+    metavar="TIME",
+    help="Time to judge several legs at, in Unix seconds; no clock is read.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,7 @@ def models() -> None:
     type=_FILE,
     help="Write the verified bundle here; of legs ANSWER-0.avow.json and so on.",
 )
+@_at
 @click.option("--timeout", type=click.FloatRange(0), default=3600, show_default=True)
 def ask(
     model: str,
@@ -146,6 +153,7 @@ def ask(
     asked: Path | None,
     no_wait: bool,
     output: Path | None,
+    at: int | None,
     timeout: float,
 ) -> int:
     """Ask for MODEL's answer on an input; print it once its proof is verified.
@@ -169,8 +177,8 @@ def ask(
         terms = _wanted()
         if terms.evidence is None:
             check_promises(how["legs"], terms.policy)
-    elif _wanted().evidence is not None:
-        raise ApiError(_NO_LEGS)
+    else:
+        _require_single(at)
     if no_wait and asked is None:
         raise click.UsageError("--no-wait: needs --asked, or nobody could check the answer later")
     with _client() as client:
@@ -184,7 +192,7 @@ def ask(
         if no_wait:
             click.echo(made.job)
             return 0
-        return _finish(client, made, output, timeout)
+        return _finish(client, made, output, at, timeout)
 
 
 @remote.command()
@@ -194,16 +202,17 @@ def ask(
     type=_FILE,
     help="Write the verified bundle here; of legs ANSWER-0.avow.json and so on.",
 )
+@_at
 @click.option("--timeout", type=click.FloatRange(0), default=3600, show_default=True)
-def result(asked: Path, output: Path | None, timeout: float) -> int:
+def result(asked: Path, output: Path | None, at: int | None, timeout: float) -> int:
     """Wait for what was asked earlier, and verify it; ASKED is the file of `ask --asked`."""
     from avow.api.client import parse_asked
 
     made = parse_asked(_parsed(asked))
-    if not made.legs and _wanted().evidence is not None:
-        raise ApiError(_NO_LEGS)
+    if not made.legs:
+        _require_single(at)
     with _client() as client:
-        return _finish(client, made, output, timeout)
+        return _finish(client, made, output, at, timeout)
 
 
 @remote.command()
@@ -266,14 +275,24 @@ def _terms(file: Path | None, allow_unsafe_srs: bool) -> _Terms:
     return _Terms(policy, evidence)
 
 
-def _finish(client: "Client", asked: "Asked", output: Path | None, timeout: float) -> int:
+def _require_single(at: int | None) -> None:
+    """Refuses what is for several legs where one system answers."""
+    if _wanted().evidence is not None:
+        raise ApiError(_NO_LEGS)
+    if at is not None:
+        raise click.UsageError("--at: goes with --legs; of one claim nothing is final here")
+
+
+def _finish(
+    client: "Client", asked: "Asked", output: Path | None, at: int | None, timeout: float
+) -> int:
     from avow.api.client import JobEnded, NotProven
     from avow.verifier.cli import describe
 
     if asked.legs:
         from avow.api.cli.remote_legs import finish
 
-        return finish(client, asked, _wanted().evidence, output, timeout)
+        return finish(client, asked, _wanted().evidence, output, timeout, at)
     shown = ""
 
     def show(update: "Update") -> None:

@@ -75,6 +75,7 @@ def finish(
     evidence: "EvidencePolicy | None",
     output: Path | None,
     timeout: float,
+    at: int | None,
 ) -> int:
     """Wait for every leg, verify what is there, say what each shows; returns the exit status.
 
@@ -87,7 +88,7 @@ def finish(
     telling = Telling(lambda: client.job(asked), len(asked.legs))
     try:
         telling.legs(client.wait(asked, timeout=timeout, on_update=telling.hear))
-        shown = client.together(asked, policies=evidence, timeout=timeout)
+        shown = client.together(asked, policies=evidence, timeout=timeout, at=at)
     except JobEnded as error:
         click.echo(f"REJECTED: {error}")
         return REJECTED

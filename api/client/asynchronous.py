@@ -88,13 +88,15 @@ class AsyncClient:
         policies: Sequence[Policy] | EvidencePolicy | None = None,
         wait: bool = True,
         timeout: float | None = 3600.0,
+        at: int | None = None,
     ) -> Shown:
         """Fetch the bundles of the legs that were asked for, and verify all of them together here.
 
         `policies` has one for each leg; without it each must satisfy the client's own. With `wait`
-        once every leg has ended, else what is there by now. The verdict says whether it is final.
+        once every leg has ended, else what is there by now. The verdict says whether it is final;
+        `at` is the time to judge at in Unix seconds, as in `verify`.
         """
-        steps = operations.together(self._settings, asked, policies, wait, timeout)
+        steps = operations.together(self._settings, asked, policies, wait, timeout, at)
         return await self._run(steps)
 
     async def wait(

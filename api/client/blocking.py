@@ -98,14 +98,16 @@ class Client:
         policies: Sequence[Policy] | EvidencePolicy | None = None,
         wait: bool = True,
         timeout: float | None = 3600.0,
+        at: int | None = None,
     ) -> Shown:
         """Fetch the bundles of the legs that were asked for, and verify all of them together here.
 
         `policies` has one for each leg, or is one over all of them, which may be content with some;
         without it each must satisfy the client's own. With `wait` once every leg has ended, else
-        what is there by now. The verdict says whether it is final.
+        what is there by now. The verdict says whether it is final;
+        `at` is the time to judge at in Unix seconds, as in `verify`.
         """
-        steps = operations.together(self._settings, asked, policies, wait, timeout)
+        steps = operations.together(self._settings, asked, policies, wait, timeout, at)
         return self._run(steps)
 
     def wait(

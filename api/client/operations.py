@@ -120,6 +120,7 @@ def together(
     policies: Sequence[Policy] | EvidencePolicy | None,
     wait: bool,
     timeout: float | None,
+    at: int | None,
 ) -> Steps[Shown]:
     """Fetches the bundles of all legs that have one and verifies them together.
 
@@ -146,7 +147,7 @@ def together(
     for leg in there:
         bundles[leg.leg] = yield from download(settings, asked.job, leg.leg)
     outcome: Shown | ClientError = yield Compute(
-        _caught(lambda: check_together(asked, bundles, missing, chosen))
+        _caught(lambda: check_together(asked, bundles, missing, chosen, at))
     )
     if isinstance(outcome, ClientError):
         raise outcome

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,20 @@ import pytest
 
 from avow.api.cli.main import main
 from avow.api.client import Client
+from avow.verifier.bundle import parse_bundle
 from avow.verifier.cli import main as verify
 from avow.verifier.fields import to_hex
+from avow.verifier.merkle import leaf
+from avow.verifier.statement import Domain
+from avow.verifier.systems.optimistic.claim import parse_claim
+from avow.verifier.systems.optimistic.settlement import ClaimState
 from avow.verifier.tensor import parse_tensor
 from tests.api.client.provider import JOB, QUICK, Provider, ranged, reals
 from tests.full_disk import full_disk
 from tests.integration import court
-from tests.integration.claimed import claim
+from tests.integration.claimed import NEVER_FINAL, claim
+from tests.verifier.optimistic.test_settlement import CLAIMS, word
+from tests.verifier.optimistic.tries import chain
 
 CLAIMED: dict[str, Any] = {"systems": ["optimistic/v1"], "minimum_assurance": "CHALLENGEABLE"}
 PROVEN: dict[str, Any] = {"systems": ["sumcheck/v1"]}
@@ -164,6 +172,69 @@ def test_on_a_full_disk_no_half_of_a_file_is_kept(
     assert kept.read_bytes() == before
 
 
+@pytest.mark.parametrize(("at", "over"), [(NEVER_FINAL - 1, False), (NEVER_FINAL, True)])
+def test_the_time_to_judge_at_says_what_verify_says_at_it(
+    provider: Legs,
+    ask: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    at: int,
+    over: bool,
+) -> None:
+    asked, answer = str(tmp_path / "asked.json"), str(tmp_path / "answer.avow.json")
+    time, line = ("--at", str(at)), f"{NEVER_FINAL} is over: what became of the claim"
+    both = {"all_of": [CLAIMED, PROVEN]}
+    # Whatever a bundle says of its end: that does not make it final.
+    assert ask(TWO, both, "--asked", asked, "--output", answer, *time) == 3
+    said = capsys.readouterr().out
+    assert (line in said) == over and "ACCEPTED: CHALLENGEABLE" in said
+    policy = ["--policy", str(tmp_path / "mixed.json")]
+    assert main(["remote", "--allow-unsafe-srs", *policy, "result", asked, *time]) == 3
+    assert (line in capsys.readouterr().out) == over
+    kept = [str(tmp_path / f"answer-{leg}.avow.json") for leg in (0, 1)]
+    assert verify([*kept, *policy, "--allow-unsafe-srs", *time]) == 3
+    assert (line in capsys.readouterr().out) == over
+
+
+@pytest.mark.parametrize("lie", ["a chain upheld it", "it was an order's"])
+def test_what_is_asked_over_http_is_settled_by_no_chain(
+    provider: Legs,
+    ask: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    lie: str,
+) -> None:
+    right, anchors = provider.of, list[dict[str, str]]()
+
+    def lying(leg: int) -> bytes:
+        if leg != 0:
+            return right(leg)
+        bundle = parse_bundle(right(leg))
+        statement, told = bundle.statement, parse_claim(bundle.proof)
+        if lie == "it was an order's":
+            domain = Domain(31337, b"\x22" * 20)
+            statement = replace(statement, domain=domain, order=b"\x33" * 32)
+            run = court.refuter(statement, court.honest_values(bundle.inputs or ()), court.MODEL)
+            told = replace(told, trace=run.root, tensors=run.tensors)
+        root = leaf(statement.digest())
+        block, settlement = chain(CLAIMS, root, word(ClaimState.UPHELD), 70, 9_000)
+        anchors.append({"claims": to_hex(CLAIMS), "block": to_hex(block)})
+        proof = replace(told, settlement=settlement).to_json()
+        return replace(bundle, statement=statement, proof=proof).encode()
+
+    monkeypatch.setattr(provider, "of", lying)
+    assert ask(TWO, {"all_of": [CLAIMED, PROVEN]}) == 1
+    capsys.readouterr()
+    # Not even where the asker knows that very block.
+    assert ask(TWO, {"all_of": [CLAIMED | {"anchor": anchors[-1]}, PROVEN]}) == 1
+    out = capsys.readouterr().out
+    said = {
+        "a chain upheld it": "no chain settles what was stated off chain",
+        "it was an order's": "the policy asks for another domain",
+    }
+    assert out.startswith("REJECTED: ") and said[lie] in out
+
+
 def test_legs_that_are_not_shown_are_named(
     provider: Legs, ask: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,6 +310,8 @@ def test_legs_that_cannot_be_are_one_line_and_not_sent(
     assert said.out == "" and said.err.count("\n") == 1 and line in said.err
     assert ask(TWO, None, "--system", "sumcheck") == 2
     assert "neither --system nor --record" in capsys.readouterr().err
+    assert ask(TWO, None, "--at", "soon") == 2
+    assert "'soon' is not a valid integer" in capsys.readouterr().err
     assert provider.seen == []
 
 
@@ -248,4 +321,7 @@ def test_an_evidence_policy_is_for_several_legs(
     policy = str(mixed(tmp_path, {"any_of": [PROVEN]}))
     assert main(["remote", "--policy", policy, "ask", "m", "--input", "x.json"]) == 2
     assert "go with --legs" in capsys.readouterr().err
+    assert main(["remote", "ask", "m", "--input", "x.json", "--at", "7"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "--at: goes with --legs" in said
     assert provider.seen == []
