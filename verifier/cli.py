@@ -18,7 +18,8 @@ from avow.verifier.verdict import Verdict
 from avow.verifier.verify import verify
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
+def parser(program: str) -> argparse.ArgumentParser:
+    """What the command takes."""
     parser = argparse.ArgumentParser(
         prog=program,
         description="Check a bundle offline: that this model, on this input, gave this output.",
@@ -43,7 +44,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None, program: str = "avow-verify") -> int:
     """Run the command; returns the exit status."""
-    options = _parser(program).parse_args(arguments)
+    options = parser(program).parse_args(arguments)
     if asks_for_several(options):
         return judge(options, program)
     try:

@@ -1,16 +1,19 @@
 """`avow verify`: the verifier's own command line, under the name of the group."""
 
 import tempfile
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from avow.api.local.output import write_output
-from avow.verifier.cli import main
+from avow.verifier.cli import main, parser
 
 if TYPE_CHECKING:
+    from avow.verifier.bundle import Bundle
+    from avow.verifier.systems.optimistic.claim import Claim
     from avow.verifier.systems.optimistic.settlement import Anchor
 
 _PROGRAM = "avow verify"
@@ -25,14 +28,14 @@ asking a node what became of a claim (optimistic/v1):
 @click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.option("--chain", metavar="URL")
 @click.option("--claims", metavar="ADDRESS")
-@click.option("--block", metavar="BLOCK", default="finalized")
+@click.option("--block", metavar="BLOCK")
 @click.option("--keep", metavar="FILE", type=click.Path(path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def verify(
     arguments: tuple[str, ...],
     chain: str | None,
     claims: str | None,
-    block: str,
+    block: str | None,
     keep: Path | None,
 ) -> int:
     """Check a bundle offline: 0 accepted, 1 rejected, 2 usage, 3 not final."""
@@ -42,64 +45,79 @@ def verify(
         finally:
             click.echo(_MORE)
     if chain is None:
-        if claims is not None or keep is not None:
-            raise click.UsageError("--claims and --keep belong to --chain")
+        if claims is not None or block is not None or keep is not None:
+            raise click.UsageError("--claims, --block and --keep belong to --chain")
         return main(arguments, program=_PROGRAM)
-    path = _claimed([Path(one) for one in arguments if Path(one).is_file()])
-    data, anchor = _settled(path.read_bytes(), chain, claims, block)
+    options = parser(_PROGRAM).parse_args(arguments)
+    if options.anchor is not None:
+        raise click.UsageError("--anchor: expected none, --chain finds it")
+    asked = _claimed(options.bundle)
+    if asked is None:
+        # What is no bundle, or not there, is refused as without a chain.
+        return main(arguments, program=_PROGRAM)
+    data, anchor = _settled(asked, chain, claims, block or "finalized")
     if keep is not None:
         write_output(keep, data)
         click.echo(f"{keep}: --anchor 0x{anchor.claims.hex()} 0x{anchor.block.hex()}", err=True)
     with tempfile.TemporaryDirectory(prefix="avow-verify-") as folder:
-        settled = Path(folder) / path.name
+        settled = Path(folder) / asked.path.name
         settled.write_bytes(data)
-        rest = [str(settled) if Path(one) == path else one for one in arguments]
+        rest = [str(settled) if Path(one) == asked.path else one for one in arguments]
         known = ["--anchor", "0x" + anchor.claims.hex(), "0x" + anchor.block.hex()]
         return main([*rest, *known], program=_PROGRAM)
 
 
-def _claimed(files: list[Path]) -> Path:
-    """The bundle that a chain is asked about: of several files the first one of a claim."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A file with an answer that was claimed for an order."""
+
+    path: Path
+    bundle: "Bundle"
+    claim: "Claim"
+
+
+def _claimed(paths: Sequence[Path]) -> _Asked | None:
+    """What a chain is asked about: of several bundles the first one of a claim. None where none
+    of the files holds a bundle."""
     from avow.verifier.bundle import parse_bundle
     from avow.verifier.errors import VerificationError
-    from avow.verifier.systems.optimistic.claim import SYSTEM_ID
+    from avow.verifier.limits import LIMITS
+    from avow.verifier.mixed.reading import read_bounded
+    from avow.verifier.statement import OFF_CHAIN
+    from avow.verifier.systems.optimistic.claim import SYSTEM_ID, parse_claim
 
-    if not files:
-        raise click.UsageError("BUNDLE: expected a bundle file")
-    for path in files:
+    others = False
+    for path in paths:
         try:
-            if parse_bundle(path.read_bytes()).statement.system == SYSTEM_ID:
-                return path
-        except VerificationError:
-            # A policy, or a record.
+            bundle = parse_bundle(read_bounded(path, LIMITS.bundle_bytes))
+            statement = bundle.statement
+            if statement.system == SYSTEM_ID and statement.domain != OFF_CHAIN:
+                return _Asked(path, bundle, parse_claim(bundle.proof))
+        except (OSError, VerificationError):
             continue
-    return files[0]
+        others = True
+    if others:
+        raise click.UsageError(f"--chain: expected a bundle of {SYSTEM_ID} for an order")
+    return None
 
 
-def _settled(data: bytes, url: str, address: str | None, block: str) -> tuple[bytes, "Anchor"]:
+def _settled(asked: _Asked, url: str, address: str | None, block: str) -> tuple[bytes, "Anchor"]:
     """The bundle with the proof of what became of its claim by a block."""
     from avow.api.cli.signing import deployment_file
-    from avow.verifier.bundle import parse_bundle
     from avow.verifier.chain.client import Chain
     from avow.verifier.chain.deployment import read_deployment
     from avow.verifier.chain.settlement import fetch
     from avow.verifier.errors import VerificationError
     from avow.verifier.fields import parse_hex
     from avow.verifier.merkle import leaf
-    from avow.verifier.statement import OFF_CHAIN
-    from avow.verifier.systems.optimistic.claim import SYSTEM_ID, parse_claim
 
     if not block.isdecimal() and block not in ("finalized", "safe", "latest"):
         raise click.UsageError(f"--block: expected a number, finalized or latest, got {block!r}")
     try:
-        bundle = parse_bundle(data)
-        statement = bundle.statement
-        if statement.system != SYSTEM_ID or statement.domain == OFF_CHAIN:
-            raise click.UsageError(f"--chain: expected a bundle of {SYSTEM_ID} for an order")
-        claim = parse_claim(bundle.proof)
         contract = None if address is None else parse_hex(address.lower(), 20, "--claims")
     except VerificationError as error:
         raise click.UsageError(error.message) from error
+    statement = asked.bundle.statement
     chain = Chain(url, statement.domain.chain_id)
     if contract is None:
         deployment = read_deployment(deployment_file(None, chain.chain_id))
@@ -109,4 +127,5 @@ def _settled(data: bytes, url: str, address: str | None, block: str) -> tuple[by
     anchor, settlement = fetch(chain, contract, leaf(statement.digest()), block)
     if settlement is None:
         click.echo(f"the contract of claims knew no such claim in block {block}", err=True)
-    return replace(bundle, proof=replace(claim, settlement=settlement).to_json()).encode(), anchor
+    proof = replace(asked.claim, settlement=settlement).to_json()
+    return replace(asked.bundle, proof=proof).encode(), anchor

@@ -1,5 +1,6 @@
 """The folder of a run: made anew each time, never somebody else's, used by one run at a time."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -46,6 +47,8 @@ def held(folder: Path) -> Iterator[Path]:
 
 def require_writable(path: Path) -> None:
     """Raise `OSError` now, before hours of work, when a file cannot be written there later."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path.parent):
         pass

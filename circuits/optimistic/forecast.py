@@ -32,7 +32,6 @@ def forecast(program: Program, blobs: Sequence[Blob]) -> Forecast:
         setup=f"no keys; {made.heaviest.gas:,} gas at most to refute one element",
         verify_seconds=None if sampled else terms * _SECONDS_PER_TERM,
         proof_bytes=(tensors + material + 2) // 3 * 4,
-        off_chain="claims on a chain are not served yet",
         beyond="too long to recompute whole: a verifier samples" if sampled else None,
     )
 
@@ -41,7 +40,6 @@ def _forecast(
     setup: str = "",
     verify_seconds: float | None = None,
     proof_bytes: int | None = None,
-    off_chain: str | None = None,
     beyond: str | None = None,
     missing: str | None = None,
 ) -> Forecast:
@@ -54,7 +52,6 @@ def _forecast(
         setup=setup,
         verify_seconds=verify_seconds,
         proof_bytes=proof_bytes,
-        off_chain=off_chain,
         beyond=beyond,
         missing=missing,
     )

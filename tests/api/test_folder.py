@@ -63,3 +63,9 @@ def test_a_place_that_cannot_be_written_is_noticed(tmp_path: Path) -> None:
     require_writable(tmp_path / "new" / "report.json")
     with pytest.raises(OSError, match="file"):
         require_writable(tmp_path / "file" / "report.json")
+
+
+def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError) as raised:
+        require_writable(tmp_path)
+    assert raised.value.filename == str(tmp_path)

@@ -16,6 +16,7 @@ from avow.verifier.chain.errors import RpcRefused
 from avow.verifier.chain.settlement import fetch
 from avow.verifier.cli import main as verify_offline
 from avow.verifier.errors import VerificationError
+from avow.verifier.limits import LIMITS
 from avow.verifier.statement import Domain
 from avow.verifier.systems.optimistic.claim import parse_claim
 from avow.verifier.systems.optimistic.settlement import ClaimState, slot_of, standing
@@ -138,9 +139,39 @@ def test_of_several_files_the_claim_is_asked_about(
     run_command(["verify", "--policy", policy, policy, str(bundle), *node])
     capfd.readouterr()
     assert parse_claim(parse_bundle(kept.read_bytes()).proof).settlement is not None
-    assert run_command(["verify", "--policy", policy, policy, *node]) == 2
-    said = capfd.readouterr().err
-    assert said.count("\n") == 1 and said.startswith("avow: error: bundle "), said
+
+
+def test_what_is_no_bundle_is_refused_as_without_a_node(
+    ledger: Ledger, bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, policy = bundle.parent, str(bundle.parent / "policy.json")
+    node = ["--chain", ledger.url, "--claims", ADDRESS, "--block", "latest"]
+    cut, large, gone = folder / "cut.json", folder / "large.json", folder / "gone.json"
+    cut.write_bytes(bundle.read_bytes()[:-1])
+    with large.open("wb") as stream:
+        stream.truncate(4 * LIMITS.bundle_bytes)
+    for path, status in ((cut, 1), (large, 1), (Path(policy), 1), (gone, 2), (folder, 2)):
+        offline = run_command(["verify", "--policy", policy, str(path)])
+        said = capfd.readouterr()
+        assert offline == status, path
+        assert run_command(["verify", "--policy", policy, str(path), *node]) == status, path
+        assert capfd.readouterr() == said, path
+
+
+def test_a_bundle_that_no_chain_knows_and_options_that_contradict_are_refused(
+    ledger: Ledger, bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    node = ["--chain", ledger.url, "--claims", ADDRESS]
+    other = bundle.parent / "other.avow.json"
+    other.write_bytes(every_case().bundle().encode())
+    for arguments, said in (
+        ([str(other), *node], "--chain: expected a bundle of optimistic/v1 for an order"),
+        ([str(bundle), *node, "--anchor", ADDRESS, "0x" + "11" * 32], "--anchor: expected none"),
+        ([str(bundle), "--block", "7"], "--claims, --block and --keep belong to --chain"),
+    ):
+        assert run_command(["verify", *arguments]) == 2
+        printed = capfd.readouterr()
+        assert said in printed.err and printed.err.count("\n") == 1 and not printed.out
 
 
 def test_what_was_kept_is_checked_without_a_node(
