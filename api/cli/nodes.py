@@ -185,13 +185,15 @@ def validator(
     from avow.prover.nodes.start import ValidatorOptions, join_watch, open_validator
 
     models = [_model_key(text) for text in watch_models]
+    if no_watch and (models or watch_stake is not None):
+        raise click.UsageError("--no-watch: expected neither --watch-stake nor --watch-model")
+    evidence = None if evidence_policy is None else _evidence(evidence_policy)
     config, market, signer = open_node(rpc, deployment, keystore, password_file)
     if allow_unsafe_srs:
         config = replace(config, allow_unsafe_srs=True)
     if stake is not None and not market.is_validator(signer.address):
         market.join_validators(signer, stake)
-    join_watch(market, signer, watch_stake, models)
-    evidence = None if evidence_policy is None else _evidence(evidence_policy)
+    join_watch(config, market, signer, watch_stake, models)
     options = ValidatorOptions(
         confirmations, not no_expire, fetch_seconds, bundle_files, not no_watch, evidence
     )

@@ -18,6 +18,7 @@ from avow.prover.disputes.watcher import Watcher
 from avow.prover.enclave.archive import Archive
 from avow.prover.errors import ConfigurationError
 from avow.prover.nodes.attested import EvidenceTerms, OwnKeys
+from avow.prover.nodes.claims import CLAIMED
 from avow.prover.nodes.fetch import FetchRules
 from avow.prover.nodes.offers import Pricing
 from avow.prover.nodes.pace import Pace
@@ -31,8 +32,10 @@ from avow.verifier.attestation.policy import AttestationPolicy
 from avow.verifier.chain.attested_keys import AttestedKeys
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.market import Market
+from avow.verifier.chain.registration import Registry
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.watch import Watch
+from avow.verifier.fields import to_hex
 
 _EVIDENCE_SECONDS = 10.0
 
@@ -108,20 +111,42 @@ def addresses(config: Config, bundle_url: str | None) -> Address:
     return lambda statement: (place / f"{statement.hex()}{SUFFIX}").as_uri()
 
 
-def join_watch(market: Market, signer: Signer, stake: int | None, models: Sequence[bytes]) -> None:
+def join_watch(
+    config: Config, market: Market, signer: Signer, stake: int | None, models: Sequence[bytes]
+) -> None:
     """Has the account watch claims of models, joining first with a stake if one is given.
 
-    What it does already is left as it is. Raises ConfigurationError without a watch.
+    What it does already is left as it is. Raises ConfigurationError, before a stake is put up,
+    without a watch, and for a model whose claims could not be looked at here.
     """
     if stake is None and not models:
         return
     if not market.deployment.has_watch:
         raise ConfigurationError("--watch-stake, --watch-model: this deployment has no watch")
     watch = Watch(market.chain, market.deployment)
+    if stake is None and watch.validator(signer.address) is None:
+        raise ConfigurationError(
+            f"--watch-model: {signer.shown} is no validator of the watch, join it by --watch-stake"
+        )
+    for model_key in models:
+        _require_watchable(config, market, model_key)
     if stake is not None:
         join(watch, signer, stake)
     for model_key in models:
         begin_to_watch(watch, signer, model_key)
+
+
+def _require_watchable(config: Config, market: Market, model_key: bytes) -> None:
+    """Who watches a model answers for claims of it: it must be able to compute them again."""
+    name = f"--watch-model: {to_hex(model_key)}"
+    if not Claims(market.chain, market.deployment).is_learned(model_key):
+        raise ConfigurationError(f"{name}: nobody can claim this model (avow contracts register)")
+    found = Registry(market.chain, market.deployment).system(model_key, CLAIMED)
+    compiled = FolderCatalogue(config.artifacts, config.models).all()
+    if found is None or all(one.record.key != found.key for one in compiled):
+        raise ConfigurationError(
+            f"{name}: not compiled here as it is registered (avow compile --system optimistic)"
+        )
 
 
 def open_validator(

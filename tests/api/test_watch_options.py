@@ -13,6 +13,26 @@ def test_a_model_key_has_64_digits(key: str, capsys: pytest.CaptureFixture[str])
     assert "--watch-model: expected a model key, 0x and 64 hex digits" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "options", [("--watch-stake", "1"), ("--watch-model", "0x" + "12" * 32)], ids=lambda two: two[0]
+)
+def test_who_does_not_watch_puts_up_no_stake(
+    options: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(("validator", "--no-watch", *options)) == 2
+    said = capsys.readouterr().err
+    assert "--no-watch: expected neither --watch-stake nor --watch-model" in said
+
+
+def test_a_policy_of_evidence_is_read_before_a_stake_is_put_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / "policy.json"
+    policy.write_text("{")
+    assert main(("validator", "--stake", "1", "--evidence-policy", str(policy))) == 2
+    assert "--evidence-policy: " in capsys.readouterr().err
+
+
 def test_a_file_of_parameters_must_be_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

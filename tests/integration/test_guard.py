@@ -1,9 +1,11 @@
 """A validator's node in the watch: it holds what it finds, answers, is paid; killed in between."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from avow.prover.config import Config
 from avow.prover.disputes import guard
 from avow.prover.disputes.guard import Guard, begin_to_watch, join, seeds_of
 from avow.prover.disputes.journal import Verdict
@@ -14,8 +16,10 @@ from avow.prover.nodes.validator import Validator
 from avow.verifier.chain.claim_events import Claimed
 from avow.verifier.chain.client import checksum
 from avow.verifier.chain.deployment import Placed
+from avow.verifier.chain.market import Market
 from avow.verifier.chain.watch_records import NEVER, Outcome, planted
 from avow.verifier.merkle import leaf
+from tests.circuits.sumcheck.small import HOME
 from tests.integration.court import Delivered
 from tests.integration.test_optimistic import inside
 from tests.integration.test_watch import (
@@ -153,25 +157,62 @@ def test_a_claim_that_could_be_final_first_is_not_held(
 
 
 def test_a_deployment_without_a_watch_is_one_line(bare_town: Town) -> None:
-    market = bare_town.market()
-    start.join_watch(market, VALIDATOR, None, [])
+    market, config = bare_town.market(), bare_town.config
+    start.join_watch(config, market, VALIDATOR, None, [])
     with refusing(ConfigurationError, "this deployment has no watch"):
-        start.join_watch(market, VALIDATOR, PARAMETERS.minimum_stake, [])
+        start.join_watch(config, market, VALIDATOR, PARAMETERS.minimum_stake, [])
 
 
-def test_options_of_the_node_join_and_watch(
-    town_watch: Guarded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    watch, court = town_watch.watch, town_watch.court
+@pytest.fixture
+def watched_market(town_watch: Guarded, monkeypatch: pytest.MonkeyPatch) -> Market:
+    """A market whose deployment has the watch of the town."""
+    watch = town_watch.watch
     monkeypatch.setattr(start, "Watch", lambda chain, deployment: watch)
-    market = court.town.market()
+    market = town_watch.court.town.market()
     placed = ("watch", Placed(watch.address, bytes(32)))
     contracts = (*market.deployment.contracts, placed)
     market.deployment = replace(market.deployment, contracts=contracts)
+    return market
+
+
+def compiled_in(config: Config, home: Path) -> Config:
+    """With the models that were compiled for claims."""
+    (home / "models").symlink_to(HOME / "models")
+    (home / "artifacts").symlink_to(HOME / "claimed")
+    return replace(config, home=home)
+
+
+def test_options_of_the_node_join_and_watch(
+    town_watch: Guarded, watched_market: Market, tmp_path: Path
+) -> None:
+    watch, court = town_watch.watch, town_watch.court
+    config = compiled_in(court.town.config, tmp_path)
     model_key = court.registered.model_key
-    start.join_watch(market, REQUESTER, PARAMETERS.minimum_stake, [model_key])
+    with refusing(ConfigurationError, "no validator of the watch", "--watch-stake"):
+        start.join_watch(config, watched_market, REQUESTER, None, [model_key])
+    start.join_watch(config, watched_market, REQUESTER, PARAMETERS.minimum_stake, [model_key])
     assert watch.validator(REQUESTER.address) is not None
     assert watch.watching(REQUESTER.address, model_key).until == NEVER
+    # Once it is a validator, no stake is named.
+    start.join_watch(config, watched_market, REQUESTER, None, [model_key])
+
+
+def test_no_stake_is_put_up_for_what_cannot_be_watched(
+    town_watch: Guarded, watched_market: Market, tmp_path: Path
+) -> None:
+    """Who has joined and does not run pays for its silence in every epoch."""
+    watch, court = town_watch.watch, town_watch.court
+    model_key = court.registered.model_key
+    (tmp_path / "empty").mkdir()
+    empty = replace(court.town.config, home=tmp_path / "empty")
+    config = compiled_in(court.town.config, tmp_path)
+    for place, keys, said in (
+        (config, [model_key, b"\x11" * 32], "nobody can claim this model"),
+        (empty, [model_key], "not compiled here as it is registered"),
+    ):
+        with refusing(ConfigurationError, said):
+            start.join_watch(place, watched_market, REQUESTER, PARAMETERS.minimum_stake, keys)
+        assert watch.validator(REQUESTER.address) is None
 
 
 def test_joining_again_changes_nothing(town_watch: Guarded) -> None:
