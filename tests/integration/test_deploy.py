@@ -1,15 +1,15 @@
 """Deploying: whole, resumable, checked against the chain, and never by a public key elsewhere."""
 
+import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import rlp
 
@@ -39,6 +39,7 @@ from avow.verifier.chain.watch import Watch
 from avow.verifier.chain.watch_records import WatchParameters
 from avow.verifier.keccak import keccak256
 from tests.integration.town import CLAIMS, DEPLOYER, PROVIDER, QUICK, SETTINGS, Town, refusing
+from tests.prover.processes import until
 
 POOR = from_private_key(keccak256(b"an account without anything").hex())
 
@@ -358,12 +359,30 @@ def test_a_chain_survives_its_process(contracts_folder: Path, tmp_path: Path) ->
         chain = Chain(node.url)
         deployment = deploy(chain, DEPLOYER, tmp_path / "31337.json", SETTINGS, patience=QUICK)
         head = chain.head().number
-        time.sleep(2.5)
-        os.kill(node.pid, signal.SIGKILL)
+        _kill_with(node.pid, state, head)
     with running_anvil(contracts_folder, state=state) as node:
         chain = Chain(node.url)
         assert chain.head().number >= head
         deployment.check(chain)
+
+
+def _kill_with(pid: int, state: Path, head: int) -> None:
+    """Kills anvil once its file holds this block; never while it writes, which cuts the file."""
+    anvil = psutil.Process(pid)
+
+    def written() -> bool:
+        anvil.suspend()
+        until(lambda: anvil.status() == psutil.STATUS_STOPPED, 30, "anvil has stopped")
+        try:
+            if int(json.loads(state.read_text())["block"]["number"], 16) >= head:
+                return True
+        except (FileNotFoundError, ValueError):
+            pass
+        anvil.resume()
+        return False
+
+    until(written, 60, f"{state.name} holds block {head}")
+    anvil.kill()
 
 
 PARENT = """
@@ -382,19 +401,11 @@ def test_anvil_dies_with_its_parent(contracts_folder: Path) -> None:
     )
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
-    assert Path(f"/proc/{child}").exists()
+    assert _is_anvil(child)
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    end = time.monotonic() + 10
-    while Path(f"/proc/{child}/exe").exists() and time.monotonic() < end:
-        try:
-            if not os.readlink(f"/proc/{child}/exe").endswith("anvil"):
-                break
-        except OSError:
-            break
-        time.sleep(0.02)
-    assert not (Path(f"/proc/{child}").exists() and _is_anvil(child))
+    until(lambda: not _is_anvil(child), 60, "anvil ends with its parent")
 
 
 def _is_anvil(pid: int) -> bool:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class RealWorker:
     config: Config
     name: str = "worker"
     process: subprocess.Popen[bytes] | None = None
-    seen: set[int] = field(default_factory=set)
+    seen: set[psutil.Process] = field(default_factory=set)
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -78,7 +79,7 @@ class RealWorker:
                 stdin=subprocess.DEVNULL,
             )
         if wait:
-            until(lambda: ready.exists() or self._ended(), 60, "the worker is ready")
+            until(lambda: ready.exists() or self._ended(), 120, "the worker is ready")
             assert not self._ended(), self.stderr
         return self
 
@@ -90,7 +91,7 @@ class RealWorker:
             found = [parent, *parent.children(recursive=True)]
         except psutil.NoSuchProcess:
             found = []
-        self.seen |= {process.pid for process in found}
+        self.seen |= set(found)
         return found
 
     def named(self, text: str) -> list[psutil.Process]:
@@ -104,13 +105,13 @@ class RealWorker:
                 continue
         return found
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 120) -> int:
         """Sends a signal, waits, and checks that no process is left."""
         assert self.process is not None
         self.family()
         self.process.send_signal(number)
         code = self.process.wait(seconds)
-        until(self.nothing_left, 30, f"no process is left of {self.left()}")
+        until(self.nothing_left, 60, f"no process is left of {self.left()}")
         return code
 
     def make_sure(self) -> None:
@@ -119,17 +120,18 @@ class RealWorker:
             self.family()
             self.process.kill()
             self.process.wait()
-        for line in self.left():
-            os.kill(int(line.split()[0]), signal.SIGKILL)
+        for process in self.seen:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def left(self) -> list[str]:
         """Processes of this worker that still run."""
         running = []
-        for pid in self.seen:
+        for process in self.seen:
             try:
-                process = psutil.Process(pid)
-                if process.status() != psutil.STATUS_ZOMBIE:
-                    running.append(f"{pid} {' '.join(process.cmdline())}")
+                # Its number may be another process's by now.
+                if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                    running.append(f"{process.pid} {' '.join(process.cmdline())}")
             except psutil.NoSuchProcess:
                 continue
         return running
@@ -148,6 +150,18 @@ class RealWorker:
     def kill_prover(self, first: int, event: str = "begin") -> None:
         """Kills the pool process that last began a proof with this first value."""
         os.kill(int(str(self.events(event, first)[-1]["pid"])), signal.SIGKILL)
+
+    def finish(self, queue: Queue, job_id: str, wait: str) -> Job:
+        """Ends a job's `wait`, the command of a child, as often as it begins; the proven job."""
+
+        def done() -> bool:
+            for process in self.named(wait):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            return queue.status(job_id).state is JobState.PROVEN
+
+        until(done, 120, f"job is proven; {queue.status(job_id)}\n{self.stderr[-3000:]}")
+        return queue.status(job_id)
 
     def wait_for(self, queue: Queue, job_id: str, state: JobState, seconds: float) -> Job:
         """Waits until a job stands in a state."""

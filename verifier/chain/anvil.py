@@ -16,8 +16,9 @@ from avow.verifier.chain.errors import AnvilUnavailable
 
 CHAIN_ID = 31337
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
-_START_SECONDS = 20.0
-_STOP_SECONDS = 5.0
+_START_SECONDS = 60.0
+# It writes its state before it ends; cut short, it would lose what was kept.
+_STOP_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
 
 
