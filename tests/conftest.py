@@ -3,7 +3,8 @@
 import importlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -61,12 +62,25 @@ def avow_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """A TCP port of 127.0.0.1 at which nobody listens; servers of this test may.
+
+    It stays bound all the while, or the system would give it to whoever asks for any. A server
+    that reuses addresses, as they all do, may listen there in spite of that; a client is refused
+    until one does.
+    """
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        yield int(keeper.getsockname()[1])
+
+
 @pytest.fixture
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> Iterator[int]:
+    """A port of `kept_port` for the time of a test."""
+    with kept_port() as port:
+        yield port
 
 
 def service_address(variable: str) -> str:

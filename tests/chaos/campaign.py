@@ -31,6 +31,7 @@ from tests.chaos import collect
 from tests.chaos.audit import Audit, Found, judge
 from tests.chaos.databases import own_schema
 from tests.chaos.ground import MODEL, Chaos, Ground, build, supervised
+from tests.conftest import kept_port
 
 PRICE, BOND = 10 * UNIT, 2 * UNIT
 SYSTEM = "sumcheck/v1"
@@ -146,8 +147,8 @@ class Stream:
 def run(plan: Plan, root: Path, database: str | None, say: Callable[[str], None]) -> Result:
     """One run in an empty folder; `database` None means SQLite."""
     supervisor, folders = supervised(root)
-    with supervisor:
-        ground = build(supervisor, folders, database, plan.workers)
+    with kept_port() as rpc, kept_port() as api, supervisor:
+        ground = build(supervisor, folders, database, plan.workers, (rpc, api))
         stream = _open_stream(ground, plan)
         chaos = Chaos(ground, random.Random(plan.seed))
         with _reading(ground) as (queue, tables):

@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
@@ -33,7 +32,8 @@ CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 APPLICATION = f"avow-chaos-{os.getpid()}"
 _QUICK = Patience(total=20.0, raise_fee_after=10.0, poll=0.05, slowest_poll=0.2)
 _READY_SECONDS = 60.0
-_DEAD_SECONDS = 15.0
+# anvil writes its chain before it ends; cut short, it would lose what others were promised.
+_DEAD_SECONDS = 120.0
 # Some ticks of the clock that processes are charged by.
 _GLANCE_SECONDS = 0.05
 _MOST_BEHIND = 30
@@ -145,20 +145,27 @@ class Ground:
         return avow("worker", "--allow-unsafe-srs"), self.environment
 
 
-def build(supervisor: Supervisor, folders: Folders, database: str | None, workers: int) -> Ground:
+def build(
+    supervisor: Supervisor,
+    folders: Folders,
+    database: str | None,
+    workers: int,
+    ports: tuple[int, int],
+) -> Ground:
     """Starts the chain, deploys, compiles and registers; then starts every other part.
 
-    `database` is a PostgreSQL address of a schema of its own; None means SQLite.
+    `database` is a PostgreSQL address of a schema of its own; None means SQLite. `ports` are the
+    chain's and the API's, which nobody else may get while either is down.
     """
     network = Network(supervisor, folders, development_people())
-    network.rpc = f"http://127.0.0.1:{_free_port()}"
+    network.rpc = f"http://127.0.0.1:{ports[0]}"
     environment = {"AVOW_LEASE_SECONDS": "4", "AVOW_MAX_ATTEMPTS": "5"}
     if database is not None:
         joint = "&" if "?" in database else "?"
         named = f"{database}{joint}application_name={APPLICATION}"
         environment["AVOW_DATABASE_URL"] = named
     config = from_environment({"AVOW_HOME": str(folders.home), **environment})
-    api = f"http://127.0.0.1:{_free_port()}"
+    api = f"http://127.0.0.1:{ports[1]}"
     config = replace(config, allow_unsafe_srs=True)
     ground = Ground(supervisor, network, config, api, workers, environment)
     ground.start("chain")
@@ -299,12 +306,6 @@ def _hold(path: Path, seconds: float) -> bool:
     finally:
         connection.close()
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(url: str) -> bool:

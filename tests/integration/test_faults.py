@@ -1,7 +1,5 @@
 """A chain that fails, repeats itself or changes its mind: nodes end up in the right place."""
 
-import socket
-
 import pytest
 
 from avow.prover.nodes.node import Node
@@ -58,14 +56,11 @@ def _patiently(make, url: str) -> Node:  # type: ignore[no-untyped-def]
     raise AssertionError("the node could not be started")
 
 
-def test_an_rpc_that_is_down_is_one_line(town: Town) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with refusing(RpcUnavailable, f"http://127.0.0.1:{port}", "no answer"):
-        Chain(f"http://127.0.0.1:{port}/v3/secret-key")
+def test_an_rpc_that_is_down_is_one_line(free_port: int) -> None:
+    with refusing(RpcUnavailable, f"http://127.0.0.1:{free_port}", "no answer"):
+        Chain(f"http://127.0.0.1:{free_port}/v3/secret-key")
     try:
-        Chain(f"http://127.0.0.1:{port}/v3/secret-key")
+        Chain(f"http://127.0.0.1:{free_port}/v3/secret-key")
     except RpcUnavailable as error:
         assert "secret-key" not in str(error)
 

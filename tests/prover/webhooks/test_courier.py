@@ -305,10 +305,8 @@ async def test_a_kept_connection_takes_no_other_names_message(
     assert {item.headers["host"].partition(":")[0] for item in receiver.received} == {"hooks.test"}
 
 
-async def test_nobody_there_and_nowhere_to_go(shop: Shop) -> None:
-    with Receiver() as receiver:
-        gone = receiver.url
-    found, _ = hook(shop, gone)
+async def test_nobody_there_and_nowhere_to_go(shop: Shop, free_port: int) -> None:
+    found, _ = hook(shop, f"http://127.0.0.1:{free_port}/hook")
     cancelled(shop)
     assert await Courier(shop.database, shop.clock, allow_private=True).once() == 1
     (delivery,) = told(shop, found)
