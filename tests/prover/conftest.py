@@ -96,7 +96,7 @@ def emptied(address: str, made: list[Any]) -> str:
 def earlier() -> None:
     """What runs already is not counted by `children` of `tests.prover.provers`."""
     EARLIER.clear()
-    EARLIER.update(one.pid for one in psutil.Process().children(recursive=True))
+    EARLIER.update(psutil.Process().children(recursive=True))
 
 
 @pytest.fixture

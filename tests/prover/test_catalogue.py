@@ -1,5 +1,6 @@
 """The catalogue: finds what was compiled, refuses what is damaged or ambiguous."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,13 @@ def put(folder: Path, record: SystemRecord, model: ModelRecord = MODEL) -> Path:
     (place / "record.json").write_bytes(canonical.encode(record.to_json()))
     (place / "model.json").write_bytes(canonical.encode(model.to_json()))
     return place
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    """Puts other data into a file, later by more than file systems tell apart."""
+    later = path.stat().st_mtime_ns + 10**9
+    path.write_bytes(data)
+    os.utime(path, ns=(later, later))
 
 
 def digest(record: SystemRecord) -> str:
@@ -50,12 +58,12 @@ def test_what_changed_on_disk_is_read_anew(tmp_path: Path) -> None:
     (place / "signature").write_text("0x" + "01" * 65)
     assert catalogue.find("tiny", SYSTEM, None).signature == b"\x01" * 65
     kept = (place / "record.json").read_bytes()
-    (place / "record.json").write_bytes(kept.replace(b"1000", b"1001"))
+    rewrite(place / "record.json", kept.replace(b"1000", b"1001"))
     with pytest.raises(RequestRefused, match="no compiled model"):
         catalogue.find("tiny", SYSTEM, None)
     with pytest.raises(RequestRefused, match="is damaged"):
         catalogue.find("tiny", SYSTEM, digest(RECORD))
-    (place / "record.json").write_bytes(kept)
+    rewrite(place / "record.json", kept)
     assert catalogue.find("tiny", SYSTEM, None).record == RECORD
     for name in ("record.json", "model.json", "signature"):
         (place / name).unlink()
