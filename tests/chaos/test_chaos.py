@@ -12,6 +12,7 @@ import pytest
 from tests.chaos.campaign import Plan, run
 from tests.chaos.databases import own_schema
 from tests.chaos.ground import at_work, fair_order
+from tests.prover.processes import until
 
 PLAN = Plan(
     seconds=6.0,
@@ -63,8 +64,11 @@ def test_a_process_that_waits_is_not_at_work(program: str, busy: bool) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         try:
+            # Between its line and its waiting there is a little work.
+            one = psutil.Process(process.pid)
+            until(lambda: busy or one.status() == psutil.STATUS_SLEEPING, 60, "it waits")
             # A busy machine may leave it without a processor for a while.
-            glances = [bool(at_work([psutil.Process(process.pid)])) for _ in range(5)]
+            glances = [bool(at_work([one])) for _ in range(5)]
         finally:
             process.kill()
     assert any(glances) is busy

@@ -1,9 +1,9 @@
 """Requests that wait together are proven together, and every promise to each of them holds."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
@@ -184,15 +184,8 @@ def test_a_lone_request_waits_no_longer_than_the_window(
     busy: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    sleep, here = time.sleep, threading.get_ident()
-
-    def doze(seconds: float) -> None:
-        # Other threads of this process may sleep at the same time.
-        if threading.get_ident() == here:
-            slept.append(seconds)
-        sleep(seconds)
-
-    monkeypatch.setattr("avow.prover.gathering.time.sleep", doze)
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr("avow.prover.gathering.time", clock)
     patient = settings(busy, batch_window_ms=400)
     job = answered(patient, 1)[0]
     assert work(patient, job) is Outcome.DONE
@@ -214,18 +207,14 @@ def test_requests_that_come_within_the_window_join(busy: Shop) -> None:
     patient = settings(busy, batch_window_ms=60_000, batch_size=4)
     jobs = answered(patient, 2)
     late: list[Job] = []
-    sleep, here = time.sleep, threading.get_ident()
 
     def arrive(seconds: float) -> None:
-        if threading.get_ident() != here:
-            sleep(seconds)
-            return
         if len(late) < 2:
             late.extend(answered(patient, 1))
-        sleep(0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("avow.prover.gathering.time.sleep", arrive)
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=arrive)
+        patch.setattr("avow.prover.gathering.time", clock)
         assert work(patient, jobs[0]) is Outcome.DONE
     assert [len(batch) for batch in patient.system.batches] == [4]
     assert states(patient.queue, jobs + late) == [JobState.PROVEN] * 4
@@ -271,12 +260,28 @@ def test_orders_are_proven_in_sizes_that_their_market_settles(busy: Shop) -> Non
     assert len(busy.system.batches) == 2
 
 
-def test_a_cancelled_member_costs_the_others_nothing(busy: Shop) -> None:
+@pytest.fixture
+def a_second(monkeypatch: pytest.MonkeyPatch) -> Callable[[Tick], None]:
+    """`a_second(tick)` is the work of a second, which ticks ten times in it as all work does."""
+    clock = SimpleNamespace(monotonic=lambda: clock.now, now=0.0)
+    monkeypatch.setattr("avow.prover.pulse.time", clock)
+
+    def work(tick: Tick) -> None:
+        for _ in range(10):
+            clock.now += 0.1
+            tick("proving", None)
+
+    return work
+
+
+def test_a_cancelled_member_costs_the_others_nothing(
+    busy: Shop, a_second: Callable[[Tick], None]
+) -> None:
     jobs = answered(busy, 4)
 
     def cancel(tick: Tick) -> None:
         busy.queue.cancel(jobs[1].id)
-        until_noticed(tick)
+        a_second(tick)
 
     busy.system.on_prove = once(cancel, busy)
     assert work(busy, jobs[0]) is Outcome.DONE
@@ -287,43 +292,34 @@ def test_a_cancelled_member_costs_the_others_nothing(busy: Shop) -> None:
     assert len(busy.system.batches) == 1
 
 
-def test_the_one_that_was_asked_for_is_cancelled(busy: Shop) -> None:
+def test_the_one_that_was_asked_for_is_cancelled(
+    busy: Shop, a_second: Callable[[Tick], None]
+) -> None:
     jobs = answered(busy, 3)
 
     def cancel(tick: Tick) -> None:
         busy.queue.cancel(jobs[0].id)
-        until_noticed(tick)
+        a_second(tick)
 
     busy.system.on_prove = once(cancel, busy)
     assert work(busy, jobs[0]) is Outcome.LOST
     assert states(busy.queue, jobs) == [JobState.CANCELLED, JobState.PROVEN, JobState.PROVEN]
 
 
-def test_cancelling_all_ends_the_proof(busy: Shop) -> None:
+def test_cancelling_all_ends_the_proof(busy: Shop, a_second: Callable[[Tick], None]) -> None:
     jobs = answered(busy, 3)
 
     def cancel(tick: Tick) -> None:
         for job in jobs:
             busy.queue.cancel(job.id)
-        began = time.monotonic()
         with pytest.raises(LeaseLost):
-            while time.monotonic() - began < 5:
-                tick("proving", None)
-                time.sleep(0.02)
-        assert time.monotonic() - began < 1
+            a_second(tick)
         raise LeaseLost("as the child does")
 
     busy.system.on_prove = once(cancel, busy)
     assert work(busy, jobs[0]) is Outcome.LOST
     assert busy.system.batches == []
     assert states(busy.queue, jobs) == [JobState.CANCELLED] * 3
-
-
-def until_noticed(tick: Tick) -> None:
-    ends = time.monotonic() + 0.5
-    while time.monotonic() < ends:
-        tick("proving", None)
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("error", [Refused("no"), TryAgain("died"), NotNow("full"), OSError()])

@@ -1,12 +1,12 @@
 """The real thing: a sumcheck artifact, answered, proven in the kept child, and verified."""
 
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
+from types import SimpleNamespace
 
 import pytest
 
@@ -268,27 +268,31 @@ def large(config: Config) -> Iterator[Place]:
 
 @pytest.mark.parametrize("when", ["loading", "commit", "linear"])
 def test_cancelling_ends_the_process_within_a_second(large: Place, when: str) -> None:
-    job = large.queue.submit(large.ask())
-    assert attempt(large.bench, job.id, 0, Task.INFER, infer) is Outcome.DONE
-    if when == "loading":
-        large.prover.close()
-    cancelled: list[float] = []
+    looks: list[str] = []
     least = 0 if when == "loading" else STAGES.index(when)
 
     def cancel(stage: str) -> None:
         # A stage of a millisecond may have passed before anybody looked.
         reached = when == "loading" or (stage in STAGES and STAGES.index(stage) >= least)
-        if reached and not cancelled:
+        if reached and not looks:
             large.queue.cancel(job.id)
-            cancelled.append(time.monotonic())
+        if reached or looks:
+            looks.append(stage)
 
     meddling = Meddling(cancel)
     bench = replace(large.bench, systems={"sumcheck/v1": meddling})
-    outcome = attempt(bench, job.id, 0, Task.PROVE, prove)
-    ended = time.monotonic()
+    for row in range(30):
+        job = large.queue.submit(large.ask(row))
+        assert attempt(large.bench, job.id, 0, Task.INFER, infer) is Outcome.DONE
+        outcome = attempt(bench, job.id, 0, Task.PROVE, prove)
+        if looks:
+            break
+        # On a busy machine the rest of a proof passes, too, before anybody looks.
+        assert outcome is Outcome.DONE
     meddling.close()
-    assert cancelled, "the proof came to its end before it could be cancelled"
-    assert outcome is Outcome.LOST and ended - cancelled[0] < 1
+    assert looks, "every proof came to its end before it could be cancelled"
+    # There are ten of them in a second.
+    assert outcome is Outcome.LOST and len(looks) <= 10
     assert large.queue.status(job.id).state is JobState.CANCELLED
 
 
@@ -375,9 +379,13 @@ def test_a_batch_of_other_tensors_is_refused_and_made_alone(place: Place) -> Non
         assert verify(bundle.encode(), UNSAFE).assurance is Assurance.PROVEN
 
 
-def test_a_member_is_cancelled_while_the_batch_is_proven(place: Place) -> None:
+def test_a_member_is_cancelled_while_the_batch_is_proven(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jobs = answered(place, 3)
-    cancelled: list[float] = []
+    cancelled = False
+    clock = SimpleNamespace(monotonic=lambda: clock.now, now=0.0)
+    monkeypatch.setattr("avow.prover.pulse.time", clock)
 
     class Interrupted(SumcheckProver):
         def prove_batch(
@@ -388,12 +396,13 @@ def test_a_member_is_cancelled_while_the_batch_is_proven(place: Place) -> None:
             limits: Limits,
             tick: Tick,
         ) -> list[Proof]:
+            nonlocal cancelled
             if not cancelled:
                 place.queue.cancel(jobs[1])
-                cancelled.append(time.monotonic())
-                while time.monotonic() < cancelled[0] + 0.5:
+                cancelled = True
+                for _ in range(10):
+                    clock.now += 0.1
                     tick("witness", None)
-                    time.sleep(0.05)
             return super().prove_batch(compiled, inputs, root, limits, tick)
 
     prover = Interrupted()
