@@ -206,5 +206,5 @@ def test_help_does_not_load_ezkl() -> None:
         "    main([*words, '--help'])\n"
         "sys.exit(str({'ezkl', 'torch', 'web3'} & set(sys.modules)).replace('set()', ''))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stderr.strip() == ""

@@ -177,7 +177,9 @@ def test_only_proxies_that_were_named_are_believed(
 
     with served(app, replace(LIMITS, proxies=proxies)) as port:
         address = f"http://127.0.0.1:{port}/peer"
-        assert httpx.get(address, headers={"X-Forwarded-For": sent}).json() == seen
+        assert (
+            httpx.get(address, headers={"X-Forwarded-For": sent}, timeout=_SECONDS).json() == seen
+        )
 
 
 def test_who_does_not_read_the_answer_is_cut_off(shop: Shop) -> None:

@@ -87,7 +87,7 @@ def test_stopped_half_way_it_leaves_nothing(
     run = demo()
     run.wait_for(moment)
     run.process.send_signal(number)
-    assert run.wait(60) == 130
+    assert run.wait() == 130
     assert run.text().rstrip().endswith("avow: interrupted")
     assert "Traceback" not in run.text()
     assert run.survivors() == []
@@ -104,7 +104,7 @@ def test_ctrl_c_twice_while_the_nodes_start(demo: Demo, tmp_path: Path) -> None:
     os.killpg(run.process.pid, signal.SIGINT)
     time.sleep(0.3)
     os.killpg(run.process.pid, signal.SIGINT)
-    assert run.wait(60) == 130
+    assert run.wait() == 130
     assert "Traceback" not in run.text()
     assert run.survivors() == []
     assert sockets(tmp_path) == []
@@ -118,7 +118,7 @@ def test_killed_it_takes_its_children_with_it_and_can_be_run_again(
     time.sleep(1)
     run.process.kill()
     run.wait()
-    end = time.monotonic() + 40
+    end = time.monotonic() + 120
     while run.survivors() and time.monotonic() < end:
         time.sleep(0.1)
     assert run.survivors() == []
@@ -126,10 +126,10 @@ def test_killed_it_takes_its_children_with_it_and_can_be_run_again(
     again = demo()
     again.wait_for("gas ")
     second = demo()
-    assert second.wait(30) == 1
+    assert second.wait() == 1
     assert "another run is using" in second.text()
     again.process.send_signal(signal.SIGINT)
-    assert again.wait(60) == 130
+    assert again.wait() == 130
 
 
 def test_a_folder_of_somebody_else_is_left_alone(demo: Demo, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_folder_of_somebody_else_is_left_alone(demo: Demo, tmp_path: Path) -> 
     precious.parent.mkdir()
     precious.write_text("mine")
     run = demo()
-    assert run.wait(30) == 1
+    assert run.wait() == 1
     assert "was not made by an earlier run" in run.text()
     assert precious.read_text() == "mine"
 
@@ -147,7 +147,7 @@ def test_a_row_that_does_not_exist_is_refused_before_the_work(
     demo: Demo, tmp_path: Path, row: str
 ) -> None:
     run = demo("--row", row)
-    assert run.wait(30) == 2
+    assert run.wait() == 2
     assert run.text() == f"avow: error: --row: expected 0 to 399, got {row}\n"
     assert not (tmp_path / "demo").exists() and not (tmp_path / "demo.json").exists()
     assert run.survivors() == []
@@ -168,7 +168,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pa
     report = str(tmp_path / "file" / "demo.json")
     run = start(["demo", "--folder", str(tmp_path / "demo"), "--json", report], tmp_path)
     try:
-        assert run.wait(30) == 2
+        assert run.wait() == 2
         assert run.text().startswith("avow: error: ")
         assert run.text().count("\n") == 1
         assert not (tmp_path / "demo").exists()

@@ -100,7 +100,7 @@ def test_without_a_path_nothing_is_said_to_be_genuine_and_stopped_it_leaves_noth
     run = demo()
     run.wait_for("NOT RUN; 0 transactions")
     run.process.send_signal(signal.SIGINT)
-    assert run.wait(60) == 130
+    assert run.wait() == 130
     assert run.text().rstrip().endswith("avow: interrupted")
     assert "Traceback" not in run.text()
     assert run.survivors() == []
@@ -123,7 +123,7 @@ def test_wrong_arguments_are_one_line_before_anything_starts(
     demo: Demo, more: tuple[str, ...], says: str
 ) -> None:
     run = demo(*more)
-    assert run.wait(60) != 0
+    assert run.wait() != 0
     assert says in run.text()
     assert "contracts deployed" not in run.text()
     assert "Traceback" not in run.text()

@@ -29,7 +29,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         [*COMMAND, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env={**os.environ, **environment},
     )
 
@@ -164,7 +164,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(30) in (0, 1, 141)
+    assert process.wait(120) in (0, 1, 141)
 
 
 def test_ctrl_c_leaves_without_a_traceback() -> None:
@@ -190,7 +190,7 @@ def test_ctrl_c_leaves_without_a_traceback() -> None:
         assert process.stdout.readline() == b"ready\n"
         time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate()

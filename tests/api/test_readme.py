@@ -1,9 +1,12 @@
 """Everything that the README tells its four readers to run is run, in its order."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from tests.api.processes import ROOT, Run, run_script, start
@@ -37,7 +40,7 @@ def served(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         run.wait_for("export AVOW_HOME", 200)
         yield run
         run.process.terminate()
-        assert run.wait(60) == 130
+        assert run.wait() == 130
         assert run.survivors() == []
     finally:
         run.end()
@@ -48,6 +51,11 @@ def address(run: Run, name: str) -> str:
     found = re.search(rf"(?m)^\s+{name}\s+(http://\S+)$", run.text())
     assert found, run.text()
     return found[1]
+
+
+def ask(method: str, url: str, **given: Any) -> httpx.Response:
+    """The answer, for which a busy machine has time."""
+    return httpx.request(method, url, timeout=60, **given)
 
 
 def test_every_section_is_short_and_has_something_to_run() -> None:
@@ -78,13 +86,12 @@ def test_the_four_sections_run_in_order(checkout: Path, served: Run) -> None:
 
 
 def test_the_api_of_a_served_network_answers(served: Run) -> None:
-    import httpx
-
     url = address(served, "API")
-    (model,) = httpx.get(f"{url}/v1/models").json()["models"]
+    (model,) = ask("GET", f"{url}/v1/models").json()["models"]
     assert model["model_record"]["name"] == "digits-mlp"
     assert set(model) == {"model", "record", "signed", "model_record", "system_record"}
-    accepted = httpx.post(
+    accepted = ask(
+        "POST",
         f"{url}/v1/jobs",
         json={"model": "digits-mlp", "inputs": [{"reals": [0.5] * 64}], "client_key": "readme"},
     )
@@ -92,36 +99,30 @@ def test_the_api_of_a_served_network_answers(served: Run) -> None:
     place = accepted.headers["location"]
     job = _followed(url + place)
     assert job["state"] == "proven"
-    bundle = httpx.get(f"{url}{place}/bundle")
+    bundle = ask("GET", f"{url}{place}/bundle")
     assert bundle.headers["content-type"].startswith("application/vnd.avow.bundle.v1+json")
     statement = job["evidence"][0]["statement"]
-    assert httpx.get(f"{url}/v1/bundles/{statement}").content == bundle.content
-    again = httpx.post(f"{url}{place}/cancel")
+    assert ask("GET", f"{url}/v1/bundles/{statement}").content == bundle.content
+    again = ask("POST", f"{url}{place}/cancel")
     assert again.status_code == 409
-    refused = httpx.post(f"{url}/v1/verify", json={"bundle": bundle.json()}, timeout=60)
+    refused = ask("POST", f"{url}/v1/verify", json={"bundle": bundle.json()})
     assert refused.json()["accepted"] is False and refused.json()["step"] == "policy"
     policy = {"format": "avow-policy/1", "unsafe_allow_unsafe_srs": True}
-    verdict = httpx.post(
-        f"{url}/v1/verify", json={"bundle": bundle.json(), "policy": policy}, timeout=60
+    verdict = ask(
+        "POST", f"{url}/v1/verify", json={"bundle": bundle.json(), "policy": policy}
     ).json()
     assert verdict["accepted"] is True and verdict["assurance"] == "PROVEN"
     forged = bundle.json()
     forged["statement"]["nonce"] = str(int(forged["statement"]["nonce"]) + 1)
-    liar = httpx.post(
-        f"{url}/v1/verify", json={"bundle": forged, "policy": policy}, timeout=60
-    ).json()
+    liar = ask("POST", f"{url}/v1/verify", json={"bundle": forged, "policy": policy}).json()
     assert liar["accepted"] is False and liar["step"] == "proof"
     _shapes_as_documented(job, verdict)
 
 
 def _followed(url: str) -> dict[str, object]:
-    import time
-
-    import httpx
-
-    end = time.monotonic() + 90
+    end = time.monotonic() + 180
     while True:
-        job = httpx.get(url).json()
+        job = ask("GET", url).json()
         if job["state"] in ("proven", "failed", "expired"):
             assert isinstance(job, dict)
             return job

@@ -128,12 +128,12 @@ def serving(app: FastAPI) -> Iterator[int]:
             yield int(listening.getsockname()[1])
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(60)
 
 
 def raw(port: int, data: bytes) -> bytes:
     """Send bytes as they are and read the whole answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         answer = b""
@@ -145,8 +145,9 @@ def raw(port: int, data: bytes) -> bytes:
 def test_over_a_real_socket(app: FastAPI) -> None:
     with serving(app) as port:
         url = f"http://127.0.0.1:{port}"
-        assert httpx.get(f"{url}/healthz").json()["status"] == "ok"
-        refused = httpx.post(f"{url}/v1/jobs", json={"model": "nobody", "inputs": [{"reals": [1]}]})
+        assert httpx.get(f"{url}/healthz", timeout=60).json()["status"] == "ok"
+        body = {"model": "nobody", "inputs": [{"reals": [1]}]}
+        refused = httpx.post(f"{url}/v1/jobs", json=body, timeout=60)
         assert refused.status_code == 422
         assert "no compiled model 'nobody'" in refused.json()["detail"]
         head = b"POST /v1/jobs HTTP/1.1\r\nHost: avow\r\nConnection: close\r\n"
@@ -158,4 +159,4 @@ def test_over_a_real_socket(app: FastAPI) -> None:
         )
         assert huge.startswith(b"HTTP/1.1 413")
         assert raw(port, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
-        assert httpx.get(f"{url}/readyz").status_code == 200
+        assert httpx.get(f"{url}/readyz", timeout=60).status_code == 200

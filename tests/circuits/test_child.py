@@ -43,10 +43,11 @@ def test_a_step_returns_its_value_time_and_memory() -> None:
 
 def test_time_is_limited() -> None:
     before = children()
+    # It would go on for a minute.
     began = time.monotonic()
     with pytest.raises(LimitExceeded, match=r"did not end within 0\.3 s"):
         run("spin", NAP, Limits(seconds=0.3))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50
     assert children() <= before
 
 
@@ -112,7 +113,7 @@ def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{child}").exists()

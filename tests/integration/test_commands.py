@@ -209,7 +209,7 @@ def test_a_node_stops_when_told(
     assert f"role={role} ready chain=31337 account={signer.shown}" in first
     time.sleep(0.3)
     process.send_signal(number)
-    _, rest = process.communicate(timeout=20)
+    _, rest = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "Traceback" not in rest
     assert key(signer)[2:] not in first + rest

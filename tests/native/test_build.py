@@ -43,7 +43,7 @@ def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -121,7 +121,7 @@ def test_memory_that_cannot_be_had_is_a_memory_error(count: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
         # Numpy's own threads would claim memory of theirs; glibc's arenas likewise.
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
     )

@@ -63,7 +63,7 @@ def test_data_survives_sigkill(broker: EmbeddedBroker) -> None:
         broker.ensure()
         return broker.pid != killed
 
-    until(runs_anew, 30, "another server runs")
+    until(runs_anew, 60, "another server runs")
     with client(broker) as connection:
         assert connection.lrange("queue", 0, -1) == [b"message"]
 
@@ -121,7 +121,7 @@ def test_the_server_dies_with_its_parent_and_another_takes_over(tmp_path: Path) 
         owner.wait()
         assert owner.stdout is not None
         owner.stdout.close()
-    until(lambda: not alive(server), 30, "the server died with its parent")
+    until(lambda: not alive(server), 60, "the server died with its parent")
     second.ensure()
     assert second.pid is not None
     with client(second) as connection:

@@ -64,15 +64,15 @@ def test_each_queue_is_served_by_who_says_so(
         first = small_queue.submit(request(SMALL, 0, 0, 0))
         second = large_queue.submit(request(LARGE, 0, 0, 0))
         for job in (first, second):
-            answers.wait_for(small_queue, job.id, JobState.ANSWERED, 60)
+            answers.wait_for(small_queue, job.id, JobState.ANSWERED, 120)
         proofs.start()
-        proofs.wait_for(small_queue, first.id, JobState.PROVEN, 60)
+        proofs.wait_for(small_queue, first.id, JobState.PROVEN, 120)
         # Nobody serves its queue yet.
         assert small_queue.status(second.id).state is JobState.ANSWERED
         large.start()
-        large.wait_for(small_queue, second.id, JobState.PROVEN, 60)
+        large.wait_for(small_queue, second.id, JobState.PROVEN, 120)
         assert all(b'"seal"' in small_queue.bundle(job.id) for job in (first, second))
-        text = httpx.get(f"http://127.0.0.1:{free_port}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{free_port}/metrics", timeout=60).text
         assert 'avow_worker_labourers{queue="large"} 1.0' in text
         assert 'queue="prove"' not in text and "avow_worker_broker_up 1.0" in text
         done = {

@@ -31,7 +31,7 @@ def test_a_bad_environment(tmp_path: Path, name: str, value: str, said: str) -> 
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 2
     assert done.stderr.startswith(f"avow: error: {said}") and done.stderr.count("\n") == 1

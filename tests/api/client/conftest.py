@@ -27,7 +27,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield re.findall(r"API on (\S+)", said)[0]
         for run in runs:
             run.process.terminate()
-            run.wait(60)
+            run.wait()
             assert run.survivors() == []
     finally:
         for run in runs:

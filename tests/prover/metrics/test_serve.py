@@ -83,7 +83,7 @@ def test_metrics_are_served_on_loopback(caplog: pytest.LogCaptureFixture) -> Non
     with shown(registry, ("127.0.0.1", 0)):
         address = re.search(r"http://\S+", caplog.text)
         assert address is not None
-        assert 'avow_build_info{version="1.2.3"} 1.0' in httpx.get(address[0]).text
+        assert 'avow_build_info{version="1.2.3"} 1.0' in httpx.get(address[0], timeout=60).text
         port = int(address[0].split(":")[2].partition("/")[0])
         with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1 port {port}: "):
             with shown(registry, ("127.0.0.1", port)):
