@@ -178,7 +178,8 @@ async def test_one_caller_does_not_see_anothers_jobs(
 @pytest.fixture
 def one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests all come in one moment, however long they take on a busy machine."""
-    clock = SimpleNamespace(time_ns=lambda now=time.time_ns(): now)
+    now = time.time_ns()
+    clock = SimpleNamespace(time_ns=lambda: now)
     monkeypatch.setattr("avow.api.gate.time", clock)
 
 
