@@ -1,7 +1,7 @@
 """Bare evidence, outside of any bundle: what each step says of it, to the last."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 
 if TYPE_CHECKING:
+    from avow.verifier.attestation.nvidia.device import Device, SimulatedDevice
     from avow.verifier.attestation.nvidia.evidence import Evidence
     from avow.verifier.attestation.nvidia.golden_values import GoldenValues
 
@@ -234,7 +235,7 @@ def _judge_devices(
         parse_evidence_list,
         parse_evidence_texts,
     )
-    from avow.verifier.attestation.nvidia.golden_values import check_golden_values
+    from avow.verifier.attestation.nvidia.golden_values import check_all_golden_values
 
     if file.data.startswith(b"["):
         devices = parse_evidence_list(file.data)
@@ -242,14 +243,19 @@ def _judge_devices(
         raise VerificationError("read", "a bare report is checked with its certificates")
     else:
         devices = (parse_evidence_texts(file.data, question.certificates),)
-    golden = [
-        check_golden_values(one, question.at, question.test_root) for one in question.golden_values
-    ]
+    golden = check_all_golden_values(question.golden_values, question.at, question.test_root)
     facts: list[Json] = []
+    unused = dict(golden)
     for evidence in devices:
         _note(found, reached, True)
         reached.clear()
-        facts.append(_judge_device(file.kind, evidence, golden, question, reached))
+        device = _judge_device(file.kind, evidence, golden, question, reached)
+        for version in (device.driver, device.vbios):
+            unused.pop((device.chip, (version or "").upper()), None)
+        facts.append(_facts_of(device))
+    for chip, version in unused:
+        said = f"{chip} {version} was given, no device here has it"
+        reached.append(not_checked("golden values", said))
     _note(found, reached, True)
     simulated = question.test_root is not None
     found.verdict = Verdict.SIMULATED if simulated else Verdict.GENUINE
@@ -259,42 +265,46 @@ def _judge_devices(
 def _judge_device(
     kind: str,
     evidence: "Evidence",
-    golden: "Sequence[GoldenValues]",
+    golden: "Mapping[tuple[str, str], GoldenValues]",
     question: Question,
     reached: list[Step],
-) -> Json:
-    from avow.verifier.attestation.nvidia.chip import (
-        Architecture,
-        driver_version,
-        vbios_version,
-    )
+) -> "Device | SimulatedDevice":
     from avow.verifier.attestation.nvidia.device import NONCE, check_gpu, check_nvswitch
 
-    report, family = evidence.report, Architecture.HOPPER
-    if kind == "nvswitch":
-        family = Architecture.NVSWITCH
-    # Read before anything is checked, to choose by: a device of another version refuses them.
-    by_version = {one.version.upper(): one for one in golden}
-    vbios = by_version.get(vbios_version(report, family).upper())
-    missing, root = question.missing_golden_values, question.test_root
-    nonce, at, steps = question.nonce or report.nonce, question.at, list[Step]()
-    try:
+    nonce, at, root = question.nonce or evidence.report.nonce, question.at, question.test_root
+    steps = list[Step]()
+
+    def check(
+        driver: "GoldenValues | None", vbios: "GoldenValues | None", missing: bool
+    ) -> "Device | SimulatedDevice":
+        steps.clear()
         if kind == "nvswitch":
-            device = check_nvswitch(
+            return check_nvswitch(
                 evidence, nonce, at, vbios=vbios, unsafe_missing_golden_values=missing,
                 test_root=root, steps=steps,
             )  # fmt: skip
-        else:
-            driver = by_version.get(driver_version(report).upper())
-            device = check_gpu(
-                evidence, nonce, at, driver=driver, vbios=vbios,
-                unsafe_missing_golden_values=missing, test_root=root, steps=steps,
-            )  # fmt: skip
+        return check_gpu(
+            evidence, nonce, at, driver=driver, vbios=vbios,
+            unsafe_missing_golden_values=missing, test_root=root, steps=steps,
+        )  # fmt: skip
+
+    try:
+        # What it runs is known once the report is authentic; the golden values of that count.
+        device = check(None, None, True)
+        device = check(
+            golden.get((device.chip, (device.driver or "").upper())),
+            golden.get((device.chip, device.vbios.upper())),
+            question.missing_golden_values,
+        )
     finally:
         unasked = not_checked(NONCE, f"none was given; it answered {nonce.hex()}")
         reached.extend(
             unasked if question.nonce is None and step.name == NONCE else step for step in steps
         )
+    return device
+
+
+def _facts_of(device: "Device | SimulatedDevice") -> Json:
     versions: dict[str, Json] = {"chip": device.chip, "vbios": device.vbios}
     if device.driver is not None:
         versions["driver"] = device.driver

@@ -1,5 +1,6 @@
 """`avow-attestation`: bare evidence by path, real and simulated; what each refusal says."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -20,6 +21,14 @@ from tests.verifier.attestation.examples import (
     platform,
     policy_of,
     td_policy,
+)
+from tests.verifier.attestation.nvidia.simulated import AT as SIMULATED_AT
+from tests.verifier.attestation.nvidia.simulated import Maker
+from tests.verifier.attestation.nvidia.test_device import (
+    DRIVER_VALUES,
+    DRIVER_VERSION,
+    VBIOS_VALUES,
+    VBIOS_VERSION,
 )
 from tests.verifier.attestation.nvidia.test_vectors import (
     ANSWER,
@@ -42,6 +51,12 @@ Ask = Callable[..., Answer]
 TDX = ("tdx/tdx_quote", "collateral/tdx_quote_collateral.json", JULY_2025)
 SGX = ("sgx/sgx_quote", "collateral/sgx_quote_collateral.json", JULY_2025)
 LATER = "collateral/tdx_quote_outdated_collateral.json"
+
+
+@pytest.fixture(scope="module")
+def maker() -> Maker:
+    """A simulated maker of devices."""
+    return Maker()
 
 
 @pytest.fixture
@@ -213,12 +228,46 @@ def test_golden_values_are_compared(ask: Ask) -> None:
     assert (status, states(found)["VBIOS golden values"]) == (0, "PASSED")
     status, found, _ = ask(*base, "--golden-values", vector(GOLDEN_MISMATCH))
     assert (status, failed(found)[0]) == (1, "VBIOS golden values")
-    # Those of another version say nothing of this device.
+    # Those of another version say nothing of this device, which is said.
     _, found, _ = ask(*base, "--golden-values", vector(GOLDEN_OTHER_VERSION))
     assert states(found)["VBIOS golden values"] == "NOT CHECKED"
+    unused = {"name": "golden values", "state": "NOT CHECKED"}
+    assert (
+        unused | {"detail": "GH100 96.00.5E.00.03 was given, no device here has it"}
+        in found["steps"]
+    )
+    # Two of one version: which of them counts must not depend on their order.
+    for both in ((GOLDEN, GOLDEN_MISMATCH), (GOLDEN_MISMATCH, GOLDEN)):
+        given = [one for name in both for one in ("--golden-values", vector(name))]
+        status, found, _ = ask(*base, *given)
+        assert (status, failed(found)) == (
+            1,
+            ("golden values", "GH100 96.00.5E.00.01 was given twice"),
+        )
     status, found, _ = ask(*base, "--golden-values", vector(GOLDEN_WRONG_SIGNATURE))
     assert status == 1
     assert failed(found)[0] in ("golden values signature", "golden values chain")
+
+
+def test_chips_may_share_a_drivers_version(ask: Ask, tmp_path: Path, maker: Maker) -> None:
+    devices = tmp_path / "devices.json"
+    chips = (("GH100 A01 GSP BROM", "HOPPER"), ("GB100 A01 GSP BROM", "BLACKWELL"))
+    listed = [json.loads(maker.device(rom).evidence(arch=arch))[0] for rom, arch in chips]
+    devices.write_text(json.dumps(listed))
+    (tmp_path / "root.der").write_bytes(maker.root.encoded)
+    fingerprint = hashlib.sha256(maker.root.encoded).hexdigest()
+    words: list[object] = ["--unsafe-simulated-root", tmp_path / "root.der", fingerprint]
+    for product in ("GH100", "GB100"):
+        for version, values in ((DRIVER_VERSION, DRIVER_VALUES), (VBIOS_VERSION, VBIOS_VALUES)):
+            manifest = tmp_path / f"{product}-{version}.xml"
+            manifest.write_bytes(maker.golden_values(version, values, product))
+            words += ["--golden-values", manifest]
+    status, found, _ = ask(devices, SIMULATED_AT, *words)
+    assert (status, found["verdict"]) == (0, "SIMULATED"), found["steps"]
+    assert [one["chip"] for one in found["facts"]["devices"]] == ["GH100", "GB100"]
+    # Without the second chip's, the first one's do not stand in.
+    status, found, _ = ask(devices, SIMULATED_AT, *words[:7])
+    assert (status, failed(found)[1]) == (1, f"none were given for GB100 {DRIVER_VERSION}")
 
 
 def test_a_real_report_with_a_wrong_signature_is_refused(ask: Ask) -> None:

@@ -22,6 +22,7 @@ SHA384 = "http://www.w3.org/2001/04/xmlenc#sha384"
 SIGNATURE = "golden values signature"
 CHAIN = "golden values chain"
 REVOCATION = "golden values revocation"
+GIVEN = "golden values"
 
 _DIGEST = re.compile(r"[0-9a-f]{96}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,2}")
@@ -67,6 +68,24 @@ def check_golden_values(data: bytes, at: int, test_root: TestRoot | None = None)
             not_checked(REVOCATION, "only NVIDIA's OCSP service knows"),
         ),
     )
+
+
+def check_all_golden_values(
+    manifests: Sequence[bytes], at: int, test_root: TestRoot | None
+) -> dict[tuple[str, str], GoldenValues]:
+    """Check each, as `check_golden_values` does; by (product, version in upper case).
+
+    Chips share the versions of their drivers. Two manifests of one chip and version are refused:
+    which of them counts would depend on their order.
+    """
+    found: dict[tuple[str, str], GoldenValues] = {}
+    for manifest in manifests:
+        one = check_golden_values(manifest, at, test_root)
+        named = (one.product, one.version.upper())
+        if named in found:
+            raise VerificationError(GIVEN, f"{one.product} {one.version} was given twice")
+        found[named] = one
+    return found
 
 
 def _read(root: Element) -> tuple[str, str, dict[int, tuple[bytes, ...]]]:

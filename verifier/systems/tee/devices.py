@@ -42,12 +42,11 @@ def _check(
     from avow.verifier.attestation.nvidia.binding import device_nonce, evidence_digest
     from avow.verifier.attestation.nvidia.device import check_gpu
     from avow.verifier.attestation.nvidia.evidence import parse_evidence_list
-    from avow.verifier.attestation.nvidia.golden_values import check_golden_values
+    from avow.verifier.attestation.nvidia.golden_values import check_all_golden_values
 
     at, root = terms.registered_at, asked.simulated_root
     nonce = device_nonce(challenge, address)
-    checked = [check_golden_values(one, at, root) for one in asked.golden_values]
-    golden = {(one.product, one.version.upper()): one for one in checked}
+    golden = check_all_golden_values(asked.golden_values, at, root)
     devices, steps = [], list[Step]()
     for evidence in parse_evidence_list(data):
         # Versions are known once the report is authentic; the golden values of these count.
