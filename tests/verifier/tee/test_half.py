@@ -58,6 +58,22 @@ def test_a_simulated_answer_is_simulated(kind: str) -> None:
     assert "anybody can make" in verdict.rests_on[0]
 
 
+def test_another_scale_is_another_record_and_nothing_else() -> None:
+    """Neither receipt nor key nor program digest holds it, and who writes the bundle chooses it."""
+    made = Enclave().bundle()
+    larger = tuple(replace(one, scale=one.scale + 3) for one in made.system.outputs)
+    system = replace(made.system, outputs=larger)
+    lie = replace(made, system=system, signature=None).encode()
+    opened = {line.partition(":")[0] for line in verify(lie, policy()).not_checked}
+    assert "scale" in opened
+    signed = replace(policy(), require_owner_signature=True)
+    for strict in (replace(policy(), record=made.system.digest()), signed):
+        verify(made.encode(), strict)
+        with pytest.raises(VerificationError) as refusal:
+            verify(lie, strict)
+        assert refusal.value.step == "policy"
+
+
 def test_one_receipt_serves_a_batch() -> None:
     for index in range(3):
         bundle = Enclave().bundle((5, 6, 7), index)

@@ -190,3 +190,8 @@ def _open(steps: tuple[attestation.Step, ...], terms: Terms) -> Iterator[str]:
     if terms.challenge is None:
         yield "challenge: the policy pins none, so the evidence may be older than the registration"
     yield "time: a receipt's time is of the enclave's clock, which its host can set"
+    # The measured program fixes it, but is not in the bundle; its digest alone shows no scale.
+    yield (
+        "scale: the receipt binds the outputs' integers; what power of two divides them is the "
+        "system record's word (policy.record pins one)"
+    )
