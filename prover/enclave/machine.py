@@ -10,11 +10,12 @@ from avow.prover.enclave.errors import EnclaveRefused
 from avow.prover.enclave.gpus import GpuCommand
 from avow.prover.enclave.pccs import CollateralFile, Pccs
 from avow.prover.enclave.platform import CollateralSource, Devices, NoDevices, Platform
-from avow.prover.enclave.settings import EnclaveSettings
+from avow.prover.enclave.settings import NO_CHALLENGE, EnclaveSettings
 from avow.prover.enclave.simulated.guest import started
 from avow.prover.enclave.simulated.keeping import kept_machine
 from avow.prover.enclave.tdx import REPORTS, TdxGuest
 from avow.verifier.errors import VerificationError
+from avow.verifier.statement import OFF_CHAIN
 
 
 def machine(
@@ -24,6 +25,11 @@ def machine(
 
     `root` is where /sys lies.
     """
+    if settings.registry != OFF_CHAIN and settings.challenge == NO_CHALLENGE:
+        raise EnclaveRefused(
+            "AVOW_ENCLAVE_CHALLENGE: the registry of AVOW_ENCLAVE_REGISTRY gives one to the "
+            "account that will register the key (avow attestation challenge)"
+        )
     devices = NoDevices() if settings.gpu_command is None else GpuCommand(settings.gpu_command)
     if settings.platform == "simulated":
         now = int(clock())

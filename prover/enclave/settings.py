@@ -20,6 +20,7 @@ _DIGEST = re.compile(r"0x[0-9a-f]{64}")
 _REGISTRY = re.compile(r"(?P<chain>[1-9][0-9]{0,77}):0x(?P<address>[0-9a-fA-F]{40})")
 _ACCOUNT = re.compile(r"0x[0-9a-fA-F]{40}")
 _WEEK = 7 * 86_400
+NO_CHALLENGE = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class EnclaveSettings:
     platform: str
     program: bytes
     registry: Domain = OFF_CHAIN
-    challenge: bytes = bytes(32)
+    challenge: bytes = NO_CHALLENGE
     operator: bytes | None = None
     lifetime: int = _WEEK
     pccs: str | None = None
@@ -57,11 +58,13 @@ def enclave_settings(env: Mapping[str, str]) -> EnclaveSettings | None:
         raise ConfigurationError(
             f"AVOW_ENCLAVE: simulated, but {ENVIRONMENT} is production: nothing would be attested"
         )
+    # A registry without a challenge refuses where an enclave is opened: the command that asks for
+    # the challenge reads these settings, too.
     registry, challenge = _registry(env), _digest(env, "AVOW_ENCLAVE_CHALLENGE")
-    if (registry == OFF_CHAIN) != (challenge is None):
+    if registry == OFF_CHAIN and challenge is not None:
         raise ConfigurationError(
-            "AVOW_ENCLAVE_REGISTRY and AVOW_ENCLAVE_CHALLENGE: a registry gives a challenge to "
-            "those who register; set both, or none off chain"
+            "AVOW_ENCLAVE_CHALLENGE: a registry gives one to those who register; set "
+            "AVOW_ENCLAVE_REGISTRY as well, or none of both off chain"
         )
     program = _digest(env, "AVOW_ENCLAVE_PROGRAM")
     if program is None:
@@ -80,7 +83,7 @@ def enclave_settings(env: Mapping[str, str]) -> EnclaveSettings | None:
         platform=platform,
         program=program,
         registry=registry,
-        challenge=challenge or bytes(32),
+        challenge=challenge or NO_CHALLENGE,
         operator=_operator(env, platform),
         lifetime=_lifetime(env),
         pccs=pccs,

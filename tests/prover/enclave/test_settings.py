@@ -63,8 +63,7 @@ def test_everything_is_read() -> None:
         (TDX | {"AVOW_ENCLAVE_GPU_COMMAND": "x 'y"}, "GPUs cannot be read: no closing quotation"),
         (TDX | {"AVOW_ENCLAVE_GPU_COMMAND": "  "}, "the command for GPUs is empty"),
         (TDX | {"AVOW_ENCLAVE": "auto", "AVOW_ENCLAVE_PCCS": ""}, "collateral comes from"),
-        (TDX | {"AVOW_ENCLAVE_CHALLENGE": "0x" + "00" * 32}, "set both, or none"),
-        (TDX | {"AVOW_ENCLAVE_REGISTRY": CHAIN["AVOW_ENCLAVE_REGISTRY"]}, "set both, or none"),
+        (TDX | {"AVOW_ENCLAVE_CHALLENGE": "0x" + "00" * 32}, "or none of both off chain"),
         (TDX | CHAIN | {"AVOW_ENCLAVE_REGISTRY": "31337"}, "expected CHAIN_ID:0xADDRESS"),
         (TDX | CHAIN | {"AVOW_ENCLAVE_REGISTRY": "1:0x" + "00" * 20}, "expected CHAIN_ID"),
         (TDX | {"AVOW_ENCLAVE_LIFETIME_SECONDS": "5"}, "expected a whole number from 600"),
@@ -101,6 +100,18 @@ def test_auto_takes_what_is_there_and_never_a_simulation(tmp_path: Path) -> None
     with agent(socket):
         found, _, _ = machine(settings, tmp_path, Clock(), kernel.root)
     assert isinstance(found, DstackGuest)
+
+
+def test_who_asks_for_a_challenge_has_none_and_who_opens_an_enclave_has(tmp_path: Path) -> None:
+    """`avow attestation challenge` reads the settings before there is anything to set."""
+    variables = SIMULATED | {"AVOW_ENCLAVE_REGISTRY": CHAIN["AVOW_ENCLAVE_REGISTRY"]}
+    found = enclave_settings(variables)
+    assert found is not None
+    with pytest.raises(EnclaveRefused, match="gives one to the account"):
+        machine(found, tmp_path, Clock())
+    found = enclave_settings(SIMULATED | CHAIN)
+    assert found is not None
+    machine(found, tmp_path, Clock())
 
 
 def test_a_named_platform_that_is_not_there_is_refused(tmp_path: Path) -> None:
