@@ -63,8 +63,17 @@ def dismiss(account: str, signing: Signing) -> None:
 @click.argument("contract")
 @signing_options
 def quote_check(contract: str, signing: Signing) -> None:
-    """Have quotes checked by CONTRACT from now on (such as a DcapQuoteCheck)."""
+    """Have quotes checked by CONTRACT from now on (such as a DcapQuoteCheck); 0x00...00: by none.
+
+    An account without code would answer nothing, by which anybody disproves what registrars sign.
+    """
+    from avow.api.errors import ApiError
+
     address = octets("CONTRACT", contract, 20)
+    chain = signing.market().chain
+    if any(address) and not chain.code(address):
+        where = f"of chain {chain.chain_id}"
+        raise ApiError(f"CONTRACT: expected one {where}, 0x{address.hex()} has no code")
     _decide(lambda of: of.checking_with(address), signing)
 
 

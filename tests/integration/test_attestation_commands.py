@@ -148,10 +148,14 @@ def test_what_governs_keys_is_proposed_and_decided_after_the_delay(town: Town, r
     assert "AccessControlUnauthorizedAccount" in refusal
     for word in ("0x00", "x", measured[:-1], "0x" + "g" * 64):
         assert "expected 0x and 64" in run.refused(DEPLOYER, "govern", "approve", word)
+    # An account without code answers nothing, and anybody could disprove what registrars signed.
+    refusal = run.refused(DEPLOYER, "govern", "quote-check", STRANGER.shown)
+    assert f"0x{STRANGER.address.hex()} has no code" in refusal
+    decide(town, run, "quote-check", "0x" + "00" * 20)
     names = [one.name for one in KeyEvents(town.chain, town.deployment).read()]
     assert names.count("MeasurementApproved") == 2
     assert names.count("RegistrarAppointed") == 3
-    assert names[-1] == "MeasurementRevoked"
+    assert names[-2:] == ["MeasurementRevoked", "QuoteCheckChanged"]
 
 
 def give(town: Town, account: Signer, amount: int) -> None:
