@@ -19,7 +19,10 @@ _WEI = 10**9
 
 
 def read_legs(given: str) -> "tuple[AskedLeg, ...]":
-    """Legs as JSON on the command line or in a file: the list itself, or a request that has it."""
+    """Legs as JSON on the command line or in a file: the list itself, or {"legs": the list}.
+
+    Other keys beside it are refused: what a request over HTTP says there is said by options here.
+    """
     from avow.api.bodies import parse_json
     from avow.api.problems import Problem
     from avow.prover.asked_legs import check_legs, parse_legs
@@ -37,7 +40,11 @@ def read_legs(given: str) -> "tuple[AskedLeg, ...]":
     try:
         value = parse_json(data, what)
         if isinstance(value, dict):
-            value = value.get("legs")
+            if value.keys() != {"legs"}:
+                got = ", ".join(repr(key)[:40] for key in sorted(value)[:5]) or "none"
+                said = "expected a list, or an object with 'legs' alone"
+                raise ApiError(f"--legs: {said}, got {got}")
+            value = value["legs"]
         legs = parse_legs(value)
         check_legs(legs)
     except Problem as problem:

@@ -79,6 +79,9 @@ def test_the_command(avow: Avow, tmp_path: Path) -> None:
     assert sum(leg["suggested_share_bps"] for leg in value["legs"]) == 10_000
     refused(avow("plan", "digits-mlp", "--legs", "[]"), "--legs: legs: expected a list of 1 to 4")
     refused(avow("plan", "digits-mlp", "--legs", "[1"), "--legs: the text is not JSON")
+    beside = json.dumps({"legs": legs, "system": "sumcheck/v1"})
+    refused(avow("plan", "digits-mlp", "--legs", beside), "'legs' alone, got 'legs', 'system'")
+    refused(avow("plan", "digits-mlp", "--legs", "{}"), "'legs' alone, got none")
     refused(avow("plan", "digits-mlp", "--legs", ""), "--legs: expected JSON, or a file")
     path.write_bytes(b"\xff")
     refused(avow("plan", "digits-mlp", "--legs", str(path)), "--legs: the file is not UTF-8")
