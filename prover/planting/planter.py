@@ -25,7 +25,7 @@ from avow.verifier.chain.claim_records import ClaimState, StoredClaim, commitmen
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.errors import Reverted
 from avow.verifier.chain.market import Market
-from avow.verifier.chain.orders import NOBODY, LegTerms, OrderTerms
+from avow.verifier.chain.orders import NOBODY, LegTerms, Order, OrderTerms
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.watch import Watch
 from avow.verifier.chain.watch_records import planted
@@ -129,13 +129,17 @@ class Planter(Node):
         return self._bailiff.step(head, self.confirmations) or moved
 
     def concerns(self, view: View) -> str | None:
-        """One's own orders, as long as no other provider has them."""
-        order = view.order
+        """One's own orders; those that another provider has while their epoch lasts, in which
+        there is no other then: who locks them all would be paid for as many as there are."""
+        order, epoch_at = view.order, self._watch.parameters.epoch_at
         if order.requester != self._accounts.requester.address:
             return "it is nobody's plant here"
-        if order.provider not in (NOBODY, self._accounts.provider.address):
+        if self._is_lost(order) and epoch_at(order.requested_at) != epoch_at(view.head.timestamp):
             return "another provider has it"
         return None
+
+    def _is_lost(self, order: Order) -> bool:
+        return order.provider not in (NOBODY, self._accounts.provider.address)
 
     def advance(self, seen: Seen, view: View) -> bool:
         """The next of: lock, plant, deliver, claim, commit to the refutation, expose, refund.
@@ -143,6 +147,8 @@ class Planter(Node):
         What cannot be exposed is overturned instead."""
         order, state = view.order, view.legs[0].state
         now = view.head.timestamp
+        if self._is_lost(order):
+            return False
         if state is LegState.OPEN:
             if now > order.lock_deadline:
                 self.market.cancel(self._accounts.requester, order.order_id)
@@ -169,6 +175,8 @@ class Planter(Node):
         """An order that others have ended is exposed all the same, as long as that counts."""
         view = self.view(seen.order_id)
         if view is not None and view.ended and self.concerns(view) is None:
+            if self._is_lost(view.order):
+                return False
             if view.order.provider != NOBODY:
                 plant = self._plant(view, seen)
                 stored = self._claims.stored(plant.claim_id)
@@ -181,10 +189,10 @@ class Planter(Node):
         epoch = self._watch.parameters.epoch_at(now)
         hours = self._almanac.hours(epoch)
         own = [one for one in map(self._own, self.worklist.active()) if one is not None]
-        has_order = any(self._watch.parameters.epoch_at(one) == epoch for one in own)
-        if self._almanac.plants(epoch) and not has_order and hours.request <= now < hours.word:
+        ordered = [one for one in own if self._watch.parameters.epoch_at(one.requested_at) == epoch]
+        if self._almanac.plants(epoch) and not ordered and hours.request <= now < hours.word:
             return not self._has_unread() and self._request(epoch, hours)
-        if now < hours.word or has_order:
+        if now < hours.word or not all(map(self._is_lost, ordered)):
             return False
         word = self._almanac.empty_word(epoch)
         if self._watch.planted_at(word):
@@ -193,11 +201,11 @@ class Planter(Node):
         LOG.info("role=%s planted the word of epoch %d", self.role, epoch)
         return True
 
-    def _own(self, seen: Seen) -> int | None:
-        """When an order of this planter was requested; None for any other."""
+    def _own(self, seen: Seen) -> Order | None:
+        """An order of this planter; None for any other."""
         order = self.market.order(seen.order_id)
         own = order is not None and order.requester == self._accounts.requester.address
-        return order.requested_at if order is not None and own else None
+        return order if own else None
 
     def _has_unread(self) -> bool:
         """Whether the requester has sent something that was not read yet, perhaps the order."""

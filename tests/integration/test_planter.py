@@ -253,6 +253,34 @@ def test_an_epoch_without_a_plant_has_a_word_all_the_same(season: Season) -> Non
 
 
 @pytest.mark.timeout(300)
+def test_an_order_that_another_provider_takes_is_the_last_of_its_epoch(season: Season) -> None:
+    """Who is quick would be paid for as many orders as fit into an epoch."""
+    world, planter = season.world, season.planter
+    market, hours = world.court.town.market(), planter._almanac.hours(season.epoch)
+    world.until(hours.request)
+    planter.step()
+    (order_id,) = _orders(season)
+    order = market.order(order_id)
+    assert order is not None
+    market.lock(STRANGER, order)
+    for _ in range(3):
+        season.rest()
+    # A process that is started anew knows it, too.
+    planter.close()
+    season.planter = started(world, season.epoch)
+    season.until(hours.word - 30)
+    assert _orders(season) == [order_id]
+    word = planter._almanac.empty_word(season.epoch)
+    assert not world.watch.planted_at(word)
+    season.until(hours.word)
+    assert world.watch.planted_at(word)
+    season.until(PARAMETERS.times(season.epoch + 1).begins)
+    seen = season.planter.worklist.order(order_id)
+    assert seen is not None and seen.reason.startswith("another provider has it")
+    assert _orders(season) == [order_id]
+
+
+@pytest.mark.timeout(300)
 def test_a_plant_that_was_overturned_before_verdicts_were_due_is_not_exposed(
     season: Season,
 ) -> None:
