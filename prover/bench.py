@@ -25,11 +25,14 @@ from avow.prover.systems.system import Limits, ProvingSystem, Tick
 from avow.prover.tracing import set_up_tracing
 from avow.verifier.policy import Policy
 from avow.verifier.tensor import Tensor
+from avow.verifier.verdict import Assurance
 
-# Raises WorkFailed when the draft does not convince the verifier under the policy.
-DraftCheck = Callable[[Path, Policy, Limits, Tick], None]
-# The same for the bundles of one proof: what is wrong with each, None where nothing is.
-DraftsCheck = Callable[[Sequence[tuple[Path, Policy]], Limits, Tick], Sequence[WorkFailed | None]]
+# The verdict's assurance; raises WorkFailed when the draft does not convince under the policy.
+DraftCheck = Callable[[Path, Policy, Limits, Tick], Assurance]
+# The same for the bundles of one proof: of each its assurance, or what is wrong with it.
+DraftsCheck = Callable[
+    [Sequence[tuple[Path, Policy]], Limits, Tick], Sequence[Assurance | WorkFailed]
+]
 PreviewRun = Callable[[Compiled, tuple[Tensor, ...]], Preview]
 ProgramRun = Callable[[Path, Compiled, tuple[Tensor, ...]], ProgramAnswer | None]
 
@@ -65,18 +68,16 @@ class Bench:
 
     def check_all(
         self, drafts: Sequence[tuple[Path, Policy]], limits: Limits, tick: Tick
-    ) -> list[WorkFailed | None]:
-        """What is wrong with each draft; None where the verifier is convinced under the policy."""
+    ) -> list[Assurance | WorkFailed]:
+        """Of each draft the verdict's assurance under its policy, or what is wrong with it."""
         if self.check_together is not None and len(drafts) > 1:
             return list(self.check_together(drafts, limits, tick))
-        found: list[WorkFailed | None] = []
+        found: list[Assurance | WorkFailed] = []
         for draft, policy in drafts:
             try:
-                self.check(draft, policy, limits, tick)
+                found.append(self.check(draft, policy, limits, tick))
             except WorkFailed as error:
                 found.append(error)
-            else:
-                found.append(None)
         return found
 
 

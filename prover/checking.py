@@ -1,7 +1,8 @@
 """Runs in the process of a self-check: the verifier on all bundles of one proof.
 
 Usage: `python -m avow.prover.checking LIST`, a file of JSON: [[bundle, policy], ...], both paths.
-One line of JSON on stdout: for each bundle None where it convinces, else what is wrong with it.
+One line of JSON on stdout, for each bundle ["accepted", the verdict's assurance] or ["refused",
+what is wrong with it].
 """
 
 import json
@@ -22,7 +23,9 @@ def main(arguments: Sequence[str]) -> int:
     # Before anything could be final: that is not what is asked here.
     found = verify_together([_read(Path(bundle), Path(policy)) for bundle, policy in wanted], 0)
     said = [
-        f"{one.step}: {one.message}" if isinstance(one, VerificationError) else None
+        ["refused", f"{one.step}: {one.message}"]
+        if isinstance(one, VerificationError)
+        else ["accepted", one.assurance.value]
         for one in found
     ]
     print(json.dumps(said))

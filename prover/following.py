@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from avow.prover.errors import UnknownJob
 from avow.prover.job import Progress, read_progress
 from avow.prover.tables import JobRow, TransitionRow
-from avow.verifier.lifecycle import JobState, job_ends
+from avow.verifier.lifecycle import EVIDENCE_STATES, JobState, job_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +53,4 @@ def read_news(session: Session, job_id: str, after: int) -> News:
 def is_final(state: str, chain_id: int) -> bool:
     """Whether nothing can follow; off chain (0) nothing follows a stored bundle."""
     stands = JobState(state)
-    stored = stands in (JobState.PROVEN, JobState.CHALLENGEABLE)
-    return job_ends(stands) or (stored and chain_id == 0)
+    return job_ends(stands) or (stands in EVIDENCE_STATES and chain_id == 0)

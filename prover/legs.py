@@ -12,18 +12,23 @@ from sqlalchemy.orm import Session
 from avow.prover.errors import UnknownJob
 from avow.prover.history import end, move, one_line, remark
 from avow.prover.outbox import Task, enqueue
-from avow.prover.systems.assurance import promised
 from avow.prover.tables import EvidenceRow, JobRow, LeaseRow, MemoryClaimRow
 from avow.prover.timing import expected, measured_in
 from avow.prover.webhooks.outbox import tell_of_leg
 from avow.verifier.fields import to_hex
-from avow.verifier.lifecycle import JobState
+from avow.verifier.lifecycle import EVIDENCE_STATES, JobState
 from avow.verifier.statement import ZERO_ADDRESS
 from avow.verifier.systems.system import selector
-from avow.verifier.verdict import Assurance
 
 # The market of a job that serves no order.
 OFF_CHAIN = "0x" + ZERO_ADDRESS.hex()
+# Why a job ends as the weakest of its legs' evidence.
+_ALL_THERE = {
+    JobState.PROVEN: "every leg has its evidence",
+    JobState.CHALLENGEABLE: "what was claimed of the run may still be refuted",
+    JobState.ATTESTED: "an enclave signed it; nothing proves that leg",
+    JobState.SIMULATED: "SIMULATED: its enclave is a simulation, which shows nothing",
+}
 # The cheapest first, where nobody has measured yet what each takes on this installation.
 BY_COST = ("tee/v1", "optimistic/v1", "sumcheck/v1", "ezkl/v1")
 
@@ -118,10 +123,10 @@ def fall_back(session: Session, job: JobRow, row: EvidenceRow, reason: str, now:
 def end_leg(
     session: Session, job: JobRow, row: EvidenceRow, outcome: JobState, reason: str, now: int
 ) -> None:
-    """Ends one leg as `proven`, `failed` or `expired`; the others go on as if nothing happened.
+    """Ends one leg by its evidence, `failed` or `expired`; the others go on as if nothing happened.
 
-    The last one ends the job's work: `proven` (or `challengeable`) when every leg is, otherwise
-    `failed` or `expired`, with what was proven kept.
+    The last one ends the job's work: as the weakest leg when each has its evidence, otherwise
+    `failed` or `expired`, with what is there kept.
     """
     row.outcome, row.reason, row.ended_at = outcome.value, one_line(reason), now
     _release(session, job.id, row.leg, keep_attempts=True)
@@ -131,8 +136,9 @@ def end_leg(
         tell_of_leg(session, job, row, now)
     if any(not leg.outcome for leg in legs):
         _go_on(session, job, f"leg {row.leg} {outcome.value}: {reason}", now)
-    elif all(leg.outcome == JobState.PROVEN.value for leg in legs):
-        _proven(session, job, legs, now)
+    elif all(JobState(leg.outcome) in EVIDENCE_STATES for leg in legs):
+        ended = min((JobState(leg.outcome) for leg in legs), key=EVIDENCE_STATES.index)
+        move(session, job, ended, _ALL_THERE[ended], now)
     else:
         some_failed = any(leg.outcome == JobState.FAILED.value for leg in legs)
         ended = JobState.FAILED if some_failed else JobState.EXPIRED
@@ -146,15 +152,6 @@ def at_work(session: Session, job_id: str, task: Task) -> bool:
         LeaseRow.job_id == job_id, LeaseRow.task == task.value, LeaseRow.token != ""
     )
     return session.scalars(held.limit(1)).first() is not None
-
-
-def _proven(session: Session, job: JobRow, legs: Sequence[EvidenceRow], now: int) -> None:
-    claimed = any(promised(row.system) is Assurance.CHALLENGEABLE for row in legs)
-    if job.market == OFF_CHAIN and claimed:
-        said = "what was claimed of the run may still be refuted"
-        move(session, job, JobState.CHALLENGEABLE, said, now)
-    else:
-        move(session, job, JobState.PROVEN, "every leg has its evidence", now)
 
 
 def _said(legs: Sequence[EvidenceRow]) -> str:

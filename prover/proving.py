@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from avow.prover import memory
@@ -29,7 +29,7 @@ from avow.prover.publication import TAKEN_UP, Measured, Shared, StoredProof, pub
 from avow.prover.pulse import Pulse
 from avow.prover.reservations import claim, reserve
 from avow.prover.stores.store import StoredAlready, StoredFile
-from avow.prover.systems.assurance import demanded, own_sample, own_terms
+from avow.prover.systems.assurance import own_policy
 from avow.prover.systems.system import Limits, Proof, SigningSystem
 from avow.prover.timing import measured as measured_times
 from avow.prover.tracing import span
@@ -39,6 +39,7 @@ from avow.verifier.fields import to_hex
 from avow.verifier.policy import Policy
 from avow.verifier.records import InputVisibility
 from avow.verifier.statement import Statement
+from avow.verifier.verdict import Assurance
 
 _LOG = logging.getLogger("avow.prover")
 _CHECK_SECONDS = 300.0
@@ -176,7 +177,7 @@ class _Work:
         draft = self.bench.store.draft(self._stored_bytes(stored))
         try:
             with span("check", bundles=1):
-                self.bench.check(draft, self._policy(one, draft), limits, self.pulse)
+                worth = self.bench.check(draft, self._policy(one, draft), limits, self.pulse)
             # Now that it is known to be a bundle. The digest pins what a policy cannot: a hidden
             # input, and one that is too large for a policy's file.
             found = parse_bundle(draft.read_bytes()).statement.digest()
@@ -184,7 +185,7 @@ class _Work:
             draft.unlink(missing_ok=True)
         if found != one.digest:
             raise Refused(f"{stored.name} in the store is the bundle of another statement")
-        self._note(one, stored, time.monotonic() - began, TAKEN_UP)
+        self._note(one, stored, worth, time.monotonic() - began, TAKEN_UP)
 
     def _stored_bytes(self, stored: StoredFile) -> bytes:
         try:
@@ -233,15 +234,15 @@ class _Work:
             pulse("storing", None)
             peak = max((one.peak_memory or 0 for one in proofs), default=0) or None
             measured: Measured | None = Measured(pulse.seconds, verifying, peak)
-            for one, wrong in zip(checked, found, strict=True):
+            for one, worth in zip(checked, found, strict=True):
                 try:
-                    if wrong is not None:
-                        raise wrong
+                    if isinstance(worth, WorkFailed):
+                        raise worth
                     self._hold(one)
                     with span("store", job=one.lease.job_id):
                         stored = bench.store.publish(drafts[one.lease], one.digest)
                     shared = Shared(size, len(members), places[one.lease])
-                    self._note(one, stored, pulse.seconds, shared, measured)
+                    self._note(one, stored, worth, pulse.seconds, shared, measured)
                     measured = None
                 except (LeaseLost, WorkFailed) as error:
                     failed[one.lease] = error
@@ -286,6 +287,7 @@ class _Work:
         self,
         one: _Member,
         stored: StoredFile,
+        worth: Assurance,
         seconds: float,
         shared: Shared,
         measured: Measured | None = None,
@@ -295,6 +297,7 @@ class _Work:
             file=stored.name,
             sha256=to_hex(stored.sha256),
             size=stored.size,
+            assurance=worth,
             seconds=seconds,
             shared=shared,
             measured=measured,
@@ -310,13 +313,10 @@ class _Work:
         Evidence of an enclave is held to the terms of the very registration that it shows.
         """
         record, case = one.case.compiled.record, one.case
-        attestation = own_terms(record.system, self.bench.config.home, draft)
-        return Policy(
-            minimum_assurance=demanded(record.system, attestation),
-            attestation=attestation,
-            sample=own_sample(record.system),
+        own = own_policy(record.system, self.bench.config.home, draft.read_bytes())
+        return replace(
+            own,
             model=record.model,
-            systems=(record.system,),
             record=record.digest(),
             program=record.program,
             domain=case.domain,

@@ -19,9 +19,14 @@ from avow.prover.metrics.names import (
 )
 from avow.prover.metrics.observations import observe
 from avow.prover.outbox import Task, enqueue
-from avow.prover.systems.assurance import promised
 from avow.prover.tables import AnswerRow, PaymentRow, ProofRow
-from avow.verifier.lifecycle import JOB_TRANSITIONS, LEG_TRANSITIONS, JobState, LegState
+from avow.verifier.lifecycle import (
+    EVIDENCE_STATE,
+    JOB_TRANSITIONS,
+    LEG_TRANSITIONS,
+    JobState,
+    LegState,
+)
 from avow.verifier.verdict import Assurance
 
 
@@ -52,11 +57,12 @@ class Shared:
     place: int | None
 
 
-# How a leg came by its end. Its outcome is `proven` whatever kind of evidence it has.
+# How a leg came by its evidence.
 _SHOWN = {
-    Assurance.PROVEN: "proven",
-    Assurance.ATTESTED: "attested",
-    Assurance.CHALLENGEABLE: "claimed",
+    JobState.PROVEN: "proven by {}",
+    JobState.CHALLENGEABLE: "claimed by {}",
+    JobState.ATTESTED: "attested by {}",
+    JobState.SIMULATED: "SIMULATED by {}, which shows nothing",
 }
 # A bundle that was there already, made by whoever it was.
 TAKEN_UP = Shared(0, 1, None)
@@ -76,14 +82,16 @@ class Measured:
 class StoredProof:
     """A bundle that lies in the store: its statement, file name, SHA-256 and size in bytes.
 
-    `seconds` as in `ProofRow`. `measured` is what is counted for metrics, None where nothing was
-    proven or another bundle of the same proof has it.
+    `assurance` is the verdict's in the check that the bundle passed. `seconds` as in `ProofRow`.
+    `measured` is what is counted for metrics, None where nothing was proven or another bundle of
+    the same proof has it.
     """
 
     statement: str
     file: str
     sha256: str
     size: int
+    assurance: Assurance
     seconds: float
     shared: Shared
     measured: Measured | None = None
@@ -121,17 +129,16 @@ def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: in
 
 
 def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) -> None:
-    """Notes the bundle of one leg; the job is `proven` when every leg has one.
+    """Notes the bundle of one leg, which ends as what the verifier called the bundle.
 
-    Off chain it is `challengeable` instead where one of them is not proven but claimed. A bundle
-    that comes after its leg's deadline is not noted: the leg has expired.
+    A bundle that comes after its leg's deadline is not noted: the leg has expired.
 
     Raises LeaseLost when the work has gone to somebody else; then nothing is stored.
     """
     job = require(session, lease)
     leg = leg_of(session, job.id, lease.leg)
     if now >= leg.deadline:
-        end_leg(session, job, leg, JobState.EXPIRED, "its proof came after its deadline", now)
+        end_leg(session, job, leg, JobState.EXPIRED, "its evidence came after its deadline", now)
         return
     session.add(
         ProofRow(
@@ -154,9 +161,8 @@ def publish_proof(session: Session, lease: Lease, proof: StoredProof, now: int) 
         # Off chain a stored bundle is the delivery; on chain the market says when it happened.
         leg.state = LegState.DELIVERED.name.lower()
     session.flush()
-    end_leg(
-        session, job, leg, JobState.PROVEN, f"{_SHOWN[promised(leg.system)]} by {leg.system}", now
-    )
+    shown = EVIDENCE_STATE[proof.assurance]
+    end_leg(session, job, leg, shown, _SHOWN[shown].format(leg.system), now)
     if proof.measured is not None:
         observe(session, PROVING_SECONDS, leg.system, proof.measured.seconds)
         observe(session, VERIFYING_SECONDS, leg.system, proof.measured.verifying)
@@ -193,7 +199,7 @@ def record_payment(session: Session, job_id: str, leg: int, reference: str, now:
     job = locked(session, job_id)
     if session.get(PaymentRow, (job_id, leg)) is not None:
         return False
-    # Paid before it is proven, a job could still be refunded, and both would have happened.
+    # Paid before it has its evidence, a job could still be refunded, and both would have happened.
     if JobState.SETTLED not in JOB_TRANSITIONS[JobState(job.state)]:
         raise IllegalTransition(f"job {job_id} is {job.state}: its legs cannot be paid")
     if not move_leg(session, job_id, leg, LegState.SETTLED):

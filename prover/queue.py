@@ -44,7 +44,13 @@ from avow.prover.webhooks.registry import add
 from avow.verifier import canonical
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import ZERO_WORD, keccak256
-from avow.verifier.lifecycle import JOB_TRANSITIONS, JobState, LegState, job_ends
+from avow.verifier.lifecycle import (
+    EVIDENCE_STATES,
+    JOB_TRANSITIONS,
+    JobState,
+    LegState,
+    job_ends,
+)
 from avow.verifier.statement import ZERO_ADDRESS
 from avow.verifier.systems.system import selector
 from avow.verifier.tensor import Tensor, tensors_digest
@@ -164,7 +170,7 @@ class Queue:
         return self._store.read(*found)
 
     def cancel(self, job_id: str, reason: str = "cancelled by the caller") -> Job:
-        """Cancels a job that is not proven yet; a proof under way ends within a second.
+        """Cancels a job that has not all of its evidence yet; work under way ends within a second.
 
         Cancelling twice is no error. Raises UnknownJob, IllegalTransition when too late.
         """
@@ -201,7 +207,7 @@ class Queue:
         Raises IllegalTransition for a step that the life cycle does not have, and for
         `settled`, which only `record_payment` may bring about.
         """
-        if to is JobState.SETTLED or to in _OPEN or to is JobState.PROVEN:
+        if to is JobState.SETTLED or to in _OPEN or to in EVIDENCE_STATES:
             raise IllegalTransition(f"a job becomes {to.value} by its own work, not by decree")
         with self._database.write() as session:
             row = locked(session, job_id)
@@ -301,13 +307,13 @@ class Queue:
             )
 
     def _seconds_to_room(self) -> int:
-        # The mean time between the jobs that were proven of late; without one a guess that says
+        # The mean time between the bundles that were stored of late; without one a guess that says
         # little: half a minute.
         since = self._clock() - _LATELY_MS
         query = select(func.count()).select_from(ProofRow).where(ProofRow.at >= since)
         with self._database.read() as session:
-            proven = session.scalar(query) or 0
-        return max(1, min(600, _LATELY_MS // 1000 // proven)) if proven else 30
+            stored = session.scalar(query) or 0
+        return max(1, min(600, _LATELY_MS // 1000 // stored)) if stored else 30
 
     def _insert(
         self,

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from avow.prover.children import before_exec
 from avow.prover.enclave.registered import terms_json
@@ -19,14 +20,17 @@ from avow.verifier.canonical import Json
 from avow.verifier.fields import to_hex
 from avow.verifier.mixed.exits import ACCEPTED, NOT_FINAL
 from avow.verifier.policy import FORMAT, Policy
+from avow.verifier.verdict import Assurance
 
 _TICK_SECONDS = 0.2
 # Python, its libraries' address space and a bundle of the largest size.
 _LEAST_MEMORY = 4 * 2**30
 
 
-def check_draft(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None:
+def check_draft(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> Assurance:
     """Runs `python -m avow.verifier` on a draft, exactly what anybody else will run.
+
+    Gives the verdict's assurance.
 
     The process is separate because a system's half may bring native code that must not take
     the worker down. Raises TryAgain when the draft does not convince, or the check dies or
@@ -38,15 +42,20 @@ def check_draft(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None
         # Before anything could be final: that is not what is asked here.
         arguments = [str(draft), "--policy", str(wanted), "--at", "0", "--json"]
         code, output = run_module("avow.verifier", arguments, limits, tick)
-    if code in (ACCEPTED, NOT_FINAL):
-        return
-    raise TryAgain(f"the proof did not pass its own check: {_reason(code, output)}")
+    if code not in (ACCEPTED, NOT_FINAL):
+        raise TryAgain(f"the evidence did not pass its own check: {_reason(code, output)}")
+    try:
+        # Whatever else was printed stands before or behind it.
+        value, _ = json.JSONDecoder().raw_decode(output, f"\n{output}".rindex("\n{\n"))
+        return Assurance(value["assurance"])
+    except (ValueError, KeyError, TypeError):
+        raise TryAgain("the evidence's own check did not say what it is worth") from None
 
 
 def check_drafts(
     drafts: Sequence[tuple[Path, Policy]], limits: Limits, tick: Tick
-) -> list[WorkFailed | None]:
-    """Runs the verifier once on all drafts of one proof; what is wrong with each.
+) -> list[Assurance | WorkFailed]:
+    """Runs the verifier once on all drafts of one proof: each one's assurance, or what is wrong.
 
     Each verdict is that of `check_draft`, but the proof that they share is checked once. Raises
     TryAgain when the check dies or takes too long: then nothing is known of any.
@@ -66,11 +75,19 @@ def check_drafts(
     except ValueError:
         found = None
     if not isinstance(found, list) or len(found) != len(drafts):
-        raise TryAgain(f"the proofs' own check failed: {_reason(code, output)}")
-    return [
-        None if said is None else TryAgain(f"the proof did not pass its own check: {said}")
-        for said in found
-    ]
+        raise TryAgain(f"the evidence's own check failed: {_reason(code, output)}")
+    return [_told(said) for said in found]
+
+
+def _told(said: object) -> Assurance | WorkFailed:
+    """One line of `avow.prover.checking`."""
+    try:
+        kind, text = cast(Sequence[str], said)
+        if kind == "accepted":
+            return Assurance(text)
+    except (ValueError, TypeError):
+        text = "it was not judged"
+    return TryAgain(f"the evidence did not pass its own check: {text}")
 
 
 def policy_json(policy: Policy) -> Json:

@@ -62,8 +62,8 @@ class EvidenceRow(Base):
     `batches` are the numbers of answers in one proof that its market can settle, as decimals
     between commas; empty where there is no market. `queue` is where the proof waits.
     `alternatives` are the systems that may serve the leg, empty where it names one. `outcome` is
-    what became of its own work (`proven`, or how it ended without), empty while it goes on, and
-    `reason` why; `state` is the market's.
+    what became of its own work (the kind of its evidence, or how it ended without), empty while it
+    goes on, and `reason` why; `state` is the market's.
     """
 
     __tablename__ = "evidence"

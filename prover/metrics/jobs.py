@@ -21,9 +21,9 @@ from avow.prover.outbox import Task
 from avow.prover.queue import Clock, now_ms
 from avow.prover.queues import WorkQueue
 from avow.prover.tables import DeadLetterRow, EvidenceRow, JobRow, LeaseRow, OutboxRow
-from avow.verifier.lifecycle import JobState, LegState
+from avow.verifier.lifecycle import EVIDENCE_STATES, JobState, LegState
 
-_OUTCOMES = ("", "proven", "failed", "expired", "cancelled")
+_OUTCOMES = ("", *(one.value for one in EVIDENCE_STATES), "failed", "expired", "cancelled")
 
 _LOG = logging.getLogger("avow.prover")
 

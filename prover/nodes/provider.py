@@ -41,7 +41,7 @@ from avow.verifier.chain.orders import NOBODY, Leg, OrderTerms, selector_of
 from avow.verifier.chain.signer import Signer
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
-from avow.verifier.lifecycle import JobState, LegState
+from avow.verifier.lifecycle import EVIDENCE_STATES, JobState, LegState
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import Tensor
 
@@ -283,7 +283,7 @@ class Provider(Node):
             return True
         if job.state in _WORKING:
             return False
-        if job.state is not JobState.PROVEN:
+        if job.state not in EVIDENCE_STATES:
             if self.worklist.remark(seen.order_id, text):
                 self.say(seen.order_id, f"cannot be delivered: {text}")
             return False

@@ -6,6 +6,7 @@ from pathlib import Path
 from avow.prover.errors import ProverError, TryAgain
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.errors import VerificationError
+from avow.verifier.policy import Policy
 from avow.verifier.systems.optimistic.sample import Sample
 from avow.verifier.systems.tee.material import parse_material
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
@@ -36,7 +37,22 @@ def own_sample(system: str) -> Sample | None:
     return Sample(_ELEMENTS, secrets.token_bytes(32))
 
 
-def own_terms(system: str, home: Path, draft: Path) -> Terms | None:
+def own_policy(system: str, home: Path, bundle: bytes) -> Policy:
+    """What the worker that made a bundle asked of its evidence, whatever it is about.
+
+    An unsafe string is allowed; the verdict says so. Raises what `own_terms` raises.
+    """
+    attestation = own_terms(system, home, bundle)
+    return Policy(
+        minimum_assurance=demanded(system, attestation),
+        attestation=attestation,
+        sample=own_sample(system),
+        systems=(system,),
+        unsafe_allow_unsafe_srs=True,
+    )
+
+
+def own_terms(system: str, home: Path, bundle: bytes) -> Terms | None:
     """What a self-check asks of an enclave; None for systems without one.
 
     These are the terms under which the key of this bundle was registered here. Raises `TryAgain`
@@ -48,7 +64,7 @@ def own_terms(system: str, home: Path, draft: Path) -> Terms | None:
     from avow.prover.enclave.archive import Archive
 
     try:
-        material = parse_material(parse_bundle(draft.read_bytes()).material)
+        material = parse_material(parse_bundle(bundle).material)
         found = Archive(home).of_material(material)
         if found is None:
             raise TryAgain("the bundle's evidence is of no enclave that was registered here")

@@ -16,11 +16,13 @@ from avow.prover.database import Database
 from avow.prover.errors import RequestRefused, UnknownWebhook
 from avow.prover.webhooks.addresses import parse_target
 from avow.prover.webhooks.tables import DeliveryRow, WebhookRow
-from avow.verifier.lifecycle import JobState
+from avow.verifier.lifecycle import EVIDENCE_STATES, JobState
 
 _WORK = (JobState.QUEUED, JobState.RUNNING, JobState.PROVING)
 # Of a job with several legs, what became of each.
-_LEG_EVENTS = ("leg.proven", "leg.failed", "leg.expired")
+_LEG_EVENTS = tuple(
+    f"leg.{one.value}" for one in (*EVIDENCE_STATES, JobState.FAILED, JobState.EXPIRED)
+)
 EVENTS = (*(f"job.{state.value}" for state in JobState if state not in _WORK), *_LEG_EVENTS)
 MOST = 20
 _SECRET_BYTES = 32

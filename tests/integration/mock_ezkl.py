@@ -193,9 +193,10 @@ def no_preview(compiled: Compiled, inputs: tuple[Tensor, ...]) -> Preview:
     return Preview((), "", "the mock has no float model")
 
 
-def check_draft(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None:
+def check_draft(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> Assurance:
     """The worker's self-check; the validator checks for itself."""
     parse_bundle(draft.read_bytes())
+    return policy.minimum_assurance
 
 
 def to_register(compiled: Compiled, creation_code: bytes) -> registration.Compiled:

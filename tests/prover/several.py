@@ -1,9 +1,9 @@
 """A shop in which one model is compiled for several systems, and requests with legs."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from unittest import mock
 
-from avow.prover import proving
 from avow.prover.asked_legs import AskedLeg
 from avow.prover.attempt import Outcome, attempt
 from avow.prover.bench import Bench
@@ -13,9 +13,12 @@ from avow.prover.inference import infer
 from avow.prover.outbox import Task
 from avow.prover.proving import prove
 from avow.prover.request import Request
+from avow.prover.systems import assurance
+from avow.prover.systems.system import Limits, Tick
 from avow.verifier.keccak import keccak256
-from avow.verifier.verdict import Hides
-from tests.prover.tiny import COMPILED, RECORD, Shop, TinySystem, request
+from avow.verifier.policy import Policy
+from avow.verifier.verdict import Assurance, Hides
+from tests.prover.tiny import COMPILED, RECORD, Shop, TinySystem, check, request
 
 TEE, CLAIM, PROOF, OTHER = "tee/v1", "optimistic/v1", "sumcheck/v1", "ezkl/v1"
 TWO = (AskedLeg((CLAIM,), 10, 3000), AskedLeg((PROOF,), 3600, 7000))
@@ -59,21 +62,33 @@ class Several:
 
 @dataclass
 class Market(Shop):
-    """A shop with one counting system for each id; those not `served` are not there."""
+    """A shop with one counting system for each id; those not `served` are not there.
+
+    `worth` is what the check says of a system's bundles, where not what was asked of them.
+    """
 
     several: Several = field(default_factory=Several)
     systems: dict[str, TinySystem] = field(
         default_factory=lambda: {one: TinySystem() for one in (TEE, CLAIM, PROOF)}
     )
 
+    worth: dict[str, Assurance] = field(default_factory=dict)
+
     def bench(self, worker: str = "w1") -> Bench:
         """What workers use."""
-        return replace(super().bench(worker), catalogue=self.several, systems=dict(self.systems))
+        systems = dict(self.systems)
+        found = super().bench(worker)
+        return replace(found, catalogue=self.several, systems=systems, check=self._check)
+
+    def _check(self, draft: Path, policy: Policy, limits: Limits, tick: Tick) -> Assurance:
+        asked = check(draft, policy, limits, tick)
+        (system,) = policy.systems or ("",)
+        return self.worth.get(system, asked)
 
     def work(self, job_id: str, leg: int) -> Outcome:
         """Carries out one leg's proof."""
         # The tiny system has no enclave, whatever it is called here.
-        with mock.patch.object(proving, "own_terms", lambda *_: None):
+        with mock.patch.object(assurance, "own_terms", lambda *_: None):
             return attempt(self.bench(), job_id, leg, Task.PROVE, prove)
 
 

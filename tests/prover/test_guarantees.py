@@ -35,13 +35,19 @@ from avow.prover.tables import (
     ProofRow,
 )
 from avow.verifier import merkle
-from avow.verifier.lifecycle import JOB_TRANSITIONS, OPERATOR_TRANSITIONS, JobState, LegState
+from avow.verifier.lifecycle import (
+    EVIDENCE_STATES,
+    JOB_TRANSITIONS,
+    OPERATOR_TRANSITIONS,
+    JobState,
+    LegState,
+)
 from tests.prover.crashes import Crash, CrashingDatabase
 from tests.prover.tiny import Shop, request
 
 WORK = {Task.INFER: infer, Task.PROVE: prove}
 RESEND_MS = 60_000
-SETTLING = {JobState.PROVEN, JobState.CHALLENGEABLE}
+SETTLING = set(EVIDENCE_STATES)
 
 
 @dataclass
@@ -236,12 +242,12 @@ class Guarantees(RuleBasedStateMachine):
             assert dead >= set(session.scalars(failed))
             legs = select(EvidenceRow).where(EvidenceRow.outcome == JobState.FAILED.value)
             assert dead == {row.job_id for row in session.scalars(legs)}
-            # A leg has a bundle exactly when it was proven.
-            proven = select(EvidenceRow.job_id, EvidenceRow.leg).where(
-                EvidenceRow.outcome == JobState.PROVEN.value
+            # A leg has a bundle exactly when it ended by its evidence.
+            shown = select(EvidenceRow.job_id, EvidenceRow.leg).where(
+                EvidenceRow.outcome.in_([state.value for state in EVIDENCE_STATES])
             )
             bundles = select(ProofRow.job_id, ProofRow.leg)
-            assert set(session.execute(proven).all()) == set(session.execute(bundles).all())
+            assert set(session.execute(shown).all()) == set(session.execute(bundles).all())
         assert self.watch.recomputed == 0
         assert all(count == 1 for count in self.paid.values())
         assert not self.refunded & set(self.paid)

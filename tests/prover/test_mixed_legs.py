@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 from sqlalchemy import select
 
+from avow.prover import proving
 from avow.prover.asked_legs import AskedLeg
 from avow.prover.attempt import Outcome, attempt
 from avow.prover.errors import (
@@ -16,7 +18,9 @@ from avow.prover.errors import (
     TryAgain,
     UnknownJob,
 )
+from avow.prover.following import is_final
 from avow.prover.inference import infer
+from avow.prover.job import Job
 from avow.prover.outbox import Task
 from avow.prover.reconcile import reconcile
 from avow.prover.request import OrderContext, request_from
@@ -25,8 +29,9 @@ from avow.prover.tables import AnswerRow, DeadLetterRow, MemoryClaimRow, OutboxR
 from avow.prover.webhooks.registry import EVENTS, Wish
 from avow.prover.webhooks.tables import DeliveryRow
 from avow.verifier.bundle import parse_bundle
-from avow.verifier.lifecycle import JobState
+from avow.verifier.lifecycle import EVIDENCE_STATES, JobState, LegState
 from avow.verifier.records import InputVisibility
+from avow.verifier.verdict import Assurance
 from tests.prover.several import (
     CLAIM,
     OTHER,
@@ -38,7 +43,7 @@ from tests.prover.several import (
     compiled,
     open_market,
 )
-from tests.prover.tiny import Shop
+from tests.prover.tiny import Shop, request
 
 
 @pytest.fixture
@@ -78,6 +83,7 @@ def test_one_answer_is_published_at_once_and_every_leg_shows_it(market: Market) 
         market.queue.bundle(job_id, 0)
     assert market.work(job_id, 0) is Outcome.DONE
     # One of the two is claimed and not proven.
+    assert outcomes(market, job_id) == ["challengeable", "proven"]
     assert market.queue.status(job_id).state is JobState.CHALLENGEABLE
     bundles = [parse_bundle(market.queue.bundle(job_id, leg)) for leg in (0, 1)]
     assert [one.statement.system for one in bundles] == [CLAIM, PROOF]
@@ -88,16 +94,121 @@ def test_one_answer_is_published_at_once_and_every_leg_shows_it(market: Market) 
         assert len(session.scalars(select(ProofRow)).all()) == 2
 
 
-def test_a_leg_says_what_kind_of_evidence_ended_it(market: Market) -> None:
-    """Its outcome is `proven` for all of them; its reason calls nothing proven that is not."""
-    legs = tuple(
-        AskedLeg((one,), 60, share) for one, share in ((TEE, 1), (CLAIM, 2), (PROOF, 9997))
-    )
+def ended(market: Market, *systems: str) -> Job:
+    """A job with a leg for each system, all of which have their evidence."""
+    share = 10_000 // len(systems)
+    rest = 10_000 - share * (len(systems) - 1)
+    shares = [rest, *[share] * (len(systems) - 1)]
+    legs = (AskedLeg((one,), 60, part) for one, part in zip(systems, shares, strict=True))
     job_id = answered(market, *legs)
-    for leg in range(3):
+    for leg in range(len(systems)):
         assert market.work(job_id, leg) is Outcome.DONE
-    reasons = [leg.reason for leg in market.queue.status(job_id).evidence]
-    assert reasons == ["attested by tee/v1", "claimed by optimistic/v1", "proven by sumcheck/v1"]
+    return market.queue.status(job_id)
+
+
+@pytest.mark.parametrize(
+    ("tee", "outcome", "reason"),
+    [
+        (Assurance.ATTESTED, "attested", "attested by tee/v1"),
+        (Assurance.SIMULATED, "simulated", "SIMULATED by tee/v1, which shows nothing"),
+    ],
+)
+def test_a_leg_says_what_kind_of_evidence_ended_it(
+    market: Market, tee: Assurance, outcome: str, reason: str
+) -> None:
+    market.worth[TEE] = tee
+    found = ended(market, TEE, CLAIM, PROOF)
+    assert [leg.outcome for leg in found.evidence] == [outcome, "challengeable", "proven"]
+    assert [leg.reason for leg in found.evidence] == [
+        reason,
+        "claimed by optimistic/v1",
+        "proven by sumcheck/v1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("systems", "tee", "state"),
+    [
+        ((TEE,), Assurance.ATTESTED, JobState.ATTESTED),
+        ((TEE,), Assurance.SIMULATED, JobState.SIMULATED),
+        ((PROOF, TEE), Assurance.ATTESTED, JobState.ATTESTED),
+        ((PROOF, TEE), Assurance.SIMULATED, JobState.SIMULATED),
+        ((TEE, CLAIM), Assurance.ATTESTED, JobState.ATTESTED),
+        ((TEE, CLAIM), Assurance.SIMULATED, JobState.SIMULATED),
+        ((CLAIM, PROOF, TEE), Assurance.SIMULATED, JobState.SIMULATED),
+        ((PROOF, CLAIM), Assurance.ATTESTED, JobState.CHALLENGEABLE),
+        ((PROOF,), Assurance.SIMULATED, JobState.PROVEN),
+    ],
+)
+def test_a_job_is_called_after_the_weakest_of_its_legs(
+    market: Market, systems: tuple[str, ...], tee: Assurance, state: JobState
+) -> None:
+    market.worth[TEE] = tee
+    found = ended(market, *systems)
+    assert found.state is state
+    entered = [step.to_state for step in found.history if step.from_state != step.to_state]
+    assert entered[-1] == state.value
+    if state is not JobState.PROVEN:
+        assert "proven" not in entered
+    assert is_final(state.value, 0) and not is_final(state.value, 1)
+    assert ("SIMULATED" in found.reason) == (state is JobState.SIMULATED)
+
+
+def test_what_is_attested_is_no_decree(market: Market) -> None:
+    """Nobody calls a job proven, or attested, but the check of its bundles."""
+    market.worth[TEE] = Assurance.SIMULATED
+    found = ended(market, TEE)
+    for state in EVIDENCE_STATES:
+        with pytest.raises(IllegalTransition, match="by its own work, not by decree"):
+            market.queue.advance(found.id, state, "says who")
+    with pytest.raises(IllegalTransition, match="simulated: it cannot become cancelled"):
+        market.queue.cancel(found.id)
+    assert market.queue.status(found.id).state is JobState.SIMULATED
+
+
+def test_an_order_that_is_attested_or_claimed_is_never_called_proven(market: Market) -> None:
+    order = OrderContext(1, b"\x07" * 20, b"\x08" * 32, b"\x09" * 20, 5)
+    for number, (system, state) in enumerate(
+        ((TEE, JobState.ATTESTED), (CLAIM, JobState.CHALLENGEABLE))
+    ):
+        wanted = replace(request(), system=system, order=replace(order, nonce=number + 1))
+        job = market.queue.submit(wanted)
+        assert attempt(market.bench(), job.id, 0, Task.INFER, infer) is Outcome.DONE
+        assert market.work(job.id, 0) is Outcome.DONE
+        assert market.queue.status(job.id).state is state
+        assert market.queue.move_leg(job.id, 0, LegState.DELIVERED)
+        assert market.queue.record_payment(job.id, 0, "0xaa")
+        paid = market.queue.status(job.id)
+        # Paid for is no proof either: the leg keeps its word.
+        assert (paid.state, paid.evidence[0].outcome) == (JobState.SETTLED, state.value)
+
+
+def test_an_order_whose_attestation_nobody_took_is_slashed_or_refunded(market: Market) -> None:
+    order = OrderContext(1, b"\x07" * 20, b"\x08" * 32, b"\x09" * 20, 5)
+    market.worth[TEE] = Assurance.SIMULATED
+    for number, end in enumerate((JobState.SLASHED, JobState.REFUNDED, JobState.EXPIRED)):
+        wanted = replace(request(), system=TEE, order=replace(order, nonce=number + 1))
+        job = market.queue.submit(wanted)
+        attempt(market.bench(), job.id, 0, Task.INFER, infer)
+        assert market.work(job.id, 0) is Outcome.DONE
+        found = market.queue.advance(job.id, end, "on chain")
+        assert (found.state, found.evidence[0].outcome) == (end, "simulated")
+
+
+def test_a_bundle_that_a_crash_left_is_called_what_its_check_says(market: Market) -> None:
+    market.worth[TEE] = Assurance.SIMULATED
+    job_id = answered(market, AskedLeg((TEE,), 60))
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with mock.patch.object(proving, "publish_proof", dies), pytest.raises(KeyboardInterrupt):
+        market.work(job_id, 0)
+    market.clock.now += 20_000
+    reconcile(market.database, market.clock(), market.bench().terms, 60_000)
+    assert market.work(job_id, 0) is Outcome.DONE
+    assert market.systems[TEE].proved == 1
+    assert market.queue.status(job_id).state is JobState.SIMULATED
 
 
 def test_the_leg_with_the_least_time_is_asked_for_first(market: Market) -> None:
@@ -194,7 +305,7 @@ def test_a_failed_leg_is_a_letter_of_its_own_and_is_asked_for_alone(market: Mark
     market.queue.retry(job_id, 1)
     assert market.queue.dead_letters() == [] and outcomes(market, job_id) == [None, None]
     assert market.work(job_id, 1) is Outcome.DONE and market.work(job_id, 0) is Outcome.DONE
-    assert outcomes(market, job_id) == ["proven", "proven"]
+    assert outcomes(market, job_id) == ["challengeable", "proven"]
 
 
 def test_two_failed_legs_are_two_letters_and_come_back_together(market: Market) -> None:
@@ -373,6 +484,19 @@ def test_webhooks_are_told_of_each_leg(market: Market) -> None:
     with market.database.read() as session:
         told = list(session.scalars(select(DeliveryRow.event).order_by(DeliveryRow.created_at)))
     assert sorted(told) == ["job.answered", "job.expired", "leg.expired", "leg.proven"]
+
+
+def test_webhooks_are_told_simulated_and_never_proven(market: Market) -> None:
+    market.worth[TEE] = Assurance.SIMULATED
+    hook = Wish("https://example.com/x", EVENTS, "whsec_eA==")
+    legs = (AskedLeg((TEE,), 60, 5000), AskedLeg((CLAIM,), 60, 5000))
+    job = market.queue.submit(replace(asked(*legs), webhook=hook))
+    attempt(market.bench(), job.id, 0, Task.INFER, infer)
+    for leg in (0, 1):
+        market.work(job.id, leg)
+    with market.database.read() as session:
+        told = list(session.scalars(select(DeliveryRow.event)))
+    assert sorted(told) == ["job.answered", "job.simulated", "leg.challengeable", "leg.simulated"]
 
 
 def test_a_repeated_request_with_legs_is_the_first_one(market: Market) -> None:

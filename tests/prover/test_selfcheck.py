@@ -1,10 +1,12 @@
 """The check before publication: the verifier in a process of its own, bounded and cancellable."""
 
+import json
 from pathlib import Path
 
 import psutil
 import pytest
 
+from avow.prover import selfcheck
 from avow.prover.errors import LeaseLost, TryAgain
 from avow.prover.selfcheck import check_draft, check_drafts, policy_json
 from avow.prover.systems.system import Limits
@@ -101,3 +103,41 @@ def test_a_check_of_a_batch_that_dies_says_nothing(tmp_path: Path) -> None:
     with pytest.raises(TryAgain, match="took more than 0 s"):
         check_drafts(drafts, Limits(0, 2**31), quiet)
     assert children() <= before
+
+
+def said(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verifier's process prints this and ends well."""
+    monkeypatch.setattr(selfcheck, "run_module", lambda *_: (0, output))
+
+
+@pytest.mark.parametrize("assurance", list(Assurance))
+def test_the_check_gives_the_verdicts_own_word(
+    assurance: Assurance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = json.dumps({"assurance": assurance.value, "steps": [{"name": "parse"}]}, indent=2)
+    said(f"a library's warning {{\n{verdict}\n", monkeypatch)
+    # Whatever was asked for.
+    assert check_draft(Path("draft"), Policy(), LIMITS, quiet) is assurance
+    said(json.dumps([["accepted", assurance.value], ["refused", "proof: no"]]), monkeypatch)
+    good, bad = check_drafts([(Path("draft"), Policy())] * 2, LIMITS, quiet)
+    assert good is assurance and isinstance(bad, TryAgain)
+
+
+@pytest.mark.parametrize(
+    "output", ["", "{", "{\n}", '{\n"assurance": "CERTAIN"\n}', '{\n"assurance": 7\n}', "[]"]
+)
+def test_a_check_that_does_not_say_what_a_bundle_is_worth_passes_none(
+    output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(output, monkeypatch)
+    with pytest.raises(TryAgain, match="did not say what it is worth"):
+        check_draft(Path("draft"), Policy(), LIMITS, quiet)
+
+
+@pytest.mark.parametrize(
+    "one", [None, [], ["accepted"], ["accepted", "CERTAIN"], ["accepted", 7], 1]
+)
+def test_nor_does_one_of_a_batch(one: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    said(json.dumps([one]), monkeypatch)
+    (found,) = check_drafts([(Path("draft"), Policy())], LIMITS, quiet)
+    assert isinstance(found, TryAgain) and "it was not judged" in str(found)

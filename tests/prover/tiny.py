@@ -36,7 +36,7 @@ from avow.verifier.records import (
     WeightVisibility,
 )
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec, tensors_digest
-from avow.verifier.verdict import Hides
+from avow.verifier.verdict import Assurance, Hides
 
 SYSTEM = "tiny/v1"
 MODEL = ModelRecord(
@@ -169,20 +169,24 @@ class TinySystem:
         return found
 
 
-def check(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> None:
-    """What the verifier would do for this system: parse, recompute, compare."""
+def check(draft: Path, policy: Policy, limits: Limits, tick: Tick) -> Assurance:
+    """What the verifier would do for this system: parse, recompute, compare.
+
+    A bundle that passes is worth what was asked of it, and no more.
+    """
     try:
         bundle = parse_bundle(draft.read_bytes())
     except VerificationError as error:
-        raise TryAgain(f"the proof did not pass its own check: {error}") from error
+        raise TryAgain(f"the evidence did not pass its own check: {error}") from error
     root = bundle.path.root(bundle.statement.digest())
     if bundle.inputs is None or bundle.proof != {
         "seal": seal(root, bundle.inputs, run_sum(bundle.inputs))
     }:
-        raise TryAgain("the proof did not pass its own check: wrong seal")
+        raise TryAgain("the evidence did not pass its own check: wrong seal")
     said = (bundle.statement.nonce, bundle.outputs, bundle.system.digest())
     if said != (policy.nonce, policy.outputs, policy.record):
-        raise TryAgain("the proof did not pass its own check: about something else")
+        raise TryAgain("the evidence did not pass its own check: about something else")
+    return policy.minimum_assurance
 
 
 def no_preview(compiled: Compiled, inputs: tuple[Tensor, ...]) -> Preview:

@@ -68,7 +68,9 @@ def test_a_job_is_answered_signed_checked_and_accepted_as_simulated(
     session = opened("e")
     job_id = here.ask()
     assert here.work(job_id) == (Outcome.DONE, Outcome.DONE)
-    assert here.queue.status(job_id).state is JobState.PROVEN
+    found = here.queue.status(job_id)
+    assert found.state is JobState.SIMULATED and "SIMULATED" in found.reason
+    assert found.evidence[0].outcome == "simulated"
     data = here.queue.bundle(job_id)
     verdict = verify(data, accepting(session.registered), NOW)
     assert verdict.assurance is Assurance.SIMULATED

@@ -89,7 +89,7 @@ def test_one_answer_is_attested_claimed_and_proven(
     assert place.prove(job_id, 0) is Outcome.AGAIN
     assert place.prove(job_id, 2) is Outcome.DONE and place.prove(job_id, 1) is Outcome.DONE
     outcomes = [leg.outcome for leg in place.queue.status(job_id).evidence]
-    assert outcomes == [None, "proven", "proven"]
+    assert outcomes == [None, "challengeable", "proven"]
     session = enclave().session()
     (tmp_path / "e").mkdir()
     with serving(session, tmp_path / "e", place.config.home) as variables:
@@ -97,7 +97,9 @@ def test_one_answer_is_attested_claimed_and_proven(
             monkeypatch.setenv(name, value)
         assert place.prove(job_id, 0) is Outcome.DONE
         assert place.prove(other, 0) is Outcome.DONE
-    assert place.queue.status(job_id).state is JobState.CHALLENGEABLE
+    found = place.queue.status(job_id)
+    assert found.state is JobState.SIMULATED
+    assert [leg.outcome for leg in found.evidence] == ["simulated", "challengeable", "proven"]
     bundles = [place.queue.bundle(job_id, leg) for leg in range(3)]
 
     policies = (
