@@ -1,4 +1,4 @@
-"""`avow remote`: asking a provider over HTTP, with every proof verified on this machine."""
+"""`avow remote`: asking a provider over HTTP, with all evidence verified on this machine."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from avow.verifier.lifecycle import JobState
 from avow.verifier.mixed.exits import REJECTED
 
 if TYPE_CHECKING:
-    from avow.api.client import Asked, Client, Job, Offer, Proven, Update
+    from avow.api.client import Asked, Client, Job, Offer, Update, Verified
     from avow.api.client.asking import How
     from avow.verifier.mixed.policy import EvidencePolicy
     from avow.verifier.policy import Policy
@@ -55,7 +55,7 @@ class _Terms:
     "--policy",
     "policy_file",
     type=_FILE,
-    help="What every proof must satisfy, or all of several legs together (JSON).",
+    help="What every bundle must satisfy, or all of several legs together (JSON).",
 )
 @click.option(
     "--allow-unsafe-srs",
@@ -70,9 +70,9 @@ def remote(
     policy_file: Path | None,
     allow_unsafe_srs: bool,
 ) -> None:
-    """Ask a provider over HTTP; verify its proofs here.
+    """Ask a provider over HTTP; verify its evidence here.
 
-    Exit status 1 when a proof is rejected or the job ended without one.
+    Exit status 1 when evidence is rejected or the job ended without one.
     """
 
     def connect(terms: _Terms) -> "Client":
@@ -156,7 +156,7 @@ def ask(
     at: int | None,
     timeout: float,
 ) -> int:
-    """Ask for MODEL's answer on an input; print it once its proof is verified.
+    """Ask for MODEL's answer on an input; print it once its evidence is verified.
 
     MODEL is a digest, or a name, which the provider may give to whatever it likes. With --legs
     exit status 3 says that what was shown may still be challenged.
@@ -230,7 +230,7 @@ def jobs(limit: int, state: str | None) -> None:
 @click.argument("job_id")
 @click.option("--json", "as_json", is_flag=True, help="Print what the provider said as JSON.")
 def job(job_id: str, as_json: bool) -> None:
-    """Show a job as the provider tells it; nothing of it is proven."""
+    """Show a job as the provider tells it; nothing of it was checked."""
     with _client() as client:
         _print(client.job(job_id), as_json)
 
@@ -238,7 +238,7 @@ def job(job_id: str, as_json: bool) -> None:
 @remote.command()
 @click.argument("job_id")
 def cancel(job_id: str) -> None:
-    """Cancel a job that is not proven yet."""
+    """Cancel a job whose evidence is not all there."""
     with _client() as client:
         _print(client.cancel(job_id), False)
 
@@ -286,7 +286,7 @@ def _require_single(at: int | None) -> None:
 def _finish(
     client: "Client", asked: "Asked", output: Path | None, at: int | None, timeout: float
 ) -> int:
-    from avow.api.client import JobEnded, NotProven
+    from avow.api.client import JobEnded, NotVerified
     from avow.verifier.cli import describe
 
     if asked.legs:
@@ -307,13 +307,13 @@ def _finish(
 
     try:
         client.wait(asked, timeout=timeout, on_update=show)
-        proven: Proven = client.result(asked, timeout=timeout)
-    except (JobEnded, NotProven) as error:
+        checked: Verified = client.result(asked, timeout=timeout)
+    except (JobEnded, NotVerified) as error:
         click.echo(f"REJECTED: {error}")
         return REJECTED
     if output is not None:
-        write_output(output, proven.bundle)
-    click.echo(describe(proven.verdict))
+        write_output(output, checked.bundle)
+    click.echo(describe(checked.verdict))
     return 0
 
 

@@ -81,7 +81,7 @@ def finish(
 
     Under an evidence policy that decides what is enough; without one every leg must be shown.
     """
-    from avow.api.client import JobEnded, NotProven
+    from avow.api.client import JobEnded, NotVerified
     from avow.verifier.mixed.cli import refused, told
     from avow.verifier.mixed.outcome import EvidenceRefused
 
@@ -92,7 +92,7 @@ def finish(
     except JobEnded as error:
         click.echo(f"REJECTED: {error}")
         return REJECTED
-    except NotProven as error:
+    except NotVerified as error:
         cause = error.__cause__
         branches = cause.branches if isinstance(cause, EvidenceRefused) else None
         click.echo(refused(f"REJECTED: {error}", branches, ()))

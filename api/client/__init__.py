@@ -4,7 +4,7 @@ It stands on the verifier and httpx alone. `Client` is for ordinary code, `Async
 with an event loop; both carry out the operations of `avow.api.client.operations`.
 """
 
-from avow.api.client.asking import Asked, How, Proven, parse_asked
+from avow.api.client.asking import Asked, How, Verified, parse_asked
 from avow.api.client.asynchronous import AsyncClient
 from avow.api.client.blocking import Client
 from avow.api.client.errors import (
@@ -16,7 +16,7 @@ from avow.api.client.errors import (
     Misbehaved,
     NotAllowed,
     NotInTime,
-    NotProven,
+    NotVerified,
     Refused,
     Unknown,
     Unreachable,
@@ -45,14 +45,14 @@ __all__ = [
     "Missing",
     "NotAllowed",
     "NotInTime",
-    "NotProven",
+    "NotVerified",
     "Offer",
     "Progress",
-    "Proven",
     "Refused",
     "Shown",
     "Unknown",
     "Unreachable",
     "Update",
+    "Verified",
     "parse_asked",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
-from avow.api.client.errors import BadInput, NotProven
+from avow.api.client.errors import BadInput, NotVerified
 from avow.api.client.leg import Leg, checked_legs, parse_leg
 from avow.api.client.replies import JOB_ID, Offer
 from avow.verifier.errors import VerificationError
@@ -177,10 +177,11 @@ def parse_asked(value: Any) -> Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
-    """An answer whose proof was checked here, against what was asked.
+class Verified:
+    """An answer whose evidence was checked here, against what was asked.
 
-    `verdict` says how strongly, on what it rests and what was not checked; `bundle` are the
+    It is a proof unless the policy admits less. `verdict` says how strongly the answer is
+    established, on what that rests and what was not checked; `bundle` are the
     bytes for others to check.
     """
 
@@ -252,20 +253,20 @@ def wish(offers: Sequence[Offer], model: str, inputs: Inputs, how: How) -> Wish:
     )
 
 
-def check(asked: Asked, data: bytes, base: Policy) -> Proven:
-    """Verify a bundle here, offline, against what was asked; raises NotProven."""
+def check(asked: Asked, data: bytes, base: Policy) -> Verified:
+    """Verify a bundle here, offline, against what was asked; raises NotVerified."""
     policy = asked.policy(base)
     try:
         verdict = verify(data, policy)
     except VerificationError as error:
-        raise NotProven(asked.job, error.step, error.message) from error
+        raise NotVerified(asked.job, error.step, error.message) from error
     if not verdict.final:
-        raise NotProven(
+        raise NotVerified(
             asked.job,
             "time",
             "the claim may still be overturned; only its chain can say that it stood",
         )
-    return Proven(asked, verdict, data)
+    return Verified(asked, verdict, data)
 
 
 def _tensors(inputs: Inputs, specs: Sequence[TensorSpec]) -> tuple[Tensor, ...]:

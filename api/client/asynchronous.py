@@ -8,7 +8,7 @@ import anyio.to_thread
 import httpx
 
 from avow.api.client import operations
-from avow.api.client.asking import Asked, How, Inputs, Proven
+from avow.api.client.asking import Asked, How, Inputs, Verified
 from avow.api.client.effects import (
     Close,
     Compute,
@@ -66,19 +66,19 @@ class AsyncClient:
 
     async def ask(
         self, model: str, inputs: Inputs, *, timeout: float | None = 3600.0, **how: Unpack[How]
-    ) -> Proven:
-        """Submit, wait, fetch, verify: the answer, once its proof was checked here.
+    ) -> Verified:
+        """Submit, wait, fetch, verify: the answer, once its evidence was checked here.
 
-        Raises JobEnded, NotInTime after `timeout` seconds, NotProven, and what `submit` raises.
+        Raises JobEnded, NotInTime after `timeout` seconds, NotVerified, and what `submit` raises.
         """
         return await self.result(await self.submit(model, inputs, **how), timeout=timeout)
 
     async def submit(self, model: str, inputs: Inputs, **how: Unpack[How]) -> Asked:
-        """Ask for an answer and its proof, and return at once; as `Client.submit`."""
+        """Ask for an answer and its evidence, and return at once; as `Client.submit`."""
         return await self._run(operations.submit(self._settings, model, inputs, how))
 
-    async def result(self, asked: Asked, *, timeout: float | None = 3600.0) -> Proven:
-        """Wait for the proof of what was asked, fetch it and verify it here."""
+    async def result(self, asked: Asked, *, timeout: float | None = 3600.0) -> Verified:
+        """Wait for the evidence of what was asked, fetch it and verify it here."""
         return await self._run(operations.result(self._settings, asked, timeout))
 
     async def together(
@@ -106,11 +106,11 @@ class AsyncClient:
         timeout: float | None = 3600.0,
         on_update: Callable[[Update], None] = lambda update: None,
     ) -> Job:
-        """The job once it is proven or has ended; nothing is verified by that."""
+        """The job once it has its evidence or has ended; nothing is verified by that."""
         return await self._run(operations.watch(self._settings, job, timeout), on_update)
 
     def watch(self, job: Asked | str, *, timeout: float | None = 3600.0) -> AsyncIterator[Update]:
-        """Every change of a job until it is proven or has ended."""
+        """Every change of a job until it has its evidence or has ended."""
         return self._each(operations.watch(self._settings, job, timeout))
 
     async def job(self, job: Asked | str) -> Job:
@@ -124,10 +124,10 @@ class AsyncClient:
         return self._each(operations.jobs(self._settings, states, limit))
 
     async def cancel(self, job: Asked | str) -> Job:
-        """Cancel a job that is not proven yet; raises Conflict when it is too late."""
+        """Cancel a job whose evidence is not all there; raises Conflict when it is too late."""
         return await self._run(operations.cancel(self._settings, job))
 
-    async def verify(self, asked: Asked, bundle: bytes) -> Proven:
+    async def verify(self, asked: Asked, bundle: bytes) -> Verified:
         """Whether a bundle from anywhere shows what was asked; no network is used."""
         return await self._run(operations.verified(self._settings, asked, bundle))
 

@@ -7,7 +7,7 @@ from typing import Any, Self, Unpack
 import httpx
 
 from avow.api.client import operations
-from avow.api.client.asking import Asked, How, Inputs, Proven
+from avow.api.client.asking import Asked, How, Inputs, Verified
 from avow.api.client.effects import (
     Close,
     Compute,
@@ -71,15 +71,15 @@ class Client:
 
     def ask(
         self, model: str, inputs: Inputs, *, timeout: float | None = 3600.0, **how: Unpack[How]
-    ) -> Proven:
-        """Submit, wait, fetch, verify: the answer, once its proof was checked here.
+    ) -> Verified:
+        """Submit, wait, fetch, verify: the answer, once its evidence was checked here.
 
-        Raises JobEnded, NotInTime after `timeout` seconds, NotProven, and what `submit` raises.
+        Raises JobEnded, NotInTime after `timeout` seconds, NotVerified, and what `submit` raises.
         """
         return self.result(self.submit(model, inputs, **how), timeout=timeout)
 
     def submit(self, model: str, inputs: Inputs, **how: Unpack[How]) -> Asked:
-        """Ask for an answer and its proof, and return at once.
+        """Ask for an answer and its evidence, and return at once.
 
         `model` is a digest (0x...), or a name, which the server may give to whatever it likes.
         `inputs` has one item for each input of the model: nested lists, arrays, or integer
@@ -87,8 +87,8 @@ class Client:
         """
         return self._run(operations.submit(self._settings, model, inputs, how))
 
-    def result(self, asked: Asked, *, timeout: float | None = 3600.0) -> Proven:
-        """Wait for the proof of what was asked, fetch it and verify it here."""
+    def result(self, asked: Asked, *, timeout: float | None = 3600.0) -> Verified:
+        """Wait for the evidence of what was asked, fetch it and verify it here."""
         return self._run(operations.result(self._settings, asked, timeout))
 
     def together(
@@ -117,12 +117,12 @@ class Client:
         timeout: float | None = 3600.0,
         on_update: Callable[[Update], None] = lambda update: None,
     ) -> Job:
-        """The job once it is proven or has ended; nothing is verified by that."""
+        """The job once it has its evidence or has ended; nothing is verified by that."""
         steps = operations.watch(self._settings, job, timeout)
         return self._run(steps, on_update)
 
     def watch(self, job: Asked | str, *, timeout: float | None = 3600.0) -> Iterator[Update]:
-        """Every change of a job until it is proven or has ended."""
+        """Every change of a job until it has its evidence or has ended."""
         return self._each(operations.watch(self._settings, job, timeout))
 
     def job(self, job: Asked | str) -> Job:
@@ -134,10 +134,10 @@ class Client:
         return self._each(operations.jobs(self._settings, states, limit))
 
     def cancel(self, job: Asked | str) -> Job:
-        """Cancel a job that is not proven yet; raises Conflict when it is too late."""
+        """Cancel a job whose evidence is not all there; raises Conflict when it is too late."""
         return self._run(operations.cancel(self._settings, job))
 
-    def verify(self, asked: Asked, bundle: bytes) -> Proven:
+    def verify(self, asked: Asked, bundle: bytes) -> Verified:
         """Whether a bundle from anywhere shows what was asked; no network is used."""
         return self._run(operations.verified(self._settings, asked, bundle))
 

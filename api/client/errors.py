@@ -9,9 +9,9 @@ ClientError
         Unknown       404
         Conflict      409: too early or too late for that
         Limited       429, 503: too many requests, or too much work
-    JobEnded          the job failed, expired or was cancelled; there is no proof
+    JobEnded          the job failed, expired or was cancelled; it has not its evidence
     NotInTime         the time that the caller gave is over; the job goes on
-    NotProven         a bundle came and does not convince; `step` and `reason` say why
+    NotVerified       a bundle came and does not convince; `step` and `reason` say why
 """
 
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ class Limited(Refused):
 
 
 class JobEnded(ClientError):
-    """A job ended without a proof; `state` is its last state, `reason` the server's."""
+    """A job ended without its evidence; `state` is its last state, `reason` the server's."""
 
     def __init__(self, job: str, state: str, reason: str) -> None:
         self.job, self.state, self.reason = job, state, one_line(reason)
@@ -77,7 +77,7 @@ class NotInTime(ClientError):
     """The caller's own time limit is over; the job goes on at the server."""
 
 
-class NotProven(ClientError):
+class NotVerified(ClientError):
     """A bundle that does not show the answer that was asked for.
 
     `step` is the verification step that refused it, `reason` why.

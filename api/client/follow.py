@@ -33,7 +33,7 @@ def fetch(settings: Settings, job: str) -> Steps[Job]:
 
 
 def follow(settings: Settings, job: str, seconds: float | None) -> Steps[Job]:
-    """Emits an Update for every change until the job is proven or has ended, and returns it.
+    """Emits an Update for every change until the job has its evidence or has ended; returns it.
 
     Raises NotInTime after `seconds`, and what `fetch` raises.
     """
@@ -42,7 +42,7 @@ def follow(settings: Settings, job: str, seconds: float | None) -> Steps[Job]:
     while True:
         found = yield from fetch(settings, job)
         yield from watch.tell(found)
-        if found.is_proven or found.has_ended:
+        if found.has_evidence or found.has_ended:
             return found
         watch.check_time()
         yield from watch.listen()
@@ -68,7 +68,7 @@ class _Watch:
         """Raises NotInTime when the time is over."""
         if self.ends is not None and self.settings.clock() >= self.ends:
             state = self.told.state.value if self.told else "unknown"
-            raise NotInTime(f"job {self.job} is {state}: not proven in the time given; it goes on")
+            raise NotInTime(f"job {self.job} is {state}: no evidence in the time given; it goes on")
 
     def listen(self) -> Steps[None]:
         """Returns when it is worth asking for the job again."""

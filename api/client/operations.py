@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlencode
 
-from avow.api.client.asking import Asked, How, Inputs, Proven, Wish, check, wish
+from avow.api.client.asking import Asked, How, Inputs, Verified, Wish, check, wish
 from avow.api.client.download import download
 from avow.api.client.effects import Compute, Emit, Request, Steps, T
 from avow.api.client.errors import BadInput, ClientError, JobEnded, Misbehaved
@@ -28,7 +28,7 @@ def offers(settings: Settings) -> Steps[tuple[Offer, ...]]:
 
 
 def submit(settings: Settings, model: str, inputs: Inputs, how: How) -> Steps[Asked]:
-    """Ask for an answer and its proof; repeated until the server has said yes or no."""
+    """Ask for an answer and its evidence; repeated until the server has said yes or no."""
     known = yield from offers(settings)
     return (yield from _send(settings, wish(known, model, inputs, how)))
 
@@ -65,7 +65,7 @@ def status(settings: Settings, job: Asked | str) -> Steps[Job]:
 
 
 def cancel(settings: Settings, job: Asked | str) -> Steps[Job]:
-    """Cancel a job that is not proven yet."""
+    """Cancel a job whose evidence is not all there."""
     name = _id(job)
     request = Request("POST", f"/v1/jobs/{name}/cancel", settings.bounds.silence, headers(settings))
     reply = yield from call(settings, request, settings.bounds.json_bytes)
@@ -99,12 +99,12 @@ def jobs(settings: Settings, states: Iterable[JobState], limit: int | None) -> S
 
 
 def watch(settings: Settings, job: Asked | str, timeout: float | None) -> Steps[Job]:
-    """Emits an Update for every change; returns the job when it is proven or has ended."""
+    """Emits an Update for every change; returns the job when it has its evidence or has ended."""
     return (yield from follow(settings, _id(job), timeout))
 
 
-def result(settings: Settings, asked: Asked, timeout: float | None) -> Steps[Proven]:
-    """Follows the job, then fetches and verifies its bundle; raises JobEnded, NotProven."""
+def result(settings: Settings, asked: Asked, timeout: float | None) -> Steps[Verified]:
+    """Follows the job, then fetches and verifies its bundle; raises JobEnded, NotVerified."""
     # Before anything is waited for.
     asked.policy(settings.policy)
     job = yield from follow(settings, asked.job, timeout)
@@ -125,7 +125,7 @@ def together(
     """Fetches the bundles of all legs that have one and verifies them together.
 
     With `wait` once every leg has ended, else what there is by now. Raises JobEnded where there is
-    none, and NotProven.
+    none, and NotVerified.
     """
     if not asked.legs:
         raise BadInput("asked: expected legs")
@@ -154,9 +154,9 @@ def together(
     return outcome
 
 
-def verified(settings: Settings, asked: Asked, data: bytes) -> Steps[Proven]:
-    """Whether a bundle shows what was asked; raises NotProven."""
-    outcome: Proven | ClientError = yield Compute(
+def verified(settings: Settings, asked: Asked, data: bytes) -> Steps[Verified]:
+    """Whether a bundle shows what was asked; raises NotVerified."""
+    outcome: Verified | ClientError = yield Compute(
         _caught(lambda: check(asked, data, settings.policy))
     )
     if isinstance(outcome, ClientError):

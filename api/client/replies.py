@@ -8,7 +8,7 @@ from typing import Any
 from avow.api.client.errors import Misbehaved
 from avow.api.errors import one_line
 from avow.verifier.errors import VerificationError
-from avow.verifier.lifecycle import JobState, job_ends
+from avow.verifier.lifecycle import EVIDENCE_STATES, JobState, job_ends
 from avow.verifier.records import (
     InputVisibility,
     ModelRecord,
@@ -108,18 +108,18 @@ class Job:
     raw: dict[str, Any] = field(repr=False)
 
     @property
-    def is_proven(self) -> bool:
-        """Whether there is a bundle to fetch."""
-        return self.state in PROVEN
+    def has_evidence(self) -> bool:
+        """Whether every leg has its bundle; `state` says of which kind the weakest of them is."""
+        return self.state in WITH_EVIDENCE
 
     @property
     def has_ended(self) -> bool:
-        """Whether it ended without a proof."""
-        return job_ends(self.state) and not self.is_proven
+        """Whether it ended without its evidence."""
+        return job_ends(self.state) and not self.has_evidence
 
 
-# A bundle exists, whatever became of the job on chain.
-PROVEN = frozenset({JobState.PROVEN, JobState.CHALLENGEABLE, JobState.SETTLED})
+# Settled or not: every leg has its bundle.
+WITH_EVIDENCE = frozenset({*EVIDENCE_STATES, JobState.SETTLED})
 
 
 @dataclass(frozen=True, slots=True)

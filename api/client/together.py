@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from avow.api.client.asking import Asked
-from avow.api.client.errors import BadInput, NotProven
+from avow.api.client.errors import BadInput, NotVerified
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.errors import VerificationError
 from avow.verifier.mixed.evaluate import verify_mixed
@@ -53,7 +53,7 @@ def check_together(
     """Verify bundles by the number of their leg, all of them together.
 
     Each under its own policy, or all under one evidence policy, which may be content with some.
-    Raises NotProven where one does not show its leg, or is about something else than another.
+    Raises NotVerified where one does not show its leg, or is about something else than another.
     """
     try:
         if isinstance(policies, EvidencePolicy):
@@ -68,7 +68,7 @@ def check_together(
             policy = EvidencePolicy(Several("all_of", True, parts))
         verdict = verify_mixed(list(bundles.values()), policy, at)
     except VerificationError as error:
-        raise NotProven(asked.job, error.step, error.message) from error
+        raise NotVerified(asked.job, error.step, error.message) from error
     return Shown(asked, verdict, dict(bundles), missing)
 
 

@@ -66,7 +66,7 @@ def test_an_event_loop_gets_the_same(provider: Provider) -> None:
             assert [offer.model_record.name for offer in await client.models()] == ["digits-mlp"]
             proven = await client.ask("digits-mlp", [reals()], idempotency_key=KEY)
             assert [update.state async for update in client.watch(JOB)] == [JobState.PROVEN]
-            assert (await client.wait(JOB)).is_proven and (await client.job(JOB)).is_proven
+            assert (await client.wait(JOB)).has_evidence and (await client.job(JOB)).has_evidence
             assert (await client.cancel(JOB)).state is JobState.CANCELLED
             data = await client.unsafe_unverified_bundle(JOB)
             assert (await client.verify(proven.asked, data)).outputs == proven.outputs
@@ -178,7 +178,7 @@ def test_a_job_that_ends_otherwise_has_no_answer(provider: Provider, client: Cli
     with pytest.raises(JobEnded, match="is failed: as it is"):
         client.ask("digits-mlp", [reals()])
     provider.on["GET /v1/jobs/*"] = lambda request: httpx.Response(200, json=provider.job("queued"))
-    with pytest.raises(NotInTime, match="is queued: not proven in the time given"):
+    with pytest.raises(NotInTime, match="is queued: no evidence in the time given"):
         client.ask("digits-mlp", [reals()], timeout=0.02)
 
 
@@ -213,7 +213,7 @@ def test_events_are_followed_and_taken_up_again(provider: Provider, client: Clie
         200, json=provider.job(next(states))
     )
     updates: list[Update] = []
-    assert client.wait(JOB, on_update=updates.append).is_proven
+    assert client.wait(JOB, on_update=updates.append).has_evidence
     told = [update.state.value for update in updates]
     assert [one for at, one in enumerate(told) if told[at - 1 : at] != [one]] == [
         "queued", "running", "answered", "proving", "proven",

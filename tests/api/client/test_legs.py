@@ -9,7 +9,7 @@ import anyio
 import httpx
 import pytest
 
-from avow.api.client import AsyncClient, BadInput, Client, JobEnded, Leg, NotProven, parse_asked
+from avow.api.client import AsyncClient, BadInput, Client, JobEnded, Leg, NotVerified, parse_asked
 from avow.api.client.errors import Misbehaved
 from avow.verifier.policy import Policy
 from tests.api.client.provider import JOB, KEY, QUICK, UNSAFE, Provider, ranged, reals
@@ -93,21 +93,21 @@ def test_what_is_there_is_verified_and_what_is_not_is_named(provider: Legs, clie
 def test_one_bundle_given_for_two_legs_is_refused(provider: Legs, client: Client) -> None:
     asked = client.submit("digits-mlp", [reals()], legs=TWO)
     provider.there = (0, 1)
-    with pytest.raises(NotProven, match=r"optimistic/v1.*not sumcheck/v1"):
+    with pytest.raises(NotVerified, match=r"optimistic/v1.*not sumcheck/v1"):
         client.together(asked)
 
 
 def test_a_bundle_of_another_request_is_refused(provider: Legs, client: Client) -> None:
     asked = client.submit("digits-mlp", [reals()], legs=TWO)
     provider.body = provider.body | {"nonce": "7"}
-    with pytest.raises(NotProven, match="another nonce"):
+    with pytest.raises(NotVerified, match="another nonce"):
         client.together(asked, wait=False)
 
 
 def test_each_leg_has_its_own_policy(client: Client) -> None:
     asked = client.submit("digits-mlp", [reals()], legs=TWO)
     assert client.together(asked, policies=[Policy(), UNSAFE]).verdict.final
-    with pytest.raises(NotProven, match="the SRS is unsafe"):
+    with pytest.raises(NotVerified, match="the SRS is unsafe"):
         client.together(asked, policies=[UNSAFE, Policy()])
     with pytest.raises(BadInput, match="expected 2, one for each leg"):
         client.together(asked, policies=[UNSAFE])

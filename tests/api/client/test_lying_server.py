@@ -16,7 +16,7 @@ from avow.api.client import (
     ClientError,
     Misbehaved,
     NotInTime,
-    NotProven,
+    NotVerified,
     Unreachable,
     Update,
 )
@@ -90,14 +90,16 @@ def test_a_bundle_about_anything_else_is_refused(
     provider: Provider, client: Client, alter: Callable[[Bundle], Bundle], line: str
 ) -> None:
     provider.alter = alter
-    with pytest.raises(NotProven, match=f"^the bundle of job {JOB} is refused at {line}") as caught:
+    with pytest.raises(
+        NotVerified, match=f"^the bundle of job {JOB} is refused at {line}"
+    ) as caught:
         client.ask("digits-mlp", [reals()], idempotency_key=KEY)
     assert "\n" not in str(caught.value)
 
 
 def test_an_unsafe_string_is_refused_unless_allowed(provider: Provider) -> None:
     with Client(URL, bounds=QUICK, transport=provider.transport) as client:
-        with pytest.raises(NotProven, match="SRS is unsafe"):
+        with pytest.raises(NotVerified, match="SRS is unsafe"):
             client.ask("digits-mlp", [reals()], idempotency_key=KEY)
 
 
@@ -114,7 +116,7 @@ def test_bytes_that_are_no_bundle_are_refused(provider: Provider, client: Client
     asked = client.submit("digits-mlp", [reals()])
     for data in (b"", b"{}", b"[" * 10_000, provider.data()[:-1] if provider.body else b"x"):
         provider.on["GET /v1/jobs/*/bundle"] = lambda request, data=data: ranged(data, request)
-        with pytest.raises(NotProven, match="step parse"):
+        with pytest.raises(NotVerified, match="step parse"):
             client.result(asked)
 
 
@@ -174,7 +176,7 @@ def test_parts_that_do_not_fit_are_refused(provider: Provider, client: Client) -
             client.result(asked)
     good = {"content-range": f"bytes 1000-{size - 1}/{size}"}
     provider.on["GET /v1/jobs/*/bundle"] = second(good, data[1000:] + b"more")
-    with pytest.raises((Misbehaved, NotProven)):
+    with pytest.raises((Misbehaved, NotVerified)):
         client.result(asked)
     # Not one byte more, again and again.
     provider.on["GET /v1/jobs/*/bundle"] = lambda request: broken(
