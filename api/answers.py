@@ -39,17 +39,19 @@ class EvidenceAnswer(BaseModel):
     deadline: int
     share_bps: int
     state: str
-    statement: str = Field(default="", description="Once proven.")
+    statement: str = Field(default="", description="Once there is a bundle.")
     bundle: str = ""
     bundle_sha256: str = ""
     bundle_size: int = 0
     prove_seconds: float = 0
     payment: str = ""
-    batch: BatchAnswer | None = Field(default=None, description="Once proven here.")
+    batch: BatchAnswer | None = Field(default=None, description="Once made here.")
     any_of: list[str] = Field(default=[], description="Where the leg names several systems.")
     given_up: list[GivenUpAnswer] = []
     outcome: str = Field(
-        default="", description="Once it has ended: proven, failed, expired, cancelled, ..."
+        default="",
+        description="Once it has ended: proven, challengeable, attested or simulated, after what "
+        "the verifier said of its bundle; or failed, expired, cancelled, ...",
     )
     reason: str = ""
     ended_at: int = Field(default=0, description="Unix time in ms.")
@@ -329,7 +331,7 @@ class InferOutputAnswer(BaseModel):
 
 
 class InferAnswer(BaseModel):
-    """The answer; `parameters` name the job, its state, and the bundle once it is proven."""
+    """The answer; `parameters` name the job, its state, and the bundle once there is one."""
 
     model_config = _described(INFER)
 

@@ -57,7 +57,7 @@ def answer(body: InferBody, compiled: Compiled, job: Job) -> dict[str, Any]:
         "job_id": job.id,
         "state": job.state.value,
         "evidence": evidence.system,
-        "proven": evidence.statement is not None,
+        "proven": evidence.outcome == JobState.PROVEN.value,
     }
     if evidence.statement is not None:
         parameters["statement"] = evidence.statement

@@ -169,7 +169,9 @@ class InferParameters(BaseModel):
         default=None, description="`inputs`: the proof must not show the input."
     )
     until: Literal["answered", "proven"] = Field(
-        default="answered", description="What to wait for before answering."
+        default="answered",
+        description="What to wait for before answering. `proven`: for the evidence, of whatever "
+        "kind; `state` says which it is.",
     )
     wait: int = Field(default=30, ge=0, le=60, description="At most so many seconds.")
     record: Digest | None = Field(default=None, description="Pins one compiled artifact.")

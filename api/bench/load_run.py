@@ -127,7 +127,7 @@ async def _warm(
     """Every worker has loaded the artifact before anything is measured."""
     for at in range(count):
         job = await client.wait(await client.submit(model, samples[at % len(samples)]), timeout=300)
-        if not job.is_proven:
+        if job.state is not JobState.PROVEN:
             raise BenchError(f"the first job is {job.state.value}: {job.reason}")
     return count
 

@@ -11,6 +11,7 @@ import click
 from avow.api.cli.dead_letters import dead_letters
 from avow.api.errors import ApiError
 from avow.api.local.output import write_output
+from avow.verifier.lifecycle import EVIDENCE_STATES, job_ends
 
 if TYPE_CHECKING:
     from avow.prover.asked_legs import AskedLeg
@@ -58,7 +59,7 @@ job.add_command(dead_letters)
     help="Several kinds of evidence for the one answer, as the HTTP API takes them.",
 )
 @click.option("--client-key", help="Submitting again with the same key returns the first job.")
-@click.option("--wait", is_flag=True, help="Follow the job until it is proven or ends.")
+@click.option("--wait", is_flag=True, help="Follow the job until its evidence is there or it ends.")
 @click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
 def submit(
     model: str,
@@ -72,9 +73,10 @@ def submit(
     wait: bool,
     as_json: bool,
 ) -> int:
-    """Ask for MODEL's answer on an input, and for its proof.
+    """Ask for MODEL's answer on an input, and for evidence of it.
 
-    A worker (`avow worker`) does the work; exit status 1 when the job fails with --wait.
+    A worker (`avow worker`) does the work; exit status 1 when the job fails with --wait. The
+    state says of which kind the evidence is: proven, challengeable, attested or simulated.
     """
     from avow.prover.request import Request, request_from
 
@@ -113,7 +115,7 @@ def submit(
     if wait:
         found = _follow(queue, found.id)
     print_job(found, as_json)
-    return int(wait and found.state.value not in ("proven", "challengeable"))
+    return int(wait and found.state not in EVIDENCE_STATES)
 
 
 @job.command()
@@ -135,7 +137,7 @@ def list_jobs(limit: int) -> None:
 @job.command()
 @click.argument("job_id")
 def cancel(job_id: str) -> None:
-    """Cancel a job that is not proven yet."""
+    """Cancel a job whose evidence is not all there."""
     print_job(open_installation()[0].cancel(job_id), False)
 
 
@@ -195,8 +197,6 @@ def _json(source: Path) -> Any:
 
 
 def _follow(queue: "Queue", job_id: str) -> "Job":
-    from avow.verifier.lifecycle import JobState, job_ends
-
     shown = ""
     while True:
         found = queue.status(job_id)
@@ -206,7 +206,7 @@ def _follow(queue: "Queue", job_id: str) -> "Job":
         if now != shown and now:
             click.echo(now, err=True)
         shown = now
-        if found.state in (JobState.PROVEN, JobState.CHALLENGEABLE) or job_ends(found.state):
+        if found.state in EVIDENCE_STATES or job_ends(found.state):
             return found
         time.sleep(_POLL_SECONDS)
 
@@ -225,7 +225,7 @@ def print_job(found: "Job", as_json: bool) -> None:
         click.echo(f"  ran on    {found.answered_on}")
     for item in found.evidence:
         size = f", bundle of {item.bundle_size} bytes" if item.bundle_size else ""
-        state = item.state
+        state = f"{item.outcome}, {item.state}" if item.outcome else item.state
         if len(found.evidence) > 1:
             state = f"leg {item.leg}, {item.share_bps} bps, {item.outcome or 'open'}"
         click.echo(f"  evidence  {item.system}: {state}{size}{_shared(item.batch)}")

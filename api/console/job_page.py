@@ -22,7 +22,7 @@ from avow.prover.job import Evidence, Job, Output
 from avow.prover.nodes.ledger import Ledger
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.errors import VerificationError
-from avow.verifier.lifecycle import JobState, job_ends
+from avow.verifier.lifecycle import EVIDENCE_STATES, JobState, job_ends
 from avow.verifier.records import ModelRecord
 
 router = APIRouter()
@@ -33,15 +33,18 @@ _SHOWN = 16
 _CHART = 330
 # A bundle of more would take long to read for a page.
 _BUNDLE_BYTES = 16 * 2**20
-_PATH = (JobState.QUEUED, JobState.ANSWERED, JobState.PROVEN, JobState.SETTLED)
-_PATH_NAMES = ("Asked", "Answered", "Proven", "Settled")
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One stop of a job's way: when it was reached, how long after the one before."""
+    """One stop of a job's way: when it was reached, how long after the one before.
+
+    `shape` and `tone` as in `states.Sign`.
+    """
 
     name: str
+    shape: str
+    tone: str
     at: int | None
     after: float | None
     now: bool
@@ -52,6 +55,7 @@ class LegWay:
     """How a leg of several stands: the seconds it has, those that it took, and their percentage."""
 
     leg: Evidence
+    shape: str
     tone: str
     word: str
     seconds: float
@@ -102,6 +106,7 @@ async def job(job_id: str, request: Request, offered: Offered, caller: Reader) -
         sign=states.sign(found.state),
         open=found.state in states.OPEN,
         ended=job_ends(found.state),
+        final=final,
         changing=checking or not final,
         # No event tells that the verifier is done.
         events="" if final or checking else f"/v1/jobs/{found.id}/events",
@@ -131,7 +136,7 @@ async def _stored(request: Request, offered: Services, job_id: str, leg: Evidenc
         bundle = await to_thread.run_sync(parse_bundle, data)
     except (NotReady, VerificationError) as error:
         return Stored(None, str(error), None)
-    verdicts.begin(leg.bundle_sha256, data)
+    verdicts.begin(leg.bundle_sha256, data, leg.system, offered.home)
     judged = verdicts.find(leg.bundle_sha256)
     return Stored(bundle, "", explain(judged) if judged else None)
 
@@ -144,42 +149,63 @@ def _verdicts(request: Request) -> Verdicts:
 
 
 def stops(job: Job) -> list[Stop]:
-    """The way of a job that goes well; off chain it ends with the proof."""
-    reached = {JobState.QUEUED.value: job.created_at}
+    """The way of a job that goes well; off chain it ends with its evidence.
+
+    Of which kind that is, is said where it is there: nobody has judged it before.
+    """
+    reached = {JobState.QUEUED: job.created_at}
     for step in job.history:
         if step.to_state != step.from_state:
-            reached[step.to_state] = step.at
+            reached[JobState(step.to_state)] = step.at
+    there = [state for state in EVIDENCE_STATES if state in reached]
+    path: list[tuple[str, JobState | None]] = [
+        ("Asked", JobState.QUEUED),
+        ("Answered", JobState.ANSWERED),
+        (states.sign(there[0]).label, there[0]) if there else ("Evidence", None),
+    ]
+    if job.chain_id:
+        path.append(("Settled", JobState.SETTLED))
     last: int | None = None
     found: list[Stop] = []
-    for state, name in zip(_PATH, _PATH_NAMES, strict=True):
-        if state is JobState.SETTLED and not job.chain_id:
-            continue
-        at = reached.get(state.value)
+    for name, state in path:
+        at = None if state is None else reached.get(state)
         after = (at - last) / 1000 if at is not None and last is not None else None
-        found.append(Stop(name, at, after, job.state is state))
+        kind = states.sign(state) if state in EVIDENCE_STATES else None
+        shape, tone = (kind.shape, kind.tone) if kind else ("tick", "good")
+        found.append(Stop(name, shape, tone, at, after, job.state is state))
         last = at if at is not None else last
     return found
 
 
 def leg_ways(job: Job) -> list[LegWay]:
     """One line for each leg of a job that has several: its time, and how much of it was taken."""
-    words = {None: "open", "proven": "proven", "expired": "too late"}
     found = []
     for leg in job.evidence if len(job.evidence) > 1 else ():
         whole = max(1, leg.deadline - job.created_at)
         taken = None if leg.ended_at is None else max(0, leg.ended_at - job.created_at)
-        tone = "good" if leg.outcome == "proven" else "bad" if leg.outcome else "quiet"
+        shape, tone, word = _ended_as(leg.outcome)
         found.append(
             LegWay(
                 leg=leg,
+                shape=shape,
                 tone=tone,
-                word=words.get(leg.outcome, leg.outcome or ""),
+                word=word,
                 seconds=whole / 1000,
                 taken=None if taken is None else taken / 1000,
                 percent=0 if taken is None else min(100, round(100 * taken / whole)),
             )
         )
     return found
+
+
+def _ended_as(outcome: str | None) -> tuple[str, str, str]:
+    """Shape, tone and word of what became of a leg."""
+    if outcome is None:
+        return "dots", "quiet", "open"
+    if JobState(outcome) in EVIDENCE_STATES:
+        sign = states.sign(JobState(outcome))
+        return sign.shape, sign.tone, sign.label
+    return "cross", "bad", "too late" if outcome == JobState.EXPIRED.value else outcome
 
 
 def shown(answer: Output, preview: dict[str, object] | None) -> tuple[Shown, ...]:

@@ -17,12 +17,19 @@ from avow.api.problems import Problem
 from avow.api.services import Offered, Services
 from avow.prover.catalogue import Compiled
 from avow.prover.overview import Made, Overview
+from avow.prover.systems.assurance import promised
 from avow.verifier.records import NO_OWNER, InputVisibility, ModelRecord, WeightVisibility
+from avow.verifier.verdict import Assurance
 
 router = APIRouter()
 
 _DIGEST = re.compile(r"0x[0-9a-f]{64}")
 _LAST = 40
+_NOUNS = {
+    Assurance.PROVEN: "proof",
+    Assurance.CHALLENGEABLE: "claim",
+    Assurance.ATTESTED: "attestation",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Proofs of one size: so many samples, how many were made, the median of their seconds."""
+    """Proofs (or claims, attestations) of one size: samples in each, how many were made, the
+    median of their seconds."""
 
     batch: int
     proofs: int
@@ -53,9 +61,13 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One compiled artifact: how faithful it is, and what it was measured to cost here."""
+    """One compiled artifact: how faithful it is, and what it was measured to cost here.
+
+    `noun` is what it makes of an answer.
+    """
 
     compiled: Compiled
+    noun: str
     fidelity: FidelityView
     hides: str
     sizes: tuple[Size, ...]
@@ -119,21 +131,23 @@ def _way(overview: Overview, item: Compiled) -> Way:
     made = overview.made(item.record_digest)
     sizes = sizes_of(made)
     last = [one.seconds for one in reversed(whole(made)[:_LAST])]
+    noun = _NOUNS[promised(item.record.system)]
     return Way(
         compiled=item,
+        noun=noun,
         fidelity=view(item.record.fidelity),
         hides=_hides(item),
         sizes=sizes,
         bundle_bytes=round(median(one.size for one in made)) if made else None,
         size_chart=bars(
             [(f"{one.batch}", one.each) for one in sizes],
-            "Seconds for each answer, by the number of answers in a proof",
+            f"Seconds for each answer, by the number of answers in each {noun}",
             shown=duration,
             stress=False,
         )
         if len(sizes) > 1
         else None,
-        last_chart=columns(last, f"Seconds of the last {len(last)} proofs, oldest first", duration)
+        last_chart=columns(last, f"Seconds of the last {len(last)} {noun}s, oldest first", duration)
         if len(last) > 1
         else None,
         last=len(last),

@@ -44,9 +44,11 @@ CHECKS = (
     ),
     Check(
         "proof",
-        "Does the proof hold?",
-        "The mathematics: only a run of the stated program on the stated input leads to this "
-        "output, apart from a chance too small to matter.",
+        "Does the evidence hold?",
+        "Of a proof, the mathematics: only a run of the stated program on the stated input leads "
+        "to this output, apart from a chance too small to matter. Of a claim, its run or a sample "
+        "of it, computed again. Of an attestation, what the enclave showed of itself, and its "
+        "signature.",
     ),
     Check(
         "policy",

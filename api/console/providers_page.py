@@ -18,7 +18,7 @@ _LAST = 25
 SAID = {
     Kind.LOCKED: "took the order, putting up its bond",
     Kind.DELIVERED: "delivered an answer",
-    Kind.SETTLED: "had the proof checked, and everybody paid",
+    Kind.SETTLED: "had the evidence checked, and everybody paid",
     Kind.EXPIRED: "ended without payment",
     Kind.SLASHED: "lost its bond",
 }

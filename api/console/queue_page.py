@@ -33,8 +33,8 @@ class Filter:
 FILTERS = (
     Filter("all", "All", ()),
     Filter("open", "In progress", states.OPEN),
-    Filter("done", "Proven", states.DONE),
-    Filter("ended", "Ended without a proof or payment", states.ENDED),
+    Filter("done", "With evidence", states.DONE),
+    Filter("ended", "Ended without evidence or payment", states.ENDED),
 )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from avow.verifier.lifecycle import JobState
+from avow.verifier.lifecycle import EVIDENCE_STATES, JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +21,28 @@ SIGNS: dict[JobState, Sign] = {
     ),
     JobState.RUNNING: Sign("Running", "half", "busy", "A worker is running the model's program."),
     JobState.ANSWERED: Sign(
-        "Answered", "ring", "busy", "The answer is published. Nothing proves it yet."
+        "Answered", "ring", "busy", "The answer is published. Nothing shows yet that it is right."
     ),
-    JobState.PROVING: Sign("Proving", "half", "busy", "A worker is making the proof."),
+    JobState.PROVING: Sign("Proving", "half", "busy", "A worker is making the evidence."),
     JobState.PROVEN: Sign(
         "Proven", "tick", "good", "The proof is stored; the verifier accepted it before."
     ),
     JobState.CHALLENGEABLE: Sign(
         "Challengeable", "clock", "busy", "The answer stands unless somebody disputes it in time."
     ),
-    JobState.SETTLED: Sign(
-        "Settled", "coin", "good", "A contract checked the proof and paid for the answer."
+    JobState.ATTESTED: Sign(
+        "Attested", "shield", "vouched", "An enclave signed the answer. Nothing proves it."
     ),
-    JobState.FAILED: Sign("Failed", "cross", "bad", "It ended without a proof."),
+    JobState.SIMULATED: Sign(
+        "SIMULATED",
+        "warn",
+        "caution",
+        "A simulated enclave signed the answer, for development. That shows nothing.",
+    ),
+    JobState.SETTLED: Sign(
+        "Settled", "coin", "good", "A contract accepted the evidence and paid for the answer."
+    ),
+    JobState.FAILED: Sign("Failed", "cross", "bad", "It ended without its evidence."),
     JobState.EXPIRED: Sign("Expired", "clock", "bad", "Its deadline passed before it was done."),
     JobState.CANCELLED: Sign("Cancelled", "bar", "quiet", "Somebody took it back."),
     JobState.SLASHED: Sign(
@@ -48,7 +57,7 @@ STAGES = {
     "started": "starting",
     "preview": "running the float model beside it",
     "running": "running the exact program",
-    "gathering": "waiting for others to share the proof",
+    "gathering": "waiting for others to share the work",
     "loading": "loading key and program",
     "witness": "computing every intermediate value",
     "commit": "committing to the values",
@@ -58,13 +67,14 @@ STAGES = {
     "reduction": "reducing all claims to one",
     "opening": "opening the commitment",
     "committing": "committing to every tensor of the run",
-    "proving": "making the proof",
-    "checking": "the verifier checks the proof",
+    "signing": "the enclave signs the answer",
+    "proving": "making the evidence",
+    "checking": "the verifier checks the evidence",
     "storing": "storing the bundle",
 }
 
 OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.ANSWERED, JobState.PROVING)
-DONE = (JobState.PROVEN, JobState.CHALLENGEABLE, JobState.SETTLED)
+DONE = (*EVIDENCE_STATES, JobState.SETTLED)
 ENDED = (
     JobState.FAILED,
     JobState.EXPIRED,

@@ -2,9 +2,16 @@
 
 import asyncio
 from collections import OrderedDict
+from pathlib import Path
+
+from anyio import to_thread
 
 from avow.api.console.checking import Judgement, judge
 from avow.api.problems import Problem
+from avow.prover.errors import TryAgain
+from avow.prover.selfcheck import policy_json
+from avow.prover.systems.assurance import own_policy
+from avow.verifier import canonical
 
 _KEPT = 256
 
@@ -28,16 +35,20 @@ class Verdicts:
         """The judgement, once it was made."""
         return self._known.get(sha256)
 
-    def begin(self, sha256: str, bundle: bytes) -> None:
-        """Has a bundle judged. Stored here means proven here, so an unsafe string is allowed;
-        the judgement says so."""
+    def begin(self, sha256: str, bundle: bytes, system: str, home: Path) -> None:
+        """Has a bundle of a system judged under the policy of whoever made it in `home`.
+
+        Where nobody here did it is judged under the default one. Stored here means made here, so
+        an unsafe string is allowed; the judgement says so.
+        """
         if not self.begun(sha256):
-            task = asyncio.create_task(self._judge(sha256, bundle))
+            task = asyncio.create_task(self._judge(sha256, bundle, system, home))
             self._begun[sha256] = task
 
-    async def _judge(self, sha256: str, bundle: bytes) -> None:
+    async def _judge(self, sha256: str, bundle: bytes, system: str, home: Path) -> None:
         try:
-            self._known[sha256] = await judge([bundle], None, allow_unsafe_srs=True)
+            policy = await to_thread.run_sync(_policy, bundle, system, home)
+            self._known[sha256] = await judge([bundle], policy, allow_unsafe_srs=True)
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         except (Problem, OSError):
@@ -45,3 +56,11 @@ class Verdicts:
             return
         finally:
             del self._begun[sha256]
+
+
+def _policy(bundle: bytes, system: str, home: Path) -> bytes | None:
+    try:
+        return canonical.encode(policy_json(own_policy(system, home, bundle)))
+    except (TryAgain, ImportError):
+        # Also where what evidence of an enclave rests on is not installed.
+        return None

@@ -128,7 +128,7 @@ def status(job_id: JobId, offered: Offered, caller: Reader) -> Response:
     },
 )
 def cancel(job_id: JobId, offered: Offered, caller: Submitter) -> Response:
-    """Cancel a job that is not proven yet; a proof under way ends within a second."""
+    """Cancel a job whose evidence is not all there; work under way ends within a second."""
     return JSONResponse(offered.queue.cancel(_known(job_id, offered, caller).id).to_json())
 
 

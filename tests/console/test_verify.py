@@ -66,7 +66,7 @@ async def test_a_tampered_bundle_is_refused_at_its_step(client: httpx.AsyncClien
     said = words((await sent(client, data, unsafe=True)).text)
     assert "Rejected: the model record does not hash to the statement's model" in said
     assert "Do the descriptions belong to the statement? failed" in said
-    assert "Does the proof hold? not reached" in said
+    assert "Does the evidence hold? not reached" in said
 
 
 @pytest.mark.parametrize("data", [b"{", b"\x00\xff", b"[" * 100_000, b'{"format":"<script>"}'])

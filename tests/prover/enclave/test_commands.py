@@ -61,23 +61,34 @@ def test_a_worker_answers_and_avow_verify_says_simulated(
         )
     try:
         ends = time.monotonic() + _SECONDS
-        while here.queue.status(job_id).state is not JobState.PROVEN:
+        while here.queue.status(job_id).state is not JobState.SIMULATED:
             assert worker.poll() is None and time.monotonic() < ends, log.read_text()
             time.sleep(0.1)
+        # What was asked for is there; what that is worth, its word says.
+        given = str(ROOT / "models" / "zoo" / "digits-mlp" / "heldout.npz")
+        monkeypatch.setenv("AVOW_HOME", str(here.config.home))
+        submit = ["job", "submit", "digits-mlp", "--system", "tee", "--input", given, "--wait"]
+        assert main(submit) == 0
+        said = capsys.readouterr().out
+        assert "  simulated: SIMULATED" in said and "tee/v1: simulated, delivered" in said
     finally:
         worker.send_signal(signal.SIGTERM)
         worker.wait(60)
     bundle, policy, shown = (tmp_path / name for name in ("b.avow.json", "policy", "shown"))
     bundle.write_bytes(here.queue.bundle(job_id))
-    monkeypatch.setenv("AVOW_HOME", str(here.config.home))
+    assert main(["job", "show", job_id]) == 0
+    told = capsys.readouterr().out
+    assert f"{job_id}  simulated: SIMULATED" in told
+    assert "evidence  tee/v1: simulated, delivered, bundle of" in told
+    assert "proven" not in told.partition("  evidence  ")[0]
     assert main(["enclave", "list"]) == 0
     assert main(["enclave", "policy"]) == 2
     assert "--unsafe-simulated is missing" in capsys.readouterr().err
     assert main(["enclave", "policy", "--unsafe-simulated", "--output", str(policy)]) == 0
     assert main(["enclave", "show", "--output", str(shown)]) == 0
-    said = json.loads(capsys.readouterr().out)
+    record = json.loads(capsys.readouterr().out)
     (registered,) = Archive(here.config.home).all()
-    assert said["address"] == to_hex(registered.address) and said["simulated"] is True
+    assert record["address"] == to_hex(registered.address) and record["simulated"] is True
     assert main(["verify", str(bundle)]) == 1
     assert "REJECTED" in capsys.readouterr().out
     assert main(["verify", str(bundle), "--policy", str(policy)]) == 0
