@@ -286,6 +286,32 @@ def withdraw_command(signing: Signing) -> None:
     click.echo(f"{amount} token units paid to {signer.shown}, gas {receipt.gas_used}")
 
 
+@contracts.command("leave-watch")
+@signing_options
+def leave_watch_command(signing: Signing) -> int:
+    """Leave the watch over claims; run again for the stake, when it is bound no more.
+
+    Duties last to the end of the present epoch. Keep `avow validator` running, without
+    --watch-stake, until the seed of that epoch is revealed: silence costs as ever. Exit status 3
+    while the stake is bound.
+    """
+    from avow.prover.disputes.guard import leave
+    from avow.verifier.chain.watch import Watch
+
+    signer, market = signing.signer(), signing.market()
+    if not market.deployment.has_watch:
+        raise click.UsageError("leave-watch: this deployment has no watch")
+    found = leave(Watch(market.chain, market.deployment), signer)
+    if isinstance(found, int):
+        click.echo(f"{found} token units paid to {signer.shown}")
+        return 0
+    click.echo(
+        f"duties end at {found.ends}, the last seed is due by {found.reveals_by}; "
+        f"the stake is bound until {found.penalties_by} (Unix time)"
+    )
+    return 3
+
+
 @contracts.command("keystore")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--password-file", type=click.Path(path_type=Path, dir_okay=False))

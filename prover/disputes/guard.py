@@ -13,11 +13,12 @@ from avow.prover.disputes.journal import Verdict, Watched
 from avow.prover.disputes.register import Register
 from avow.prover.disputes.seeds import Seeds, SeedsUnknown, secret_of
 from avow.prover.disputes.state import StateTorn
+from avow.prover.errors import ConfigurationError
 from avow.verifier.chain.client import Block
 from avow.verifier.chain.errors import ChainError, RpcUnavailable
 from avow.verifier.chain.signer import Signer
 from avow.verifier.chain.watch import Watch
-from avow.verifier.chain.watch_records import NEVER, Outcome, StoredValidator
+from avow.verifier.chain.watch_records import NEVER, EpochTimes, Outcome, StoredValidator
 from avow.verifier.fields import to_hex
 
 LOG = logging.getLogger("avow.node")
@@ -40,6 +41,30 @@ def begin_to_watch(watch: Watch, signer: Signer, model_key: bytes) -> None:
     """Watches a model from the next epoch on, unless it is watched already."""
     if watch.watching(signer.address, model_key).until != NEVER:
         watch.watch(signer, model_key)
+
+
+def leave(watch: Watch, signer: Signer) -> int | EpochTimes:
+    """Ends the duties of an account, later takes out its stake and whatever else it has there.
+
+    The token units that were paid to it; while the stake is bound, the times of the last epoch of
+    its duties. Raises ConfigurationError for an account with neither duties nor credit.
+    """
+    stored = watch.validator(signer.address)
+    if stored is not None and stored.last_epoch == NEVER:
+        watch.exit(signer)
+        stored = watch.validator(signer.address)
+    if stored is not None:
+        times = watch.parameters.times(stored.last_epoch)
+        if watch.chain.head().timestamp <= times.penalties_by:
+            return times
+        watch.release_stake(signer)
+    credit = watch.credit(signer.address)
+    if not credit:
+        raise ConfigurationError(
+            f"{signer.shown} is no validator of the watch, nor has credit there"
+        )
+    watch.withdraw(signer)
+    return credit
 
 
 def seeds_of(watch: Watch, signer: Signer) -> Seeds:

@@ -84,6 +84,7 @@ def test_deploy_status_stake_and_withdraw(
     assert main(["contracts", "status"]) == 0
     assert "every contract has its code" in capsys.readouterr().out
     assert "NothingToWithdraw" in refused(capsys, "contracts", "withdraw", *sign)
+    assert "has no watch" in refused(capsys, "contracts", "leave-watch", *sign)
 
 
 def test_a_model_is_registered_for_claims_without_a_contract_of_its_own(

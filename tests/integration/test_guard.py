@@ -7,7 +7,7 @@ import pytest
 
 from avow.prover.config import Config
 from avow.prover.disputes import guard
-from avow.prover.disputes.guard import Guard, begin_to_watch, join, seeds_of
+from avow.prover.disputes.guard import Guard, begin_to_watch, join, leave, seeds_of
 from avow.prover.disputes.journal import Verdict
 from avow.prover.disputes.seeds import Seeds
 from avow.prover.errors import ConfigurationError
@@ -213,6 +213,28 @@ def test_no_stake_is_put_up_for_what_cannot_be_watched(
         with refusing(ConfigurationError, said):
             start.join_watch(place, watched_market, REQUESTER, PARAMETERS.minimum_stake, keys)
         assert watch.validator(REQUESTER.address) is None
+
+
+def test_who_leaves_has_its_stake_back_when_nothing_can_be_charged_any_more(
+    town_watch: Guarded,
+) -> None:
+    """Run at any moment, and again: nothing is sent twice, what is owed is paid first."""
+    world, watch = town_watch, town_watch.watch
+    tokens = world.court.town.market().tokens
+    first = tokens(VALIDATOR.address)
+    epoch = PARAMETERS.epoch_at(world.now())
+    times = leave(watch, VALIDATOR)
+    assert times == PARAMETERS.times(epoch)
+    before = watch.chain.head().number
+    assert leave(watch, VALIDATOR) == times
+    assert watch.chain.head().number == before, "it has left already"
+    world.until(times.penalties_by + 1)
+    # The seed of the last epoch was never revealed.
+    left = PARAMETERS.minimum_stake - PARAMETERS.silence_penalty
+    assert leave(watch, VALIDATOR) == left
+    assert tokens(VALIDATOR.address) == first + left and watch.validator(VALIDATOR.address) is None
+    with refusing(ConfigurationError, "no validator of the watch"):
+        leave(watch, VALIDATOR)
 
 
 def test_joining_again_changes_nothing(town_watch: Guarded) -> None:
