@@ -28,6 +28,9 @@ class Receiver:
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
+            # Who was cancelled while it connected says nothing more, and may not close either.
+            timeout = 20
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
@@ -43,7 +46,10 @@ class Receiver:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = False
         if self.context is not None:
-            self._server.socket = self.context.wrap_socket(self._server.socket, server_side=True)
+            # Each connection's thread shakes hands with it; to accept others waits for nobody.
+            self._server.socket = self.context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         return self
