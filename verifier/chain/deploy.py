@@ -11,6 +11,12 @@ from avow.verifier.chain import artifacts
 from avow.verifier.chain.abi import interface
 from avow.verifier.chain.anvil import CHAIN_ID as DEVELOPMENT_CHAIN
 from avow.verifier.chain.attestation_records import AttestationParameters
+from avow.verifier.chain.bounds import (
+    claim_bounds,
+    market_bounds,
+    require_within,
+    watch_bounds,
+)
 from avow.verifier.chain.claim_records import ClaimParameters
 from avow.verifier.chain.client import Chain, Receipt, checksum, code_hash, unchecksum
 from avow.verifier.chain.contract import Contract
@@ -94,8 +100,8 @@ class Settings:
         return keccak256(canonical.encode(cast(Json, value)))
 
     def check(self) -> None:
-        """Refuses terms under which no claim could be made, its validator could not be paid, or a
-        validator of the watch could tell that it is no plant."""
+        """Refuses what the contracts would, and terms under which no claim could be made, its
+        validator could not be paid, or a validator of the watch could tell that it is no plant."""
         window = self.terms.settlement_window
         needed = max(self.claims.longest_dispute, self.terms.grace_period) + self.claims.margin
         if needed > window:
@@ -110,8 +116,11 @@ class Settings:
                 f"leg that is claimed is paid only within it, and a claim is final no sooner than "
                 f"in {self.claims.window} s: it takes {least} s"
             )
+        require_within("market", market_bounds(self.terms.grace_period, window))
+        require_within("claims", claim_bounds(self.claims))
         if self.watch is None:
             return
+        require_within("watch", watch_bounds(self.watch))
         least = self.watch.epoch + self.watch.verdict_delay + _ROOM_SECONDS
         if self.claims.window < least:
             raise DeploymentRefused(
