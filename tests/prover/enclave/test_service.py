@@ -173,9 +173,10 @@ class Counted(Session):
     """Notes how many ask at once, and answers when it is let."""
 
     most = now = 0
-    lock = threading.Lock()
-    full = threading.Event()
-    let = threading.Event()
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.lock, self.full, self.let = threading.Lock(), threading.Event(), threading.Event()
 
     def answer(self, record: bytes, inputs: Sequence[Tensor]) -> Outputs:
         """What it would, later."""
