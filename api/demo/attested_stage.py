@@ -54,6 +54,7 @@ from avow.verifier.merkle import ALONE
 from avow.verifier.statement import Domain, Statement
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
+from avow.verifier.systems.tee.registration import outputs_digest
 from avow.verifier.tensor import Tensor
 
 MODEL = "digits-mlp"
@@ -198,8 +199,10 @@ class Stage:
         enrolment = Enrolment(registered.address, registered.material.registration, stake)
         signature = key.sign(enrolment.digest(operator.address))
         self.keys.register_simulated(operator, enrolment, signature)
-        measurements = self.attested.record.measurements
-        self.keys.serve(operator, registered.address, self.model_key, measurements)
+        record = self.attested.record
+        outputs = outputs_digest(record.outputs)
+        address, measurements = registered.address, record.measurements
+        self.keys.serve(operator, address, self.model_key, outputs, measurements)
 
 
 @dataclass(frozen=True, slots=True)

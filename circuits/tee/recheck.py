@@ -35,7 +35,7 @@ def recheck(
         found.append(Comparison("program", to_hex(record.program), f"none: {error}"))
         return tuple(found)
     program = built.program.digest()
-    key = record_key(program, record.measurements)
+    key = record_key(program, specs, record.measurements)
     found.append(Comparison("program", to_hex(record.program), to_hex(program)))
     found.append(Comparison("key", to_hex(record.key), to_hex(key)))
     found.append(Comparison("answers", described(record.outputs), described(specs)))

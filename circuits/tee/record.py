@@ -29,8 +29,8 @@ def build_record(
 ) -> SystemRecord:
     """The record; `report` is that of the program's compilation.
 
-    Its measurements are those of every row of `reference`, in order, and its key binds them. Its
-    constraints are the elements that operations make. Raises `CircuitError`.
+    Its measurements are those of every row of `reference`, in order; its key binds them and
+    `outputs`. Its constraints are the elements that operations make. Raises `CircuitError`.
     """
     measurements = reference.measurement_digests()
     try:
@@ -38,7 +38,7 @@ def build_record(
             model=model.digest(),
             system=SYSTEM_ID,
             program=program.digest(),
-            key=record_key(program.digest(), measurements),
+            key=record_key(program.digest(), outputs, measurements),
             srs=None,
             outputs=outputs,
             input_visibility=InputVisibility.PUBLIC,

@@ -16,7 +16,8 @@ from avow.verifier.keccak import keccak256
 from avow.verifier.merkle import build
 from avow.verifier.statement import OFF_CHAIN, Domain
 from avow.verifier.systems.tee.receipt import receipt_digest
-from avow.verifier.systems.tee.registration import Registration, record_key
+from avow.verifier.systems.tee.registration import Registration, outputs_digest, record_key
+from avow.verifier.tensor import ElementType, TensorSpec
 
 PATH = Path(__file__).with_name("tee.json")
 KEY = Account.from_key(keccak256(b"vectors: the enclave's key"))
@@ -119,14 +120,20 @@ def measurements() -> list[Json]:
 def vectors() -> Json:
     """Everything in the file."""
     listed = [b"\1" * 48, b"\2" * 48]
+    outputs = [
+        TensorSpec("scores", ElementType.INT16, (10,), 8, -4096, 4095),
+        TensorSpec("box", ElementType.INT32, (2, 2), 12, -100_000, 99_999),
+    ]
     return {
         "registrations": registrations(),
         "receipts": receipts(),
         "measurements": measurements(),
         "record_key": {
             "program": to_hex(word("program")),
+            "outputs": [spec.to_json() for spec in outputs],
+            "outputs_digest": to_hex(outputs_digest(outputs)),
             "measurements": [to_hex(one) for one in listed],
-            "key": to_hex(record_key(word("program"), listed)),
+            "key": to_hex(record_key(word("program"), outputs, listed)),
         },
     }
 

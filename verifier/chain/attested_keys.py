@@ -155,10 +155,21 @@ class AttestedKeys:
         return self._send(signer, "settleDisproof", checksum(key))
 
     def serve(
-        self, signer: Signer, key: bytes, model_key: bytes, measurements: Sequence[bytes]
+        self,
+        signer: Signer,
+        key: bytes,
+        model_key: bytes,
+        outputs: bytes,
+        measurements: Sequence[bytes],
     ) -> Receipt:
-        """Lets a key answer for a model; `measurements` are the record's, 48 bytes each."""
-        return self._send(signer, "serve", checksum(key), model_key, b"".join(measurements))
+        """Lets a key answer for a model.
+
+        `outputs` is the digest of the record's outputs (32 bytes), `measurements` are the record's,
+        48 bytes each.
+        """
+        return self._send(
+            signer, "serve", checksum(key), model_key, outputs, b"".join(measurements)
+        )
 
     def retire(self, signer: Signer, key: bytes) -> Receipt:
         """Ends a key once what is open can have been settled."""

@@ -13,7 +13,7 @@ abstract contract Services is IAttestationKeys {
     bytes4 private constant SELECTOR = bytes4(keccak256("tee/v1"));
     bytes4 private constant PROOF_SELECTOR = bytes4(keccak256("sumcheck/v1"));
 
-    bytes32 private constant KEY_TAG = keccak256("avow.enclave.key.v1");
+    bytes32 private constant KEY_TAG = keccak256("avow.enclave.key.v2");
     /// @dev A digest and the name of its kind.
     uint256 private constant MEASUREMENT = 48;
 
@@ -26,13 +26,13 @@ abstract contract Services is IAttestationKeys {
     }
 
     /// @inheritdoc IAttestationKeys
-    function serve(address key, bytes32 modelKey, bytes calldata measurements) external {
+    function serve(address key, bytes32 modelKey, bytes32 outputs, bytes calldata measurements) external {
         AttestedKey storage record = _operators(key);
         bytes32 program = record.program;
         SystemBinding memory binding = registry.bindingOf(modelKey, SELECTOR);
         if (binding.program != program) revert ModelOfAnotherProgram(modelKey, program, binding.program);
         if (binding.verifier != address(this)) revert ModelOfOtherKeys(modelKey, binding.verifier);
-        bytes32 expected = keccak256(bytes.concat(KEY_TAG, program, measurements));
+        bytes32 expected = keccak256(bytes.concat(KEY_TAG, program, outputs, measurements));
         if (binding.key != expected) revert MeasurementsDiffer(modelKey, binding.key, expected);
         if (record.tier != Tier.Simulated) _requireListed(record.measurement, measurements);
         Service service = _isProvable(modelKey, program) ? Service.Provable : Service.Served;

@@ -242,9 +242,10 @@ interface IAttestationKeys {
 
     /// @notice Lets a key answer for a registered model; its operator only, who has made the registration again
     /// and found it to be right. Cannot be taken back.
-    /// @param measurements those that the model's owner allows, 48 bytes each, as the registered key binds them;
+    /// @param outputs the digest of the record's outputs, and
+    /// @param measurements those that the model's owner allows, 48 bytes each, both as the registered key binds them;
     /// that of the key is among them, unless it is a simulated one.
-    function serve(address key, bytes32 modelKey, bytes calldata measurements) external;
+    function serve(address key, bytes32 modelKey, bytes32 outputs, bytes calldata measurements) external;
 
     /// @notice Ends a key after the longest age of an answer, unless it ends before; its operator only.
     function retireKey(address key) external;

@@ -112,7 +112,7 @@ contract AttestationActor is TestBase {
         (history.quote, history.genuine) = (quote, genuine);
         _keys.push(history);
         vm.prank(operator);
-        keys.serve(enrolment.key, modelKey, measurements);
+        keys.serve(enrolment.key, modelKey, ToyProgram.OUTPUTS, measurements);
         check.set(quote, genuine ? QuoteVerdict.Genuine : QuoteVerdict.Refused);
     }
 

@@ -120,8 +120,9 @@ contract AttestationVectorsTest is TestBase {
             vm.parseJsonBytes(_json, ".record_key.measurements[1]")
         );
         bytes32 program = vm.parseJsonBytes32(_json, ".record_key.program");
+        bytes32 outputs = vm.parseJsonBytes32(_json, ".record_key.outputs_digest");
         assertEq(
-            keccak256(bytes.concat(keccak256("avow.enclave.key.v1"), program, list)),
+            keccak256(bytes.concat(keccak256("avow.enclave.key.v2"), program, outputs, list)),
             vm.parseJsonBytes32(_json, ".record_key.key"),
             "key"
         );

@@ -217,7 +217,7 @@ contract ContradictionsTest is AttestationWorld {
         // Nor one that had no proof system when it was named.
         model = _modelOf(STRANGER, false);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model, measurements());
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         _addSumcheck(STRANGER, model);
         vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.ModelNotProvable.selector, enclave, model));
         vm.prank(RIVAL);
@@ -244,7 +244,7 @@ contract ContradictionsTest is AttestationWorld {
         SignedAnswer memory answer = signedAnswer(KEY, id);
         bytes32 model = _modelOf(RIVAL, true);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model, measurements());
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         ProvenAnswer memory proven = provenOtherwise(answer, RIGHT);
         commitTo(STRANGER, answer, proven);
         vm.prank(STRANGER);

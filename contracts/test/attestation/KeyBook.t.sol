@@ -346,7 +346,7 @@ contract KeyBookTest is AttestationWorld {
         registerSimulated(PROVIDER, KEY);
         vm.expectRevert(abi.encodeWithSelector(IAttestationKeys.NotOperator.selector, enclave, OWNER));
         vm.prank(OWNER);
-        keys.serve(enclave, modelKey, measurements());
+        keys.serve(enclave, modelKey, ToyProgram.OUTPUTS, measurements());
         bytes32 other = _modelWith("other", "tee/v1", keccak256("another program"), address(keys));
         vm.expectRevert(
             abi.encodeWithSelector(
@@ -357,24 +357,28 @@ contract KeyBookTest is AttestationWorld {
             )
         );
         vm.prank(PROVIDER);
-        keys.serve(enclave, other, measurements());
+        keys.serve(enclave, other, ToyProgram.OUTPUTS, measurements());
         other = _modelWith("third", "tee/v1", ToyProgram.PROGRAM, address(halo2));
         vm.expectRevert(
             abi.encodeWithSelector(IAttestationKeys.ModelOfOtherKeys.selector, other, address(halo2))
         );
         vm.prank(PROVIDER);
-        keys.serve(enclave, other, measurements());
+        keys.serve(enclave, other, ToyProgram.OUTPUTS, measurements());
         serve(PROVIDER, KEY);
         assertService(KEY, modelKey, Service.Provable);
     }
 
-    /// @dev The registered key is a hash of program and measurements: nobody serves under others.
+    /// @dev The registered key is a hash of program, outputs and measurements: nobody serves under others.
     function test_aKeyServesWhereItsMeasurementIsAllowed() public {
         activeKey(PROVIDER, KEY);
         bytes memory ours = bytes.concat(QuoteFixture.measurement(IMAGE), bytes16("tdx"));
         vm.expectPartialRevert(IAttestationKeys.MeasurementsDiffer.selector);
         vm.prank(PROVIDER);
-        keys.serve(enclave, modelKey, ours);
+        keys.serve(enclave, modelKey, ToyProgram.OUTPUTS, ours);
+        bytes memory allowed = measurements();
+        vm.expectPartialRevert(IAttestationKeys.MeasurementsDiffer.selector);
+        vm.prank(PROVIDER);
+        keys.serve(enclave, modelKey, keccak256("outputs of another scale"), allowed);
         bytes32 model = bareModel("others");
         SystemRegistration memory registration = teeRegistration();
         bytes memory others = bytes.concat(QuoteFixture.measurement(0x99), bytes16("tdx"));
@@ -387,10 +391,10 @@ contract KeyBookTest is AttestationWorld {
             )
         );
         vm.prank(PROVIDER);
-        keys.serve(enclave, model, others);
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, others);
         registerSimulated(PROVIDER, KEY + 1);
         vm.prank(PROVIDER);
-        keys.serve(vm.addr(KEY + 1), model, others);
+        keys.serve(vm.addr(KEY + 1), model, ToyProgram.OUTPUTS, others);
         assertService(KEY + 1, model, Service.Served);
     }
 
@@ -409,7 +413,7 @@ contract KeyBookTest is AttestationWorld {
             registry.addSystem(model, registration);
             vm.expectPartialRevert(IAttestationKeys.MeasurementNotListed.selector);
             vm.prank(PROVIDER);
-            keys.serve(enclave, model, lists[i]);
+            keys.serve(enclave, model, ToyProgram.OUTPUTS, lists[i]);
         }
     }
 
@@ -418,12 +422,12 @@ contract KeyBookTest is AttestationWorld {
         registerSimulated(PROVIDER, KEY);
         bytes32 model = _modelWith("later", "tee/v1", ToyProgram.PROGRAM, address(keys));
         vm.prank(PROVIDER);
-        keys.serve(enclave, model, measurements());
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         assertService(KEY, model, Service.Served);
         _addSystem(model, "sumcheck/v1", ToyProgram.PROGRAM, address(halo2));
         assertService(KEY, model, Service.Served);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model, measurements());
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         assertService(KEY, model, Service.Provable);
     }
 
@@ -432,7 +436,7 @@ contract KeyBookTest is AttestationWorld {
         bytes32 model = _modelWith("mixed", "tee/v1", ToyProgram.PROGRAM, address(keys));
         _addSystem(model, "sumcheck/v1", keccak256("another program"), address(halo2));
         vm.prank(PROVIDER);
-        keys.serve(enclave, model, measurements());
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         assertService(KEY, model, Service.Served);
         model = _modelWith("shapes", "tee/v1", ToyProgram.PROGRAM, address(keys));
         SystemRegistration memory registration = systemRegistration("sumcheck/v1");
@@ -442,7 +446,7 @@ contract KeyBookTest is AttestationWorld {
         vm.prank(OWNER);
         registry.addSystem(model, registration);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model, measurements());
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         assertService(KEY, model, Service.Served);
     }
 
@@ -454,7 +458,7 @@ contract KeyBookTest is AttestationWorld {
             vm.mockCallRevert(address(registry), question, new bytes(length));
             vm.expectPartialRevert(IAttestationKeys.ModelOfAnotherProgram.selector);
             vm.prank(PROVIDER);
-            keys.serve(enclave, modelKey, measurements());
+            keys.serve(enclave, modelKey, ToyProgram.OUTPUTS, measurements());
         }
     }
 

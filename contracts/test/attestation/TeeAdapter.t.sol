@@ -184,7 +184,7 @@ contract TeeAdapterTest is AttestationWorld {
         _register(model);
         registerSimulated(PROVIDER, KEY + 1);
         vm.prank(PROVIDER);
-        keys.serve(vm.addr(KEY + 1), model, measurements());
+        keys.serve(vm.addr(KEY + 1), model, ToyProgram.OUTPUTS, measurements());
         (Statement memory statement, bytes32 root) = _statement();
         statement.model = registry.modelOf(model).digest;
         bytes memory body = sealBody(KEY + 1, root, uint64(block.timestamp));
@@ -240,7 +240,7 @@ contract TeeAdapterTest is AttestationWorld {
         tee.setTerms(model, Tier.OnchainDcap, false);
         _register(model);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model, measurements());
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         (Statement memory statement, bytes32 root) = _statement();
         statement.model = registry.modelOf(model).digest;
         vm.expectRevert(
@@ -257,7 +257,7 @@ contract TeeAdapterTest is AttestationWorld {
         assertTrue(terms_.provable && terms_.minimum == Tier.Registrar, "terms");
         _register(model);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model, measurements());
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         (Statement memory statement, bytes32 root) = _statement();
         statement.model = registry.modelOf(model).digest;
         bytes memory body = sealBody(KEY, root, uint64(block.timestamp));
@@ -268,7 +268,7 @@ contract TeeAdapterTest is AttestationWorld {
         vm.prank(OWNER);
         registry.addSystem(model, registration);
         vm.prank(PROVIDER);
-        keys.serve(enclave, model, measurements());
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         assertService(KEY, model, Service.Provable);
         assertTrue(tee.verify(model, statement, root, body), "accepted");
     }

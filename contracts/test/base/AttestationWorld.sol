@@ -98,7 +98,7 @@ abstract contract AttestationWorld is DisputeWorld, AttestationDeployment {
     }
 
     function enclaveKey(bytes32 program, bytes memory list) internal pure returns (bytes32) {
-        return keccak256(bytes.concat(keccak256("avow.enclave.key.v1"), program, list));
+        return keccak256(bytes.concat(keccak256("avow.enclave.key.v2"), program, ToyProgram.OUTPUTS, list));
     }
 
     /// @dev A further model of the same program, without any system.
@@ -239,7 +239,7 @@ abstract contract AttestationWorld is DisputeWorld, AttestationDeployment {
 
     function serve(address operator, uint256 secret) internal {
         vm.prank(operator);
-        keys.serve(vm.addr(secret), modelKey, measurements());
+        keys.serve(vm.addr(secret), modelKey, ToyProgram.OUTPUTS, measurements());
     }
 
     function teeTerms() internal view returns (OrderRequest memory order) {

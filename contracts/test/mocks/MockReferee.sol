@@ -9,6 +9,8 @@ import {EzklFixture} from "../base/EzklFixture.sol";
 /// its input and the last one its output.
 library ToyProgram {
     bytes32 internal constant PROGRAM = keccak256("toy program");
+    /// @dev What stands for the schemas of its outputs in keys of enclaves.
+    bytes32 internal constant OUTPUTS = keccak256("toy outputs");
 
     function key(uint32[] memory lengths) internal pure returns (bytes32) {
         return keccak256(abi.encode("toy key", lengths));

@@ -10,6 +10,7 @@ from tempfile import mkdtemp
 import pytest
 
 from avow.circuits.artifact import (
+    RECORD,
     Artifact,
     find_artifact,
     load_artifact,
@@ -27,6 +28,7 @@ from avow.circuits.tee.recheck import recheck
 from avow.models.catalogue import add_zoo_model
 from avow.models.store import ModelStore, StoredModel
 from avow.verifier.attestation.policy import AttestationPolicy, IntelTcb, TdxPolicy
+from avow.verifier.canonical import encode
 from avow.verifier.systems.tee.registration import SYSTEM_ID, record_key
 
 _HOMES: list[Path] = []
@@ -68,7 +70,7 @@ def test_the_record_names_program_and_software() -> None:
     assert (
         record.system == SYSTEM_ID and record.measurements == reference(1, 11).measurement_digests()
     )
-    assert record.key == record_key(record.program, record.measurements)
+    assert record.key == record_key(record.program, record.outputs, record.measurements)
     loaded = load(artifact)
     assert loaded.program.digest() == record.program and loaded.reference == reference(1, 11)
     # The same integers as under other systems, so that their answers are one.
@@ -112,6 +114,21 @@ def test_a_record_of_other_reference_values_is_damaged(tmp_path: Path) -> None:
         load(load_artifact(folder))
 
 
+def test_outputs_of_another_scale_are_not_answered_with(tmp_path: Path) -> None:
+    """A key that fits them is easily made; what binds it is that no enclave takes them."""
+    _, _, artifact = compiled()
+    honest = artifact.record
+    outputs = tuple(replace(one, scale=one.scale + 3) for one in honest.outputs)
+    key = record_key(honest.program, outputs, honest.measurements)
+    forged = replace(honest, outputs=outputs, key=key)
+    folder = tmp_path / forged.digest().hex()
+    shutil.copytree(artifact.folder, folder)
+    (folder / RECORD).write_bytes(encode(forged.to_json()))
+    write_inventory(folder, SYSTEM_ID)
+    with pytest.raises(CircuitError, match="outputs are not the program's"):
+        load(load_artifact(folder))
+
+
 def test_compiling_again_finds_the_record_of_another_program() -> None:
     _, stored, artifact = compiled()
     honest = recheck(stored.model(), stored.record, artifact.record, lambda line: None)
@@ -120,7 +137,7 @@ def test_compiling_again_finds_the_record_of_another_program() -> None:
     forged = replace(
         artifact.record,
         program=b"\x05" * 32,
-        key=record_key(b"\x05" * 32, artifact.record.measurements),
+        key=record_key(b"\x05" * 32, artifact.record.outputs, artifact.record.measurements),
     )
     found = recheck(stored.model(), stored.record, forged, lambda line: None)
     assert {one.what for one in found if not one.equal} == {"program", "key"}

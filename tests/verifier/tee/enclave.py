@@ -68,7 +68,7 @@ def record(measurements: Sequence[bytes] = MEASUREMENTS) -> SystemRecord:
     return replace(
         examples.system_record(),
         system=SYSTEM_ID,
-        key=record_key(examples.PROGRAM, measurements),
+        key=record_key(examples.PROGRAM, examples.system_record().outputs, measurements),
         measurements=tuple(measurements),
         evm_codehash=None,
         details=(),

@@ -1,18 +1,23 @@
 """What is hashed and signed, against independent libraries and written-out bytes."""
 
+from dataclasses import replace
+
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from avow.verifier.attestation.established import measurement_digest
+from avow.verifier.canonical import encode
 from avow.verifier.keccak import keccak256
 from avow.verifier.statement import OFF_CHAIN, Domain
 from avow.verifier.systems.tee.receipt import Receipt, parse_receipt, receipt_digest
 from avow.verifier.systems.tee.registration import (
     Registration,
+    outputs_digest,
     parse_registration,
     read_report_data,
     record_key,
 )
+from avow.verifier.tensor import ElementType, TensorSpec
 from tests.verifier.tee.enclave import KEY, REGISTRATION, address
 
 REGISTRY = Domain(31_337, b"\x55" * 20)
@@ -72,17 +77,31 @@ def test_a_measurement_is_the_registrys_word_and_its_kind() -> None:
     assert measurement_digest("nitro", *registers) != measurement_digest("tdx", *registers)
 
 
-def test_a_records_key_binds_program_and_measurements() -> None:
+def test_a_records_key_binds_program_outputs_and_measurements() -> None:
     one, two = b"\1" * 48, b"\2" * 48
     program = REGISTRATION.program
+    spec = TensorSpec("y", ElementType.INT16, (3,), 4, -200, 200)
+    others = (
+        replace(spec, name="z"),
+        replace(spec, element_type=ElementType.INT32),
+        replace(spec, shape=(3, 1)),
+        replace(spec, scale=5),
+        replace(spec, minimum=-201),
+        replace(spec, maximum=201),
+    )
     keys = {
-        record_key(program, (one,)),
-        record_key(program, (two,)),
-        record_key(program, (one, two)),
-        record_key(program, (two, one)),
-        record_key(bytes(32), (one,)),
+        record_key(program, (spec,), (one,)),
+        record_key(program, (spec,), (two,)),
+        record_key(program, (spec,), (one, two)),
+        record_key(program, (spec,), (two, one)),
+        record_key(bytes(32), (spec,), (one,)),
+        record_key(program, (spec, others[0]), (one,)),
+        record_key(program, (others[0], spec), (one,)),
+        *(record_key(program, (other,), (one,)) for other in others),
     }
-    assert len(keys) == 5
-    assert record_key(program, (one, two)) == keccak256(
-        keccak256(b"avow.enclave.key.v1") + program + one + two
+    assert len(keys) == 7 + len(others)
+    digest = keccak256(encode([spec.to_json()]))
+    assert outputs_digest((spec,)) == digest
+    assert record_key(program, (spec,), (one, two)) == keccak256(
+        keccak256(b"avow.enclave.key.v2") + program + digest + one + two
     )

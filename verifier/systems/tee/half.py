@@ -83,8 +83,10 @@ class TeeSystem:
 def _check_record(record: SystemRecord) -> None:
     if not record.measurements:
         raise VerificationError("records", "a record of tee/v1 names its measurements")
-    if record.key != record_key(record.program, record.measurements):
-        raise VerificationError("records", "the record's key is not of its measurements")
+    if record.key != record_key(record.program, record.outputs, record.measurements):
+        raise VerificationError(
+            "records", "the record's key is not of its outputs and measurements"
+        )
     Fields(dict(record.details), "system.details", frozenset(), {"bits", "observed"})
 
 
@@ -190,8 +192,3 @@ def _open(steps: tuple[attestation.Step, ...], terms: Terms) -> Iterator[str]:
     if terms.challenge is None:
         yield "challenge: the policy pins none, so the evidence may be older than the registration"
     yield "time: a receipt's time is of the enclave's clock, which its host can set"
-    # The measured program fixes it, but is not in the bundle; its digest alone shows no scale.
-    yield (
-        "scale: the receipt binds the outputs' integers; what power of two divides them is the "
-        "system record's word (policy.record pins one)"
-    )

@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from avow.verifier.canonical import Json
+from avow.verifier.canonical import Json, encode
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields, to_hex
 from avow.verifier.keccak import keccak256, tag
 from avow.verifier.statement import Domain
+from avow.verifier.tensor import TensorSpec
 
 SYSTEM_ID = "tee/v1"
 REPORT_DATA_BYTES = 64
 # The event by which a trust domain extends RTMR3 with the program that it serves.
 PROGRAM_EVENT = "avow-program"
 _VERSION = 1
-_KEY_TAG = tag("avow.enclave.key.v1")
+_KEY_TAG = tag("avow.enclave.key.v2")
 _LATEST = 2**53 - 1
 
 
@@ -89,9 +90,18 @@ def read_report_data(data: bytes) -> tuple[bytes, bytes]:
     return data[:20], data[20:52]
 
 
-def record_key(program: bytes, measurements: Sequence[bytes]) -> bytes:
-    """The key digest of a record: it binds the measurements into every statement.
+def outputs_digest(outputs: Sequence[TensorSpec]) -> bytes:
+    """Keccak-256 of the canonical encoding of the outputs' schemas, in order: 32 bytes."""
+    return keccak256(encode([spec.to_json() for spec in outputs]))
 
-    keccak256(tag || program || measurements in order), 48 bytes each.
+
+def record_key(
+    program: bytes, outputs: Sequence[TensorSpec], measurements: Sequence[bytes]
+) -> bytes:
+    """The key digest of a record: it binds schemas and measurements into every statement.
+
+    keccak256(tag || program || digest of the outputs || measurements in order), 48 bytes each. The
+    program fixes the outputs' scale, but is no part of a bundle: without them here, whoever hands
+    an answer on could divide it by another power of two.
     """
-    return keccak256(_KEY_TAG + program + b"".join(measurements))
+    return keccak256(_KEY_TAG + program + outputs_digest(outputs) + b"".join(measurements))
