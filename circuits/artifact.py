@@ -1,6 +1,7 @@
 """An artifact: the folder that a compiled model is proven from, and what was checked about it."""
 
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,9 +136,15 @@ def finish(build: Path, model: ModelRecord, record: SystemRecord) -> Artifact:
 
 
 def place(build: Path, target: Path, system: str) -> Path:
-    """Give a build folder its inventory and its name; an earlier artifact of it is replaced."""
+    """Give a build folder its inventory and its name; an earlier artifact of it is replaced.
+
+    The owner's signature under the record is kept: it is of the name, not of the files.
+    """
     write_inventory(build, system)
+    recover(target.parent)
     try:
+        if (target / SIGNATURE).exists():
+            shutil.copyfile(target / SIGNATURE, build / SIGNATURE)
         # Same record, made again: what was there may be damaged, so the new one replaces it.
         put(build, target)
         (target / LOCK).unlink(missing_ok=True)

@@ -137,7 +137,8 @@ def _check(value: object, depth: int, step: str) -> None:
             _check(key, depth + 1, step)
             _check(item, depth + 1, step)
     else:
-        raise VerificationError(step, f"{type(value).__name__} has no canonical form")
+        said = "null" if value is None else type(value).__name__
+        raise VerificationError(step, f"{said} has no canonical form")
 
 
 def names(keys: Sequence[str]) -> str:

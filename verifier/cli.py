@@ -11,7 +11,7 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.limits import LIMITS
 from avow.verifier.mixed.cli import asks_for_several, judge
 from avow.verifier.mixed.exits import ACCEPTED, NOT_FINAL, REJECTED, rejection, shown, unusable
-from avow.verifier.mixed.reading import read_bounded
+from avow.verifier.mixed.reading import moment, read_bounded
 from avow.verifier.policy import Policy, parse_policy
 from avow.verifier.systems.optimistic.settlement import parse_anchor
 from avow.verifier.verdict import Verdict
@@ -30,7 +30,7 @@ def parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--policy", type=Path, metavar="FILE", help="policy file (JSON)")
     parser.add_argument("--split", type=Path, metavar="FILE", help="record of a model in two parts")
     asked = "time to judge at, in Unix seconds (no clock is read)"
-    parser.add_argument("--at", type=int, metavar="TIME", help=asked)
+    parser.add_argument("--at", type=moment, metavar="TIME", help=asked)
     known = "contract of claims and hash of a block of its chain: what was settled there is final"
     parser.add_argument("--anchor", nargs=2, metavar=("CLAIMS", "BLOCK_HASH"), help=known)
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")

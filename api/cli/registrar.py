@@ -118,7 +118,9 @@ def retire(signing: Signing) -> None:
     """End this account's appointment; its bond is held for 9 days more."""
     signer, registrars = _open(signing)
     registrars.retire(signer)
-    click.echo(f"bond held until {registrars.registrar(signer.address).released_after}")
+    left = registrars.registrar(signer.address)
+    held = f"bond held until {left.released_after}" if left.bond else "it has no bond"
+    click.echo(f"{signer.shown} is appointed no more; {held}")
 
 
 @registrar.command("release")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from avow.api.errors import ApiError, one_line
-from avow.api.local.output import write_output
+from avow.api.local.output import check_output, write_output
 from avow.verifier.lifecycle import JobState
 from avow.verifier.mixed.exits import REJECTED
 
@@ -24,7 +24,7 @@ _INPUT_BYTES = 64 * 2**20
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _at = click.option(
     "--at",
-    type=int,
+    type=click.IntRange(0, 2**53 - 1),
     metavar="TIME",
     help="Time to judge several legs at, in Unix seconds; no clock is read.",
 )
@@ -179,6 +179,7 @@ def ask(
             check_promises(how["legs"], terms.policy)
     else:
         _require_single(at)
+    _check_outputs(asked, output)
     if no_wait and asked is None:
         raise click.UsageError("--no-wait: needs --asked, or nobody could check the answer later")
     with _client() as client:
@@ -211,6 +212,7 @@ def result(asked: Path, output: Path | None, at: int | None, timeout: float) -> 
     made = parse_asked(_parsed(asked))
     if not made.legs:
         _require_single(at)
+    _check_outputs(output)
     with _client() as client:
         return _finish(client, made, output, at, timeout)
 
@@ -281,6 +283,12 @@ def _require_single(at: int | None) -> None:
         raise ApiError(_NO_LEGS)
     if at is not None:
         raise click.UsageError("--at: goes with --legs; of one claim nothing is final here")
+
+
+def _check_outputs(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None:
+            check_output(path)
 
 
 def _finish(

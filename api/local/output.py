@@ -1,5 +1,7 @@
 """Files that a command was asked to write: whole, or as they were before."""
 
+import errno
+import os
 from pathlib import Path
 
 from avow.models.files import write_whole
@@ -18,3 +20,17 @@ def write_output(path: Path, data: bytes) -> None:
         write_whole(place, data)
     else:
         path.write_bytes(data)
+
+
+def check_output(path: Path) -> None:
+    """Refuse what `write_output` would refuse later, before anybody waits for what is written.
+
+    A disk that is full by then is not seen. Raises `OSError`.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.is_file() or not path.exists():
+        folder = path.resolve().parent
+        folder.stat()
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))

@@ -17,6 +17,7 @@ from avow.prover.queue import Queue
 from avow.prover.refutation import Refuter
 from avow.prover.request import OrderContext, Request
 from avow.verifier.bundle import Bundle, parse_bundle
+from avow.verifier.chain.claim_records import ClaimParameters
 from avow.verifier.chain.claims import Claims
 from avow.verifier.chain.client import Receipt
 from avow.verifier.chain.market import Market
@@ -134,12 +135,18 @@ class Claiming:
         if not self._claims.is_learned(terms.model_key):
             raise Declined("claims do not know its model yet (avow contracts register)", False)
         held = self._claims.terms_at(terms.model_key, order.requested_at).parameters
-        needed = max(held.longest_dispute + _SLACK_SECONDS, order.grace_period) + held.margin
-        if needed > order.settlement_window:
-            raise Declined(
-                f"a dispute may last {needed} s, its settlement window is {order.settlement_window}"
-            )
+        if (short := too_short_for_disputes(held, order)) is not None:
+            raise Declined(short)
         return held.claim_bond
+
+
+def too_short_for_disputes(held: ClaimParameters, order: Order) -> str | None:
+    """Why a claim for an order could still be disputed when it must have been settled, and its
+    bond be lost for that; None where it could not."""
+    needed = max(held.longest_dispute + _SLACK_SECONDS, order.grace_period) + held.margin
+    if needed <= order.settlement_window:
+        return None
+    return f"a dispute may last {needed} s, its settlement window is {order.settlement_window}"
 
 
 class JobRuns:

@@ -11,6 +11,7 @@ from avow.prover.catalogue import Compiled
 from avow.prover.database import Database
 from avow.prover.disputes.recent import Recent
 from avow.prover.errors import Refused
+from avow.prover.nodes.claiming import too_short_for_disputes
 from avow.prover.nodes.claims import CLAIMED, expected_statement
 from avow.prover.nodes.node import LOG, Node, View, Wall
 from avow.prover.nodes.provider import Address
@@ -152,8 +153,11 @@ class Planter(Node):
         if state is LegState.OPEN:
             if now > order.lock_deadline:
                 self.market.cancel(self._accounts.requester, order.order_id)
-            else:
-                self.market.lock(self._accounts.provider, order)
+                return True
+            held = self._claims.terms_at(order.model_key, order.requested_at).parameters
+            if (short := too_short_for_disputes(held, order)) is not None:
+                raise Refused(f"nothing can be planted: {short}")
+            self.market.lock(self._accounts.provider, order)
             return True
         plant = self._plant(view, seen)
         hours = self._hours(order.requested_at)

@@ -9,7 +9,7 @@ import pytest
 
 from avow.api.demo.report import Report
 from avow.api.figures import save
-from avow.api.local.output import write_output
+from avow.api.local.output import check_output, write_output
 from avow.models.errors import ModelError
 from tests.full_disk import full_disk
 
@@ -69,6 +69,22 @@ def test_no_folder_is_made_and_none_replaced(tmp_path: Path) -> None:
         write_output(tmp_path / "slip" / "out", DATA)
     with pytest.raises(IsADirectoryError):
         write_output(tmp_path, DATA)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_is_said_before_anybody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (tmp_path / "new", Path("/dev/null")):
+        check_output(path)
+    with pytest.raises(FileNotFoundError, match="slip"):
+        check_output(tmp_path / "slip" / "out")
+    with pytest.raises(IsADirectoryError):
+        check_output(tmp_path)
+    # Who runs tests may be allowed everything.
+    monkeypatch.setattr(os, "access", lambda path, how: False)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        check_output(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
 

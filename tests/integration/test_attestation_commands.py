@@ -164,15 +164,20 @@ def give(town: Town, account: Signer, amount: int) -> None:
     send(town.chain, DEPLOYER, call, QUICK)
 
 
+def appointed(town: Town, account: Signer) -> None:
+    """By whoever governs: proposed and, when that may be, executed."""
+    of = Registrars(town.chain, town.deployment, QUICK)
+    for _ in range(2):
+        Governance(town.chain, town.deployment, QUICK).decide(
+            DEPLOYER, of.appointing(account.address)
+        )
+        town.pass_time(61)
+
+
 def bonded(town: Town, run: Run, *registrars: Signer) -> None:
     """Appointed registrars with their bonds."""
-    of = Registrars(town.chain, town.deployment, QUICK)
     for account in registrars:
-        for _ in range(2):
-            Governance(town.chain, town.deployment, QUICK).decide(
-                DEPLOYER, of.appointing(account.address)
-            )
-            town.pass_time(61)
+        appointed(town, account)
         give(town, account, 1_000 * UNIT)
         assert f"bond {1_000 * UNIT}" in run.says(account, "registrar", "bond", str(1_000 * UNIT))
 
@@ -443,6 +448,9 @@ def test_a_registrar_leaves_with_its_bond_later(town: Town, run: Run) -> None:
     assert f"{1_000 * UNIT} token units paid" in run.says(FIRST, "registrar", "release")
     status = json.loads(run.says(None, "registrar", "status", FIRST.shown))
     assert (status["bond"], status["appointed"]) == (0, False)
+    # Appointed again, it has put up nothing yet.
+    appointed(town, FIRST)
+    assert "it has no bond" in run.says(FIRST, "registrar", "retire")
     assert status["parameters"]["threshold"] == 2
 
 

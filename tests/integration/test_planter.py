@@ -14,6 +14,7 @@ from avow.circuits.optimistic.artifact import load
 from avow.prover.catalogue import FolderCatalogue
 from avow.prover.disputes.guard import Guard as NodeGuard
 from avow.prover.errors import ConfigurationError
+from avow.prover.nodes import claiming
 from avow.prover.planting import start as planting_start
 from avow.prover.planting.hours import Almanac, Hours, secret_of
 from avow.prover.planting.planter import Accounts, Crop, Planter
@@ -23,6 +24,7 @@ from avow.prover.trace import fast_key
 from avow.verifier.chain import transactions
 from avow.verifier.chain.client import checksum
 from avow.verifier.chain.deployment import Placed
+from avow.verifier.chain.orders import NOBODY
 from avow.verifier.chain.watch_events import PlantExposed, PlantMissed, SilenceCharged
 from avow.verifier.chain.watch_records import Outcome
 from avow.verifier.lifecycle import LegState
@@ -278,6 +280,25 @@ def test_an_order_that_another_provider_takes_is_the_last_of_its_epoch(season: S
     seen = season.planter.worklist.order(order_id)
     assert seen is not None and seen.reason.startswith("another provider has it")
     assert _orders(season) == [order_id]
+
+
+def test_no_bond_is_put_up_for_a_claim_that_could_not_be_settled_in_time(
+    season: Season, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider that has locked and cannot claim loses the order's bond."""
+    monkeypatch.setattr(claiming, "_SLACK_SECONDS", 8 * 86_400)
+    world, planter = season.world, season.planter
+    hours = planter._almanac.hours(season.epoch)
+    season.until(hours.request)
+    planter.step()
+    (order_id,) = _orders(season)
+    season.until(hours.lock_by)
+    market = world.court.town.market()
+    order, seen = market.order(order_id), planter.worklist.order(order_id)
+    assert order is not None and order.provider == NOBODY
+    assert seen is not None and "a dispute may last" in seen.reason
+    season.until(hours.lock_by + 60)
+    assert world.court.town.state(order_id) is LegState.CANCELLED
 
 
 @pytest.mark.timeout(300)

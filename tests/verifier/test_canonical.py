@@ -48,7 +48,7 @@ def test_random_bytes_raise_nothing_else(data: bytes) -> None:
         (b"1.5", "only integers"),
         (b"1e3", "only integers"),
         (b"NaN", "only integers"),
-        (b"null", "no canonical form"),
+        (b"null", "null has no canonical form"),
         (b"[-0]", "not canonical"),
         (b"9007199254740992", "2\\^53"),
         (b"1" * 5000, "too large"),

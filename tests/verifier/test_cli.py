@@ -115,7 +115,13 @@ def test_an_unreadable_file_is_a_usage_error(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["a", "--policy"], ["a", "--at", "noon"], ["a", "--colour"]]
+    "arguments",
+    [
+        [],
+        ["a", "--policy"],
+        ["a", "--colour"],
+        *(["a", f"--at={at}"] for at in ("noon", "-1", "1e9", str(2**53), "9" * 5000, "\u0661")),
+    ],
 )
 def test_wrong_arguments_are_usage_errors(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -17,6 +17,7 @@ from avow.verifier.attestation.policy import parse_attestation_policy
 from avow.verifier.attestation.testroot import TestRoot, allow_test_root
 from avow.verifier.errors import VerificationError
 from avow.verifier.mixed.exits import shown, unusable
+from avow.verifier.mixed.reading import moment
 
 T = TypeVar("T")
 CONVINCED, REFUSED = 0, 1
@@ -33,7 +34,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("evidence", type=Path, help="quote, document or device evidence; binary, hex or JSON")
     when = "Unix time to judge at: of the block that registered the key (no clock is read)"
-    add("--at", type=int, metavar="TIME", required=True, help=when)
+    add("--at", type=moment, metavar="TIME", required=True, help=when)
     add("--kind", choices=KINDS, help="refuse every other kind (default: as recognised)")
     add("--collateral", type=Path, metavar="FILE", help="Intel's, for a quote")
     add("--policy", type=Path, metavar="FILE", help="avow-attestation-policy/1; none: not judged")

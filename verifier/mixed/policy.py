@@ -66,12 +66,13 @@ def parse_evidence_policy(data: bytes) -> EvidencePolicy:
     A node is {all_of: [...]}, {any_of: [...]} or {policy: {...}} with an avow-policy/1. Refuses
     unknown and duplicate keys, empty lists, trees too deep or too wide.
     """
-    fields = Fields(
-        canonical.parse_lenient(data, LIMITS.policy_bytes, "evidence policy"),
-        "evidence policy",
-        {"format", "evidence"},
-        {"minimum_assurance"},
-    )
+    value = canonical.parse_lenient(data, LIMITS.policy_bytes, "evidence policy")
+    found = value.get("format") if isinstance(value, dict) else None
+    # Said first: a policy over one bundle lacks everything that is asked for here.
+    if isinstance(found, str) and found != FORMAT:
+        said = f"expected a policy of the format {FORMAT}, got one of {found[:60]!r}"
+        raise VerificationError("parse", said)
+    fields = Fields(value, "evidence policy", {"format", "evidence"}, {"minimum_assurance"})
     fields.one_of("format", (FORMAT,))
     levels = tuple(level.value for level in Assurance)
     floor = Assurance.SIMULATED

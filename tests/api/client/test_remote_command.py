@@ -43,6 +43,11 @@ def test_an_answer_is_asked_for_verified_and_kept(
     said = capsys.readouterr()
     assert "REJECTED: the bundle of job" in said.out and "SRS is unsafe" in said.out
 
+    # Said at once, before anything is asked of the provider.
+    nowhere = ["ask", model, "--input", held_out, "--output", str(tmp_path / "slip" / "a.json")]
+    assert main(["remote", "--url", "http://127.0.0.1:9", *nowhere]) == 2
+    assert "slip: No such file" in capsys.readouterr().err
+
     with full_disk(1024):
         assert main([*trusting, "result", asked, "--output", bundle]) == 2
     said = capsys.readouterr()

@@ -11,11 +11,13 @@ import pytest
 
 from avow.circuits.artifact import (
     RECORD,
+    SIGNATURE,
     Artifact,
     find_artifact,
     load_artifact,
     place,
     write_inventory,
+    write_signature,
 )
 from avow.circuits.errors import CircuitError
 from avow.circuits.lock import LOCK
@@ -100,6 +102,22 @@ def test_firmware_that_may_be_further_behind_is_kept_with_the_record(tmp_path: P
     for policy in (reference(1, 11), changed):
         made = compile_model(stored, tmp_path, Options(policy), tmp_path / "artifacts", quiet)
         assert made.artifact.record == artifact.record and load(made.artifact).reference == policy
+
+
+def test_an_artifact_made_again_keeps_its_owners_signature(tmp_path: Path) -> None:
+    """It is of the record, which is the same, and only its owner could make another."""
+    home, stored, _ = compiled()
+    shutil.copytree(home / "models", tmp_path / "models")
+    artifacts, signature = tmp_path / "artifacts", bytes(range(65))
+    options = Options(reference(1, 11))
+    first = compile_model(stored, tmp_path, options, artifacts, quiet).artifact
+    write_signature(first.folder, signature)
+    written = (first.folder / SIGNATURE).read_bytes()
+    (first.folder / REFERENCE).write_bytes(b"damaged")
+    again = compile_model(stored, tmp_path, replace(options, force=True), artifacts, quiet)
+    assert again.fresh and again.artifact.folder == first.folder
+    assert (first.folder / SIGNATURE).read_bytes() == written
+    assert load(again.artifact).reference == options.reference
 
 
 def test_a_record_of_other_reference_values_is_damaged(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def nested(levels: int) -> Json:
         (text(single(), minimum_assurance="SURE"), "minimum_assurance must be one of"),
         (text(nested(4)), "is below 3 levels, the most allowed"),
         (text({"all_of": [{"any_of": [single()] * 6}] * 3}), "holds 18 policies, at most 16"),
-        (text(single()).replace(b"evidence/1", b"evidence/2"), "format must be one of"),
+        (text(single()).replace(b"evidence/1", b"evidence/2"), "got one of 'avow-evidence/2'"),
         (text(single())[:-1] + b', "evidence": {}}', "key 'evidence' appears twice"),
         (
             b'{"format":"avow-evidence/1","evidence":{"policy":{"format":"avow-policy/1",'

@@ -109,6 +109,7 @@ def test_wrong_use_is_one_line(
     Path(policy).write_text('{"format": "avow-policy/1"}')
     assert cli.main([first, second, flag, policy]) == 2
     printed = capsys.readouterr().err
-    assert printed.startswith(f"avow-verify: error: {policy}: evidence policy lacks 'evidence'")
+    wanted = "expected a policy of the format avow-evidence/1, got one of 'avow-policy/1'"
+    assert printed.startswith(f"avow-verify: error: {policy}: {wanted}")
     assert printed.count("\n") == 1
     assert cli.main([first, second, flag, policy, "--anchor", "0x", "0x"]) == 2
