@@ -35,6 +35,9 @@ def read_certificate(data: bytes, what: str) -> x509.Certificate:
             certificate.not_valid_after_utc, certificate.not_valid_before_utc  # noqa: B018
     except Exception as error:
         raise VerificationError("parse", f"{what} is no certificate: {_line(error)}") from error
+    # The library takes a signature whose last bits are said not to count, where they are zero.
+    if not data.endswith(b"\0" + certificate.signature):
+        raise VerificationError("parse", f"{what} is no certificate: its signature is cut short")
     return certificate
 
 

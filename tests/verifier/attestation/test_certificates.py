@@ -129,6 +129,19 @@ def test_a_version_or_serial_number_that_is_forbidden_is_refused() -> None:
             read_certificate(bytes(changed), "it")
 
 
+def test_a_signature_has_all_its_bits() -> None:
+    """How many bits of it count is not signed: another number there would make another file."""
+    leaf = issue(MIDDLE, "leaf", AT)
+    while leaf.der[-1] & 1:
+        leaf = issue(MIDDLE, "leaf", AT)
+    signature = read_certificate(leaf.der, "it").signature
+    changed = bytearray(leaf.der)
+    assert changed[-len(signature) - 1] == 0
+    changed[-len(signature) - 1] = 1
+    with pytest.raises(VerificationError, match="its signature is cut short"):
+        read_certificate(bytes(changed), "it")
+
+
 def test_every_byte_of_a_leaf_counts() -> None:
     for place in sampled(range(len(LEAF.der)), 120):
         changed = bytearray(LEAF.der)

@@ -404,8 +404,10 @@ def test_bad_input_is_one_line(ask: Ask, simulated: list[str], tmp_path: Path) -
         status, _, line = ask(path, AT, *more)
         assert status == 2, line
         assert says in line, line
-    for at in (-1, 2**50):
-        assert ask(quote, at)[0] == 2
+    assert ask(quote, 2**50)[0] == 2
+    with pytest.raises(SystemExit) as caught:
+        ask(quote, -1)
+    assert caught.value.code == 2
 
 
 def test_spoilt_evidence_never_convinces(
