@@ -144,7 +144,7 @@ $(VENV)/bin/python: | prerequisites
 	@echo "setup: $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
-# uv takes a quarter of pip's time, but reads nothing of pip's configuration, a mirror's address, say:
+# uv takes a fraction of pip's time, but reads nothing of pip's configuration, a mirror's address, say:
 # where it cannot get the packages, pip does, by the same lock.
 UV := $(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python
 $(VENV)/.locked: locks/all.txt locks/uv.txt | $(VENV)/bin/python

@@ -128,7 +128,7 @@ def serve(key: str, model_key: str, artifact: Path, signing: Signing) -> None:
     """
     from avow.verifier.chain.orders import selector_of
     from avow.verifier.chain.registration import Registry, read_artifact
-    from avow.verifier.systems.tee.registration import SYSTEM_ID, outputs_digest
+    from avow.verifier.systems.tee.registration import SYSTEM_ID
 
     address, model = octets("KEY", key, 20), octets("MODEL_KEY", model_key, 32)
     compiled = read_artifact(artifact)
@@ -140,13 +140,8 @@ def serve(key: str, model_key: str, artifact: Path, signing: Signing) -> None:
     differs = registry.differs(model, selector_of(SYSTEM_ID), compiled.model, compiled.record)
     if differs is not None:
         raise ApiError(f"{model_key[:70]}: {differs}")
-    receipt = keys.serve(
-        signer,
-        address,
-        model,
-        outputs_digest(compiled.record.outputs),
-        compiled.record.measurements,
-    )
+    record = compiled.record
+    receipt = keys.serve(signer, address, model, record.outputs, record.measurements)
     service = keys.service(address, model).name
     click.echo(f"0x{address.hex()} serves it, {service}, gas {receipt.gas_used}")
 

@@ -54,7 +54,6 @@ from avow.verifier.merkle import ALONE
 from avow.verifier.statement import Domain, Statement
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
-from avow.verifier.systems.tee.registration import outputs_digest
 from avow.verifier.tensor import Tensor
 
 MODEL = "digits-mlp"
@@ -200,9 +199,8 @@ class Stage:
         signature = key.sign(enrolment.digest(operator.address))
         self.keys.register_simulated(operator, enrolment, signature)
         record = self.attested.record
-        outputs = outputs_digest(record.outputs)
-        address, measurements = registered.address, record.measurements
-        self.keys.serve(operator, address, self.model_key, outputs, measurements)
+        bound = record.outputs, record.measurements
+        self.keys.serve(operator, registered.address, self.model_key, *bound)
 
 
 @dataclass(frozen=True, slots=True)

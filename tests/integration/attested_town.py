@@ -25,7 +25,7 @@ from avow.verifier.keccak import ZERO_WORD, keccak256
 from avow.verifier.merkle import ALONE
 from avow.verifier.statement import Domain
 from avow.verifier.systems.tee.receipt import Receipt, receipt_digest
-from avow.verifier.systems.tee.registration import Registration, outputs_digest
+from avow.verifier.systems.tee.registration import Registration
 from avow.verifier.tensor import Tensor
 from tests.circuits.sumcheck.small import HOME, compiled, inputs, silent, stored
 from tests.integration.court import made as claimed
@@ -142,8 +142,7 @@ def open_attested(town: Town) -> AttestedTown:
     enrolment = Enrolment(ADDRESS, document, keys.parameters.minimum_stake)
     digest = enrolment.digest(PROVIDER.address)
     keys.register_simulated(PROVIDER, enrolment, bytes(LEAKED.unsafe_sign_hash(digest).signature))
-    outputs = outputs_digest(record.outputs)
-    keys.serve(PROVIDER, ADDRESS, key, outputs, record.measurements)
+    keys.serve(PROVIDER, ADDRESS, key, record.outputs, record.measurements)
     return AttestedTown(town, keys, key)
 
 

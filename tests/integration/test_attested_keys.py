@@ -27,7 +27,7 @@ from avow.verifier.lifecycle import LegState
 from avow.verifier.merkle import ALONE
 from avow.verifier.statement import Domain, Statement
 from avow.verifier.systems.tee.receipt import receipt_digest
-from avow.verifier.systems.tee.registration import Registration, outputs_digest, record_key
+from avow.verifier.systems.tee.registration import Registration, record_key
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec
 from tests.integration.town import OWNER, PROVIDER, QUICK, STRANGER, UNIT, VALIDATOR, Town
 from tests.verifier.attestation.vectors import read
@@ -122,7 +122,7 @@ def enclave(town: Town) -> Enclave:
         send(town.chain, OWNER, contract.call("addSystem", model_key, registered), QUICK)
     enrolment = enrolled(town, keys, PROVIDER)
     keys.register_simulated(PROVIDER, enrolment, signature(enrolment.digest(PROVIDER.address)))
-    keys.serve(PROVIDER, ADDRESS, model_key, outputs_digest(OUTPUTS), MEASUREMENTS)
+    keys.serve(PROVIDER, ADDRESS, model_key, OUTPUTS, MEASUREMENTS)
     registry = Domain(town.chain.chain_id, town.deployment.keys)
     return Enclave(town, keys, model_key, model, registry)
 

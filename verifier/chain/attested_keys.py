@@ -27,6 +27,8 @@ from avow.verifier.chain.transactions import PATIENT, Patience, send
 from avow.verifier.keccak import keccak256
 from avow.verifier.merkle import Path, leaf
 from avow.verifier.statement import Statement
+from avow.verifier.systems.tee.registration import outputs_digest
+from avow.verifier.tensor import TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,17 +161,13 @@ class AttestedKeys:
         signer: Signer,
         key: bytes,
         model_key: bytes,
-        outputs: bytes,
+        outputs: Sequence[TensorSpec],
         measurements: Sequence[bytes],
     ) -> Receipt:
-        """Lets a key answer for a model.
-
-        `outputs` is the digest of the record's outputs (32 bytes), `measurements` are the record's,
-        48 bytes each.
-        """
-        return self._send(
-            signer, "serve", checksum(key), model_key, outputs, b"".join(measurements)
-        )
+        """Lets a key answer for a model; `outputs` and `measurements` (48 bytes each) are the
+        record's, by which the registry makes its key again."""
+        bound = outputs_digest(outputs), b"".join(measurements)
+        return self._send(signer, "serve", checksum(key), model_key, *bound)
 
     def retire(self, signer: Signer, key: bytes) -> Receipt:
         """Ends a key once what is open can have been settled."""
