@@ -45,6 +45,8 @@ def judge(options: argparse.Namespace, program: str) -> int:
     except _PolicyRefused as error:
         return unusable(program, f"{options.policy}: {error}" if options.policy else str(error))
     except VerificationError as error:
+        if error.step == "usage":
+            return unusable(program, error.message)
         if error.step == "setup":
             return unusable(program, f"undecided: {error.message}")
         said, status = _rejection(error, options), REJECTED

@@ -41,12 +41,13 @@ def verify_mixed(
     Everything that counts is about one answer to one request, and a system counts once however many
     bundles it made. Of several ways to satisfy the policy the one with the fewest open legs
     counts, then the first. Raises `EvidenceRefused`, which names every branch, or another
-    `VerificationError`, of the step `setup` where what is missing on this machine would decide.
+    `VerificationError`, of the step `setup` where what is missing on this machine would decide,
+    of `usage` for no bundle or too many.
     """
     # 1. Each bundle by itself: parsed, and judged by each of the policies alone.
     if not 1 <= len(bundles) <= MOST_BUNDLES:
-        said = f"1 to {MOST_BUNDLES} bundles can be judged together, got {len(bundles)}"
-        raise VerificationError("parse", said)
+        said = f"expected 1 to {MOST_BUNDLES} bundles to judge together, got {len(bundles)}"
+        raise VerificationError("usage", said)
     exhibits = [Exhibit(data) for data in bundles]
     judged: _Judged = {
         single.place: [one.judge(single.policy, at) for one in exhibits]

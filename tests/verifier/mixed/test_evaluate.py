@@ -258,8 +258,9 @@ def test_bytes_that_are_no_bundle_are_named() -> None:
         verify_mixed([bundle(SOON).encode(), b"{"], policy)
     assert "bundle 2 at parse: bundle is not JSON" in caught.value.message
     for wrong in ([], [b"{"] * 9):
-        with pytest.raises(VerificationError, match="1 to 8 bundles can be judged together"):
+        with pytest.raises(VerificationError, match="expected 1 to 8 bundles") as refused:
             verify_mixed(wrong, policy)
+        assert refused.value.step == "usage"
 
 
 def test_what_is_missing_on_this_machine_decides_only_where_it_matters(

@@ -95,6 +95,20 @@ def test_undecided_is_not_rejected(
     assert printed.err == "avow-verify: error: undecided: the checking package is missing\n"
 
 
+def test_too_many_bundles_are_wrong_use_not_a_refusal(
+    given: Given, capsys: pytest.CaptureFixture[str]
+) -> None:
+    *bundles, flag, policy = given(BOTH, SOON, PROOF)
+    for more in ([], ["--json"]):
+        # Eight are judged, whatever is said of them; nine are not looked at.
+        assert cli.main([*bundles * 4, flag, policy, *more]) == 0
+        capsys.readouterr()
+        assert cli.main([*bundles * 4, bundles[0], flag, policy, *more]) == 2
+        printed = capsys.readouterr()
+        said = "avow-verify: error: expected 1 to 8 bundles to judge together, got 9\n"
+        assert (printed.out, printed.err) == ("", said)
+
+
 def test_wrong_use_is_one_line(
     given: Given, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
