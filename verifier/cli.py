@@ -4,16 +4,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from avow.verifier.errors import VerificationError
 from avow.verifier.limits import LIMITS
 from avow.verifier.mixed.cli import asks_for_several, judge
 from avow.verifier.mixed.exits import ACCEPTED, NOT_FINAL, REJECTED, rejection, shown, unusable
-from avow.verifier.mixed.reading import moment, read_bounded
-from avow.verifier.policy import Policy, parse_policy
-from avow.verifier.systems.optimistic.settlement import parse_anchor
+from avow.verifier.mixed.reading import moment, read_bounded, read_policy
 from avow.verifier.verdict import Verdict
 from avow.verifier.verify import verify
 
@@ -49,19 +46,11 @@ def main(arguments: Sequence[str] | None = None, program: str = "avow-verify") -
         return judge(options, program)
     try:
         data = read_bounded(options.bundle[0], LIMITS.bundle_bytes)
-        policy = Policy()
-        if options.policy is not None:
-            policy = parse_policy(read_bounded(options.policy, LIMITS.policy_bytes))
-        if options.anchor is not None:
-            claims, block = options.anchor
-            policy = replace(policy, anchor=parse_anchor({"claims": claims, "block": block}))
+        policy = read_policy(options)
     except OSError as error:
         return unusable(program, f"{error.filename}: {error.strerror}")
     except VerificationError as error:
-        where = f"{options.policy}: " if options.policy is not None else ""
-        return unusable(program, f"{where}{error.message}")
-    if options.allow_unsafe_srs:
-        policy = replace(policy, unsafe_allow_unsafe_srs=True)
+        return unusable(program, error.message)
     try:
         verdict = verify(data, policy, options.at)
     except VerificationError as error:
@@ -76,9 +65,9 @@ def main(arguments: Sequence[str] | None = None, program: str = "avow-verify") -
 
 def describe(verdict: Verdict) -> str:
     """The verdict in plain words, a line for each thing established or left open."""
-    final = "" if verdict.final else f" until {verdict.final_at} (says the claim): not final"
+    open_until = f" until {verdict.final_at} (says the {verdict.final_at_by}): not final"
     lines = [
-        f"ACCEPTED: {verdict.assurance.value}{final}",
+        f"ACCEPTED: {verdict.assurance.value}{'' if verdict.final else open_until}",
         f"  statement      0x{verdict.statement.hex()}",
         f"  model          0x{verdict.model.hex()} ({verdict.model_name!r})",
         f"  system         {verdict.system}",

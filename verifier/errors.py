@@ -4,9 +4,8 @@
 class VerificationError(Exception):
     """A bundle, record, policy or proof that is refused.
 
-    `step` names the verification step that refused it (`"parse"`, `"proof"`, ...). The step
-    `"setup"` is different: this machine lacks something, and nothing was decided. So is `"usage"`:
-    what was asked for cannot be asked.
+    `step` names the verification step that refused it (`"parse"`, `"proof"`, ...). Of two others
+    nothing was decided: `"setup"`, this machine lacks something, and `"usage"`, the call is wrong.
     The message says what was expected and what came.
     """
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from avow.verifier.canonical import Json
 from avow.verifier.fields import to_hex
@@ -55,11 +56,13 @@ class Step:
 class Verdict:
     """An accepted bundle. A refused one is a `VerificationError`; a verdict is never a bool.
 
-    `final_at` is a Unix time in seconds for CHALLENGEABLE, by the claim's own word, else None.
+    `final_at` is a Unix time in seconds for CHALLENGEABLE, else None. It is the claim's own word,
+    or, where `final_at_by` says so, its chain's, by a proof of what the chain has stored.
     """
 
     assurance: Assurance
     final_at: int | None
+    final_at_by: Literal["claim", "chain"]
     final: bool
     statement: bytes
     model_name: str
@@ -104,7 +107,7 @@ class Verdict:
             "steps": [step.to_json() for step in self.steps],
         }
         if self.final_at is not None:
-            value["final_at"] = self.final_at
+            value |= {"final_at": self.final_at, "final_at_by": self.final_at_by}
         if self.srs is not None:
             value["srs"] = {
                 "digest": to_hex(self.srs),

@@ -170,6 +170,7 @@ def conclude(case: Case, findings: Findings, policy: Policy, at: int | None) -> 
     return Verdict(
         assurance=findings.assurance,
         final_at=findings.final_at,
+        final_at_by=findings.final_at_by,
         final=findings.final_at is None,
         statement=statement.digest(),
         model_name=f"{bundle.model.name} {bundle.model.version}",

@@ -188,7 +188,10 @@ def _facts(verdict: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         facts.append(("Reference string", safe))
     if "final_at" in verdict:
         facts.append(
-            ("Open to challenges until", f"Unix time {verdict['final_at']}, says the claim")
+            (
+                "Open to challenges until",
+                f"Unix time {verdict['final_at']}, says the {verdict['final_at_by']}",
+            )
         )
     return tuple(facts)
 

@@ -109,7 +109,12 @@ def test_a_nodes_proof_leads_from_its_blocks_hash_to_the_claim(ledger: Ledger) -
     [
         (ClaimState.UPHELD, 0, 0, "ACCEPTED: SETTLED"),
         (ClaimState.STANDING, 0, 0, "ACCEPTED: SETTLED"),
-        (ClaimState.STANDING, 1, 3, f"CHALLENGEABLE until {WINDOW_END} (says the claim)"),
+        (
+            ClaimState.STANDING,
+            1,
+            3,
+            f"CHALLENGEABLE until {WINDOW_END} (says the chain)",
+        ),
         (ClaimState.OVERTURNED, 0, 1, "REJECTED at step proof: the claim was overturned"),
     ],
 )

@@ -1,6 +1,7 @@
 """A complete small bundle under a proof system that exists in these tests only."""
 
 from dataclasses import replace
+from typing import Literal
 
 from eth_account import Account
 from eth_account.messages import encode_defunct
@@ -41,6 +42,7 @@ class Doubling:
     input_schemes = frozenset({Scheme.PUBLIC, Scheme.SALTED})
     assurance = Assurance.PROVEN
     final_at: int | None = None
+    final_at_by: Literal["claim", "chain"] = "claim"
 
     def verify(self, evidence: Evidence) -> Findings:
         proof = Fields(evidence.proof, "proof", {"root"})
@@ -54,7 +56,14 @@ class Doubling:
         doubled = tuple(2 * value for value in evidence.inputs[0].values)
         if doubled != evidence.outputs[0].values:
             raise VerificationError("proof", "the output is not the double of the input")
-        return Findings(self.assurance, Hides.NONE, None, "y = 2 x", (), (), final_at=self.final_at)
+        return Findings(
+            self.assurance,
+            Hides.NONE,
+            None,
+            "y = 2 x",
+            final_at=self.final_at,
+            final_at_by=self.final_at_by,
+        )
 
 
 def model_record() -> ModelRecord:

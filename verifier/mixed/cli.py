@@ -12,9 +12,8 @@ from avow.verifier.mixed.evaluate import verify_mixed
 from avow.verifier.mixed.exits import ACCEPTED, NOT_FINAL, REJECTED, shown, unusable
 from avow.verifier.mixed.outcome import Branch, EvidenceRefused, MixedVerdict
 from avow.verifier.mixed.policy import FORMAT, EvidencePolicy, parse_evidence_policy
-from avow.verifier.mixed.reading import read_bounded
+from avow.verifier.mixed.reading import read_anchor, read_bounded
 from avow.verifier.mixed.split_cli import judge_split
-from avow.verifier.systems.optimistic.settlement import parse_anchor
 
 
 def asks_for_several(options: argparse.Namespace) -> bool:
@@ -70,9 +69,7 @@ def _policy(options: argparse.Namespace) -> EvidencePolicy:
         raise _PolicyRefused(said)
     try:
         policy = parse_evidence_policy(read_bounded(options.policy, LIMITS.policy_bytes))
-        if options.anchor is not None:
-            claims, block = options.anchor
-            anchor = parse_anchor({"claims": claims, "block": block})
+        if (anchor := read_anchor(options)) is not None:
             policy = policy.adapted(lambda one: replace(one, anchor=anchor))
     except VerificationError as error:
         raise _PolicyRefused(error.message) from error

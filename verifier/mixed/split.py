@@ -1,6 +1,7 @@
 """Whether two bundles establish the answer of a model that was cut at one tensor."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.canonical import Json
@@ -42,8 +43,17 @@ class SplitVerdict:
 
     @property
     def final_at(self) -> int | None:
-        """Unix time in seconds until which a part may be challenged, by its own word."""
-        return max(one.final_at or 0 for one in (self.first, self.second)) or None
+        """Unix time in seconds until which a part may be challenged, by `final_at_by`."""
+        return self._last.final_at
+
+    @property
+    def final_at_by(self) -> Literal["claim", "chain"]:
+        """Who says until when: the claim itself, or its chain."""
+        return self._last.final_at_by
+
+    @property
+    def _last(self) -> Verdict:
+        return max((self.first, self.second), key=lambda one: one.final_at or 0)
 
     def to_json(self) -> Json:
         """The verdict as a JSON object with both parts' own verdicts."""
@@ -61,7 +71,7 @@ class SplitVerdict:
             "not_checked": list(self.not_checked),
         }
         if self.final_at is not None:
-            value["final_at"] = self.final_at
+            value |= {"final_at": self.final_at, "final_at_by": self.final_at_by}
         if self.record.whole is not None:
             value["whole_onnx_sha256"] = to_hex(self.record.whole)
         return value

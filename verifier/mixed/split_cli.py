@@ -2,16 +2,13 @@
 
 import argparse
 import json
-from dataclasses import replace
 
 from avow.verifier.errors import VerificationError
 from avow.verifier.limits import LIMITS
 from avow.verifier.mixed.exits import ACCEPTED, NOT_FINAL, REJECTED, rejection, shown, unusable
-from avow.verifier.mixed.reading import read_bounded
+from avow.verifier.mixed.reading import read_bounded, read_policy
 from avow.verifier.mixed.split import SplitVerdict, verify_split
 from avow.verifier.mixed.split_record import SplitRecord, parse_split_record
-from avow.verifier.policy import Policy, parse_policy
-from avow.verifier.systems.optimistic.settlement import parse_anchor
 
 
 def judge_split(options: argparse.Namespace, program: str) -> int:
@@ -20,7 +17,7 @@ def judge_split(options: argparse.Namespace, program: str) -> int:
         if len(options.bundle) != 2:
             said = f"--split: expected two bundles, FIRST and SECOND, got {len(options.bundle)}"
             return unusable(program, said)
-        record, policy = _record(options), _policy(options)
+        record, policy = _record(options), read_policy(options)
         first, second = (read_bounded(path, LIMITS.bundle_bytes) for path in options.bundle)
     except OSError as error:
         return unusable(program, f"{error.filename}: {error.strerror}")
@@ -45,10 +42,10 @@ def told(verdict: SplitVerdict) -> str:
 
     between = verdict.record.between
     kind = f"{between.element_type.value} {'x'.join(map(str, between.shape))}"
-    final = "" if verdict.final else f" until {verdict.final_at} (says the claim): not final"
+    open_until = f" until {verdict.final_at} (says the {verdict.final_at_by}): not final"
     hides = "inputs and weights" if verdict.first.hides.value == "both" else "weights"
     lines = [
-        f"ACCEPTED: {verdict.assurance.value}{final}",
+        f"ACCEPTED: {verdict.assurance.value}{'' if verdict.final else open_until}",
         "  means          no more than the weaker part: "
         f"{verdict.first.assurance.value}, then {verdict.second.assurance.value}",
         f"  split          0x{verdict.record.digest().hex()}",
@@ -68,18 +65,3 @@ def _record(options: argparse.Namespace) -> SplitRecord:
         return parse_split_record(read_bounded(options.split, LIMITS.record_bytes))
     except VerificationError as error:
         raise VerificationError(error.step, f"{options.split}: {error.message}") from error
-
-
-def _policy(options: argparse.Namespace) -> Policy:
-    policy = Policy()
-    if options.policy is not None:
-        try:
-            policy = parse_policy(read_bounded(options.policy, LIMITS.policy_bytes))
-        except VerificationError as error:
-            raise VerificationError(error.step, f"{options.policy}: {error.message}") from error
-    if options.anchor is not None:
-        claims, block = options.anchor
-        policy = replace(policy, anchor=parse_anchor({"claims": claims, "block": block}))
-    if options.allow_unsafe_srs:
-        policy = replace(policy, unsafe_allow_unsafe_srs=True)
-    return policy

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from avow.verifier.canonical import Json
 from avow.verifier.commitment import Scheme
@@ -49,7 +49,8 @@ class Findings:
 
     `srs` is the digest of the string that the proof was checked under. `rests_on` names
     software and assumptions beyond this package; `not_checked` what cannot be checked here.
-    `final_at` is a Unix time for what may still be challenged, `steps` what led to it, by name.
+    `final_at` is a Unix time for what may still be challenged, by the word of `final_at_by`;
+    `steps` are what led to it, by name.
     """
 
     assurance: Assurance
@@ -59,6 +60,7 @@ class Findings:
     rests_on: tuple[str, ...] = ()
     not_checked: tuple[str, ...] = ()
     final_at: int | None = None
+    final_at_by: Literal["claim", "chain"] = "claim"
     steps: tuple[Step, ...] = ()
 
 

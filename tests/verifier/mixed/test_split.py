@@ -556,6 +556,11 @@ def test_the_status_says_that_it_is_not_final(
     assert json.loads(capsys.readouterr().out)["second"]["assurance"] == "CHALLENGEABLE"
     # That the time is over says nothing of what became of the claim.
     assert main(files.arguments("--at", str(NOW + 9999))) == 3
+    systems.final_at_by = "chain"
+    capsys.readouterr()
+    assert main(files.arguments("--json")) == 3
+    value = json.loads(capsys.readouterr().out)
+    assert (value["final_at"], value["final_at_by"]) == (NOW + 3600, "chain")
     systems.assurance, systems.final_at = Assurance.SETTLED, None
     assert main(files.arguments()) == 0
 

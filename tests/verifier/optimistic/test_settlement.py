@@ -77,6 +77,8 @@ def test_an_upheld_claim_is_settled_for_whoever_knows_the_block() -> None:
     assert (verdict.assurance, verdict.final, verdict.final_at) == (Assurance.SETTLED, True, None)
     (proof,) = (step.established for step in verdict.steps if step.name == "proof")
     assert f"settled on its chain by block {NUMBER}" in proof
+    # Only a proof upholds a claim beside open challenges.
+    assert proof.endswith(f": upheld by a proof at {WINDOW_END}, while it was challenged")
     assert any("the checker's word" in line for line in verdict.rests_on)
     assert not any("finality" in line for line in verdict.not_checked)
     # It is worth more than a claim, and no proof.
@@ -89,9 +91,19 @@ def test_an_upheld_claim_is_settled_for_whoever_knows_the_block() -> None:
     assert any("beyond being in range" in line for line in sampled.not_checked)
 
 
+def test_how_a_claim_was_upheld_is_said_as_far_as_the_storage_tells() -> None:
+    anchor, found = proven(ClaimState.UPHELD)
+    (proof,) = (one.established for one in said(found, anchor).steps if one.name == "proof")
+    either = f"upheld, by a proof at {WINDOW_END} or because its window ended then"
+    assert f"settled on its chain by block {NUMBER}" in proof and either in proof
+
+
 def test_a_claim_whose_window_is_over_unchallenged_is_final_without_a_transaction() -> None:
     anchor, found = proven(ClaimState.STANDING, time=WINDOW_END + 1)
-    assert said(found, anchor).assurance is Assurance.SETTLED
+    verdict = said(found, anchor)
+    assert verdict.assurance is Assurance.SETTLED
+    (proof,) = (one.established for one in verdict.steps if one.name == "proof")
+    assert proof.endswith(f"its window ended at {WINDOW_END}, with no challenge undecided")
 
 
 @pytest.mark.parametrize(("still_open", "time"), [(0, WINDOW_END), (1, WINDOW_END + 1), (2, 1)])
@@ -102,6 +114,7 @@ def test_a_standing_claim_is_challengeable_until_the_chains_time(
     verdict = said(found, anchor)
     assert (verdict.assurance, verdict.final) == (Assurance.CHALLENGEABLE, False)
     assert verdict.final_at == WINDOW_END != FINAL_AT
+    assert verdict.final_at_by == verdict.to_json()["final_at_by"] == "chain"
     assert any(f"{still_open} challenges undecided" in step.established for step in verdict.steps)
 
 
@@ -127,6 +140,7 @@ def test_nothing_is_settled_by_the_bundles_own_word() -> None:
         verdict = said(shown, known)
         assert (verdict.assurance, verdict.final) == (Assurance.CHALLENGEABLE, False)
         assert any("provider's word" in line and why in line for line in verdict.not_checked)
+        assert (verdict.final_at, verdict.final_at_by) == (FINAL_AT, "claim")
 
 
 def test_another_block_contract_or_claim_settles_nothing() -> None:
@@ -195,6 +209,14 @@ def test_the_command_line_settles_by_a_block(
     assert "anchor.block must be" in capsys.readouterr().err
     wanted.write_text(json.dumps(value | {"anchor": anchor.to_json()}))
     assert main(arguments) == 0
+    # What still stands does so until the chain's time, not the claim's.
+    anchor, found = proven(ClaimState.STANDING, still_open=1)
+    path.write_bytes(bundle(found).encode())
+    wanted.write_text(json.dumps(value | {"anchor": anchor.to_json()}))
+    capsys.readouterr()
+    assert main(arguments) == 3
+    said = f"ACCEPTED: CHALLENGEABLE until {WINDOW_END} (says the chain): not final\n"
+    assert capsys.readouterr().out.startswith(said)
 
 
 def test_what_is_written_is_read() -> None:

@@ -1,6 +1,7 @@
 """Checking a claim of `optimistic/v1`: the committed run is recomputed, or a sample of it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
@@ -22,7 +23,7 @@ from avow.verifier.systems.optimistic.recompute import (
     compare,
     stored_run,
 )
-from avow.verifier.systems.optimistic.settlement import ClaimState, standing
+from avow.verifier.systems.optimistic.settlement import ClaimState, Standing, standing
 from avow.verifier.systems.system import Evidence, Findings
 from avow.verifier.tensor import Tensor
 from avow.verifier.trace.commitment import trace_tree
@@ -133,6 +134,7 @@ class _End:
     """How far a claim has come, by whose word, and what that leaves open."""
 
     final_at: int | None
+    final_at_by: Literal["claim", "chain"]
     established: str
     rests_on: tuple[str, ...] = ()
     not_checked: tuple[str, ...] = ()
@@ -144,6 +146,7 @@ def _end(evidence: Evidence, claim: Claim) -> _End:
             raise VerificationError("proof", "no chain settles what was stated off chain")
         return _End(
             claim.final_at,
+            "claim",
             "",
             not_checked=(
                 "finality: its time is the provider's word",
@@ -154,7 +157,7 @@ def _end(evidence: Evidence, claim: Claim) -> _End:
     if anchor is None or claim.settlement is None:
         why = "no block of its chain was named" if anchor is None else "the bundle shows no block"
         said = f"finality: its time is the provider's word; {why} in which it was settled"
-        return _End(claim.final_at, "", not_checked=(said,))
+        return _End(claim.final_at, "claim", "", not_checked=(said,))
     found = standing(claim.settlement, anchor, evidence.root)
     if found.state is ClaimState.OVERTURNED:
         raise VerificationError("proof", f"the claim was overturned before block {found.block}")
@@ -164,12 +167,26 @@ def _end(evidence: Evidence, claim: Claim) -> _End:
         "the checker's word",
     )
     if found.is_final:
-        return _End(None, f"; settled on its chain by {block}", rests_on)
+        return _End(None, "chain", f"; settled on its chain by {block}: {_ending(found)}", rests_on)
     return _End(
         found.window_end,
+        "chain",
         f"; standing on its chain in {block}, {found.open} challenges undecided",
         rests_on,
         ("finality: whether it stood after that block",),
+    )
+
+
+def _ending(found: Standing) -> str:
+    """How a claim came to be final, as far as its word of storage tells."""
+    if found.state is ClaimState.STANDING:
+        return f"its window ended at {found.window_end}, with no challenge undecided"
+    if found.open:
+        # After its window a claim is upheld only when no challenge is open.
+        return f"upheld by a proof at {found.window_end}, while it was challenged"
+    return (
+        f"upheld, by a proof at {found.window_end} or because its window ended then (the claim's "
+        "storage does not say which)"
     )
 
 
@@ -197,4 +214,5 @@ def _findings(end: _End, done: int, total: int) -> Findings:
         ),
         not_checked=not_checked,
         final_at=end.final_at,
+        final_at_by=end.final_at_by,
     )
