@@ -276,6 +276,30 @@ def stake_command(amount: int, signing: Signing) -> None:
     click.echo(f"{signer.shown} is a validator, gas {receipt.gas_used}")
 
 
+@contracts.command("unstake")
+@signing_options
+def unstake_command(signing: Signing) -> int:
+    """Leave the rotation of validators; run again for the stake, when it is bound no more.
+
+    No order that is locked later is this validator's. Those of before still are: keep `avow
+    validator` running, without --stake, until they have ended. Exit status 3 while the stake is
+    bound.
+    """
+    signer, market = signing.signer(), signing.market()
+    if market.is_validator(signer.address):
+        market.leave_validators(signer)
+    stake = market.stake(signer.address)
+    if not stake:
+        raise click.UsageError(f"{signer.shown} is no validator, nor has it a stake unbonding")
+    bound = market.stake_bound_until(signer.address)
+    if bound is not None:
+        click.echo(f"out of the rotation; {stake} token units are bound until {bound} (Unix time)")
+        return 3
+    receipt = market.take_stake(signer)
+    click.echo(f"{stake} token units paid to {signer.shown}, gas {receipt.gas_used}")
+    return 0
+
+
 @contracts.command("withdraw")
 @signing_options
 def withdraw_command(signing: Signing) -> None:

@@ -16,6 +16,7 @@ from avow.api.cli.main import main
 from avow.verifier.chain.anvil import Anvil
 from avow.verifier.chain.client import checksum
 from avow.verifier.chain.deployment import CONTRACTS, read_deployment
+from avow.verifier.chain.errors import Reverted
 from avow.verifier.chain.signer import Signer, development_signer
 from avow.verifier.lifecycle import LegState
 from tests.integration.court import made
@@ -85,6 +86,43 @@ def test_deploy_status_stake_and_withdraw(
     assert "every contract has its code" in capsys.readouterr().out
     assert "NothingToWithdraw" in refused(capsys, "contracts", "withdraw", *sign)
     assert "has no watch" in refused(capsys, "contracts", "leave-watch", *sign)
+
+
+def test_a_validator_leaves_the_rotation_and_has_its_stake_back(
+    bare_town: Town,
+    deployment_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Run at any moment, and again: nothing is sent twice, nor before its time."""
+    market, account = bare_town.market(), VALIDATOR.address
+    monkeypatch.setenv("AVOW_RPC_URL", bare_town.url)
+    monkeypatch.setenv("AVOW_PRIVATE_KEY", key(VALIDATOR))
+    command = ["contracts", "unstake", "--deployment", str(deployment_file)]
+    assert market.is_validator(account)
+    stake, before = market.stake(account), market.tokens(account)
+    assert main(command) == 3
+    bound = bare_town.head_time() + SETTINGS.unbonding_delay
+    said = f"out of the rotation; {stake} token units are bound until {bound} (Unix time)\n"
+    assert capsys.readouterr().out == said
+    assert not market.is_validator(account)
+    turn = market.validators.read("validatorAt", 0, checksum(PROVIDER.address))
+    assert turn == checksum(bytes(20)), "nobody's turn"
+
+    left = bare_town.chain.head().number
+    assert main(command) == 3
+    assert capsys.readouterr().out == said
+    assert bare_town.chain.head().number == left and market.tokens(account) == before
+    with pytest.raises(Reverted, match="StillUnbonding"):
+        market.take_stake(VALIDATOR)
+
+    bare_town.pass_time(SETTINGS.unbonding_delay)
+    assert main(command) == 0
+    paid = f"{stake} token units paid to {VALIDATOR.shown}, gas "
+    assert capsys.readouterr().out.startswith(paid)
+    assert market.tokens(account) == before + stake and market.stake(account) == 0
+    # Neither a stranger nor who has left has anything there.
+    assert "is no validator, nor has it a stake" in refused(capsys, *command)
 
 
 def test_a_model_is_registered_for_claims_without_a_contract_of_its_own(

@@ -168,12 +168,33 @@ class Market:
         call = self.validators.call("join", stake)
         return send(self.chain, signer, call, self._patience)
 
+    def leave_validators(self, signer: Signer) -> Receipt:
+        """Leaves the rotation of validators; from then on the stake is unbonding."""
+        return send(self.chain, signer, self.validators.call("exit"), self._patience)
+
+    def stake_bound_until(self, account: bytes) -> int | None:
+        """Unix time from which an account that has left can take its stake; None where it can now.
+
+        Raises Reverted (`NothingUnbonding`) for an account in the rotation, or without a stake.
+        """
+        try:
+            self.validators.simulate("withdrawStake", sender=account)
+        except Reverted as error:
+            if error.name != "StillUnbonding":
+                raise
+            return int(str(error.arguments[1]))
+        return None
+
+    def take_stake(self, signer: Signer) -> Receipt:
+        """Takes out the stake of an account that has left, when it is bound no more."""
+        return send(self.chain, signer, self.validators.call("withdrawStake"), self._patience)
+
     def is_validator(self, account: bytes) -> bool:
         """Whether an account is in the rotation."""
         return bool(self.validators.read("isValidator", checksum(account)))
 
     def stake(self, account: bytes) -> int:
-        """What an account has staked as a validator, in token units."""
+        """What an account has staked as a validator or has unbonding, in token units."""
         return int(self.validators.read("stakeOf", checksum(account)))
 
     def events(self, first: int, last: int) -> list[MarketEvent]:
