@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from avow.models.errors import ModelError, one_line
-from avow.models.files import read_bounded, write_whole
+from avow.models.files import read_bounded
 from avow.models.limits import LIMITS
 from avow.models.load import parse_model
 
@@ -36,10 +36,8 @@ def parse_input_shape(text: str) -> InputShape:
     return InputShape(tuple(int(part) for part in match["shape"].split("x")))
 
 
-def export_class(
-    target: str, inputs: tuple[InputShape, ...], weights: Path | None, output: Path
-) -> None:
-    """Import `module:Class`, build it without arguments, load its weights and write `output`.
+def export_class(target: str, inputs: tuple[InputShape, ...], weights: Path | None) -> bytes:
+    """Import `module:Class`, build it without arguments, load its weights: its ONNX file's bytes.
 
     Importing runs the module's code: give only modules you trust. It is looked for in the
     current folder too. Weights are read with `weights_only=True`, which runs none.
@@ -50,7 +48,7 @@ def export_class(
         _load_weights(torch, module, weights)
     generator = torch.Generator().manual_seed(0)
     examples = tuple(torch.randn(*one.shape, generator=generator) for one in inputs)
-    write_onnx(module.eval(), examples, output, [], [])
+    return onnx_of(module.eval(), examples, [], [])
 
 
 def import_torch() -> ModuleType:
@@ -61,12 +59,10 @@ def import_torch() -> ModuleType:
         raise ModelError("exporting needs PyTorch: pip install 'avow[train]'") from error
 
 
-def write_onnx(
-    module: Any, examples: tuple[Any, ...], path: Path, inputs: list[str], outputs: list[str]
-) -> None:
-    """Export a torch module in evaluation mode, shapes fixed to the examples', weights inside.
+def onnx_of(module: Any, examples: tuple[Any, ...], inputs: list[str], outputs: list[str]) -> bytes:
+    """The ONNX file of a torch module in evaluation mode: the examples' shapes, weights inside.
 
-    Nothing is written when the graph is not one that `parse_model` accepts.
+    Raises `ModelError` when the graph is not one that `parse_model` accepts.
     """
     torch = import_torch()
     buffer = io.BytesIO()
@@ -88,7 +84,7 @@ def write_onnx(
         raise ModelError(f"torch could not export the module: {_named(error)}") from error
     data = buffer.getvalue()
     parse_model(data, "the exported model")
-    write_whole(path, data)
+    return data
 
 
 def _build(torch: Any, target: str) -> Any:

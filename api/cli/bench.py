@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from avow.api.cli.systems import systems_in
-from avow.api.local.output import write_output
+from avow.api.local.output import check_output, write_output
 
 _ZOO = "digits-mlp,digits-cnn,tumour-risk"
 _PROFILED = "lenet5,mlp-784-64-10,dense-4m,cnn-264k,transformer-4,lstm-small"
@@ -116,7 +116,6 @@ def bench(
     from avow.api.bench.profile import profile
     from avow.api.bench.rows import table
     from avow.api.bench.run import Plan, run_bench
-    from avow.api.local.folder import require_writable
     from avow.api.local.interrupts import raise_on_termination
     from avow.api.local.steps import Steps
     from avow.prover.config import from_environment
@@ -136,7 +135,7 @@ def bench(
     plan = Plan(_names(chosen), systems_in(wanted), runs or _RUNS)
     for path in (report, plot):
         if path is not None:
-            require_writable(path)
+            check_output(path)
     steps = Steps()
     with steps.step("bench", "Measuring; medians follow"):
         found = run_bench(plan, folder, from_environment().contracts, steps.progress)
@@ -227,11 +226,10 @@ def _bench_load(
 def _require_places(report: Path | None, plot: Path | None) -> None:
     """That both files can be made, found out before minutes of measuring."""
     from avow.api.figures import figure_of_matplotlib
-    from avow.api.local.folder import require_writable
 
     for path in (report, plot):
         if path is not None:
-            require_writable(path)
+            check_output(path)
     if plot is not None:
         figure_of_matplotlib(plot)
 

@@ -10,6 +10,7 @@ from avow.api.cli.model_check import check
 from avow.api.cli.model_sign import sign
 from avow.api.cli.model_split import split
 from avow.api.cli.program import compile_program, plot_program, print_program, program_json
+from avow.api.local.output import check_output, write_output
 from avow.circuits.placing import recover
 from avow.models.catalogue import (
     add_zoo_model,
@@ -117,7 +118,9 @@ def export(target: str, inputs: tuple[str, ...], weights: Path | None, output: P
     too. The class is built without arguments. Weights are read without running any code. Needs
     the [train] extra.
     """
-    export_class(target, tuple(parse_input_shape(text) for text in inputs), weights, output)
+    shapes = tuple(parse_input_shape(text) for text in inputs)
+    check_output(output)
+    write_output(output, export_class(target, shapes, weights))
     click.echo(f"wrote {output}")
 
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from avow.api.local.output import check_output, write_output
+
 if TYPE_CHECKING:
     from avow.models.data import Rows
     from avow.models.load import Model
@@ -23,7 +25,6 @@ def split(argument: str, tensor: str | None, output: Path | None) -> None:
     with the whole, on the stored model's calibration rows, or on random ones for a file that is
     not in the store. `avow split compile` does this, too, and compiles both parts.
     """
-    from avow.models.files import write_whole
     from avow.models.split import check_composition, split_places
     from avow.models.split import split as cut
 
@@ -33,16 +34,21 @@ def split(argument: str, tensor: str | None, output: Path | None) -> None:
             click.echo(f"{port.name}  {list(port.shape)}")
         return
     parts = cut(model, tensor)
+    files = {}
+    if output is not None:
+        files = {output / "first.onnx": parts.first, output / "second.onnx": parts.second}
+        # Before both are run.
+        output.mkdir(parents=True, exist_ok=True)
+        for path in files:
+            check_output(path)
     difference = check_composition(model, parts, rows)
     click.echo(f"split at {parts.port.name!r} {list(parts.port.shape)}")
     click.echo(f"  {len(rows)} rows: parts and whole differ by at most {difference:g}")
     for name, part in (("first", parts.first), ("second", parts.second)):
         click.echo(f"  {name:<8} sha256 {part.sha256.hex()}, {part.parameters} parameters")
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        for name, part in (("first", parts.first), ("second", parts.second)):
-            write_whole(output / f"{name}.onnx", part.data)
-            click.echo(f"wrote {output / name}.onnx")
+    for path, part in files.items():
+        write_output(path, part.data)
+        click.echo(f"wrote {path}")
 
 
 def _model(argument: str) -> "tuple[Model, Rows]":

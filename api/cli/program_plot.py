@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from avow.api.figures import figure_of_matplotlib, save
+from avow.api.local.output import check_output
 from avow.models.compiler.stored import both_outputs
 from avow.models.program.layers import Layer, layers
 from avow.models.programs import KeptProgram
@@ -23,6 +24,7 @@ def draw_program(stored: StoredModel, kept: KeptProgram, path: Path) -> None:
     Raises `ApiError` where matplotlib is missing or the ending is another.
     """
     figure_class = figure_of_matplotlib(path)
+    check_output(path)
     program, _ = kept.load()
     measured = [
         layer for layer in layers(program, kept.report) if layer.max_error and layer.mean_error

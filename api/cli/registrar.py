@@ -16,7 +16,7 @@ from avow.api.cli.attestation import (
 )
 from avow.api.cli.signing import Signing, chain_options, signing_options
 from avow.api.errors import ApiError
-from avow.api.local.output import write_output
+from avow.api.local.output import check_output, write_output
 
 if TYPE_CHECKING:
     from avow.verifier.chain.registrars import Registrars
@@ -66,6 +66,7 @@ def sign(
     from avow.verifier.statement import Domain
 
     found = read_registration(registration)
+    check_output(output)
     owner, machine = octets("--operator", operator, 20), octets("--platform", platform, 32)
     try:
         own = parse_attestation_policy(read_file(policy))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from avow.api.local.output import write_output
+from avow.api.local.output import check_output, write_output
 
 if TYPE_CHECKING:
     from avow.verifier.bundle import Bundle
@@ -116,9 +116,7 @@ def compile_command(
     )
     whole = resolve(ModelStore.at(config.home), model)
     # Before minutes of work, whose record would be lost where this cannot be.
-    if output.is_dir():
-        raise click.UsageError(f"--output: expected a file, {output} is a folder")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    check_output(output)
     made = compile_split(whole, tensor, options, config.home, config.artifacts, reporter())
     write_output(output, made.record.encode())
     if as_json:
@@ -177,7 +175,10 @@ def run(
     if row >= len(rows):
         raise ModelError(f"--row: {source} has {len(rows)} rows, from 0; got {row}")
     # Before the proof, which would be lost where this cannot be.
+    paths = output / "first.avow.json", output / "second.avow.json"
     output.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        check_output(path)
     shown = ""
 
     def tick(stage: str, percent: int | None) -> None:
@@ -194,8 +195,7 @@ def run(
         nonce=nonce,
         allow_unsafe_srs=allow_unsafe_srs,
     )
-    for name, data in (("first", made.first), ("second", made.second)):
-        path = output / f"{name}.avow.json"
+    for path, data in zip(paths, (made.first, made.second), strict=True):
         write_output(path, data)
         click.echo(f"wrote {path} ({len(data)} bytes)")
     second = made.verdict.second

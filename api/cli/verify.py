@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from avow.api.local.output import write_output
+from avow.api.local.output import check_output, write_output
 from avow.verifier.cli import main, parser
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def verify(
     if asked is None:
         # What is no bundle, or not there, is refused as without a chain.
         return main(arguments, program=_PROGRAM)
+    if keep is not None:
+        check_output(keep)
     data, anchor = _settled(asked, chain, claims, block or "finalized")
     if keep is not None:
         write_output(keep, data)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avow.models.files import write_whole
+from avow.api.local.output import write_output
 
 
 @dataclass(slots=True)
@@ -40,4 +40,4 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Replace the file as a whole."""
-        write_whole(path, (json.dumps(asdict(self), indent=2) + "\n").encode("ascii"))
+        write_output(path, (json.dumps(asdict(self), indent=2) + "\n").encode("ascii"))

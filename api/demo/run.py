@@ -14,8 +14,9 @@ from avow.api.demo.report import Report
 from avow.api.demo.requester import DigitReader, deploy_reader
 from avow.api.demo.tamper import tampered
 from avow.api.errors import DemoError, describe
-from avow.api.local.folder import require_writable, scratch
+from avow.api.local.folder import scratch
 from avow.api.local.network import SYSTEM, Folders, Network, base_environment, wait_ready
+from avow.api.local.output import check_output
 from avow.api.local.people import development_people
 from avow.api.local.steps import Steps
 from avow.api.local.supervisor import Supervisor
@@ -56,7 +57,8 @@ class Demo:
         starts: then there is no report.
         """
         require_row(MODEL, self.row)
-        require_writable(self.report_file)
+        self.report_file.parent.mkdir(parents=True, exist_ok=True)
+        check_output(self.report_file)
         began = time.monotonic()
         try:
             with scratch(self.folder):

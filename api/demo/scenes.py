@@ -15,11 +15,11 @@ from typing import Any
 from avow.api.cli.failures import EXPECTED
 from avow.api.demo.dispute_ledger import gas_by_party, sent_since, to_json
 from avow.api.errors import DemoError, describe
-from avow.api.local.folder import require_writable, scratch
+from avow.api.local.folder import scratch
 from avow.api.local.interrupts import raise_on_termination
+from avow.api.local.output import check_output, write_output
 from avow.api.local.steps import Steps
 from avow.api.local.tokens import shown
-from avow.models.files import write_whole
 from avow.verifier.chain.client import Chain
 
 
@@ -61,7 +61,8 @@ class Scenes:
 
         Raises `ApiError` before anything begins where the report cannot be written.
         """
-        require_writable(self.report_file)
+        self.report_file.parent.mkdir(parents=True, exist_ok=True)
+        check_output(self.report_file)
         began = time.monotonic()
         try:
             with scratch(self.folder) as root:
@@ -110,7 +111,7 @@ class Scenes:
                     )
 
     def _write(self) -> None:
-        write_whole(self.report_file, (json.dumps(self.report, indent=2) + "\n").encode("ascii"))
+        write_output(self.report_file, (json.dumps(self.report, indent=2) + "\n").encode("ascii"))
 
 
 def arguments_of(module: str, about: str | None, folder: str) -> argparse.ArgumentParser:

@@ -1,10 +1,8 @@
 """The folder of a run: made anew each time, never somebody else's, used by one run at a time."""
 
-import errno
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,15 +41,6 @@ def held(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         os.close(lock)
-
-
-def require_writable(path: Path) -> None:
-    """Raise `OSError` now, before hours of work, when a file cannot be written there later."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
 
 
 def _empty(folder: Path) -> None:

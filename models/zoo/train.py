@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from avow.models.export import write_onnx
+from avow.models.export import onnx_of
+from avow.models.files import write_whole
 from avow.models.zoo import datasets, networks
 from avow.models.zoo.cards import Task, write_card
 from avow.models.zoo.datasets import SEED, FloatArray, LabelArray, Split
@@ -157,7 +158,8 @@ def make(recipe: Recipe, folder: Path) -> str:
     task, split = recipe.task, recipe.split()
     network = fit(recipe, split)
     example = torch.from_numpy(shaped(split.calibration[:1], task))
-    write_onnx(network, (example,), folder / "model.onnx", [task.input_name], [task.output_name])
+    data = onnx_of(network, (example,), [task.input_name], [task.output_name])
+    write_whole(folder / "model.onnx", data)
     save_rows(folder / "calibration.npz", task.input_name, shaped(split.calibration, task))
     save_rows(
         folder / "heldout.npz",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from avow.api.errors import DemoError
-from avow.api.local.folder import require_writable, scratch
+from avow.api.local.folder import scratch
 
 
 def test_it_is_made_and_made_anew(tmp_path: Path) -> None:
@@ -56,16 +56,3 @@ def test_two_runs_cannot_hold_one_folder(tmp_path: Path) -> None:
                 pass
     with scratch(tmp_path / "a"):
         pass
-
-
-def test_a_place_that_cannot_be_written_is_noticed(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    require_writable(tmp_path / "new" / "report.json")
-    with pytest.raises(OSError, match="file"):
-        require_writable(tmp_path / "file" / "report.json")
-
-
-def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError) as raised:
-        require_writable(tmp_path)
-    assert raised.value.filename == str(tmp_path)

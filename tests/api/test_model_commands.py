@@ -129,6 +129,40 @@ def test_refusals(terminal: Terminal, folder: Path) -> None:
     assert "an input is written like 1x64" in terminal.refused("export", "some:Class", *shape)
 
 
+def test_where_an_export_cannot_be_written_nothing_of_the_module_runs(
+    terminal: Terminal, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a_module.py").write_text("from pathlib import Path\nPath('it_ran').touch()\n")
+    monkeypatch.chdir(folder)
+    export = ("export", "a_module:Class", "--input", "1x4", "--output")
+    assert "Is a directory" in terminal.refused(*export, str(folder))
+    assert "No such file" in terminal.refused(*export, str(folder / "slip" / "o.onnx"))
+    assert not (folder / "slip").exists() and not (folder / "it_ran").exists()
+
+
+def test_the_parts_of_a_cut_are_written_where_that_is_possible(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    whole, cut = str(ZOO / "digits-mlp" / "model.onnx"), tmp_path / "new" / "cut"
+    place = terminal.good("split", whole).split()[0]
+    split = ("split", whole, "--at", place, "--output", str(cut))
+    said = terminal.good(*split)
+    files = sorted(cut.iterdir())
+    assert [path.name for path in files] == ["first.onnx", "second.onnx"]
+    assert all(f"wrote {path}\n" in said for path in files)
+    # One of both cannot be written: the other one stays as it was.
+    files[1].unlink()
+    files[1].mkdir()
+    files[0].write_bytes(b"as it was")
+    assert "Is a directory" in terminal.refused(*split)
+    assert files[0].read_bytes() == b"as it was" and sorted(cut.iterdir()) == files
+    # A link is followed, as by other commands.
+    files[1].rmdir()
+    files[1].symlink_to("elsewhere.onnx")
+    terminal.good(*split)
+    assert files[1].is_symlink() and (cut / "elsewhere.onnx").stat().st_size
+
+
 def test_every_unsupported_node_is_printed(terminal: Terminal, folder: Path) -> None:
     nodes = [helper.make_node("Trilu", ["x"], ["x0"], "step 0")]
     nodes += [helper.make_node("Trilu", [f"x{at}"], [f"x{at + 1}"], f"step {at + 1}")
