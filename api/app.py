@@ -48,7 +48,7 @@ def create_app(services: Services, reachable: bool = False, here_only: bool = Fa
     app = FastAPI(
         title="Avow",
         version=VERSION,
-        summary="Ask for a model's answer with a proof of it.",
+        summary="Ask for a model's answer, with evidence for it.",
         description=(
             "Every refusal is `application/problem+json` (RFC 9457) whose `detail` is one line."
         ),

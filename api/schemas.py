@@ -87,7 +87,7 @@ class JobBody(BaseModel):
         "model is compiled for: a system that hides the input, else the first of these.",
     )
     hides: Literal["none", "inputs"] | None = Field(
-        default=None, description="`inputs`: the proof must not show the input. `none`: it may."
+        default=None, description="`inputs`: the evidence must not show the input. `none`: it may."
     )
     inputs: list[InputBody] = Field(max_length=16)
     client_key: str | None = Field(
@@ -143,7 +143,7 @@ class OutputParameters(BaseModel):
 
     model_config = _STRICT
 
-    integers: bool = Field(default=False, description="The proven integers instead of reals.")
+    integers: bool = Field(default=False, description="The program's integers instead of reals.")
 
 
 class InferOutput(BaseModel):
@@ -166,7 +166,7 @@ class InferParameters(BaseModel):
         description="System: `sumcheck`, `ezkl`, `optimistic` or `tee`.",
     )
     hides: Literal["none", "inputs"] | None = Field(
-        default=None, description="`inputs`: the proof must not show the input."
+        default=None, description="`inputs`: the evidence must not show the input."
     )
     until: Literal["answered", "proven"] = Field(
         default="answered",

@@ -101,7 +101,7 @@ def find_legs(
         )
         if not alike:
             raise RequestRefused(
-                f"legs: {other.system!r} proves another program than {first.system!r}: "
+                f"legs: {other.system!r} is about another program than {first.system!r}: "
                 "all legs of a job must have the same answer"
             )
     return found

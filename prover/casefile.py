@@ -95,7 +95,7 @@ def _serving(
     """One artifact and its system; raises Refused when this installation cannot serve it."""
     system = bench.system(system_id)
     if system is None:
-        raise Refused(f"this worker cannot prove with {system_id!r}")
+        raise Refused(f"this worker makes no evidence of {system_id!r}")
     try:
         compiled = bench.catalogue.find(job.model, system_id, record)
     except RequestRefused as error:

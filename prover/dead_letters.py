@@ -73,7 +73,7 @@ def retry(session: Session, job_id: str, now: int, fresh_ms: int, only: int | No
     """Puts failed legs back to where their stored results end, with no attempt counted.
 
     All that failed, or `only` one, whatever became of the others; a job that has failed goes on.
-    A published answer and stored proofs are kept, and every alternative may be tried again. A leg
+    A published answer and stored evidence are kept, and every alternative may be tried again. A leg
     off chain gets a new deadline `fresh_ms` from now if its own has passed; an order's is the
     market's. Raises UnknownJob, also for a leg that it has not, and IllegalTransition where nothing
     has failed or the order's deadline has passed.

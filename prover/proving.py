@@ -82,7 +82,7 @@ class _Member:
 def _member(bench: Bench, lease: Lease) -> _Member:
     case = open_case(bench, lease)
     if case.published is None:
-        raise Refused(f"job {lease.job_id} has no published answer to prove")
+        raise Refused(f"job {lease.job_id} has no published answer")
     statement = statement_of(case, case.published)
     return _Member(lease, case, case.published, statement, statement.digest())
 
@@ -254,7 +254,7 @@ class _Work:
     def _draft(self, one: _Member, path: merkle.Path, proof: Proof) -> Path:
         self._hold(one)
         if proof.outputs != one.published.outputs:
-            raise Refused("the proof speaks of another output than the published answer")
+            raise Refused("the evidence speaks of another output than the published answer")
         return self.bench.store.draft(_bundle(one, path, proof).encode())
 
     def _hold(self, one: _Member) -> None:
@@ -358,11 +358,13 @@ def _room(bench: Bench, case: CaseFile, lease: Lease) -> int:
     predicted = case.compiled.record.proving_memory_bytes
     ever = min(memory.total(), bench.config.prove_memory or memory.total())
     if predicted > ever:
-        raise Refused(f"the proof needs about {predicted} bytes of memory, at most {ever} may be")
+        raise Refused(
+            f"its evidence needs about {predicted} bytes of memory, at most {ever} may be"
+        )
     now = min(memory.available(), ever)
     if predicted > now:
         claim(bench, lease, predicted, now)
-        raise NotNow(f"the proof needs about {predicted} bytes of memory, {now} are free now")
+        raise NotNow(f"its evidence needs about {predicted} bytes of memory, {now} are free now")
     free = bench.store.free()
     if free < bench.config.minimum_free_disk:
         raise NotNow(

@@ -119,7 +119,7 @@ def publish_answer(session: Session, lease: Lease, answer: StoredAnswer, now: in
         )
     )
     finish(session, lease)
-    move(session, job, JobState.ANSWERED, "answered by the proven program", now)
+    move(session, job, JobState.ANSWERED, "answered by the program", now)
     legs = legs_of(session, job.id)
     observe(session, INFERENCE_SECONDS, answer.system or legs[0].system, answer.seconds)
     # The one with the least time first: where few workers are, it is worked on before the others.

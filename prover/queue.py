@@ -281,7 +281,8 @@ class Queue:
         predicted, most = _memory(compiled), self._config.prove_memory
         if most is not None and predicted > most:
             raise RequestRefused(
-                f"model: its proof needs about {predicted} bytes of memory, at most {most} may be"
+                f"model: its evidence needs about {predicted} bytes of memory, "
+                f"at most {most} may be"
             )
 
     def _refuse_when_full(self) -> None:
@@ -404,7 +405,7 @@ class Queue:
         too_much = self._config.prove_memory is not None and (
             _memory(compiled) > self._config.prove_memory
         )
-        failed = "its proof needs more memory than may be" if too_much else ""
+        failed = "its evidence needs more memory than may be" if too_much else ""
         return Alternative(record.system, compiled.record_digest, waits, failed)
 
 

@@ -43,11 +43,11 @@ def reserve(bench: Bench, lease: Lease, predicted: int, total: int) -> int:
         left = total - _promised(session, bench, lease)
         if predicted > left:
             raise NotNow(
-                f"the proof needs about {predicted} bytes of memory, other proofs here leave {left}"
+                f"its evidence needs about {predicted} bytes of memory, others here leave {left}"
             )
         left -= _claimed_before(session, bench, lease)
         if predicted > left:
-            raise NotNow("the memory that is free here is kept for a proof that has waited longer")
+            raise NotNow("the memory that is free here is kept for a job that has waited longer")
         done = session.execute(
             update(LeaseRow).where(LeaseRow.token == lease.token).values(reserved=predicted)
         )

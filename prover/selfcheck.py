@@ -139,7 +139,7 @@ def run_module(module: str, arguments: list[str], limits: Limits, tick: Tick) ->
             while process.poll() is None:
                 tick("checking", None)
                 if time.monotonic() > deadline:
-                    raise TryAgain(f"the proof's check took more than {limits.seconds:g} s")
+                    raise TryAgain(f"the check took more than {limits.seconds:g} s")
                 try:
                     process.wait(_TICK_SECONDS)
                 except subprocess.TimeoutExpired:

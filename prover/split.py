@@ -113,7 +113,7 @@ def prove_part(
     record, salt = compiled.record, secrets.token_bytes(32)
     system = provers.get(record.system)
     if system is None:
-        raise Refused(f"this machine cannot prove with {record.system!r}")
+        raise Refused(f"this machine makes no evidence of {record.system!r}")
     answer = system.answer(compiled, inputs, salt, limits, tick)
     statement = Statement(
         domain=domain,
@@ -130,7 +130,7 @@ def prove_part(
     root, (path,) = build([statement.digest()])
     proof = system.prove(compiled, inputs, salt, root, limits, tick)
     if proof.outputs != answer.outputs:
-        raise Refused("the proof speaks of another output than the answer")
+        raise Refused("the evidence speaks of another output than the answer")
     shown = record.input_visibility is InputVisibility.PUBLIC
     return Bundle(
         statement=statement,

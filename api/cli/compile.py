@@ -106,7 +106,7 @@ _SECONDS = 6 * 3600
     "--memory",
     type=click.IntRange(64),
     metavar="MIB",
-    help="Most that a step, or a proof, may use.",
+    help="Most that a step, or making evidence, may use.",
 )
 @click.option(
     "--seconds",
@@ -138,7 +138,7 @@ def compile_command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Compile MODEL for a proof system.
+    """Compile MODEL for one kind of evidence.
 
     MODEL is a name, a digest or an ONNX file in the store, or comes with Avow. For sumcheck:
     makes the exact integer program if there is none, chooses tables and rows by predicted cost,

@@ -48,7 +48,7 @@ def show(job_id: str) -> None:
 def retry(job_ids: tuple[str, ...], every: bool, leg: int | None) -> None:
     """Ask again for jobs that have failed, each with all its attempts anew.
 
-    A published answer and stored proofs are kept.
+    A published answer and stored evidence are kept.
     """
     from avow.api.cli.job import open_installation
     from avow.prover.errors import IllegalTransition

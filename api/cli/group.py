@@ -23,9 +23,9 @@ COMMANDS: dict[str, Entry] = {
     "serve": Entry("avow.api.cli.serve", "serve", "Keep chain, workers, nodes and API running."),
     "verify": Entry("avow.api.cli.verify", "verify", "Check a bundle offline."),
     "model": Entry("avow.api.cli.model", "model", "Add, compile, split and check models."),
-    "plan": Entry("avow.api.cli.plan", "plan", "Predict what proving a model takes."),
+    "plan": Entry("avow.api.cli.plan", "plan", "Predict what evidence for a model takes."),
     "compile": Entry(
-        "avow.api.cli.compile", "compile_command", "Compile a model for a proof system."
+        "avow.api.cli.compile", "compile_command", "Compile a model for one kind of evidence."
     ),
     "split": Entry(
         "avow.api.cli.split", "split", "Hide a model's first part in a proof, claim the rest."
@@ -33,7 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "srs": Entry("avow.api.cli.srs", "srs", "Obtain structured reference strings."),
     "job": Entry("avow.api.cli.job", "job", "Submit work and follow it."),
     "remote": Entry("avow.api.cli.remote", "remote", "Ask a provider over HTTP, verify here."),
-    "worker": Entry("avow.api.cli.worker", "worker", "Answer and prove queued jobs."),
+    "worker": Entry("avow.api.cli.worker", "worker", "Answer queued jobs and make their evidence."),
     "enclave": Entry("avow.api.cli.enclave", "enclave", "Show what enclaves registered."),
     "api": Entry("avow.api.cli.api", "api", "Serve the HTTP API alone."),
     "keys": Entry("avow.api.cli.keys", "keys", "Make, list and revoke keys of the HTTP API."),

@@ -49,7 +49,7 @@ job.add_command(dead_letters)
 @click.option(
     "--hides",
     type=click.Choice(["none", "inputs"]),
-    help="inputs: the proof must not show the input. none: it may.",
+    help="inputs: the evidence must not show the input. none: it may.",
 )
 @click.option("--record", help="Digest of one compiled artifact, where several fit.")
 @click.option(

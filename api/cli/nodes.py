@@ -59,7 +59,7 @@ POLL = click.option(
     type=click.FloatRange(1),
     default=120.0,
     show_default=True,
-    help="What a proof is taken to last until one was measured here.",
+    help="What evidence is taken to need until some was measured here.",
 )
 @click.option(
     "--allow-unsafe-srs",
@@ -92,7 +92,7 @@ def provider(
     poll: float,
     once: bool,
 ) -> None:
-    """Serve a market's orders: lock, prove through the queue, deliver, and be paid.
+    """Serve a market's orders: lock, answer through the queue, deliver, and be paid.
 
     Serves the models compiled in this installation. Workers (`avow worker`) do the proving. Legs of
     optimistic/v1 are claimed with a bond, and defended while they can be challenged.

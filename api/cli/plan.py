@@ -86,7 +86,7 @@ def plan(
     legs_text: str | None,
     as_json: bool,
 ) -> None:
-    """Predict what proving MODEL takes, on each system: nothing is made or kept.
+    """Predict what evidence for MODEL takes, of each system: nothing is made or kept.
 
     MODEL is what `avow compile` takes, or an ONNX file that is in no store. Sumcheck is predicted
     with the keys of `--optimize time` and of `--optimize gas`, on this machine; ezkl, where it is

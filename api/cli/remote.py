@@ -123,12 +123,12 @@ def models() -> None:
 @click.option(
     "--hides",
     type=click.Choice(["none", "inputs"]),
-    help="none: a proof that shows the input. inputs: one that does not.",
+    help="none: evidence that shows the input. inputs: one that does not.",
 )
 @click.option(
     "--unsafe-unseen-input",
     is_flag=True,
-    help="Accept a proof that hides its input: nobody can see whether it is this one.",
+    help="Accept evidence that hides its input: nobody can see whether it is this one.",
 )
 @click.option("--idempotency-key", help="Asking again with the same key returns the first job.")
 @click.option("--asked", type=_FILE, help="Write what was asked here, for `avow remote result`.")

@@ -23,7 +23,7 @@ import click
     "one). Refuses to start where that device does not work.",
 )
 def worker(concurrency: int | None, allow_unsafe_srs: bool, device: str | None) -> None:
-    """Answer and prove the jobs of the queue until stopped by SIGTERM or Ctrl-C.
+    """Answer the jobs of the queue and make their evidence, until stopped by SIGTERM or Ctrl-C.
 
     Starts a Redis of its own unless AVOW_BROKER_URL names one, and leaves no process behind.
     """

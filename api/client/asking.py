@@ -233,7 +233,7 @@ def wish(offers: Sequence[Offer], model: str, inputs: Inputs, how: How) -> Wish:
     open_to_see = hides == Hides.NONE.value and len(hidden) < len(fitting)
     if hidden and not open_to_see and not unseen_input:
         raise BadInput(
-            f"the proofs of {model!r} may hide their input, so that nobody can see whether it is "
+            f"the evidence for {model!r} may hide its input, so that nobody can see whether it is "
             "yours: hides='none' asks for one that shows it, unsafe_unseen_input=True takes the "
             "provider's word"
         )

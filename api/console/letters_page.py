@@ -28,7 +28,7 @@ _ROWS = 25
 _STEPS = 20
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 _BEHIND = re.compile(r"(\d{1,15})-([0-9a-f]{32})")
-_WORK = {Task.INFER.value: "Answering", Task.PROVE.value: "Proving"}
+_WORK = {Task.INFER.value: "Answering", Task.PROVE.value: "Evidence"}
 
 
 @dataclass(frozen=True, slots=True)

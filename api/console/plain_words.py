@@ -27,13 +27,13 @@ CHECKS = (
     ),
     Check(
         "system",
-        "Is the way of proving known?",
-        "The proof is of a kind that this verifier can check and that was not withdrawn.",
+        "Is the kind of evidence known?",
+        "It is one that this verifier can check and that was not withdrawn.",
     ),
     Check(
         "records",
         "Do the descriptions belong to the statement?",
-        "The records of the model and of its proof system hash to what the statement names, and "
+        "The records of the model and of its system hash to what the statement names, and "
         "agree with each other. Where the owner signed, the signature is the owner's.",
     ),
     Check(
@@ -79,7 +79,7 @@ _ASSURANCES = {
 }
 
 _HIDES = {
-    "none": "The bundle and its proof show the input and the weights to whoever reads them.",
+    "none": "The bundle shows the input and the weights to whoever reads them.",
     "inputs": "The input stays hidden: the bundle holds a salted hash of it.",
     "weights": "The model's weights stay hidden behind a hash.",
     "both": "Input and weights stay hidden behind hashes.",
@@ -168,13 +168,13 @@ def _facts(verdict: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     bound = verdict["model_binding"] == "CHECKED"
     facts = [
         ("Model", f"{verdict['model_name']}, as its record calls it."),
-        ("Proof system", str(verdict["system"])),
+        ("System", str(verdict["system"])),
         ("Hides", _HIDES.get(verdict["hides"], str(verdict["hides"]))),
         (
             "Model binding",
             "CHECKED: the policy lists this record as recomputed from the ONNX file."
             if bound
-            else "NOT CHECKED: that the proven program is the ONNX file's was not recomputed here.",
+            else "NOT CHECKED: that the program is the ONNX file's was not recomputed here.",
         ),
     ]
     srs = verdict.get("srs")

@@ -23,7 +23,7 @@ SIGNS: dict[JobState, Sign] = {
     JobState.ANSWERED: Sign(
         "Answered", "ring", "busy", "The answer is published. Nothing shows yet that it is right."
     ),
-    JobState.PROVING: Sign("Proving", "half", "busy", "A worker is making the evidence."),
+    JobState.PROVING: Sign("Making evidence", "half", "busy", "A worker is making the evidence."),
     JobState.PROVEN: Sign(
         "Proven", "tick", "good", "The proof is stored; the verifier accepted it before."
     ),

@@ -43,7 +43,7 @@ _LOOK_SECONDS = 0.1
 _ENDS = {JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED}
 _ASKED = refusals(401, 403, 404, 422, 429, 503)
 _INFER = {
-    200: {"description": "The proven program's answer."},
+    200: {"description": "The program's answer."},
     202: {"description": "No answer yet: `outputs` is empty, `Location` is where to follow it."},
     **refusals(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503),
 }

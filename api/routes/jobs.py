@@ -52,7 +52,7 @@ _LOCATION: dict[str, Any] = {
 def submit(
     body: JobBody, offered: Offered, caller: Submitter, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Ask for an answer and its proof."""
+    """Ask for an answer, and evidence for it."""
     asked = body.model_dump(exclude_unset=True)
     quota = quota_of(caller, offered.config.api)
 

@@ -48,16 +48,16 @@ INFERENCE_SECONDS = _histogram(
 )
 PROVING_SECONDS = _histogram(
     "avow_proving_seconds",
-    "Time of one proof, of however many answers, until its first bundle is stored.",
+    "Time of one piece of evidence, of however many answers, until its first bundle is stored.",
     _SECONDS,
 )
 VERIFYING_SECONDS = _histogram(
-    "avow_verifying_seconds", "Time of a worker's own check of one proof's bundles.", _SECONDS
+    "avow_verifying_seconds", "Time of a worker's own check of the bundles made together.", _SECONDS
 )
 PROOF_BYTES = _histogram("avow_proof_bytes", "Size of a stored bundle.", _BYTES)
 PEAK_MEMORY = _histogram(
     "avow_proving_peak_memory_bytes",
-    "Most resident memory of the process that made a proof, where its system measures it.",
+    "Most resident memory of the process that made evidence, where its system measures it.",
     _BYTES,
 )
 # Kept in the database, because each value comes from a process that may end any time.

@@ -139,4 +139,4 @@ class OneAtATime:
         tick: Tick,
     ) -> list[Proof]:
         """Refused."""
-        raise Refused(f"{compiled.record.system} proves one answer at a time")
+        raise Refused(f"{compiled.record.system} takes one answer at a time")

@@ -244,9 +244,9 @@ def test_progress_is_seen_without_loading_the_page_again(
         worker.start()
         try:
             expect(page.locator(".now .work")).to_contain_text("loading key and program")
-            expect(page.locator("#said")).to_contain_text("Proving")
+            expect(page.locator("#said")).to_contain_text("Making evidence")
             row = listed.get_by_role("row", name=re.compile(job.id[:8]))
-            expect(row).to_contain_text("Proving")
+            expect(row).to_contain_text("Making evidence")
         finally:
             place.prover.hold_at = ""
             place.prover.go_on.set()
@@ -296,7 +296,7 @@ def test_a_dead_letter_is_tried_again_by_keyboard(
         page.goto(place.url)
         page.get_by_role("link", name="Dead letters").click()
         row = page.get_by_role("row", name=re.compile(job.id[:8]))
-        expect(row).to_contain_text("Proving: 1 attempt")
+        expect(row).to_contain_text("Evidence: 1 attempt")
         expect(row).to_contain_text("the artifact's key does not fit its program")
         summary = row.locator("summary")
         summary.press("Enter")

@@ -37,8 +37,8 @@ async def test_a_letter_says_why_how_often_and_when(client: httpx.AsyncClient, d
     refused = given_up(desk, Refused("no such operation"))
     text = (await client.get("/dead-letters")).text
     said = words(text)
-    assert "Proving: 3 attempts the child died" in said
-    assert "Proving: 1 attempt no such operation" in said
+    assert "Evidence: 3 attempts the child died" in said
+    assert "Evidence: 1 attempt no such operation" in said
     job = desk.shop.queue.status(job_id)
     assert len(job.history) > 6
     for step in job.history:

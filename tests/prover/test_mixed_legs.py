@@ -512,7 +512,7 @@ def test_an_alternative_that_needs_too_much_memory_is_none(market: Market) -> No
     market.several.items[TEE] = compiled(TEE, memory=6000)
     job_id = answered(market, AskedLeg((TEE, PROOF), 600))
     assert market.queue.status(job_id).evidence[0].system == PROOF
-    with pytest.raises(RequestRefused, match="its proof needs about 6000 bytes"):
+    with pytest.raises(RequestRefused, match="its evidence needs about 6000 bytes"):
         market.queue.submit(asked(AskedLeg((TEE,), 600)))
 
 
@@ -587,7 +587,7 @@ def test_legs_with_different_answers_are_refused(market: Market) -> None:
     # A hidden input is bound in another way, so that the legs would not show the same.
     hidden = replace(market.several.items[CLAIM].record, input_visibility=InputVisibility.HASHED)
     market.several.items[CLAIM] = replace(market.several.items[CLAIM], record=hidden)
-    with pytest.raises(RequestRefused, match="proves another program"):
+    with pytest.raises(RequestRefused, match="is about another program"):
         market.queue.submit(asked())
     assert market.queue.jobs() == []
 

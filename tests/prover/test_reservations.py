@@ -42,7 +42,7 @@ def test_promises_add_up_to_what_there_is(any_shop: Shop) -> None:
     first, second, third = (proving(shop) for _ in range(3))
     assert reserve(bench, first, 3 * GIB, 8 * GIB) == 8 * GIB
     assert reserve(bench, second, 4 * GIB, 8 * GIB) == 5 * GIB
-    with pytest.raises(NotNow, match=f"other proofs here leave {GIB}"):
+    with pytest.raises(NotNow, match=f"others here leave {GIB}"):
         reserve(bench, third, 2 * GIB, 8 * GIB)
     # One's own promise is not counted against oneself.
     assert reserve(bench, second, 5 * GIB, 8 * GIB) == 5 * GIB
@@ -216,7 +216,7 @@ def test_a_proof_waits_for_the_memory_of_another(
     assert outcomes[1] is Outcome.AGAIN
     waiting = shop.queue.status(second)
     assert waiting.state is JobState.ANSWERED
-    assert "other proofs here leave" in waiting.reason
+    assert "others here leave" in waiting.reason
     with shop.database.read() as session:
         (waiting,) = session.scalars(select(MemoryClaimRow)).all()
     assert (waiting.job_id, waiting.bytes) == (second, 5 * GIB)
