@@ -1,6 +1,7 @@
 """Rewritten programs have the same outputs, and the bounds that come with them hold."""
 
 from random import Random
+from time import process_time
 
 import numpy as np
 import pytest
@@ -175,7 +176,6 @@ def test_views_move_behind_what_is_done_to_each_element() -> None:
     assert _leaned(case) == ["Affine", "Rescale", "Reshape", "Transpose"]
 
 
-@pytest.mark.timeout(20)
 def test_the_work_grows_with_the_program_and_no_faster() -> None:
     sketch = Sketch(1)
     at = sketch.input((2, 2), -9, 9)
@@ -189,4 +189,7 @@ def test_the_work_grows_with_the_program_and_no_faster() -> None:
             at = sketch.add(Reshape((at,), (2, 2)))
         else:
             at = sketch.add(Affine((at,), (2,), 1))
+    # Not by the clock on the wall: others may have the machine.
+    began = process_time()
     assert len(_leaned(sketch.case("long", [at]))) <= 4000
+    assert process_time() - began < 20
