@@ -20,9 +20,10 @@ from tests.integration.test_commands import key
 from tests.integration.test_watcher import once
 from tests.integration.town import CLAIMS, STRANGER, Town
 from tests.integration.watching import Watch
+from tests.prover.processes import until
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(600)
 def test_a_process_that_is_killed_goes_on(bare_town: Town, tmp_path: Path) -> None:
     town, rng = bare_town, random.Random(7)
     config = town.config
@@ -50,11 +51,15 @@ def test_a_process_that_is_killed_goes_on(bare_town: Town, tmp_path: Path) -> No
         )
 
     town.rpc("evm_setIntervalMining", 1)
-    deaths, lives = 0, 4.0
+    deaths, lives = 0, 1.5
     try:
         while not over():
-            process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+            log = tmp_path / f"{deaths}.log"
+            with log.open("wb") as stderr:
+                process = subprocess.Popen(command, env=environment, stderr=stderr)
             try:
+                # What a start takes here says nothing about how long it should live.
+                until(lambda log=log: b" ready " in log.read_bytes(), 120, "it is ready")
                 end = time.monotonic() + rng.uniform(0.5, 1.0) * lives
                 while time.monotonic() < end and not over():
                     time.sleep(0.1)
@@ -62,8 +67,8 @@ def test_a_process_that_is_killed_goes_on(bare_town: Town, tmp_path: Path) -> No
                 process.send_signal(signal.SIGKILL)
                 process.wait()
             deaths += 1
-            # However long a start takes here, it comes to its moves in the end.
-            lives *= 1.3
+            # However long a move takes here, it comes to its end.
+            lives *= 1.5
     finally:
         town.rpc("evm_setIntervalMining", 0)
         town.rpc("evm_setAutomine", True)
