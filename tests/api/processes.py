@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-P", "-m", "avow.api.cli.main"]
 # Not an AVOW_ variable, since those are not handed on.
 _TRACE = "DESCENDANT_OF"
+# Many times what any of it takes: only what hangs is given up.
+_PATIENCE_SECONDS = 600.0
 
 
 @dataclass(slots=True)
@@ -30,18 +32,18 @@ class Run:
         """What it wrote so far, stdout and stderr together."""
         return self.output.read_text("utf-8", errors="replace")
 
-    def wait_for(self, words: str, seconds: float = 120) -> str:
+    def wait_for(self, words: str) -> str:
         """What it wrote, once that holds `words`."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + _PATIENCE_SECONDS
         while words not in (text := self.text()):
             assert self.process.poll() is None, text
             assert time.monotonic() < end, text
             time.sleep(0.02)
         return text
 
-    def wait(self, seconds: float = 120) -> int:
+    def wait(self) -> int:
         """The exit status."""
-        return self.process.wait(seconds)
+        return self.process.wait(_PATIENCE_SECONDS)
 
     def survivors(self) -> list[str]:
         """Command lines of descendants that still run, wherever they hid."""
@@ -95,7 +97,7 @@ def sockets(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_socket()]
 
 
-def run_script(text: str, checkout: Path, seconds: float = 280) -> str:
+def run_script(text: str, checkout: Path) -> str:
     """Run a shell script in a checkout with `avow` in its path; what it printed.
 
     Fails at the first command that fails.
@@ -110,7 +112,7 @@ def run_script(text: str, checkout: Path, seconds: float = 280) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=seconds,
+        timeout=_PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stdout
     return done.stdout

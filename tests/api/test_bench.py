@@ -120,7 +120,7 @@ def test_one_model_is_really_measured(tmp_path: Path) -> None:
         tmp_path,
     )
     try:
-        assert run.wait(240) == 0, run.text()
+        assert run.wait() == 0, run.text()
         assert run.survivors() == []
     finally:
         run.end()

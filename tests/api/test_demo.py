@@ -50,7 +50,7 @@ def report(tmp_path: Path) -> dict[str, Any]:
 
 def test_the_whole_line(demo: Demo, tmp_path: Path) -> None:
     run = demo()
-    assert run.wait(240) == 0, run.text()
+    assert run.wait() == 0, run.text()
     found = report(tmp_path)
     assert found["error"] is None
     assert found["settled"] is True

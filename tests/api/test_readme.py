@@ -37,7 +37,7 @@ def served(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     arguments = ["serve", "--rpc-port", "0", "--port", "0"]
     run = start(arguments, tmp_path_factory.mktemp("serve"), checkout)
     try:
-        run.wait_for("export AVOW_HOME", 200)
+        run.wait_for("export AVOW_HOME")
         yield run
         run.process.terminate()
         assert run.wait() == 130
@@ -120,7 +120,7 @@ def test_the_api_of_a_served_network_answers(served: Run) -> None:
 
 
 def _followed(url: str) -> dict[str, object]:
-    end = time.monotonic() + 180
+    end = time.monotonic() + 600
     while True:
         job = ask("GET", url).json()
         if job["state"] in ("proven", "failed", "expired"):

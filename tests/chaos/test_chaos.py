@@ -27,8 +27,6 @@ PLAN = Plan(
 )
 
 
-# Half a minute, unless others keep the machine busy.
-@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("contracts_folder")
 def test_nothing_is_lost_and_nothing_happens_twice(tmp_path: Path) -> None:
     said: list[str] = []

@@ -13,7 +13,7 @@ CONTRACTS = ROOT / "contracts"
 
 def run(*command: str, cwd: Path = CONTRACTS) -> str:
     """Runs a program of the toolchain; its standard output. Fails with all that it said."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
     return done.stdout
 

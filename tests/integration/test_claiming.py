@@ -202,7 +202,6 @@ def closed(office: Office) -> None:
 
 
 @pytest.mark.parametrize("lazy", [False, True], ids=["posted root", "root that waits"])
-@pytest.mark.timeout(180)
 def test_an_answer_is_claimed_stands_and_is_paid(office: Office, lazy: bool) -> None:
     court, town = office.court, office.court.town
     if lazy:
@@ -229,7 +228,6 @@ def test_an_answer_is_claimed_stands_and_is_paid(office: Office, lazy: bool) -> 
     queue.close()
 
 
-@pytest.mark.timeout(240)
 def test_a_challenge_without_a_case_is_answered_to_its_end(office: Office) -> None:
     town = office.court.town
     before = town.holdings(PROVIDER.address, STRANGER.address)
@@ -256,7 +254,6 @@ def test_a_challenge_without_a_case_is_answered_to_its_end(office: Office) -> No
     assert after[PROVIDER.address] - before[PROVIDER.address] > PRICE * 9 // 10
 
 
-@pytest.mark.timeout(400)
 def test_a_provider_killed_between_every_two_steps_answers_once(office: Office) -> None:
     town = office.court.town
     office.request()
@@ -294,7 +291,6 @@ def test_a_provider_killed_between_every_two_steps_answers_once(office: Office) 
     assert reaper.deaths["after broadcast"] >= 4
 
 
-@pytest.mark.timeout(300)
 def test_a_challenge_is_ended_by_a_proof(bare_town: Town) -> None:
     town = bare_town
     office = established(town, by_proof=True)
@@ -318,7 +314,6 @@ def test_a_challenge_is_ended_by_a_proof(bare_town: Town) -> None:
         closed(office)
 
 
-@pytest.mark.timeout(300)
 def test_before_a_proof_who_is_late_loses_its_bond(bare_town: Town) -> None:
     town = bare_town
     office = established(town)
@@ -355,7 +350,6 @@ def registered_for_proofs(town: Town) -> None:
     town.pass_time(601)
 
 
-@pytest.mark.timeout(180)
 def test_a_proof_that_never_comes_is_not_waited_for(bare_town: Town) -> None:
     town = bare_town
     office = established(town, by_proof=True)

@@ -72,7 +72,6 @@ def sent(town: Town) -> int:
     return town.chain.w3.eth.get_transaction_count(checksum(STRANGER.address))
 
 
-@pytest.mark.timeout(180)
 def test_a_proof_costs_the_key_its_stake_and_ends_the_leg(
     world: AttestedTown, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +146,6 @@ def test_a_proof_costs_the_key_its_stake_and_ends_the_leg(
     assert "signed after the end of" in refused(late, *shown)
 
 
-@pytest.mark.timeout(120)
 def test_a_lost_claim_of_the_same_answer_costs_the_operator_the_stake(
     world: AttestedTown, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,7 +37,6 @@ def trade(request: pytest.FixtureRequest, bare_town: Town) -> Iterator[Trade]:
     yield Trade(bare_town, made, registered, bare_town.config.bundles)
 
 
-@pytest.mark.timeout(120)
 def test_orders_are_settled_alone_and_together_and_lies_refused(trade: Trade) -> None:
     name, town = trade.made.artifact.model.name, trade.town
     key = load(trade.made.artifact).key

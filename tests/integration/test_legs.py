@@ -106,7 +106,6 @@ def reason(office: Office, order_id: bytes) -> str:
     return seen.reason
 
 
-@pytest.mark.timeout(240)
 def test_an_order_of_two_legs_pays_in_two_steps(office: Office) -> None:
     """The proof pays at once; the claim, in its own time, after its window."""
     market = office.court.town.reader
@@ -143,7 +142,6 @@ def test_an_order_of_two_legs_pays_in_two_steps(office: Office) -> None:
     queue.close()
 
 
-@pytest.mark.timeout(240)
 def test_a_leg_that_fails_leaves_the_other_its_pay(office: Office) -> None:
     """Nobody works on the claim: its leg is slashed, the proof's leg is paid."""
     town = office.court.town
@@ -168,7 +166,6 @@ def test_a_leg_that_fails_leaves_the_other_its_pay(office: Office) -> None:
     assert refund >= PRICE * 7 // 10
 
 
-@pytest.mark.timeout(240)
 def test_without_the_claims_bond_a_leg_is_served_by_its_alternative(office: Office) -> None:
     town = office.court.town
     token = office.court.claims.token
@@ -187,7 +184,6 @@ def test_without_the_claims_bond_a_leg_is_served_by_its_alternative(office: Offi
     assert states(office, order_id, 1) == [LegState.SETTLED]
 
 
-@pytest.mark.timeout(240)
 def test_when_a_job_fails_the_next_system_is_tried(office: Office) -> None:
     """Also by a provider that was started again in between."""
     order_id = request(office, LegTerms(PROVEN + CLAIMED, HOUR, 10_000))
@@ -215,7 +211,6 @@ def test_when_a_job_fails_the_next_system_is_tried(office: Office) -> None:
     assert office.settled(claimed)
 
 
-@pytest.mark.timeout(240)
 def test_a_job_that_nobody_takes_makes_way_for_the_next_system_in_time(office: Office) -> None:
     """No worker for it is there: its bond would be lost while the other system could do it."""
     order_id = request(office, LegTerms(PROVEN + CLAIMED, HOUR, 10_000))

@@ -68,7 +68,6 @@ def case() -> Case:
     return Case("fifty", program, blobs, tracer.key, given, run, tuple(run.stored()), wrong)
 
 
-@pytest.mark.timeout(240)
 def test_a_game_about_fifty_operations_keeps_its_bounds(bare_town: Town, case: Case) -> None:
     claims = Claims(bare_town.chain, bare_town.deployment, QUICK)
     court = Court(bare_town.market(), claims, development_people(), STRANGER)

@@ -241,7 +241,6 @@ def refunded(court: Court, order_id: bytes, before: dict[bytes, int]) -> None:
     [("digits-cnn", False), ("digits-cnn", True), ("lenet5", False)],
     ids=["posted root", "root that waits", "large tensors"],
 )
-@pytest.mark.timeout(180)
 def test_a_withheld_trace_is_overturned_by_the_game(
     bare_town: Town, model: str, lazy: bool
 ) -> None:
@@ -347,7 +346,6 @@ def pointing(view: ClaimView, game: Challenge) -> Move | None:
     return PickTensor(view.traced, 0, node, siblings, view.traced.program + place_of(0))
 
 
-@pytest.mark.timeout(120)
 def test_a_challenger_without_a_case_loses_its_bond(court: Court) -> None:
     town, claims = court.town, court.claims
     before = town.holdings(PROVIDER.address, STRANGER.address)
@@ -386,7 +384,6 @@ def test_a_challenger_without_a_case_loses_its_bond(court: Court) -> None:
     print(f"gas {court.totals()}\n{shown(court)}")
 
 
-@pytest.mark.timeout(240)
 def test_a_proof_of_the_same_statement_ends_all_challenges(court: Court) -> None:
     town, claims = court.town, court.claims
     registry = Registry(town.chain, town.deployment, QUICK)
@@ -473,7 +470,6 @@ def swapped(town: Town) -> tuple[tuple[str, Placed], ...]:
     return tuple((held | {"referee": held["token"]}).items())
 
 
-@pytest.mark.timeout(120)
 def test_who_repeats_a_challenge_that_is_bait_loses_its_bond(court: Court) -> None:
     """A planter challenges a right claim of its own: the bond that it loses comes back to its own
     provider, and that of whoever took the challenge for a verdict comes with it."""

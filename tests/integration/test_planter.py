@@ -165,7 +165,6 @@ def season(town_watch: Guarded) -> Season:
     return Season(town_watch)
 
 
-@pytest.mark.timeout(600)
 def test_a_plant_is_found_by_who_looks_and_costs_who_does_not(season: Season) -> None:
     world, town = season.world, season.world.court.town
     duties = NodeGuard(world.watch, VALIDATOR, town.database(), world.awake.seeds)
@@ -227,7 +226,6 @@ def _once(season: Season) -> None:
     assert max(calls.values()) == 1, "something was sent twice"
 
 
-@pytest.mark.timeout(600)
 def test_killed_before_and_after_every_transaction_it_plants_once(
     season: Season, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,7 +237,6 @@ def test_killed_before_and_after_every_transaction_it_plants_once(
     assert reaper.deaths["before broadcast"] >= 8 and reaper.deaths["after broadcast"] >= 8
 
 
-@pytest.mark.timeout(300)
 def test_an_epoch_without_a_plant_has_a_word_all_the_same(season: Season) -> None:
     world, almanac = season.world, season.planter._almanac
     assert isinstance(almanac, OneEpoch)
@@ -254,7 +251,6 @@ def test_an_epoch_without_a_plant_has_a_word_all_the_same(season: Season) -> Non
     assert _orders(season) == []
 
 
-@pytest.mark.timeout(300)
 def test_an_order_that_another_provider_takes_is_the_last_of_its_epoch(season: Season) -> None:
     """Who is quick would be paid for as many orders as fit into an epoch."""
     world, planter = season.world, season.planter
@@ -302,7 +298,6 @@ def test_no_bond_is_put_up_for_a_claim_that_could_not_be_settled_in_time(
     assert world.court.town.state(order_id) is LegState.CANCELLED
 
 
-@pytest.mark.timeout(300)
 def test_a_plant_that_was_overturned_before_verdicts_were_due_is_not_exposed(
     season: Season,
 ) -> None:
@@ -332,7 +327,6 @@ def _is_taken_back(season: Season) -> None:
     assert all(succeeded for _, succeeded in season.sent())
 
 
-@pytest.mark.timeout(300)
 def test_a_plant_that_was_not_exposed_in_time_is_overturned_all_the_same(season: Season) -> None:
     """A planter that was away leaves no wrong answer to become final."""
     world, court = season.world, season.world.court
@@ -345,7 +339,6 @@ def test_a_plant_that_was_not_exposed_in_time_is_overturned_all_the_same(season:
     _is_taken_back(season)
 
 
-@pytest.mark.timeout(300)
 def test_a_plant_for_which_there_is_no_bounty_is_overturned_before_its_window_ends(
     bare_town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,7 +350,6 @@ def test_a_plant_for_which_there_is_no_bounty_is_overturned_before_its_window_en
     _once(season)
 
 
-@pytest.mark.timeout(300)
 def test_who_hides_its_seed_is_charged_once_for_the_epoch(season: Season) -> None:
     world, almanac = season.world, season.planter._almanac
     assert isinstance(almanac, OneEpoch)

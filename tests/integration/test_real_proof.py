@@ -204,7 +204,6 @@ def _instance(proof: Proof, at: int, change: Callable[[int], int]) -> Proof:
     return replace(proof, instances=tuple(changed))
 
 
-@pytest.mark.timeout(180)
 def test_a_real_proof_is_paid_and_every_forgery_refused(works: Works) -> None:
     first, second = works.order(10), works.order(11)
     mine, foreign = works.deliver(first, second)
@@ -242,7 +241,6 @@ def test_a_real_proof_is_paid_and_every_forgery_refused(works: Works) -> None:
     queue.close()
 
 
-@pytest.mark.timeout(180)
 def test_a_cautious_validator_refuses_an_unsafe_srs(works: Works) -> None:
     order_id = works.order(12)
     works.deliver(order_id)
@@ -262,7 +260,6 @@ def test_a_cautious_validator_refuses_an_unsafe_srs(works: Works) -> None:
     assert delivery is not None and "the SRS is unsafe" in delivery.refused
 
 
-@pytest.mark.timeout(180)
 def test_a_hidden_input_and_hidden_weights_are_settled(
     bare_town: Town, contracts_folder: Path
 ) -> None:

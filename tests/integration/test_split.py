@@ -55,7 +55,6 @@ from tests.integration.split_model import (
 from tests.verifier.optimistic.test_settlement import CLAIMS, NUMBER, TIME, word
 from tests.verifier.optimistic.tries import chain
 
-pytestmark = pytest.mark.timeout(300)
 POLICY = Policy(minimum_assurance=Assurance.CHALLENGEABLE, unsafe_allow_unsafe_srs=True)
 NONCE = 11
 

@@ -94,7 +94,6 @@ def works(bare_town: Town) -> Iterator[Works]:
     open_bench.cache_clear()
 
 
-@pytest.mark.timeout(180)
 def test_a_real_proof_is_paid_and_every_forgery_refused(works: Works) -> None:
     first, second = works.order(10), works.order(11)
     mine, foreign = works.deliver(first, second)
@@ -118,7 +117,6 @@ def test_a_real_proof_is_paid_and_every_forgery_refused(works: Works) -> None:
     queue.close()
 
 
-@pytest.mark.timeout(240)
 def test_orders_of_one_proof_are_settled_by_one_transaction(works: Works) -> None:
     batch = works.together(range(4))
     for _ in range(3):
@@ -131,7 +129,6 @@ def test_orders_of_one_proof_are_settled_by_one_transaction(works: Works) -> Non
     assert {event.output for event in mine} == {item.output for item in batch.items()}
 
 
-@pytest.mark.timeout(240)
 def test_a_bad_item_holds_up_nobody_and_a_wrong_proof_everybody(works: Works) -> None:
     batch = works.together(range(4))
     items, made = batch.items(), batch_seal(batch.bundles[0]).shared
@@ -183,7 +180,6 @@ def test_a_bad_item_holds_up_nobody_and_a_wrong_proof_everybody(works: Works) ->
         works.town.market().settle_batch(VALIDATOR, key, batch.root, items, made)
 
 
-@pytest.mark.timeout(180)
 def test_contracts_of_another_key_are_neither_served_nor_settled(bare_town: Town) -> None:
     """An owner's record names what it likes; nodes make the contracts again from the key."""
     town, folder = bare_town, compiled().artifact.folder

@@ -103,7 +103,6 @@ def test_a_lie_that_is_shown_is_refuted_at_once(watch: Watch) -> None:
     assert sorted(once(watch).values()) == [1, 1, 1, 1]
 
 
-@pytest.mark.timeout(180)
 def test_a_lie_that_is_withheld_is_overturned_by_the_game(bare_town: Town) -> None:
     watch = Watch(opened(bare_town, "digits-cnn"))
     before = bare_town.holdings(STRANGER.address)
@@ -128,7 +127,6 @@ def test_a_silent_provider_is_timed_out(watch: Watch) -> None:
     once(watch)
 
 
-@pytest.mark.timeout(300)
 def test_killed_between_every_two_steps_of_a_game_it_moves_once(bare_town: Town) -> None:
     watch = Watch(opened(bare_town, "digits-mlp"))
     before = bare_town.holdings(STRANGER.address)
@@ -148,7 +146,6 @@ def test_killed_between_every_two_steps_of_a_game_it_moves_once(bare_town: Town)
     print(dict(reaper.deaths))
 
 
-@pytest.mark.timeout(240)
 def test_a_reorganisation_in_mid_game_is_played_again(watch: Watch) -> None:
     town = watch.court.town
     before = town.holdings(STRANGER.address)
@@ -178,7 +175,6 @@ def test_a_reorganisation_in_mid_game_is_played_again(watch: Watch) -> None:
     once(watch)
 
 
-@pytest.mark.timeout(240)
 def test_a_claim_that_a_reorganisation_took_is_forgotten(watch: Watch) -> None:
     town = watch.court.town
     delivered = watch.court.deliver(deep)
@@ -201,7 +197,6 @@ def test_a_claim_that_a_reorganisation_took_is_forgotten(watch: Watch) -> None:
     )
 
 
-@pytest.mark.timeout(300)
 def test_an_rpc_that_fails_at_random(watch: Watch) -> None:
     town = watch.court.town
     before = town.holdings(STRANGER.address)
@@ -278,7 +273,6 @@ def test_only_what_is_on_duty_is_looked_at_and_its_verdict_told(watch: Watch) ->
     assert PROVIDER.address == watch.found(validator, first).provider
 
 
-@pytest.mark.timeout(300)
 def test_killed_while_its_transactions_wait_it_moves_once(watch: Watch) -> None:
     """Blocks come every second, so that whoever starts again finds its transaction not mined."""
     town = watch.court.town
@@ -298,7 +292,6 @@ def test_killed_while_its_transactions_wait_it_moves_once(watch: Watch) -> None:
     assert reaper.deaths["after broadcast"] >= 4
 
 
-@pytest.mark.timeout(400)
 def test_killed_while_moves_about_many_claims_wait_it_makes_each_once(watch: Watch) -> None:
     """They wait together, under nonces one behind the other."""
     court, town = watch.court, watch.court.town
@@ -320,7 +313,6 @@ def test_killed_while_moves_about_many_claims_wait_it_makes_each_once(watch: Wat
     assert reaper.deaths["after broadcast"] >= 10
 
 
-@pytest.mark.timeout(300)
 def test_several_games_are_opened_with_one_approval(watch: Watch) -> None:
     court = watch.court
     made = [court.deliver(deep, row=row) for row in range(3)]
@@ -356,7 +348,6 @@ def test_with_too_few_tokens_it_waits_and_then_goes_on(watch: Watch) -> None:
     once(watch)
 
 
-@pytest.mark.timeout(180)
 def test_of_two_validators_one_wins_and_the_other_has_its_bond_back(watch: Watch) -> None:
     court, town = watch.court, watch.court.town
     other = Watch(court, account=development_signer(8))

@@ -11,8 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from avow.verifier.lifecycle import LegState
 from tests.circuits.sumcheck.small import stored
 from tests.integration.court import deep, made, opened
@@ -23,7 +21,6 @@ from tests.integration.watching import Watch
 from tests.prover.processes import until
 
 
-@pytest.mark.timeout(600)
 def test_a_process_that_is_killed_goes_on(bare_town: Town, tmp_path: Path) -> None:
     town, rng = bare_town, random.Random(7)
     config = town.config

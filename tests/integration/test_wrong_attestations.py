@@ -166,7 +166,6 @@ def key_of(world: AttestedTown) -> StoredKey:
     return found
 
 
-@pytest.mark.timeout(180)
 def test_an_overturned_claim_of_the_same_lie_costs_the_key_its_stake_once(scene: Scene) -> None:
     delivered, claimed = scene.claim(deep)
     bundle = scene.attest(delivered.outputs)

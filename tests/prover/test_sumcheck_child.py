@@ -19,7 +19,7 @@ from tests.prover.processes import until
 from tests.prover.provers import children
 
 pytestmark = pytest.mark.usefixtures("earlier")
-LIMITS = Limits(30.0, 2 * 2**30)
+LIMITS = Limits(300.0, 2 * 2**30)
 
 
 def nothing(stage: str, percent: int | None) -> None:
