@@ -103,7 +103,12 @@ def _registered(key: str | None) -> "Registered":
         everything = archive.all()
         if not everything:
             raise ConfigurationError("no enclave of this home has registered a key")
-        return everything[-1]
+        # Times have seconds: of two keys of one second none came last that anybody could tell.
+        last = [one for one in everything if one.registered_at == everything[-1].registered_at]
+        if len(last) > 1:
+            keys = ", ".join(f"0x{one.address.hex()}" for one in last)
+            raise ConfigurationError(f"KEY: expected one of those that registered last, {keys}")
+        return last[0]
     try:
         found = archive.find(parse_hex(key.lower(), 20, "KEY"))
     except VerificationError as error:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from avow.verifier.fields import to_hex
 from avow.verifier.lifecycle import JobState
 from tests.prover.enclave.places import OFF_CHAIN_TERMS, Place, compiled, enclave, place
 from tests.prover.processes import ROOT
+from tests.prover.test_vouching import registered
 
 pytestmark = pytest.mark.usefixtures("earlier")
 _SECONDS = 120
@@ -102,6 +104,27 @@ def test_a_worker_answers_and_avow_verify_says_simulated(
     assert main(["enclave", "policy", "--unsafe-simulated"]) == 2
     # Its key is in no file and in no line.
     assert b"PRIVATE" not in log.read_bytes()
+
+
+def test_of_keys_that_registered_within_one_second_none_is_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AVOW_HOME", str(tmp_path))
+    archive, first = Archive(tmp_path), registered()
+    earlier = replace(first, address=b"\xff" * 20, registered_at=first.registered_at - 1)
+    archive.keep(earlier)
+    archive.keep(first)
+    assert main(["enclave", "show"]) == 0
+    assert json.loads(capsys.readouterr().out)["address"] == to_hex(first.address)
+    other = replace(first, address=b"\x99" * 20)
+    archive.keep(other)
+    both = sorted((to_hex(first.address), to_hex(other.address)))
+    for command in ("show", "policy"):
+        assert main(["enclave", command]) == 2
+        said = f"avow: error: KEY: expected one of those that registered last, {', '.join(both)}\n"
+        assert capsys.readouterr().err == said
+    assert main(["enclave", "show", to_hex(first.address)]) == 0
+    assert json.loads(capsys.readouterr().out)["address"] == to_hex(first.address)
 
 
 def test_a_worker_does_not_start_with_half_an_enclave(here: Place) -> None:
