@@ -33,6 +33,14 @@ def registrar() -> None:
 @registrar.command("sign")
 @click.argument("registration", type=_FILE)
 @click.option("--policy", type=_FILE, required=True, help="Your own avow-attestation-policy/1.")
+@click.option(
+    "--golden-values",
+    "manifests",
+    type=_FILE,
+    multiple=True,
+    help="NVIDIA's manifest of a driver or VBIOS of the GPUs; may be given again. Without any, "
+    "what GPUs run is NOT CHECKED.",
+)
 @click.option("--operator", required=True, metavar="ADDRESS", help="Who is to register the key.")
 @click.option("--platform", default="0x" + "00" * 32, help="What you say of the machine: 32 bytes.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
@@ -46,6 +54,7 @@ def registrar() -> None:
 def sign(
     registration: Path,
     policy: Path,
+    manifests: tuple[Path, ...],
     operator: str,
     platform: str,
     output: Path,
@@ -72,6 +81,7 @@ def sign(
         own = parse_attestation_policy(read_file(policy))
     except VerificationError as error:
         raise ApiError(f"{policy.name}: {error.message}") from error
+    golden = [read_file(path) for path in manifests]
     signer, market = signing.signer(), signing.market()
     keys, registrars = keys_of(market), Registrars(market.chain, market.deployment)
     _require_bond(registrars, signer, keys.parameters.registrar_bond)
@@ -80,7 +90,7 @@ def sign(
         Domain(market.chain.chain_id, keys.contract.address),
     )
     try:
-        attested, steps = check_evidence(found, own, registry, at)
+        attested, steps = check_evidence(found, own, registry, at, golden)
         enrolment = Enrolment(found.address, found.material.registration, 0)
         quote = found.material.evidence
         steps = (

@@ -143,3 +143,6 @@ def _silent(process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 def _ready(said: Mapping[str, Any]) -> None:
     _LOG.info("enclave=%s platform=%s ready", said["address"], said["platform"])
+    for what in said["unchecked"]:
+        # A device that runs anything at all has registered.
+        _LOG.warning("enclave=%s NOT CHECKED %s", said["address"], what)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from avow.models.errors import ModelError
+from avow.models.files import read_bounded
 from avow.prover.enclave.dstack import DstackGuest
 from avow.prover.enclave.errors import EnclaveRefused
 from avow.prover.enclave.gpus import GpuCommand
@@ -16,6 +18,7 @@ from avow.prover.enclave.simulated.keeping import kept_machine
 from avow.prover.enclave.tdx import REPORTS, TdxGuest
 from avow.verifier.errors import VerificationError
 from avow.verifier.statement import OFF_CHAIN
+from avow.verifier.systems.tee.terms import MANIFEST_BYTES
 
 
 def machine(
@@ -30,7 +33,9 @@ def machine(
             "AVOW_ENCLAVE_CHALLENGE: the registry of AVOW_ENCLAVE_REGISTRY gives one to the "
             "account that will register the key (avow attestation challenge)"
         )
-    devices = NoDevices() if settings.gpu_command is None else GpuCommand(settings.gpu_command)
+    devices: Devices = NoDevices()
+    if settings.gpu_command is not None:
+        devices = GpuCommand(settings.gpu_command, _manifests(settings.golden_values))
     if settings.platform == "simulated":
         now = int(clock())
         try:
@@ -39,6 +44,13 @@ def machine(
             raise EnclaveRefused(f"simulated enclave: {error.message}") from error
         return guest, guest, devices
     return _hardware(settings, root), _source(settings), devices
+
+
+def _manifests(paths: Sequence[Path]) -> list[bytes]:
+    try:
+        return [read_bounded(path, MANIFEST_BYTES, "golden values") for path in paths]
+    except ModelError as error:
+        raise EnclaveRefused(str(error)) from error
 
 
 def _hardware(settings: EnclaveSettings, root: Path) -> Platform:

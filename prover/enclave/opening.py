@@ -12,14 +12,14 @@ from avow.verifier.attestation.established import Attested, Simulated
 from avow.verifier.attestation.intel.quote import TdxBody, parse_quote
 from avow.verifier.attestation.intel.verify import verify_quote, verify_simulated_quote
 from avow.verifier.attestation.nvidia.binding import device_nonce, evidence_digest
-from avow.verifier.attestation.nvidia.device import check_gpu
-from avow.verifier.attestation.nvidia.evidence import parse_evidence_list
 from avow.verifier.attestation.policy import AttestationPolicy, RequiredEvent
+from avow.verifier.attestation.steps import Step
 from avow.verifier.attestation.testroot import TestRoot
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.statement import Domain
+from avow.verifier.systems.tee.devices import check_device_list
 from avow.verifier.systems.tee.material import Material
 from avow.verifier.systems.tee.registration import PROGRAM_EVENT, Registration
 
@@ -61,7 +61,7 @@ def open_session(
     key, now = SessionKey(), int(clock())
 
     # 3. Devices: what they say answers a nonce that depends on the key.
-    gpu, digest = _devices(devices, device_nonce(terms.challenge, key.address), now)
+    gpu, digest, steps = _devices(devices, platform, terms.challenge, key, now)
 
     # 4. Registration, and a quote that holds its digest.
     registration = Registration(
@@ -98,6 +98,7 @@ def open_session(
         now,
         min(registration.not_after, found.expires),
         _own_word(key, registration, terms.operator, platform),
+        steps,
     )
     return key, registered
 
@@ -115,16 +116,18 @@ def _measure(platform: Platform, program: bytes) -> None:
         )
 
 
-def _devices(devices: Devices, nonce: bytes, now: int) -> tuple[bytes | None, bytes]:
+def _devices(
+    devices: Devices, platform: Platform, challenge: bytes, key: SessionKey, now: int
+) -> tuple[bytes | None, bytes, tuple[Step, ...]]:
+    asked, nonce = devices.terms, device_nonce(challenge, key.address)
+    if asked.simulated_root is not None and platform.root is None:
+        raise EnclaveRefused("simulated GPUs belong to a simulated enclave")
     data = devices.collect(nonce)
     if data is None:
-        return None, ZERO_WORD
+        return None, ZERO_WORD, ()
     try:
-        found = [
-            check_gpu(one, nonce, now, driver=None, vbios=None, unsafe_missing_golden_values=True)
-            for one in parse_evidence_list(data)
-        ]
-        return data, evidence_digest(found)
+        found, steps = check_device_list(data, nonce, now, asked)
+        return data, evidence_digest(found), steps
     except VerificationError as error:
         raise EnclaveRefused(f"the evidence of the GPUs: {error}") from error
 

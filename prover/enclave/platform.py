@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from avow.verifier.attestation.testroot import TestRoot
+from avow.verifier.systems.tee.terms import DeviceTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class CollateralSource(Protocol):
 class Devices(Protocol):
     """The GPUs beside the enclave."""
 
+    @property
+    def terms(self) -> DeviceTerms:
+        """What their evidence must show to be registered."""
+        ...
+
     def collect(self, nonce: bytes) -> bytes | None:
         """Evidence that answers a nonce (32 bytes), in the attestation SDK's JSON; None where
         there are none."""
@@ -71,6 +77,11 @@ class Devices(Protocol):
 
 class NoDevices:
     """A machine whose GPUs, if there are any, are not attested."""
+
+    @property
+    def terms(self) -> DeviceTerms:
+        """Of nothing."""
+        return DeviceTerms(())
 
     def collect(self, nonce: bytes) -> bytes | None:
         """None."""

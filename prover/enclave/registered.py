@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from avow.verifier.attestation.policy import AttestationPolicy, read_attestation_policy
+from avow.verifier.attestation.steps import State, Step
 from avow.verifier.attestation.testroot import TestRoot, allow_test_root
 from avow.verifier.canonical import Json
 from avow.verifier.errors import VerificationError
@@ -14,7 +15,7 @@ from avow.verifier.systems.tee.material import Material, parse_material
 from avow.verifier.systems.tee.terms import Terms
 
 FORMAT = "avow-enclave-registration/1"
-_ROOT_BYTES = 8192
+_ROOT_BYTES, _STEPS = 8192, 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Registered:
     `address` has 20 bytes, `identity` (of the quote's signed part) 32, `measurement` 48. `root` is
     the certificate of a simulation's test root, None on hardware. `reference` accepted the evidence
     at `registered_at`; the key signs until `ends`, when registration or collateral does, whichever
-    is first.
+    is first. `devices` is what was established of its GPUs when it registered, and what was not.
     """
 
     address: bytes
@@ -45,6 +46,7 @@ class Registered:
     registered_at: int
     ends: int
     own_word: OwnWord | None = None
+    devices: tuple[Step, ...] = ()
 
     def terms(self) -> Terms:
         """What accepts the answers of keys that were registered as this one was.
@@ -84,6 +86,8 @@ class Registered:
                 "operator": to_hex(self.own_word.operator),
                 "signature": to_hex(self.own_word.signature),
             }
+        if self.devices:
+            value["devices"] = [step.to_json() for step in self.devices]
         return value
 
 
@@ -104,7 +108,7 @@ def parse_registered(value: Json) -> Registered:
             "reference",
             "material",
         },
-        {"simulated_root", "simulated_signature"},
+        {"simulated_root", "simulated_signature", "devices"},
     )
     fields.one_of("format", (FORMAT,))
     found = Registered(
@@ -120,10 +124,19 @@ def parse_registered(value: Json) -> Registered:
         own_word=_own_word(fields.raw("simulated_signature"))
         if fields.has("simulated_signature")
         else None,
+        devices=tuple(map(_step, fields.items("devices", 1, _STEPS)))
+        if fields.has("devices")
+        else (),
     )
     if fields.octets("digest", 32) != found.material.registration.digest():
         raise VerificationError("parse", "the registration has another digest")
     return found
+
+
+def _step(value: Json) -> Step:
+    fields = Fields(value, "registration.devices", {"name", "state", "detail"})
+    state = State(fields.one_of("state", tuple(one.value for one in State)))
+    return Step(fields.name("name"), state, fields.text("detail"))
 
 
 def _own_word(value: Json) -> OwnWord:

@@ -1,7 +1,7 @@
 """The process that holds a session: `python -m avow.prover.enclave.service PARENT SOCKET`.
 
-It says one line of JSON on stdout when it is ready ({address, platform, ends}) or refuses to start
-({refused}). Requests are lines of JSON over the socket, one for each connection.
+It says one line of JSON on stdout when it is ready ({address, platform, ends, unchecked}) or
+refuses to start ({refused}). Requests are lines of JSON over the socket, one for each connection.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from avow.prover.children import die_with_parent
 from avow.prover.config import from_environment
 from avow.prover.enclave.archive import Archive
 from avow.prover.enclave.errors import EnclaveEnded, EnclaveLater, EnclaveRefused
+from avow.prover.enclave.registered import Registered
 from avow.prover.enclave.served import Served
 from avow.prover.enclave.session import Asked, Session
 from avow.prover.errors import ConfigurationError, ProverError
+from avow.verifier.attestation.steps import State
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import parse_hex
 from avow.verifier.statement import parse_statement
@@ -245,15 +247,23 @@ def main(arguments: list[str]) -> int:
         reason = f"internal error ({type(error).__name__}); the log has it"
         print(json.dumps({"refused": reason}), file=said, flush=True)
         return 2
-    registered = session.registered
-    about = {
+    print(json.dumps(about(session.registered)), file=said, flush=True)
+    server.answer_until_over()
+    return 0
+
+
+def about(registered: Registered) -> dict[str, Any]:
+    """What is said when it is ready; `unchecked` is what nobody has compared with golden values."""
+    return {
         "address": f"0x{registered.address.hex()}",
         "platform": registered.platform,
         "ends": registered.ends,
+        "unchecked": [
+            f"{step.name}: {step.detail}"
+            for step in registered.devices
+            if step.name.endswith("golden values") and step.state is State.NOT_CHECKED
+        ],
     }
-    print(json.dumps(about), file=said, flush=True)
-    server.answer_until_over()
-    return 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ class EnclaveSettings:
 
     `program` is pinned (32 bytes), `challenge` the registry's, zero off chain. `operator` is the
     account (20 bytes) that will register a simulated key, which signs for that. Collateral comes
-    from `pccs`, the address of a caching service, or lies in the file `collateral`.
+    from `pccs`, the address of a caching service, or lies in the file `collateral`. `golden_values`
+    are files with NVIDIA's manifests for the GPUs that `gpu_command` asks.
     """
 
     platform: str
@@ -41,6 +43,7 @@ class EnclaveSettings:
     pccs: str | None = None
     collateral: Path | None = None
     gpu_command: str | None = None
+    golden_values: tuple[Path, ...] = ()
     event_log: Path = Path("/run/avow/rtmr3.json")
     dstack_socket: Path = Path("/var/run/dstack.sock")
 
@@ -89,6 +92,7 @@ def enclave_settings(env: Mapping[str, str]) -> EnclaveSettings | None:
         pccs=pccs,
         collateral=collateral,
         gpu_command=_command(env),
+        golden_values=_golden_values(env),
         event_log=_path(env, "AVOW_ENCLAVE_EVENT_LOG") or default.event_log,
         dstack_socket=_path(env, "AVOW_ENCLAVE_DSTACK_SOCKET") or default.dstack_socket,
     )
@@ -160,6 +164,16 @@ def _command(env: Mapping[str, str]) -> str | None:
     except EnclaveRefused as error:
         raise ConfigurationError(f"AVOW_ENCLAVE_GPU_COMMAND: {error}") from error
     return value
+
+
+def _golden_values(env: Mapping[str, str]) -> tuple[Path, ...]:
+    name = "AVOW_ENCLAVE_GPU_GOLDEN_VALUES"
+    found = tuple(Path(one).expanduser() for one in (env.get(name) or "").split(os.pathsep) if one)
+    if found and not env.get("AVOW_ENCLAVE_GPU_COMMAND"):
+        raise ConfigurationError(
+            f"{name}: expected AVOW_ENCLAVE_GPU_COMMAND beside it, whose devices they are for"
+        )
+    return found
 
 
 def _path(env: Mapping[str, str], name: str) -> Path | None:

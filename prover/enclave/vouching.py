@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from eth_abi.abi import encode
@@ -26,7 +27,7 @@ from avow.verifier.keccak import ZERO_WORD, keccak256
 from avow.verifier.statement import Domain
 from avow.verifier.systems.tee.devices import check_devices
 from avow.verifier.systems.tee.registration import PROGRAM_EVENT, read_report_data
-from avow.verifier.systems.tee.terms import Terms
+from avow.verifier.systems.tee.terms import DeviceTerms, Terms
 
 FORMAT = "avow-vouching/1"
 _SECONDS_OF_LIFE = 31 * 86_400
@@ -75,12 +76,18 @@ def parse_vouching(value: Json) -> Vouching:
 
 
 def check_evidence(
-    registered: Registered, policy: AttestationPolicy, registry: Domain, at: int
+    registered: Registered,
+    policy: AttestationPolicy,
+    registry: Domain,
+    at: int,
+    golden_values: Sequence[bytes] = (),
 ) -> tuple[Attested, tuple[Step, ...]]:
     """Establish, offline at the Unix time `at`, that genuine hardware registers this key there.
 
     Only `policy` counts, which is the registrar's own; what the file says of itself is compared
-    with the evidence. Raises `VerificationError`, for every simulation too.
+    with the evidence. Registered GPUs must be genuine and have answered the key; with
+    `golden_values`, NVIDIA's manifests, each must run what those of its own versions name. Raises
+    `VerificationError`, for every simulation too.
     """
     # Loaded late: what it rests on is only there with the extra.
     from avow.verifier.attestation.intel.verify import verify_quote
@@ -111,7 +118,10 @@ def check_evidence(
         if not holds:
             raise VerificationError("registration", otherwise)
     bound = passed("registration", f"evidence 0x{found.identity.hex()} binds the key")
-    devices = check_devices(material, Terms(at, policy), address)
+    asked = None
+    if registration.gpu != ZERO_WORD or golden_values:
+        asked = DeviceTerms(tuple(golden_values), unsafe_missing_golden_values=not golden_values)
+    devices = check_devices(material, Terms(at, policy, devices=asked), address)
     return found, (*found.steps, bound, *devices)
 
 

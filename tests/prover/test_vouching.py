@@ -13,8 +13,10 @@ from avow.prover.enclave.registered import Registered
 from avow.prover.enclave.vouching import Vouching, check_evidence, parse_vouching, vouch
 from avow.verifier.attestation.established import Attested
 from avow.verifier.attestation.intel import verify as intel
+from avow.verifier.attestation.nvidia.binding import device_nonce, evidence_digest
+from avow.verifier.attestation.nvidia.device import Device, SimulatedDevice
 from avow.verifier.attestation.policy import AttestationPolicy
-from avow.verifier.attestation.steps import State
+from avow.verifier.attestation.steps import State, Step, passed
 from avow.verifier.chain.attestation_records import Enrolment
 from avow.verifier.chain.signer import development_signer
 from avow.verifier.curves import secp256k1
@@ -22,7 +24,16 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import keccak256
 from avow.verifier.signature import recover_signer
 from avow.verifier.statement import Domain
+from avow.verifier.systems.tee import devices
+from avow.verifier.systems.tee.terms import DeviceTerms
 from tests.verifier.attestation.examples import AT, platform, root_of
+from tests.verifier.attestation.nvidia.simulated import Maker, measured
+from tests.verifier.attestation.nvidia.test_device import (
+    DRIVER_VALUES,
+    DRIVER_VERSION,
+    VBIOS_VALUES,
+    VBIOS_VERSION,
+)
 from tests.verifier.tee.enclave import REGISTRATION, Enclave, address, evidence_policy
 
 HERE = Domain(31337, b"\x07" * 20)
@@ -33,7 +44,7 @@ Change = Callable[[Registered], Registered]
 
 def registered(**changes: object) -> Registered:
     """The file of an enclave that registers here."""
-    enclave = Enclave(registration=BOUND, **changes)  # type: ignore[arg-type]
+    enclave = Enclave(**{"registration": BOUND, **changes})  # type: ignore[arg-type]
     return Registered(
         address=address(),
         platform="tdx",
@@ -90,6 +101,59 @@ def test_a_right_registration_passes_every_step_and_says_what_none_has_checked()
     for name in ("chain", "tcb", "measurements", "events", "registration"):
         assert states[name] is State.PASSED
     assert states["gpu"] is states["revocation"] is states["platform"] is State.NOT_CHECKED
+
+
+def with_gpu(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> Registered:
+    """The file of an enclave with one GPU, whose simulated maker is believed like the vendor."""
+    check = devices.check_device_list
+
+    def believing_the_maker(
+        data: bytes, nonce: bytes, at: int, asked: DeviceTerms
+    ) -> tuple[list[Device | SimulatedDevice], tuple[Step, ...]]:
+        return check(data, nonce, at, replace(asked, simulated_root=maker.trusted()))
+
+    monkeypatch.setattr(devices, "check_device_list", believing_the_maker)
+    nonce = device_nonce(BOUND.challenge, address())
+    made = maker.device()
+    evidence = made.evidence(made.report(nonce))
+    asked = DeviceTerms((), unsafe_missing_golden_values=True)
+    gpu = evidence_digest(believing_the_maker(evidence, nonce, AT, asked)[0])
+    return registered(registration=replace(BOUND, gpu=gpu), devices=evidence)
+
+
+@pytest.mark.usefixtures("believed")
+def test_gpus_are_compared_with_the_registrars_golden_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    maker = Maker()
+    found = with_gpu(maker, monkeypatch)
+    driver = maker.golden_values(DRIVER_VERSION, DRIVER_VALUES)
+    vbios = maker.golden_values(VBIOS_VERSION, VBIOS_VALUES)
+
+    def states(*manifests: bytes) -> dict[str, State]:
+        steps = check_evidence(found, evidence_policy(), HERE, AT, manifests)[1]
+        return {step.name: step.state for step in steps}
+
+    def refused(file: Registered, *manifests: bytes) -> str:
+        with pytest.raises(VerificationError) as caught:
+            check_evidence(file, evidence_policy(), HERE, AT, manifests)
+        return caught.value.step
+
+    both = states(driver, vbios)
+    assert both["gpu"] is both["driver golden values"] is State.PASSED
+    without = states()
+    # They are genuine and answered this key; what they run was compared with nothing.
+    assert without["gpu"] is without["device nonce"] is State.PASSED
+    assert without["driver golden values"] is State.NOT_CHECKED
+    other = maker.golden_values(DRIVER_VERSION, DRIVER_VALUES | {21: (measured(22),)})
+    assert refused(found, other, vbios) == "driver golden values"
+    assert refused(found, driver) == "VBIOS golden values"
+    # What the file says of its own check counts for nothing.
+    said = replace(found, devices=(passed("driver golden values", "all right"),))
+    assert refused(said, other, vbios) == "driver golden values"
+    assert refused(registered(), driver) == "gpu"
+    hidden = replace(found, material=replace(found.material, devices=None))
+    assert refused(hidden) == "gpu"
 
 
 @pytest.mark.usefixtures("believed")

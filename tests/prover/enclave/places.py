@@ -23,7 +23,7 @@ from avow.prover.enclave.archive import Archive
 from avow.prover.enclave.keeper import SOCKET
 from avow.prover.enclave.key import SessionKey
 from avow.prover.enclave.opening import Terms, open_session
-from avow.prover.enclave.platform import NoDevices
+from avow.prover.enclave.platform import Devices, NoDevices
 from avow.prover.enclave.registered import Registered
 from avow.prover.enclave.served import Served
 from avow.prover.enclave.service import Server
@@ -94,6 +94,7 @@ class Enclave:
     clock: Clock = field(default_factory=Clock)
     terms: Terms = OFF_CHAIN_TERMS
     guest: SimulatedGuest = field(default_factory=lambda: started(simulated_machine(), NOW))
+    devices: Devices = field(default_factory=NoDevices)
 
     def served(self) -> Served:
         """The program, checked."""
@@ -102,7 +103,7 @@ class Enclave:
     def open(self) -> tuple[SessionKey, Registered]:
         """Key and registration."""
         served = self.served()
-        return open_session(self.guest, self.guest, NoDevices(), served, self.terms, self.clock)
+        return open_session(self.guest, self.guest, self.devices, served, self.terms, self.clock)
 
     def session(self) -> Session:
         """A session."""

@@ -38,9 +38,12 @@ def test_everything_is_read() -> None:
         | {
             "AVOW_ENCLAVE_LIFETIME_SECONDS": "3600",
             "AVOW_ENCLAVE_GPU_COMMAND": "collect --all",
+            "AVOW_ENCLAVE_GPU_GOLDEN_VALUES": "/etc/driver.xml:/etc/vbios.xml:",
             "AVOW_ENCLAVE_EVENT_LOG": "/run/x.json",
         }
     )
+    assert found is not None
+    assert found.golden_values == (Path("/etc/driver.xml"), Path("/etc/vbios.xml"))
     assert found is not None and found.pccs == "https://127.0.0.1:8081"
     assert (found.registry.chain_id, found.registry.market) == (31337, b"\xab" * 20)
     assert found.challenge == b"\xcd" * 32 and found.program == b"\xab" * 32
@@ -62,6 +65,7 @@ def test_everything_is_read() -> None:
         (TDX | {"AVOW_ENCLAVE_PCCS": "https:///x"}, "names no host and port"),
         (TDX | {"AVOW_ENCLAVE_GPU_COMMAND": "x 'y"}, "GPUs cannot be read: no closing quotation"),
         (TDX | {"AVOW_ENCLAVE_GPU_COMMAND": "  "}, "the command for GPUs is empty"),
+        (TDX | {"AVOW_ENCLAVE_GPU_GOLDEN_VALUES": "x"}, "expected AVOW_ENCLAVE_GPU_COMMAND beside"),
         (TDX | {"AVOW_ENCLAVE": "auto", "AVOW_ENCLAVE_PCCS": ""}, "collateral comes from"),
         (TDX | {"AVOW_ENCLAVE_CHALLENGE": "0x" + "00" * 32}, "or none of both off chain"),
         (TDX | CHAIN | {"AVOW_ENCLAVE_REGISTRY": "31337"}, "expected CHAIN_ID:0xADDRESS"),

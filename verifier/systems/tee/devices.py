@@ -1,10 +1,15 @@
 """GPUs beside an enclave: they answered a nonce that depends on its key, and it registered them."""
 
+from typing import TYPE_CHECKING
+
 from avow.verifier.attestation.steps import Step, not_checked, passed
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.systems.tee.material import Material
 from avow.verifier.systems.tee.terms import DeviceTerms, Terms
+
+if TYPE_CHECKING:
+    from avow.verifier.attestation.nvidia.device import Device, SimulatedDevice
 
 STEP = "gpu"
 _MEANING = "it does not show that the answer was computed there"
@@ -27,27 +32,34 @@ def check_devices(material: Material, terms: Terms, address: bytes) -> tuple[Ste
         return (not_checked(STEP, f"the policy says nothing about devices 0x{named.hex()}"),)
     if material.devices is None:
         raise VerificationError(STEP, f"evidence of the devices 0x{named.hex()} is missing")
-    return _check(material.devices, named, material.registration.challenge, terms, asked, address)
-
-
-def _check(
-    data: bytes,
-    named: bytes,
-    challenge: bytes,
-    terms: Terms,
-    asked: DeviceTerms,
-    address: bytes,
-) -> tuple[Step, ...]:
     # Loaded late: what they rest on is only there with the extra.
     from avow.verifier.attestation.nvidia.binding import device_nonce, evidence_digest
+
+    nonce = device_nonce(material.registration.challenge, address)
+    devices, steps = check_device_list(material.devices, nonce, terms.registered_at, asked)
+    if evidence_digest(devices) != named:
+        raise VerificationError(STEP, "these are not the devices that the enclave registered")
+    said = f"{len(devices)} answered a nonce of the enclave's key; {_MEANING}"
+    return (*steps, passed(STEP, said))
+
+
+def check_device_list(
+    data: bytes, nonce: bytes, at: int, asked: DeviceTerms
+) -> "tuple[list[Device | SimulatedDevice], tuple[Step, ...]]":
+    """The GPUs of the attestation SDK's list that answered `nonce` (32 bytes), as asked for.
+
+    `at` is the Unix time at which they, and the golden values, are judged. Raises
+    `VerificationError`.
+    """
+    # Loaded late: what they rest on is only there with the extra.
     from avow.verifier.attestation.nvidia.device import check_gpu
     from avow.verifier.attestation.nvidia.evidence import parse_evidence_list
     from avow.verifier.attestation.nvidia.golden_values import check_all_golden_values
 
-    at, root = terms.registered_at, asked.simulated_root
-    nonce = device_nonce(challenge, address)
+    root = asked.simulated_root
     golden = check_all_golden_values(asked.golden_values, at, root)
-    devices, steps = [], list[Step]()
+    devices: list[Device | SimulatedDevice] = []
+    steps: list[Step] = []
     for evidence in parse_evidence_list(data):
         # Versions are known once the report is authentic; the golden values of these count.
         device = check_gpu(
@@ -69,7 +81,4 @@ def _check(
             )
         devices.append(device)
         steps.extend(device.steps)
-    if evidence_digest(devices) != named:
-        raise VerificationError(STEP, "these are not the devices that the enclave registered")
-    said = f"{len(devices)} answered a nonce of the enclave's key; {_MEANING}"
-    return (*steps, passed(STEP, said))
+    return devices, tuple(steps)

@@ -10,7 +10,7 @@ from avow.verifier.fields import Fields, parse_hex
 from avow.verifier.statement import Domain
 
 _ROOT_BYTES = 8192
-_MANIFEST_BYTES = 256 * 1024
+MANIFEST_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _devices(value: Json, simulated: bool) -> DeviceTerms:
         raise VerificationError("parse", "simulated devices belong to a simulated enclave")
     return DeviceTerms(
         golden_values=tuple(
-            Fields({"file": item}, "golden_values", {"file"}).blob("file", _MANIFEST_BYTES)
+            Fields({"file": item}, "golden_values", {"file"}).blob("file", MANIFEST_BYTES)
             for item in fields.items("golden_values", 0, 16)
         ),
         platforms=tuple(
