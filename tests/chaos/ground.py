@@ -31,7 +31,7 @@ CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 # Of everybody whose connections a chaos may end; nobody else's carry the name.
 APPLICATION = f"avow-chaos-{os.getpid()}"
 _QUICK = Patience(total=20.0, raise_fee_after=10.0, poll=0.05, slowest_poll=0.2)
-_READY_SECONDS = 60.0
+_READY_SECONDS = 600.0
 # anvil writes its chain before it ends; cut short, it would lose what others were promised.
 _DEAD_SECONDS = 120.0
 # Some ticks of the clock that processes are charged by.

@@ -32,7 +32,9 @@ def test_nothing_is_lost_and_nothing_happens_twice(tmp_path: Path) -> None:
     said: list[str] = []
     with own_schema() as database:
         result = run(PLAN, tmp_path / "ground", database, said.append)
-    assert (result.audit.lost, result.audit.doubled, said) == ([], [], []), result
+    # A slow machine takes longer for its kills, and the campaign says every half minute how it is.
+    unended = [line for line in said if line.startswith("not everything")]
+    assert (result.audit.lost, result.audit.doubled, unended) == ([], [], []), result
     assert sum(result.kills.values()) >= 6 and len(result.kills) >= 2
     assert result.orders >= 1 and result.audit.jobs >= 2
     assert result.line.endswith("lost 0, doubled 0")
