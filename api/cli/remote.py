@@ -218,6 +218,68 @@ def result(asked: Path, output: Path | None, at: int | None, timeout: float) -> 
 
 
 @remote.command()
+@click.argument("record", type=_FILE)
+@click.option(
+    "--input",
+    "source",
+    type=_FILE,
+    required=True,
+    help="npz with arrays named like the first part's inputs, or JSON: a list of inputs.",
+)
+@click.option("--row", type=click.IntRange(0), default=0, help="Which row of an npz; 0 if absent.")
+@click.option(
+    "--unsafe-unseen-input",
+    is_flag=True,
+    help="Accept a first part that hides its input: nobody can see whether it is this one.",
+)
+@click.option("--idempotency-key", help="Asking again with the same key finds the same jobs.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for both bundles.")
+@click.option(
+    "--at",
+    type=click.IntRange(0, 2**53 - 1),
+    metavar="TIME",
+    help="Time to judge at, in Unix seconds; no clock is read.",
+)
+@click.option("--timeout", type=click.FloatRange(0), default=3600, show_default=True)
+def split(
+    record: Path,
+    source: Path,
+    row: int,
+    unsafe_unseen_input: bool,
+    idempotency_key: str | None,
+    output: Path | None,
+    at: int | None,
+    timeout: float,
+) -> int:
+    """Ask for both parts of a split model; RECORD is the split record.
+
+    Two jobs under one nonce: the first part's, then the second's of the tensor that the first one's
+    evidence ends in. Both bundles are verified together. Exit status 3 says that what was shown may
+    still be challenged.
+    """
+    from avow.api.cli import remote_split
+    from avow.api.cli.split import read_record
+    from avow.verifier.fields import to_hex
+
+    if _wanted().evidence is not None:
+        raise ApiError(_NO_LEGS)
+    parts = read_record(record)
+    with _client() as client:
+        offers = client.models()
+        remote_split.check_promise(parts, offers, _wanted().policy)
+        return remote_split.ask(
+            client,
+            parts,
+            _inputs(source, row, to_hex(parts.first.model), offers),
+            output,
+            idempotency_key=idempotency_key,
+            unsafe_unseen_input=unsafe_unseen_input,
+            at=at,
+            timeout=timeout,
+        )
+
+
+@remote.command()
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
 @click.option("--state", type=click.Choice([state.value for state in JobState]))
 def jobs(limit: int, state: str | None) -> None:

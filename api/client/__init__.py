@@ -24,6 +24,7 @@ from avow.api.client.errors import (
 from avow.api.client.leg import Leg
 from avow.api.client.replies import Claim, Evidence, Job, Offer, Progress, Update
 from avow.api.client.settings import Bounds
+from avow.api.client.split import SplitShown
 from avow.api.client.together import Missing, Shown
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Progress",
     "Refused",
     "Shown",
+    "SplitShown",
     "Unknown",
     "Unreachable",
     "Update",

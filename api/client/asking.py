@@ -53,7 +53,8 @@ class Wish:
     """A request before it is sent: everything that the statement will have to name.
 
     `system` and `record` are None where any will do. `unseen_input` accepts a proof that hides
-    its input, so that nobody can see whether it is the one that was asked about.
+    its input, so that nobody can see whether it is the one that was asked about. `request` names
+    what several wishes are parts of, the key of one that stands alone being its own name.
     """
 
     model: ModelRecord
@@ -65,11 +66,13 @@ class Wish:
     unseen_input: bool = False
     priority: int | None = None
     legs: tuple[Leg, ...] = ()
+    request: str = ""
 
     @property
     def nonce(self) -> int:
         """Follows from the key, so that repeating a request after a crash repeats it exactly."""
-        return int.from_bytes(keccak256(_NONCE_TAG + self.key.encode("ascii")), "big") or 1
+        name = self.request or self.key
+        return int.from_bytes(keccak256(_NONCE_TAG + name.encode("ascii")), "big") or 1
 
     def body(self) -> bytes:
         """The JSON that is sent; integers, so that nothing is left to another's rounding."""

@@ -23,10 +23,12 @@ from avow.api.client.effects import (
 )
 from avow.api.client.replies import Job, Offer, Update
 from avow.api.client.settings import Bounds, Settings, settings_for
+from avow.api.client.split import SplitShown, ask_split
 from avow.api.client.together import Shown
 from avow.api.client.transport import TROUBLE, head_of, said, timeouts
 from avow.verifier.lifecycle import JobState
 from avow.verifier.mixed.policy import EvidencePolicy
+from avow.verifier.mixed.split_record import SplitRecord
 from avow.verifier.policy import Policy
 
 
@@ -109,6 +111,28 @@ class Client:
         """
         steps = operations.together(self._settings, asked, policies, wait, timeout, at)
         return self._run(steps)
+
+    def ask_split(
+        self,
+        record: SplitRecord,
+        inputs: Inputs,
+        *,
+        idempotency_key: str | None = None,
+        unsafe_unseen_input: bool = False,
+        timeout: float | None = 3600.0,
+        at: int | None = None,
+        on_update: Callable[[Update], None] = lambda update: None,
+    ) -> SplitShown:
+        """A split model's answer: the first part's evidence, the second's of the tensor between.
+
+        `record` says which two models make up the whole; the provider offers both. Both bundles are
+        verified together here. With the same `idempotency_key` the same jobs are found again.
+        Raises what `ask` raises.
+        """
+        steps = ask_split(
+            *(self._settings, record, inputs, idempotency_key, unsafe_unseen_input, timeout, at)
+        )
+        return self._run(steps, on_update)
 
     def wait(
         self,

@@ -30,10 +30,11 @@ def offers(settings: Settings) -> Steps[tuple[Offer, ...]]:
 def submit(settings: Settings, model: str, inputs: Inputs, how: How) -> Steps[Asked]:
     """Ask for an answer and its evidence; repeated until the server has said yes or no."""
     known = yield from offers(settings)
-    return (yield from _send(settings, wish(known, model, inputs, how)))
+    return (yield from send(settings, wish(known, model, inputs, how)))
 
 
-def _send(settings: Settings, wanted: Wish) -> Steps[Asked]:
+def send(settings: Settings, wanted: Wish) -> Steps[Asked]:
+    """Ask for what is wished; repeated until the server has said yes or no."""
     request = Request(
         "POST",
         "/v1/jobs",

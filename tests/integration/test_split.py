@@ -1,7 +1,9 @@
 """A split model with a real ezkl proof: answered, verified, and lied about."""
 
 import json
-from collections.abc import Callable, Sequence
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -41,6 +43,7 @@ from avow.verifier.systems.optimistic.settlement import Anchor, ClaimState
 from avow.verifier.tensor import Tensor
 from avow.verifier.verdict import Assurance, Hides
 from avow.verifier.verify import verify
+from tests.api.processes import Run, start
 from tests.api.test_compile_commands import Avow, refused
 from tests.api.test_compile_commands import avow as avow
 from tests.integration.split_model import (
@@ -349,6 +352,42 @@ def test_from_the_command_line(home: Path, avow: Avow, tmp_path: Path) -> None:
     strict = {"minimum_assurance": "CHALLENGEABLE", "require_model_binding": True}
     policy.write_text(json.dumps({"format": "avow-policy/1", "checked_records": records, **strict}))
     assert avow(*check(first, second)).out.count("model binding  CHECKED") == 2
+
+
+@pytest.fixture
+def url(home: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of `avow api` over a copy of that home, with a worker."""
+    own = tmp_path / "own"
+    for part in ("artifacts", "models"):
+        shutil.copytree(home / part, own / part)
+    runs: list[Run] = []
+    try:
+        runs.append(start(["worker", "--allow-unsafe-srs"], tmp_path, AVOW_HOME=str(own)))
+        runs.append(start(["api", "--port", "0"], tmp_path, AVOW_HOME=str(own)))
+        said = runs[1].wait_for("API on ")
+        yield re.findall(r"API on (\S+)", said)[0]
+    finally:
+        for run in runs:
+            run.end()
+
+
+def test_over_http_two_jobs_of_a_real_service_make_up_one_answer(
+    url: str, home: Path, avow: Avow, tmp_path: Path
+) -> None:
+    record, policy, out = (tmp_path / name for name in ("r", "policy", "answer"))
+    record.write_bytes(compiled().record.encode())
+    policy.write_text('{"format": "avow-policy/1", "minimum_assurance": "CHALLENGEABLE"}')
+    rows = str(home / "files-5" / "heldout.npz")
+    remote = ("remote", "--url", url, "--policy", str(policy), "--allow-unsafe-srs")
+    ask = ("split", str(record), "--input", rows, "--row", "2", "--output", str(out))
+    said = avow(*remote, *ask)
+    assert said.status == 3, said
+    assert "means          no more than the weaker part: PROVEN, then CHALLENGEABLE" in said.out
+    first, second = (parse_bundle((out / f"{name}.avow.json").read_bytes())
+                     for name in ("first", "second"))  # fmt: skip
+    assert first.inputs == inputs(2) and first.outputs == second.inputs
+    assert first.statement.nonce == second.statement.nonce
+    assert first.outputs == parse_bundle(answer(2).first).outputs
 
 
 def test_what_the_commands_refuse(home: Path, avow: Avow, tmp_path: Path) -> None:

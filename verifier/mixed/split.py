@@ -14,7 +14,7 @@ from avow.verifier.verdict import Assurance, Hides, Step, Verdict
 from avow.verifier.verify import bounded, verify
 
 # What the record says of either part; a caller's policy is about both.
-_PINNED_BY_THE_RECORD = ("model", "systems", "record", "program")
+PINNED_BY_THE_RECORD = ("model", "systems", "record", "program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _verify_split(
     first: bytes, second: bytes, record: SplitRecord, policy: Policy, at: int | None
 ) -> SplitVerdict:
     # 1. Policy: nothing that could only mean one of the parts.
-    for name in _PINNED_BY_THE_RECORD:
+    for name in PINNED_BY_THE_RECORD:
         if getattr(policy, name) is not None:
             raise VerificationError("policy", f"of a split, the split record names the {name}")
 
