@@ -48,7 +48,7 @@ class Slow:
                 "gas": 100_000,
                 "nonce": nonce,
                 "chainId": town.chain.chain_id,
-                "maxFeePerGas": 2 * 10**9,
+                "maxFeePerGas": 10**9,
                 "maxPriorityFeePerGas": 10**9,
                 "type": 2,
             }
@@ -71,7 +71,7 @@ class Slow:
 @pytest.fixture
 def slow(by_hand: Town) -> Iterator[Slow]:
     """A provider's sender of moves."""
-    claims = Claims(by_hand.chain, by_hand.deployment, replace(QUICK, raise_fee_after=4.0))
+    claims = Claims(by_hand.chain, by_hand.deployment, replace(QUICK, raise_fee_after=400.0))
     journal = Journal(by_hand.database(), "a provider")
     found = Slow(by_hand, None, journal)  # type: ignore[arg-type]
     found.sender = Sender(claims, PROVIDER, journal, lambda: found.seconds)
@@ -88,7 +88,7 @@ def test_a_move_is_made_though_an_unknown_transaction_waits(slow: Slow) -> None:
     stuck, move = slow.stuck(), moves.Commit(keccak256(b"a refutation"))
     with refusing(TransactionPending, "1 earlier transaction(s)"):
         slow.sender.send([(CLAIM, move)])
-    slow.seconds += 3.9
+    slow.seconds += 399.9
     with refusing(TransactionPending, "1 earlier transaction(s)"):
         slow.sender.send([(CLAIM, move)])
     # Left alone for as long as a fee is; then it is replaced, and the next look finds the way free.
@@ -111,7 +111,7 @@ def test_what_waits_anew_is_waited_for_anew(slow: Slow) -> None:
         slow.sender.send([(CLAIM, move)])
     slow.town.rpc("anvil_dropAllTransactions")
     assert isinstance(slow.sender.send([(CLAIM, move)])[0], Receipt)
-    slow.seconds += 100
+    slow.seconds += 10_000
     stuck = slow.stuck()
     with refusing(TransactionPending):
         slow.sender.send([(CLAIM, moves.Commit(keccak256(b"a third")))])
@@ -126,7 +126,7 @@ def test_a_move_that_was_begun_is_not_cleared_away(slow: Slow) -> None:
     slow.journal.sent(move, bytes(32))
     with refusing(TransactionPending):
         slow.sender.send([(CLAIM, move)])
-    slow.seconds += 4
+    slow.seconds += 400
     with refusing(TransactionPending):
         slow.sender.send([(CLAIM, move)])
     assert sent_by(slow.town, PROVIDER.address) == nonce, "one was cleared away, and no more"

@@ -94,11 +94,12 @@ def test_a_contract_that_changes_its_mind_is_named(town: Town) -> None:
     assert market.credit(PROVIDER.address) > 0
     town.rpc("evm_setAutomine", False)
     try:
-        hasty = Patience(total=60.0, raise_fee_after=0.0, poll=0.01, slowest_poll=0.02)
+        # Raised in every round, and each round is one look: not as many as fit into some time.
+        hasty = Patience(total=60.0, raise_fee_after=0.0, poll=0.0, slowest_poll=0.0)
         other = market.contract.call("withdrawFor", checksum(PROVIDER.address))
         with pytest.raises(Killed):
             # Twice raised, so that it is mined first.
-            send(town.chain, STRANGER, other, hasty, sleep=after(8, die))
+            send(town.chain, STRANGER, other, hasty, sleep=after(3, die))
         own = market.contract.call("withdraw")
         with refusing(Reverted, "Market.withdraw", "NothingToWithdraw"):
             send(town.chain, PROVIDER, own, QUICK, sleep=after(1, town.mine))
