@@ -581,7 +581,7 @@ def test_legs_with_different_answers_are_refused(market: Market) -> None:
     with pytest.raises(RequestRefused) as caught:
         market.queue.submit(asked(AskedLeg((PROOF,), 9, 5000), AskedLeg((OTHER,), 9, 5000)))
     assert str(caught.value) == (
-        "legs: 'ezkl/v1' proves another program than 'sumcheck/v1': "
+        "legs: 'ezkl/v1' is about another program than 'sumcheck/v1': "
         "all legs of a job must have the same answer"
     )
     # A hidden input is bound in another way, so that the legs would not show the same.
