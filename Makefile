@@ -7,6 +7,10 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
+# Where this is set, as in many images, each of the thousand processes of a test run would compile every
+# module that it imports, again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 CXX ?= c++
 VENV := .venv
