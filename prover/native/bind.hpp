@@ -3,7 +3,13 @@
 
 #include <nanobind/nanobind.h>
 
+#include "keccak.hpp"
+
 namespace avow::native {
+
+inline Bytes view(const nanobind::bytes& data) {
+  return {static_cast<const std::uint8_t*>(data.data()), data.size()};
+}
 
 void bind_arith(nanobind::module_& module);
 void bind_field(nanobind::module_& module);

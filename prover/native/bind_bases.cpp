@@ -17,10 +17,6 @@ namespace {
 template <class T>
 using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-Bytes view(const nb::bytes& data) {
-  return {static_cast<const std::uint8_t*>(data.data()), data.size()};
-}
-
 nb::bytes python(const Point& point) {
   const PointBytes bytes = point_bytes(point);
   return bytes_of(bytes.data(), bytes.size());

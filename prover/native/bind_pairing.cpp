@@ -8,10 +8,6 @@ namespace avow::native {
 
 namespace {
 
-Bytes view(const nb::bytes& data) {
-  return {static_cast<const std::uint8_t*>(data.data()), data.size()};
-}
-
 }  // namespace
 
 void bind_pairing(nb::module_& module) {

@@ -9,10 +9,6 @@ namespace avow::native {
 
 namespace {
 
-Bytes view(const nb::bytes& data) {
-  return {static_cast<const std::uint8_t*>(data.data()), data.size()};
-}
-
 std::uint8_t checked_label(std::int64_t label) {
   if (label < 0 || label > 255) {
     throw std::invalid_argument("label: expected 0 to 255, got " + std::to_string(label));
