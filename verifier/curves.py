@@ -6,6 +6,9 @@ from collections.abc import Sequence
 # Importing py_ecc raises the recursion limit to 100,000, past which a deeply nested JSON text
 # overflows the C stack of whoever parses one. Nothing used here recurses deeper than 300.
 _LIMIT = sys.getrecursionlimit()
+if "py_ecc" in sys.modules and _LIMIT == 100_000:
+    # web3 has imported it before: what the limit was then, nobody knows.
+    _LIMIT = 1_000
 
 from py_ecc.fields import optimized_bn128_FQ as FQ  # noqa: E402
 from py_ecc.fields import optimized_bn128_FQ2 as FQ2  # noqa: E402

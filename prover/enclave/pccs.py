@@ -20,6 +20,7 @@ from cryptography import x509
 
 from avow.prover.enclave.errors import EnclaveRefused
 from avow.verifier.attestation.intel.collateral import MAX_BYTES, parse_collateral
+from avow.verifier.canonical import check_nesting
 from avow.verifier.errors import VerificationError
 
 _SECONDS = 30.0
@@ -160,6 +161,8 @@ def _platform(quote: bytes) -> tuple[str, str]:
 def _signed(reply: Reply, name: str) -> tuple[str, str]:
     """The exact text that was signed, and the signature (128 hexadecimal digits)."""
     try:
+        # Whoever has raised the recursion limit has a parser that overflows the C stack.
+        check_nesting(reply.body, name)
         text = reply.body.decode("utf-8")
         value = json.loads(text)
         signature = value["signature"]
@@ -169,7 +172,7 @@ def _signed(reply: Reply, name: str) -> tuple[str, str]:
         if inner != value[name] or not isinstance(signature, str):
             raise ValueError("of another form")
         return text[start:end], signature
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, VerificationError) as error:
         raise EnclaveRefused(f"collateral: the service's {name} cannot be read") from error
 
 

@@ -40,6 +40,16 @@ def test_importing_the_verifier_leaves_the_recursion_limit() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("first", ["", "import web3; "])
+def test_talking_to_a_chain_leaves_it_too(first: str) -> None:
+    """web3 imports py_ecc itself, and so may whoever uses this as a library."""
+    program = (
+        f"import sys; before = sys.getrecursionlimit(); {first}import avow.verifier.chain.client; "
+        "sys.exit(before != sys.getrecursionlimit())"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_nobody_else_imports_py_ecc() -> None:
     importers = {
         path.relative_to(ROOMS).as_posix()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,23 @@ def service(answers: Replies) -> Iterator[str]:
 def a_quote() -> bytes:
     """Of the simulated machine."""
     return started(simulated_machine(), NOW).evidence(bytes(64)).quote
+
+
+@pytest.fixture
+def raised_limit() -> Iterator[None]:
+    """As it is where somebody has imported py_ecc: a parser may overflow the C stack."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("raised_limit")
+def test_a_deeply_nested_reply_does_not_end_the_process() -> None:
+    deep = (200, replies()[_TCB][1], b"[" * 200_000)
+    with service(replies() | {_TCB: deep}) as address:
+        with pytest.raises(EnclaveRefused, match="tcbInfo cannot be read"):
+            Pccs(address).collateral(a_quote())
 
 
 def test_a_session_archives_what_the_service_says() -> None:
