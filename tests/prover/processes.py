@@ -30,7 +30,8 @@ def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
     while not holds():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
+        # Not more often: reading a job takes milliseconds of a processor that the worker waits for.
+        time.sleep(0.1)
 
 
 @dataclass
