@@ -8,7 +8,7 @@ holds for the whole field, fractions and -1 included. Cells that no equation pin
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -88,12 +88,28 @@ class Equation:
         return frozenset(-x * pow(y, -1, modulus) % modulus for x, y in roots if y)
 
 
+class Rows:
+    """The rows of a table, and for each component its values beside those of all others."""
+
+    def __init__(self, rows: Iterable[tuple[int, ...]]) -> None:
+        self.all = frozenset(rows)
+        self._beside: dict[int, dict[tuple[int, ...], list[int]]] = {}
+
+    def beside(self, at: int, others: tuple[int, ...]) -> Sequence[int]:
+        """What the component `at` is in the rows whose other components are these."""
+        if at not in self._beside:
+            index = self._beside[at] = defaultdict(list)
+            for row in self.all:
+                index[row[:at] + row[at + 1 :]].append(row[at])
+        return self._beside[at].get(others, ())
+
+
 @dataclass(frozen=True, eq=False)
 class Membership:
     """The components are one of the rows."""
 
     components: tuple[Affine, ...]
-    rows: frozenset[tuple[int, ...]]
+    rows: Rows
 
     @cached_property
     def cells(self) -> frozenset[Cell]:
@@ -107,11 +123,15 @@ class Membership:
         forms = [component.at(known, cell, modulus) for component in self.components]
         free = next((k for k, (_, b) in enumerate(forms) if b), None)
         if free is None:
-            return None if tuple(a for a, _ in forms) in self.rows else frozenset()
+            return None if tuple(a for a, _ in forms) in self.rows.all else frozenset()
         a, b = forms[free]
-        inverse = pow(b, -1, modulus)
+        inverse = 1 if b == 1 else pow(b, -1, modulus)
+        others = forms[:free] + forms[free + 1 :]
+        if not any(b for _, b in others):
+            held = self.rows.beside(free, tuple(a for a, _ in others))
+            return frozenset((value - a) * inverse % modulus for value in held)
         found = set()
-        for row in self.rows:
+        for row in self.rows.all:
             x = (row[free] - a) * inverse % modulus
             if all((p + q * x - v) % modulus == 0 for (p, q), v in zip(forms, row, strict=True)):
                 found.add(x)
@@ -272,7 +292,7 @@ class Forger:
 
     def _write(self) -> None:
         for lookup in self.relation.lookups:
-            rows = frozenset(self._rows(self.relation.tables[lookup.table]))
+            rows = Rows(self._rows(self.relation.tables[lookup.table]))
             components = [self._affine(component) for component in lookup.components]
             for cell in _live_cells(lookup.live.lengths):
                 forms = tuple(component[cell] for component in components)
