@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import httpcore
 import httpx
 
 from avow.prover.errors import ProverError
+from avow.prover.nodes.deadline import Deadline, Until
 from avow.verifier.limits import LIMITS
 
 
@@ -37,7 +37,7 @@ class FetchRules:
     file_folder: Path | None = None
 
 
-def fetch(uri: str, rules: FetchRules, clock: Callable[[], float] = time.monotonic) -> bytes:
+def fetch(uri: str, rules: FetchRules) -> bytes:
     """The bytes at an http(s) or file address; raises BundleUnavailable."""
     try:
         parts = urlsplit(uri)
@@ -51,36 +51,46 @@ def fetch(uri: str, rules: FetchRules, clock: Callable[[], float] = time.monoton
             f"bundle: expected an http(s) address, got {_shown(uri)}", final=True
         )
     try:
-        return _download(uri, rules, clock)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, OverflowError) as error:
+        return _download(httpx.URL(uri), rules)
+    except httpcore.TimeoutException as error:
+        raise BundleUnavailable(
+            f"bundle: {_shown(uri)}: not complete after {rules.seconds:g} s"
+        ) from error
+    except (
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpx.InvalidURL,
+        OSError,
+        ValueError,
+        OverflowError,
+    ) as error:
         # ValueError: host names that Python's resolver cannot even encode.
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise BundleUnavailable(f"bundle: {_shown(uri)}: {said}") from error
 
 
-def _download(uri: str, rules: FetchRules, clock: Callable[[], float]) -> bytes:
-    ends = clock() + rules.seconds
-    timeout = httpx.Timeout(min(rules.seconds, 15.0))
-    # Redirects are not followed: the address on chain is the one that was agreed to. Proxies of
-    # the environment and compression are off, so that size and route are what they seem.
+def _download(url: httpx.URL, rules: FetchRules) -> bytes:
+    """Raises httpcore's errors, of which a TimeoutException says that the time is over."""
+    # httpcore follows no redirects, knows no proxies of the environment and undoes no compression:
+    # the address on chain is the one that was agreed to, and size and route are what they seem.
+    target = httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
+    headers = [(b"Host", url.netloc), (b"Accept-Encoding", b"identity")]
     with (
-        httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as client,
-        client.stream("GET", uri, headers={"Accept-Encoding": "identity"}) as response,
+        httpcore.ConnectionPool(network_backend=Until(Deadline(rules.seconds))) as pool,
+        pool.stream("GET", target, headers=headers) as response,
     ):
-        if response.status_code != httpx.codes.OK:
+        if response.status != httpx.codes.OK:
             raise BundleUnavailable(
-                f"bundle: {_shown(uri)}: expected status 200, got {response.status_code}"
+                f"bundle: {_shown(str(url))}: expected status 200, got {response.status}"
             )
         data = bytearray()
-        for part in response.iter_raw():
+        for part in response.iter_stream():
             data += part
             if len(data) > rules.max_bytes:
                 raise BundleUnavailable(
-                    f"bundle: {_shown(uri)}: more than {rules.max_bytes} bytes", final=True
-                )
-            if clock() > ends:
-                raise BundleUnavailable(
-                    f"bundle: {_shown(uri)}: not complete after {rules.seconds:g} s"
+                    f"bundle: {_shown(str(url))}: more than {rules.max_bytes} bytes", final=True
                 )
         return bytes(data)
 

@@ -1,12 +1,12 @@
 """A provider names an address; fetching it costs bounded time and memory and shows no file."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,13 @@ class Server(BaseHTTPRequestHandler):
             case "/endless":
                 self._endless()
             case "/slow":
-                self._slow()
+                self._slow(b"HTTP/1.1 200 OK\r\n\r\n")
+            case "/header":
+                self._slow(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            case "/status":
+                self._slow(b"HTTP/1.1 200 ")
+            case "/silent":
+                self._silent()
             case "/moved":
                 self.send_response(302)
                 self.send_header("Location", "/good")
@@ -59,15 +65,19 @@ class Server(BaseHTTPRequestHandler):
         except OSError:
             return
 
-    def _slow(self) -> None:
-        self.send_response(200)
-        self.end_headers()
+    def _slow(self, begin: bytes) -> None:
+        """One byte after the other for as long as anybody listens."""
+        self.wfile.write(begin)
         try:
-            for _ in range(100):
+            while True:
                 self.wfile.write(b"x")
-                time.sleep(0.1)
+                time.sleep(0.02)
         except OSError:
             return
+
+    def _silent(self) -> None:
+        """Nothing, until who asked has gone."""
+        self.connection.recv(1)
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Nothing."""
@@ -124,10 +134,40 @@ def test_a_bad_answer_is_one_line(address: str, path: str, said: str, final: boo
     assert error.final is final
 
 
-def test_a_slow_answer_ends_in_time(address: str) -> None:
-    # By a clock of its own, which goes on by ten seconds whenever it is looked at.
-    with pytest.raises(BundleUnavailable, match="not complete after 60 s"):
-        fetch(f"{address}/slow", RULES, count(0, 10).__next__)
+@pytest.mark.parametrize("path", ["/slow", "/header", "/status", "/silent"])
+def test_a_slow_answer_is_given_up(address: str, path: str) -> None:
+    """Whatever it is slow with: each byte comes soon enough, and they do not end."""
+    error = refused(address + path, FetchRules(max_bytes=1_000_000, seconds=0.5))
+    assert "not complete after 0.5 s" in str(error)
+    assert not error.final
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_place_that_only_takes_connections_is_given_up(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        uri = f"{scheme}://127.0.0.1:{place.getsockname()[1]}/"
+        error = refused(uri, FetchRules(max_bytes=1_000, seconds=0.3))
+    assert "not complete after 0.3 s" in str(error)
+    assert not error.final
+
+
+def test_a_certificate_of_nobody_is_refused(address: str) -> None:
+    assert not refused(address.replace("http", "https") + "/good").final
+
+
+def test_addresses_of_a_name_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first leads nowhere, the second answers; and where none does, each has what is left."""
+    with serving() as url:
+        port = int(url.rpartition(":")[2])
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))
+            for host in ("127.0.0.2", "127.0.0.1")
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        assert fetch(f"http://place.invalid:{port}/good", RULES) == b"bundle"
+    assert not refused(f"http://place.invalid:{port}/good").final
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    assert "no address of place.invalid" in str(refused("http://place.invalid/"))
 
 
 @pytest.mark.parametrize(
