@@ -11,6 +11,7 @@ import numpy as np
 from avow.prover.errors import Refused
 from avow.prover.trace import load, store_blob
 from avow.prover.trees import ChunkTree, Shown
+from avow.verifier.commitment import Scheme
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Shape
 from avow.verifier.program.program import Program
@@ -18,6 +19,7 @@ from avow.verifier.program.semantics import Index, element, index_at, position
 from avow.verifier.tensor import Tensor, TensorSpec
 from avow.verifier.trace.commitment import trace_tree
 from avow.verifier.trace.descriptor import Given, blob_fields
+from avow.verifier.trace.inputs import input_root, rooted_digest
 from avow.verifier.trace.key import ProgramKey
 from avow.verifier.trace.layout import CHUNK, Layout
 from avow.verifier.trace.octets import malformed
@@ -145,22 +147,40 @@ class Refuter:
             raise Refused(f"chunk {chunk} of tensor {tensor} cannot have {len(data)} bytes")
         before, after = tensors[tensor][:start], tensors[tensor][start + len(data) :]
         tensors[tensor] = before + data + after
-        other = copy(self)
+        other = self.with_root(tensor, nodes, trace)
         other.tensors = tuple(tensors)
+        return other
+
+    def with_root(
+        self,
+        tensor: int,
+        nodes: Mapping[tuple[int, int], bytes],
+        trace: Mapping[tuple[int, int], bytes],
+    ) -> Refuter:
+        """From one's own run: that of another who has shown a tensor's root and no chunk of it.
+
+        `nodes`, the root among them, and `trace` as for `with_shown`. Chunks cannot be opened.
+        """
+        other = copy(self)
         other.trees = list(self.trees)
         other.trees[tensor] = Shown(self.trees[tensor], nodes)
         other.trace = Shown(self.trace, trace)
         return other
 
-    def refute(self, place: Place, stated: Sequence[Tensor] = ()) -> bytes:
+    def refute(
+        self, place: Place, stated: Sequence[Tensor] = (), scheme: Scheme = Scheme.PUBLIC
+    ) -> bytes:
         """The refutation of the element at a place.
 
-        `stated` are the statement's inputs or outputs, for those kinds. Raises
-        `VerificationError` where the element has no meaning for the committed operands.
+        `stated` are the statement's inputs or outputs, for those kinds, `scheme` how its inputs
+        are committed to. Raises `VerificationError` where the element has no meaning for the
+        committed operands.
         """
         if place.kind is Kind.OPERATION:
             head, openings, siblings = self.parts(place)
             return head + b"".join(openings) + siblings
+        if place.kind is Kind.INPUT and scheme is Scheme.PUBLIC_TREE:
+            return self.refute_by_root(place.tensor, place.element, stated)
         number = place.tensor if place.kind is Kind.INPUT else place.output
         others = (tensor.digest() for at, tensor in enumerate(stated) if at != number)
         return b"".join(
@@ -171,6 +191,30 @@ class Refuter:
                 *([bytes([number])] if place.kind is Kind.OUTPUT else []),
                 *others,
                 stated[number].data(),
+            ]
+        )
+
+    def refute_by_root(self, tensor: int, element: int, stated: Sequence[Tensor]) -> bytes:
+        """What compares an input's root with the stated one, and shows an element if they agree."""
+        roots = [input_root(one) for one in stated]
+        own = self.trees[tensor].root
+        chunks: list[int] = []
+        place = Place(Kind.INPUT_BY_ROOT, tensor, element)
+        if own == roots[tensor]:
+            # Then it can only be wrong by lying outside its range.
+            chunks = self._element_chunks(place)
+        return b"".join(
+            [
+                self._head(place),
+                self._open(tensor, chunks),
+                *([] if chunks else [own]),
+                *self.trace.siblings([tensor]),
+                *(
+                    rooted_digest(one.element_type, one.shape, root)
+                    for at, (one, root) in enumerate(zip(stated, roots, strict=True))
+                    if at != tensor
+                ),
+                roots[tensor],
             ]
         )
 

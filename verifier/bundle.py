@@ -8,12 +8,7 @@ from avow.verifier.errors import VerificationError
 from avow.verifier.fields import Fields, to_hex
 from avow.verifier.limits import LIMITS
 from avow.verifier.merkle import Path, parse_path
-from avow.verifier.records import (
-    ModelRecord,
-    SystemRecord,
-    parse_model_record,
-    parse_system_record,
-)
+from avow.verifier.records import ModelRecord, SystemRecord, parse_model_record, parse_system_record
 from avow.verifier.statement import Statement, parse_statement
 from avow.verifier.tensor import Tensor, parse_tensors
 

@@ -19,11 +19,13 @@ class Scheme(IntEnum):
     PUBLIC: the tensors' digest; anybody who holds the tensors recomputes it.
     SALTED: keccak256(tag || salt || digest) with 32 random bytes; hides until the salt is shown.
     EZKL_POSEIDON: the Poseidon hash over input and salt that an ezkl circuit computes itself.
+    PUBLIC_TREE: as PUBLIC, of inputs too large to be shown; `verifier.trace.inputs` computes it.
     """
 
     PUBLIC = 1
     SALTED = 2
     EZKL_POSEIDON = 3
+    PUBLIC_TREE = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from avow.verifier.srs import ceremony
 from avow.verifier.systems.system import BatchSystem, Evidence, Findings, System
 from avow.verifier.systems.table import RETIRED, SYSTEMS
 from avow.verifier.tensor import Tensor, TensorSpec
+from avow.verifier.trace.inputs import PUBLIC_SCHEMES, commit_as
 from avow.verifier.verdict import Assurance, Hides, ModelBinding, Step, Verdict
 
 T = TypeVar("T")
@@ -234,10 +235,10 @@ def _check_tensors(bundle: Bundle, system: System) -> str:
     scheme = statement.input.scheme
     if scheme not in system.input_schemes:
         raise VerificationError(
-            "tensors", f"{statement.system} cannot bind an input commitment of scheme {int(scheme)}"
+            "tensors", f"{statement.system} binds no input of scheme {scheme:d}"
         )
     hidden = bundle.system.input_visibility is not InputVisibility.PUBLIC
-    if hidden and scheme is Scheme.PUBLIC:
+    if hidden and scheme in PUBLIC_SCHEMES:
         raise VerificationError("tensors", "an unsalted digest of a hidden input is refused")
     if (scheme is Scheme.SALTED) != (bundle.salt is not None):
         raise VerificationError("tensors", "a salt belongs to a salted commitment and only there")
@@ -246,8 +247,8 @@ def _check_tensors(bundle: Bundle, system: System) -> str:
             raise VerificationError("tensors", "the inputs are missing, and nothing hides them")
         return "outputs match the statement; inputs are hidden"
     _match_schema("inputs", bundle.model.inputs, bundle.inputs)
-    if scheme is Scheme.PUBLIC:
-        _match_commitment("input", statement.input, commit_public(bundle.inputs))
+    if scheme in PUBLIC_SCHEMES:
+        _match_commitment("input", statement.input, commit_as(scheme, bundle.inputs))
     elif scheme is Scheme.SALTED and bundle.salt is not None:
         _match_commitment("input", statement.input, commit_salted(bundle.inputs, bundle.salt))
     else:

@@ -8,12 +8,14 @@ from avow.circuits.optimistic.reading import NOTHING, Reading, Shown, opening, r
 from avow.verifier.program.operations import Concat, name_of
 from avow.verifier.trace.descriptor import Given
 from avow.verifier.trace.key import ProgramKey
+from avow.verifier.trace.layout import LARGEST_SHOWN
 
 # A transaction of this much fits into a block of every chain that counts.
 MOST_GAS = 12_000_000
 # Nodes pass on transactions of 128 KiB: all but what is around the calldata.
 MOST_OCTETS = 2**17 - 2**9
 _WHOLE = "input or output"
+_ROOT = "input, by its root"
 _TRANSACTION = 21_000
 # EIP-7623, all bytes taken as non-zero: what calldata costs beside work, and at the very least.
 _BYTE, _FLOOR_BYTE = 16, 40
@@ -58,7 +60,7 @@ def heaviest_element(key: ProgramKey) -> Heaviest:
     if worst.octets > MOST_OCTETS:
         why = ""
         if worst.operation == _WHOLE:
-            why = "; an order's input and output are committed to, and so shown, as a whole"
+            why = "; an order's output is committed to, and so shown, as a whole"
         raise CircuitError(
             f"{what}: a contract would have to be shown {worst.octets:,} bytes to check one "
             f"element, a transaction carries {MOST_OCTETS:,}{why}"
@@ -78,12 +80,15 @@ def of_tensor(key: ProgramKey, tensor: int) -> Iterator[Heaviest]:
     path = _WORD * outline.depth
     head = _ENVELOPE + len(outline.encode()) + 9 + len(descriptor.encode()) + path
     if tensor in outline.outputs or isinstance(descriptor.maker, Given):
-        # The digest of a whole input or output is computed from its data.
+        # The digest of a whole input or output is computed from its data, that of roots is not.
+        inputs = [one.result.size for one in key.descriptors[: outline.inputs]]
+        whole = tensor in outline.outputs or max(inputs) <= LARGEST_SHOWN
         others = 1 + _WORD * max(outline.inputs, len(outline.outputs))
-        octets = head + own.octets + path + others + descriptor.result.size
+        octets = head + own.octets + path + others
+        octets += descriptor.result.size if whole else 2 * _WORD
         trace = Shown(octets=0, chunks=1, siblings=outline.depth, depth=outline.depth)
         gas = gas_of(octets, outline.depth, [own, trace], Reading((), ()))
-        yield Heaviest(tensor, _WHOLE, octets, gas)
+        yield Heaviest(tensor, _WHOLE if whole else _ROOT, octets, gas)
     if isinstance(descriptor.maker, Given):
         return
     for reading in readings(descriptor):

@@ -63,6 +63,29 @@ def test_tensor_list(vector: dict[str, Any]) -> None:
     assert found == raw(vector["digest"])
 
 
+@each("input_trees")
+def test_input_tree(vector: dict[str, Any]) -> None:
+    """Type, rank, dimensions and the root over chunks of 256 bytes enter, then tag and count."""
+    digests = []
+    for tensor in vector["tensors"]:
+        data, shape = raw(tensor["data"]), tensor["shape"]
+        chunks = [data[at : at + 256].ljust(256, b"\0") for at in range(0, len(data), 256)]
+        level = [hashed(b"\0" + chunk) for chunk in chunks]
+        while len(level) & (len(level) - 1):
+            level.append(bytes(32))
+        while len(level) > 1:
+            pairs = range(0, len(level), 2)
+            level = [hashed(b"\1" + level[at] + level[at + 1]) for at in pairs]
+        assert level[0] == raw(tensor["root"])
+        header = bytes([tensor["type_code"], len(shape)])
+        header += b"".join(size.to_bytes(4, "big") for size in shape)
+        digests.append(hashed(hashed(b"avow.tensor.tree.v1") + header + level[0]))
+        assert digests[-1] == raw(tensor["digest"])
+    count = bytes([len(digests)])
+    found = hashed(hashed(b"avow.tensors.tree.v1") + count + b"".join(digests))
+    assert found == raw(vector["value"])
+
+
 @each("statements")
 def test_statement(vector: dict[str, Any]) -> None:
     """The EIP-712 digest under the domain of a chain and a market."""

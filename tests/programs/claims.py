@@ -21,6 +21,7 @@ from avow.verifier.records import (
 )
 from avow.verifier.statement import OFF_CHAIN, Domain, Statement
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID, Claim, material_json
+from avow.verifier.trace.inputs import commit_as
 from tests.programs.every import every_operation
 from tests.programs.runs import CommittedRun, honest_run
 
@@ -45,7 +46,7 @@ class Case:
             system=SYSTEM_ID,
             program=self.system.program,
             key=self.system.key,
-            input=commit_public(about.inputs),
+            input=commit_as(about.scheme, about.inputs),
             output=commit_public(about.outputs),
             order=bytes(32) if self.domain == OFF_CHAIN else b"\x01" * 32,
             provider=bytes(20),

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from random import Random
 
 from avow.prover.refutation import Refuter
+from avow.verifier.commitment import Scheme
 from avow.verifier.keccak import keccak256
 from avow.verifier.merkle import leaf
 from avow.verifier.program.blob import Blob
 from avow.verifier.program.program import Program, check, output_specs
 from avow.verifier.program.semantics import evaluate
 from avow.verifier.tensor import Tensor, tensors_digest
+from avow.verifier.trace.inputs import commit_as
 from avow.verifier.trace.key import ProgramKey, program_key
 from avow.verifier.trace.refutation import TracedClaim
 from tests.programs.builder import random_inputs
@@ -32,6 +34,8 @@ class CommittedRun:
     outputs: tuple[Tensor, ...]
     values: tuple[tuple[int, ...], ...]
     statement: bytes = STATEMENT
+    scheme: Scheme = Scheme.PUBLIC
+    """How the inputs are committed to."""
 
     def stored(self) -> list[bytes]:
         """Every tensor in storage order."""
@@ -49,7 +53,7 @@ class CommittedRun:
             self.program.digest(),
             self.statement,
             self.refuter().root if root is None else root,
-            tensors_digest(self.inputs),
+            commit_as(self.scheme, self.inputs).value,
             tensors_digest(self.outputs),
         )
 

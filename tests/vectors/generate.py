@@ -5,6 +5,7 @@ change.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from avow.verifier import canonical, merkle
@@ -24,6 +25,7 @@ from avow.verifier.records import (
 from avow.verifier.statement import OFF_CHAIN, Domain, Statement
 from avow.verifier.systems.system import selector
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec, tensors_digest
+from avow.verifier.trace.inputs import commit_tree, input_root, rooted_digest
 
 PATH = Path(__file__).with_name("formats.json")
 
@@ -40,6 +42,14 @@ TENSORS = (
     Tensor(ElementType.INT32, (4,), (-(2**31), 2**31 - 1, 0, -1)),
     Tensor(ElementType.INT64, (1, 1, 2), (-(2**63), 2**63 - 1)),
     Tensor(ElementType.INT16, (1, 64), tuple(range(-32, 32))),
+)
+
+
+# One chunk of 256 bytes filled to its end, one byte more, and five chunks under a tree of eight.
+PICTURES = (
+    Tensor(ElementType.INT8, (16, 16), tuple(range(-128, 128))),
+    Tensor(ElementType.INT8, (257,), tuple(at % 255 - 127 for at in range(257))),
+    Tensor(ElementType.INT16, (3, 5, 40), tuple(7 * at - 2_000 for at in range(600))),
 )
 
 
@@ -163,6 +173,27 @@ def _order_id(chain_id: int, market: bytes, requester: bytes, counter: int) -> b
     )
 
 
+def _input_tree(tensors: Sequence[Tensor]) -> dict[str, object]:
+    roots = [input_root(one) for one in tensors]
+    digests = [
+        rooted_digest(one.element_type, one.shape, root)
+        for one, root in zip(tensors, roots, strict=True)
+    ]
+    return {
+        "tensors": [
+            {
+                "type_code": one.element_type.code,
+                "shape": list(one.shape),
+                "data": to_hex(one.data()),
+                "root": to_hex(root),
+                "digest": to_hex(digest),
+            }
+            for one, root, digest in zip(tensors, roots, digests, strict=True)
+        ],
+        "value": to_hex(commit_tree(tensors).value),
+    }
+
+
 def vectors() -> dict[str, object]:
     """Every vector, as JSON values."""
     salt = word(14)
@@ -184,6 +215,7 @@ def vectors() -> dict[str, object]:
             }
             for count in (1, 2, 6)
         ],
+        "input_trees": [_input_tree(tensors) for tensors in (TENSORS[2:3], TENSORS, PICTURES)],
         "salted": [
             {
                 "digest": to_hex(tensor.digest()),

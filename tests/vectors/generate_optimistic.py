@@ -8,16 +8,20 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 from avow.prover.refutation import Place, encode_opening
+from avow.verifier.commitment import Scheme
 from avow.verifier.fields import to_base64, to_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.merkle import leaf
 from avow.verifier.program import operations as op
 from avow.verifier.program.operations import NAMES, name_of
 from avow.verifier.tensor import ElementType, Tensor
+from avow.verifier.trace.inputs import input_root, rooted_digest
 from avow.verifier.trace.layout import CHUNK, Layout
 from avow.verifier.trace.refutation import Kind, TracedClaim
+from tests.programs.builder import Builder
 from tests.programs.every import every_operation
 from tests.programs.runs import CommittedRun, honest_run
 
@@ -47,6 +51,7 @@ def cases(run: CommittedRun) -> Iterator[Case]:
     yield from _malformed(run)
     yield from _openings(run)
     yield from _misplaced(run)
+    yield from _by_root(run)
 
 
 def _operations(run: CommittedRun) -> Iterator[Case]:
@@ -254,6 +259,120 @@ def _misplaced(run: CommittedRun) -> Iterator[Case]:
     stated = (run.outputs[0], Tensor(ElementType.INT8, (150, 3), lying.values[inner.tensor]))
     shown = lying.refuter().refute(inner, stated)
     yield "an output that is none", "refused", lying.claim(), shown
+
+
+def two_inputs() -> CommittedRun:
+    """A run of two inputs of one shape and type, committed to by their roots; three chunks each."""
+    builder = Builder(Random(7))
+    shape = (2, 3, 100)
+    first, second = (builder.add_input(shape, ElementType.INT8, -100, 100) for _ in range(2))
+    builder.add(op.Affine((first, second), (2, -3), 1))
+    run = honest_run(builder.program(), builder.blobs, 3)
+    return dataclasses.replace(run, scheme=Scheme.PUBLIC_TREE)
+
+
+def _by_root(flat: CommittedRun) -> Iterator[Case]:
+    """Inputs that are committed to by their roots."""
+    run = two_inputs()
+    refuter, claim = run.refuter(), run.claim()
+    for tensor in range(2):
+        right = refuter.refute_by_root(tensor, 599, run.inputs)
+        yield f"root {tensor} and an element are right", "false", claim, right
+        lying = run.flipped(tensor, 599)
+        shown = lying.refuter().refute_by_root(tensor, 599, run.inputs)
+        yield f"root {tensor} is wrong by one byte", "true", lying.claim(), shown
+        # An element that is shown beside changes nothing.
+        for element in (599, 0):
+            opened = _rooted(lying, tensor, element, opened=True)
+            yield f"root {tensor} is wrong, {element} opened", "true", lying.claim(), opened
+        closed = _rooted(run, tensor, 0, opened=False)
+        yield f"root {tensor} alone is right", "false", claim, closed
+        yield f"root {tensor}, element 600", "refused", claim, _rooted(run, tensor, 600, False)
+        for value in (101, -101):
+            values = list(run.values[tensor])
+            values[3] = value
+            beyond = with_stated_input(run, tensor, tuple(values))
+            shown = beyond.refuter().refute_by_root(tensor, 3, beyond.inputs)
+            yield f"input {tensor} by root is {value}", "true", beyond.claim(), shown
+            shown = beyond.refuter().refute_by_root(tensor, 4, beyond.inputs)
+            yield f"beside {value} in input {tensor} by root", "false", beyond.claim(), shown
+    lying = run.flipped(0, 0)
+    for name, stated in (
+        ("swapped", (run.inputs[1], run.inputs[0])),
+        (
+            "of the trace",
+            (dataclasses.replace(run.inputs[0], values=lying.values[0]), run.inputs[1]),
+        ),
+        ("of another shape", (dataclasses.replace(run.inputs[0], shape=(600,)), run.inputs[1])),
+        (
+            "of another other shape",
+            (run.inputs[0], dataclasses.replace(run.inputs[1], shape=(6, 100))),
+        ),
+        (
+            "of another other type",
+            (
+                run.inputs[0],
+                Tensor(ElementType.INT16, (3, 100), _paired(run.values[1])),
+            ),
+        ),
+    ):
+        shown = lying.refuter().refute_by_root(0, 0, stated)
+        if name != "of another shape":
+            # Its own shape is not shown: it is the program's.
+            yield f"roots {name}", "refused", lying.claim(), shown
+        if name != "of the trace":
+            # An order may be about these inputs: then they are what the trace does not hold, but
+            # only of the program's own shape can they be compared with it.
+            about = dataclasses.replace(lying, inputs=stated).claim()
+            answer = "refused" if name == "of another shape" else "true"
+            yield f"a claim about roots {name}", answer, about, shown
+    as_flat = dataclasses.replace(lying, scheme=Scheme.PUBLIC)
+    shown = lying.refuter().refute_by_root(0, 0, run.inputs)
+    yield "roots against a digest of the data", "refused", as_flat.claim(), shown
+    shown = lying.refuter().refute(Place(Kind.INPUT, 0, 0), run.inputs)
+    yield "data against a digest of roots", "refused", lying.claim(), shown
+    shown = _rooted(run, 0, 0, opened=False)
+    yield "roots, a byte less", "refused", claim, shown[:-1]
+    yield "roots, a byte more", "refused", claim, shown + b"\0"
+    made = refuter.refute(Place(Kind.OPERATION, 2, 0))
+    yield "the root of what an operation makes", "refused", claim, b"\3" + made[1:]
+    # A picture that a convolution reads lies channel by channel; nobody commits to it so.
+    rooted = dataclasses.replace(flat, scheme=Scheme.PUBLIC_TREE).flipped(0, 0)
+    assert not rooted.key.descriptors[0].result.row_major
+    shown = rooted.refuter().refute_by_root(0, 0, flat.inputs)
+    yield "the root of an input in another order", "refused", rooted.claim(), shown
+
+
+def _paired(values: tuple[int, ...]) -> tuple[int, ...]:
+    """The same bytes, two to a value."""
+    data = b"".join(value.to_bytes(1, "big", signed=True) for value in values)
+    return tuple(
+        int.from_bytes(data[at : at + 2], "big", signed=True) for at in range(0, len(data), 2)
+    )
+
+
+def _rooted(run: CommittedRun, tensor: int, element: int, opened: bool) -> bytes:
+    """A comparison of roots with or without an element, whether or not the roots agree."""
+    refuter, tree = run.refuter(), run.refuter().trees[tensor]
+    layout, data = run.key.descriptors[tensor].result, run.stored()[tensor]
+    shown = encode_opening(layout, data, tree, [element // CHUNK] if opened else [])
+    others = [
+        rooted_digest(one.element_type, one.shape, input_root(one))
+        for at, one in enumerate(run.inputs)
+        if at != tensor
+    ]
+    return b"".join(
+        [
+            bytes([Kind.INPUT_BY_ROOT]),
+            refuter.place(tensor),
+            element.to_bytes(4, "big"),
+            shown,
+            b"" if opened else tree.root,
+            *refuter.trace.siblings([tensor]),
+            *others,
+            input_root(run.inputs[tensor]),
+        ]
+    )
 
 
 def vector() -> dict[str, object]:

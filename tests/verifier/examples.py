@@ -39,7 +39,7 @@ class Doubling:
     """
 
     system_id = "doubling/v1"
-    input_schemes = frozenset({Scheme.PUBLIC, Scheme.SALTED})
+    input_schemes = frozenset({Scheme.PUBLIC, Scheme.SALTED, Scheme.PUBLIC_TREE})
     assurance = Assurance.PROVEN
     final_at: int | None = None
     final_at_by: Literal["claim", "chain"] = "claim"

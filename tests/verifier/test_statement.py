@@ -117,7 +117,7 @@ def test_half_a_domain_is_refused(chain_id: int, market: bytes) -> None:
         {"nonce": str(2**256)},
         {"model": "0x" + "AB" * 32},
         {"model": "ab" * 32},
-        {"input": {"scheme": 4, "value": "0x" + "00" * 32}},
+        {"input": {"scheme": 5, "value": "0x" + "00" * 32}},
         {"input": {"scheme": 0, "value": "0x" + "00" * 32}},
         {"system": ""},
         {"system": "ezkl/v1\n"},

@@ -16,6 +16,7 @@ from avow.verifier.policy import Policy
 from avow.verifier.records import InputVisibility, OutputShape, SrsClaim
 from avow.verifier.statement import Domain
 from avow.verifier.tensor import ElementType, Tensor
+from avow.verifier.trace.inputs import commit_tree
 from avow.verifier.verdict import Assurance, Hides, ModelBinding
 from avow.verifier.verify import verify
 from tests.verifier import examples
@@ -182,6 +183,43 @@ def _foreign_scheme(bundle: Bundle) -> Bundle:
     return replace(bundle, statement=replace(bundle.statement, input=given))
 
 
+def _rooted(bundle: Bundle) -> Bundle:
+    about = replace(bundle.statement, input=commit_tree(bundle.inputs or ()))
+    return replace(bundle, statement=about)
+
+
+def _rooted_and_other_input(bundle: Bundle) -> Bundle:
+    return _other_input(_rooted(bundle))
+
+
+def _rooted_and_another_shape(bundle: Bundle) -> Bundle:
+    given = commit_tree([Tensor(ElementType.INT16, (3,), (1, -2, 3))])
+    return replace(bundle, statement=replace(bundle.statement, input=given))
+
+
+def _digest_as_root(bundle: Bundle) -> Bundle:
+    given = Commitment(Scheme.PUBLIC_TREE, bundle.statement.input.value)
+    return replace(bundle, statement=replace(bundle.statement, input=given))
+
+
+def _root_as_digest(bundle: Bundle) -> Bundle:
+    given = Commitment(Scheme.PUBLIC, commit_tree(bundle.inputs or ()).value)
+    return replace(bundle, statement=replace(bundle.statement, input=given))
+
+
+def _rooted_and_salted(bundle: Bundle) -> Bundle:
+    return replace(_rooted(bundle), salt=bytes(32))
+
+
+def _rooted_output(bundle: Bundle) -> Bundle:
+    output = commit_tree(bundle.outputs)
+    return replace(bundle, statement=replace(bundle.statement, output=output))
+
+
+def _hidden_but_rooted(bundle: Bundle) -> Bundle:
+    return replace(_hidden_but_unsalted(_rooted(bundle)), inputs=None)
+
+
 def _salt_without_need(bundle: Bundle) -> Bundle:
     return replace(bundle, salt=bytes(32))
 
@@ -216,6 +254,13 @@ def _hidden_but_unsalted(bundle: Bundle) -> Bundle:
         _input_of_other_type,
         _no_input,
         _foreign_scheme,
+        _rooted_and_other_input,
+        _rooted_and_another_shape,
+        _digest_as_root,
+        _root_as_digest,
+        _rooted_and_salted,
+        _rooted_output,
+        _hidden_but_rooted,
         _salt_without_need,
         _wrong_salt,
         _missing_salt,
@@ -225,6 +270,17 @@ def _hidden_but_unsalted(bundle: Bundle) -> Bundle:
 def test_a_liar_fails_at_tensors(lie: Lie) -> None:
     lied = examples.prove(lie(examples.bundle()))
     assert refused(lied, Policy()) == "tensors"
+
+
+def test_an_input_is_compared_with_the_root_that_the_statement_names() -> None:
+    verdict = verify(examples.prove(_rooted(examples.bundle())).encode(), STRICT)
+    assert verdict.outputs[0].values == (2, -4, 6)
+
+
+def test_a_system_that_cannot_bind_a_scheme_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples.Doubling, "input_schemes", frozenset({Scheme.PUBLIC}))
+    with pytest.raises(VerificationError, match="doubling/v1 binds no input of scheme 4"):
+        verify(examples.prove(_rooted(examples.bundle())).encode(), STRICT)
 
 
 def test_a_salted_input_is_opened_by_its_salt() -> None:

@@ -5,7 +5,7 @@ opens few chunks.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from avow.verifier.limits import LIMITS
@@ -14,10 +14,13 @@ from avow.verifier.program.intervals import Interval
 from avow.verifier.program.operations import Contract, Convolution, Operation, Shape, Sum
 from avow.verifier.program.program import Program
 from avow.verifier.program.semantics import Index, indices
-from avow.verifier.tensor import ElementType
+from avow.verifier.tensor import ElementType, Tensor, TensorSpec
 from avow.verifier.trace.octets import Octets, malformed
 
 CHUNK = 256
+# Bytes of the largest input that a refutation shows whole: with what stands around it, it fits a
+# transaction of 128 KiB, the most that nodes pass on.
+LARGEST_SHOWN = 2**17 - 2**12
 _WIDTHS = (1, 2, 4, 8)
 
 
@@ -48,6 +51,13 @@ class Layout:
     def depth(self) -> int:
         """Levels between the tensor's root and its chunks' leaves."""
         return (self.chunks - 1).bit_length()
+
+    @property
+    def row_major(self) -> bool:
+        """Whether elements are stored in row-major order; axes of length 1 may stand anywhere."""
+        rest = [math.prod(self.shape[at + 1 :]) for at in range(len(self.shape))]
+        axes = zip(self.shape, self.strides, rest, strict=True)
+        return all(n == 1 or stride == step for n, stride, step in axes)
 
     def place(self, index: Index) -> int:
         """Where the element at an index is stored, counted in elements."""
@@ -109,6 +119,13 @@ def blob_layout(operation: Operation, field: str, blob: BlobRef) -> Layout:
     return ordered(blob.element_type.width, blob.shape, order)
 
 
+def committed_by_roots(inputs: Iterable[Tensor | TensorSpec]) -> bool:
+    """Whether inputs of these types and shapes are committed to by their roots: one is too large
+    to be shown."""
+    sizes = (math.prod(one.shape) * one.element_type.width for one in inputs)
+    return any(size > LARGEST_SHOWN for size in sizes)
+
+
 def tensor_layouts(program: Program, intervals: Sequence[Interval]) -> list[Layout]:
     """The layout of every tensor; `intervals` are what `program.check` returns."""
     shapes = program.shapes()
@@ -118,6 +135,10 @@ def tensor_layouts(program: Program, intervals: Sequence[Interval]) -> list[Layo
             wish = _wish(step.operation, place, len(shapes[tensor]))
             if wish is not None:
                 orders.setdefault(tensor, wish)
+    if committed_by_roots(program.inputs):
+        # Whoever commits to them knows no program.
+        for tensor in range(len(program.inputs)):
+            orders.pop(tensor, None)
     widths = [spec.element_type.width for spec in program.inputs]
     widths += [
         narrowest(interval.low, interval.high).width for interval in intervals[len(widths) :]

@@ -13,6 +13,7 @@ from avow.verifier.program.semantics import Index, element, index_at, position
 from avow.verifier.tensor import ElementType, Tensor, digest_of_digests
 from avow.verifier.trace.commitment import trace_leaf
 from avow.verifier.trace.descriptor import Descriptor, Given, read_descriptor
+from avow.verifier.trace.inputs import digest_of_rooted, rooted_digest
 from avow.verifier.trace.key import Outline, read_outline
 from avow.verifier.trace.layout import narrowest
 from avow.verifier.trace.octets import Octets, malformed
@@ -26,14 +27,16 @@ class Kind(IntEnum):
     OPERATION = 0
     INPUT = 1
     OUTPUT = 2
+    INPUT_BY_ROOT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TracedClaim:
     """What a provider claims: 32 bytes each.
 
-    `statement` is the statement's leaf (`merkle.leaf` of its digest), `input` and `output` the
-    tensors' digests (`tensors_digest`), `trace` the root over the run's tensors.
+    `statement` is the statement's leaf (`merkle.leaf` of its digest), `input` the value of a public
+    commitment (which scheme is not said: none has the other's values), `output` the tensors' digest
+    (`tensors_digest`), `trace` the root over the run's tensors.
     """
 
     key: bytes
@@ -70,6 +73,8 @@ def refutes(claim: TracedClaim, data: bytes) -> bool:
         raise malformed(f"element {at} of {result.count}")
     index = index_at(at, result.shape)
     committed = read_opening(octets, result)
+    if kind == Kind.INPUT_BY_ROOT:
+        return _input_by_root(octets, claim, place, index, committed)
     if committed is None:
         raise malformed("the element itself is not shown")
     match Kind(kind):
@@ -95,12 +100,12 @@ def _read_place(octets: Octets, claim: TracedClaim) -> _Place:
 
 
 def _check_trace(
-    octets: Octets, claim: TracedClaim, place: _Place, opened: list[tuple[int, Opening]]
+    octets: Octets, claim: TracedClaim, place: _Place, opened: list[tuple[int, bytes]]
 ) -> None:
-    """Every opened tensor is the one that the claim's trace has committed to."""
+    """The opened tensors, by number and root, are those that the claim's trace has committed to."""
     roots: dict[int, bytes] = {}
-    for tensor, opening in opened:
-        if roots.setdefault(tensor, opening.root) != opening.root:
+    for tensor, root in opened:
+        if roots.setdefault(tensor, root) != root:
             raise malformed(f"tensor {tensor} is opened with two roots")
     leaves = {tensor: trace_leaf(claim.statement, tensor, root) for tensor, root in roots.items()}
     if fold(leaves, place.outline.depth, octets.word) != claim.trace:
@@ -121,10 +126,10 @@ def _operation(
         if opening is not None and opening.root != blob.root:
             raise malformed("the opened constants are not those of the program")
         blobs.append(opening or Opening(blob.layout, {}, blob.root))
-    opened = [(place.tensor, committed)]
+    opened = [(place.tensor, committed.root)]
     for tensor, operand in zip(descriptor.of, operands, strict=True):
         if operand is not None:
-            opened.append((tensor, operand))
+            opened.append((tensor, operand.root))
     _check_trace(octets, claim, place, opened)
 
     def read(number: int, at: Index) -> int:
@@ -143,16 +148,39 @@ def _input(
     given = place.descriptor.maker
     if not isinstance(given, Given):
         raise malformed(f"tensor {place.tensor} is no input")
-    _check_trace(octets, claim, place, [(place.tensor, committed)])
+    _check_trace(octets, claim, place, [(place.tensor, committed.root)])
     inputs, kind = place.outline.inputs, given.element_type
     value = _stated(octets, claim.input, given.number, inputs, kind, committed, index)
     return value != committed.read(index) or not given.low <= value <= given.high
 
 
+def _input_by_root(
+    octets: Octets, claim: TracedClaim, place: _Place, index: Index, opened: Opening | None
+) -> bool:
+    """The tensor is another one than the input; or an element that is shown is out of range."""
+    given, layout = place.descriptor.maker, place.descriptor.result
+    if not isinstance(given, Given) or place.tensor >= place.outline.inputs:
+        raise malformed(f"tensor {place.tensor} is no input")
+    if not layout.row_major:
+        raise malformed(f"input {place.tensor} is stored in an order of its own")
+    found = octets.word() if opened is None else opened.root
+    _check_trace(octets, claim, place, [(place.tensor, found)])
+    digests = [octets.word() for _ in range(place.outline.inputs - 1)]
+    stated = octets.word()
+    kind = next(kind for kind in ElementType if kind.width == layout.width)
+    digests.insert(place.tensor, rooted_digest(kind, layout.shape, stated))
+    if digest_of_rooted(digests) != claim.input:
+        raise malformed("the roots are not those of the statement")
+    octets.end()
+    if opened is None or found != stated:
+        return found != stated
+    return not given.low <= opened.read(index) <= given.high
+
+
 def _output(
     octets: Octets, claim: TracedClaim, place: _Place, index: Index, committed: Opening
 ) -> bool:
-    _check_trace(octets, claim, place, [(place.tensor, committed)])
+    _check_trace(octets, claim, place, [(place.tensor, committed.root)])
     number, outputs = octets.unsigned(1), place.outline.outputs
     if number >= len(outputs) or outputs[number] != place.tensor:
         raise malformed(f"tensor {place.tensor} is not output {number}")

@@ -1,5 +1,6 @@
 """What refuting an element is predicted to take, beside refutations as they are."""
 
+import dataclasses
 from random import Random
 
 import pytest
@@ -8,16 +9,19 @@ from avow.circuits.errors import CircuitError
 from avow.circuits.optimistic import heaviest
 from avow.circuits.optimistic.heaviest import MOST_OCTETS, heaviest_element, of_tensor
 from avow.prover.refutation import Place, Refuter
+from avow.verifier.commitment import Scheme
+from avow.verifier.limits import LIMITS
 from avow.verifier.program import operations as op
 from avow.verifier.program.blob import BlobRef
 from avow.verifier.program.intervals import Interval
 from avow.verifier.program.program import Output, Program, Step
-from avow.verifier.tensor import ElementType, TensorSpec
+from avow.verifier.tensor import ElementType, Tensor, TensorSpec
 from avow.verifier.trace.descriptor import describe
 from avow.verifier.trace.key import ProgramKey, program_key
 from avow.verifier.trace.key import key_of as key_of_program
+from avow.verifier.trace.layout import LARGEST_SHOWN
 from avow.verifier.trace.refutation import Kind
-from tests.programs.builder import Builder
+from tests.programs.builder import Builder, random_inputs
 from tests.programs.claims import every_case
 from tests.programs.runs import STATEMENT
 
@@ -78,12 +82,50 @@ def flattened(side: int) -> Builder:
     return builder
 
 
-def test_a_picture_that_fits_no_transaction_is_refused_and_told_why() -> None:
-    """Three colours of 224 x 224: 150,528 bytes. Of 200 x 200 it fits."""
+def test_an_answer_that_fits_no_transaction_is_refused_and_told_why() -> None:
+    """A picture of 224 x 224 as the answer: 150,528 bytes. Of 200 x 200 it fits."""
     heaviest_element(key_of(flattened(200)))
     with pytest.raises(CircuitError, match=r"input or output.*as a whole") as caught:
         heaviest_element(key_of(flattened(224)))
     assert "\n" not in str(caught.value)
+
+
+def test_a_picture_is_compared_by_its_root_and_read_row_by_row() -> None:
+    """ResNet's first operation on 3 x 224 x 224: 7 x 7, every second place."""
+    builder = Builder(Random(31))
+    x = builder.add_input((1, 3, 224, 224), INT8, -128, 127)
+    weight, bias = builder.integers((4, 3, 7, 7), 100), builder.integers((4,), 100)
+    builder.add(op.Convolution((x,), weight, bias, (2, 2), (1, 1), (3, 3), (3, 3), 1))
+    builder.add(op.Slice((1,), (0, 0, 0, 0), (1, 1, 1, 1), (1, 4, 8, 8)))
+    program = dataclasses.replace(builder.program(), outputs=(Output("y", 2),))
+    key = program_key(program, builder.blobs)
+    rng = Random(33)
+    tensors = [rng.randbytes(descriptor.result.size) for descriptor in key.descriptors]
+    refuter = Refuter(program, builder.blobs, key, STATEMENT, tensors)
+    assert key.descriptors[0].result.row_major
+    assert heaviest_element(key).octets < 40_000
+    (by_root,) = of_tensor(key, 0)
+    assert by_root.operation == "input, by its root" and by_root.octets < 2_500
+    stated = honest_input(builder)
+    for element in (0, 150_527):
+        shown = refuter.refute(Place(Kind.INPUT, 0, element), stated, Scheme.PUBLIC_TREE)
+        assert len(shown) < by_root.octets
+        held = [Tensor(INT8, (1, 3, 224, 224), held_by(refuter, 0))]
+        opened = refuter.refute(Place(Kind.INPUT, 0, element), held, Scheme.PUBLIC_TREE)
+        assert len(shown) < len(opened) < by_root.octets
+    most = max(one.octets for one in of_tensor(key, 1))
+    for element in (0, 112 * 56 + 56, 4 * 112 * 112 - 1):
+        assert len(refuter.refute(Place(Kind.OPERATION, 1, element))) < most
+
+
+def honest_input(builder: Builder) -> list[Tensor]:
+    """An input of the program."""
+    return random_inputs(builder.program(), Random(32))
+
+
+def held_by(refuter: Refuter, tensor: int) -> tuple[int, ...]:
+    """The elements of a tensor of bytes that is stored row by row."""
+    return tuple(int.from_bytes([one], "big", signed=True) for one in refuter.tensors[tensor])
 
 
 def image(channels: int, side: int, kernel: int, outputs: int, bound: int = 2**30) -> Builder:
@@ -113,21 +155,37 @@ def test_an_element_inside_counts_where_those_at_the_corners_are_lighter() -> No
         heaviest_element(key_of(image(560, 15, 15, 2)))
 
 
-@pytest.mark.parametrize(("shape", "fits"), [((3, 207, 207), True), ((3, 224, 224), False)])
-def test_an_input_is_as_long_as_what_nodes_pass_on(shape: tuple[int, ...], fits: bool) -> None:
+@pytest.mark.parametrize(("length", "whole"), [(LARGEST_SHOWN, True), (LARGEST_SHOWN + 1, False)])
+def test_an_input_is_shown_whole_as_long_as_nodes_pass_it_on(length: int, whole: bool) -> None:
     """The pools of go-ethereum and reth refuse transactions of more than 128 KiB."""
     builder = Builder(Random(23))
-    x = builder.add_input(shape, INT8, -128, 127)
-    builder.add(op.Slice((x,), (0, 0, 0), (1, 1, 1), (3, 8, 8)))
-    key = key_of(builder)
-    if fits:
-        worst = heaviest_element(key)
-        assert (worst.operation, worst.octets <= MOST_OCTETS) == ("input or output", True)
+    x = builder.add_input((length,), INT8, -128, 127)
+    builder.add(op.Slice((x,), (0,), (1,), (8,)))
+    (found,) = of_tensor(key_of(builder), 0)
+    assert heaviest_element(key_of(builder)).octets <= MOST_OCTETS
+    if whole:
+        assert found.operation == "input or output"
         # EIP-7623: 40 gas for every byte, whatever the work.
-        assert worst.gas == 21_000 + 40 * worst.octets
+        assert found.gas == 21_000 + 40 * found.octets
     else:
-        with pytest.raises(CircuitError, match=r"input or output\): .* 1\d\d,\d\d\d bytes"):
-            heaviest_element(key)
+        assert found.operation == "input, by its root"
+
+
+def test_whatever_stands_around_an_input_that_is_shown_whole_fits_beside_it() -> None:
+    """As many inputs, outputs, axes and tensors as there may be."""
+    builder = Builder(Random(25))
+    shape = (1, 1, 1, 1, 1, 1, 1, LARGEST_SHOWN)
+    inputs = [builder.add_input(shape, INT8, -128, 127) for _ in range(LIMITS.tensors)]
+    for x in inputs:
+        builder.add(op.Slice((x,), (0,) * 8, (1,) * 8, (1,) * 8))
+    first = len(inputs)
+    outputs = tuple(Output(f"y{at}", first + at) for at in range(LIMITS.tensors))
+    key = program_key(dataclasses.replace(builder.program(), outputs=outputs), builder.blobs)
+    largest = dataclasses.replace(key, outline=dataclasses.replace(key.outline, tensors=2**17 - 1))
+    assert largest.outline.depth == 17
+    found = [next(of_tensor(largest, at)) for at in range(first)]
+    assert {one.operation for one in found} == {"input or output"}
+    assert max(one.octets for one in found) <= MOST_OCTETS
 
 
 def test_an_output_is_shown_whole_too() -> None:

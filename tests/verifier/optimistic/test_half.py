@@ -4,24 +4,30 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from avow.verifier.bundle import Bundle
 from avow.verifier.cli import main
+from avow.verifier.commitment import Scheme, commit_public
 from avow.verifier.errors import VerificationError
 from avow.verifier.merkle import build
 from avow.verifier.policy import Policy
+from avow.verifier.program import operations as op
 from avow.verifier.records import SystemRecord
 from avow.verifier.systems.optimistic import effort
 from avow.verifier.systems.optimistic.claim import Claim, material_json
 from avow.verifier.systems.optimistic.effort import run_elements
 from avow.verifier.systems.optimistic.sample import Sample
-from avow.verifier.tensor import Tensor
+from avow.verifier.tensor import ElementType, Tensor
+from avow.verifier.trace.inputs import commit_input
 from avow.verifier.verdict import Assurance, Verdict
 from avow.verifier.verify import verify
-from tests.programs.claims import FINAL_AT, every_case
+from tests.programs.builder import Builder
+from tests.programs.claims import FINAL_AT, case_of, every_case
 from tests.programs.runs import CommittedRun
+from tests.vectors.generate_optimistic import two_inputs
 
 POLICY = Policy(minimum_assurance=Assurance.CHALLENGEABLE)
 SEED = b"\x05" * 32
@@ -288,3 +294,36 @@ def test_what_takes_too_long_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> 
     refused(CASE.bundle(), "have the policy ask for a", step="setup")
     refused(CASE.bundle(), "have the policy ask for a", sampling(10**6), "setup")
     assert said(CASE.bundle(), sampling(1)).assurance is Assurance.CHALLENGEABLE
+
+
+@pytest.mark.parametrize("policy", [POLICY, sampling(50)], ids=["all", "sample"])
+def test_a_claim_about_inputs_by_their_roots(policy: Policy) -> None:
+    """The honest one convinces; a trace, a statement or a bundle of another input does not."""
+    built = two_inputs()
+    case = case_of(built.program, built.blobs)
+    run = replace(case.run, scheme=Scheme.PUBLIC_TREE)
+    verdict = said(case.bundle(run), policy)
+    assert verdict.assurance is Assurance.CHALLENGEABLE
+    lying = run.flipped(0, 599)
+    refused(case.bundle(run, case.claim(lying, case.statement(run))), "tensor 0", policy)
+    other = replace(run.inputs[0], values=lying.values[0])
+    about = replace(case.bundle(run), inputs=(other, run.inputs[1]))
+    refused(about, "the input is not the one", policy, "tensors")
+    swapped = replace(case.bundle(run), inputs=run.inputs[::-1])
+    refused(swapped, "the input is not the one", policy, "tensors")
+
+
+def test_a_picture_is_claimed_and_verified() -> None:
+    """3 x 224 x 224, which a digest commits to no more."""
+    builder = Builder(Random(6))
+    x = builder.add_input((1, 3, 224, 224), ElementType.INT8, -100, 100)
+    builder.add(op.Slice((x,), (0, 0, 0, 0), (1, 1, 32, 32), (1, 3, 7, 7)))
+    case = case_of(builder.program(), builder.blobs)
+    statement = replace(case.statement(), input=commit_input(case.run.inputs))
+    assert statement.input.scheme is Scheme.PUBLIC_TREE
+    bundle = replace(
+        case.bundle(), statement=statement, proof=case.claim(statement=statement).to_json()
+    )
+    assert said(bundle).final_at == FINAL_AT
+    flat = replace(bundle, statement=replace(statement, input=commit_public(case.run.inputs)))
+    refused(flat, "the trace root is not that of the run")

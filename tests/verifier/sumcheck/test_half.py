@@ -29,6 +29,7 @@ from avow.verifier.systems.sumcheck.half import SumcheckSystem
 from avow.verifier.systems.sumcheck.key import PROOF_FORMAT, SYSTEM_ID
 from avow.verifier.systems.table import SYSTEMS
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import commit_as
 from avow.verifier.verdict import Assurance, Hides, Verdict
 from avow.verifier.verify import verify
 from tests.verifier.sumcheck.example import make_key, small_case, small_program
@@ -80,6 +81,7 @@ def bundle(
     inputs: tuple[Tensor, ...] | None = None,
     outputs: tuple[Tensor, ...] | None = None,
     material: Any = None,
+    scheme: Scheme = Scheme.PUBLIC,
 ) -> Bundle:
     """A bundle with a proof made for its own root, whatever its records say."""
     case = small_case()
@@ -92,7 +94,7 @@ def bundle(
         system=SYSTEM_ID,
         program=record.program,
         key=record.key,
-        input=commit_public(given),
+        input=commit_as(scheme, given),
         output=commit_public(answered),
         order=bytes(32),
         provider=bytes(20),
@@ -125,7 +127,21 @@ def decide(of: Bundle) -> Verdict:
 def test_the_system_is_known() -> None:
     assert isinstance(SYSTEMS[SYSTEM_ID], SumcheckSystem)
     assert SYSTEMS[SYSTEM_ID].system_id == SYSTEM_ID
-    assert SYSTEMS[SYSTEM_ID].input_schemes == {Scheme.PUBLIC}
+    assert SYSTEMS[SYSTEM_ID].input_schemes == {Scheme.PUBLIC, Scheme.PUBLIC_TREE}
+
+
+def test_an_input_by_its_root_is_evaluated_as_any_other() -> None:
+    made = bundle(scheme=Scheme.PUBLIC_TREE)
+    assert decide(made).assurance is Assurance.PROVEN
+    assert made.inputs is not None
+    other = tuple(replace(one, values=one.values[::-1]) for one in made.inputs)
+    with pytest.raises(VerificationError, match="the input is not the one"):
+        decide(replace(made, inputs=other))
+    # The proof is bound to the statement, scheme and all.
+    flat = replace(made.statement, input=commit_public(made.inputs))
+    with pytest.raises(VerificationError) as refused:
+        decide(replace(made, statement=flat))
+    assert refused.value.step == "proof"
 
 
 @pytest.mark.usefixtures("real_pairing")

@@ -27,6 +27,7 @@ from avow.verifier.systems.optimistic.settlement import ClaimState, Standing, st
 from avow.verifier.systems.system import Evidence, Findings
 from avow.verifier.tensor import Tensor
 from avow.verifier.trace.commitment import trace_tree
+from avow.verifier.trace.inputs import PUBLIC_SCHEMES
 from avow.verifier.trace.key import program_key
 from avow.verifier.trace.tree import Tree, chunk_leaves
 from avow.verifier.verdict import Assurance, Hides
@@ -43,8 +44,8 @@ class OptimisticSystem:
 
     @property
     def input_schemes(self) -> frozenset[Scheme]:
-        """A public digest only: whoever watches recomputes the run."""
-        return frozenset({Scheme.PUBLIC})
+        """Public ones only: whoever watches recomputes the run."""
+        return PUBLIC_SCHEMES
 
     def verify(self, evidence: Evidence) -> Findings:
         """Establish that the trace is of this run, as far as `evidence.sample` asks.

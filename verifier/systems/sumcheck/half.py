@@ -14,6 +14,7 @@ from avow.verifier.srs import srs_digest
 from avow.verifier.systems.sumcheck.check import Sample, check_proof
 from avow.verifier.systems.sumcheck.key import LIMITS, PROOF_FORMAT, SYSTEM_ID, ReadTau, parse_key
 from avow.verifier.systems.system import Evidence, Findings
+from avow.verifier.trace.inputs import PUBLIC_SCHEMES
 from avow.verifier.verdict import Assurance, Hides
 
 
@@ -31,8 +32,8 @@ class SumcheckSystem:
 
     @property
     def input_schemes(self) -> frozenset[Scheme]:
-        """A public digest only: the verifier evaluates the input itself."""
-        return frozenset({Scheme.PUBLIC})
+        """Public ones only: the verifier evaluates the input itself."""
+        return PUBLIC_SCHEMES
 
     def verify(self, evidence: Evidence) -> Findings:
         """Establish that the record's program gave these outputs, bound to `evidence.root`."""

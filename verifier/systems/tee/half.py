@@ -24,6 +24,7 @@ from avow.verifier.systems.tee.registration import (
     record_key,
 )
 from avow.verifier.systems.tee.terms import Terms
+from avow.verifier.trace.inputs import PUBLIC_SCHEMES
 from avow.verifier.verdict import Assurance, Hides, Step
 
 
@@ -38,8 +39,8 @@ class TeeSystem:
 
     @property
     def input_schemes(self) -> frozenset[Scheme]:
-        """A public digest only: what the enclave read is shown."""
-        return frozenset({Scheme.PUBLIC})
+        """Public ones only: what the enclave read is shown."""
+        return PUBLIC_SCHEMES
 
     def verify(self, evidence: Evidence) -> Findings:
         """Establish that an enclave that the caller's terms accept signed `evidence.root`."""
