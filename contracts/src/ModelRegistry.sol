@@ -209,7 +209,7 @@ contract ModelRegistry is IModelRegistry {
             revert VerifierCodeDiffers(registration.verifier, registration.verifierCodehash, found);
         }
         uint16 scheme = registration.inputScheme;
-        if (scheme < CommitmentScheme.PUBLIC || scheme > CommitmentScheme.EZKL_POSEIDON) {
+        if (scheme < CommitmentScheme.PUBLIC || scheme > CommitmentScheme.PUBLIC_TREE) {
             revert InputSchemeUnknown(scheme);
         }
         TensorLib.byteLength(registration.outputs);

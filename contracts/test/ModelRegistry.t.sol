@@ -216,8 +216,8 @@ contract ModelRegistryTest is MarketWorld {
         bad = systemRegistration("new/v1");
         bad.inputScheme = 0;
         _refused(bad, abi.encodeWithSelector(IModelRegistry.InputSchemeUnknown.selector, uint16(0)));
-        bad.inputScheme = 4;
-        _refused(bad, abi.encodeWithSelector(IModelRegistry.InputSchemeUnknown.selector, uint16(4)));
+        bad.inputScheme = 5;
+        _refused(bad, abi.encodeWithSelector(IModelRegistry.InputSchemeUnknown.selector, uint16(5)));
         bad = systemRegistration("new/v1");
         bad.outputs[0].shape[0] = 0;
         _refused(bad, abi.encodeWithSelector(TensorLib.DimensionZero.selector, 0));

@@ -260,16 +260,22 @@ contract SumcheckAdapterTest is MarketWorld {
         _adapter.verifyBatch(modelKey, _claims(), ROOT, body);
     }
 
+    /// @dev Nor one that commits to its input by a root: a contract is shown the input itself.
     function test_aRegistrationThatHidesItsInputIsOfNoUse() public {
+        _ofNoUse("hiding", CommitmentScheme.EZKL_POSEIDON);
+        _ofNoUse("rooted", CommitmentScheme.PUBLIC_TREE);
+    }
+
+    function _ofNoUse(string memory name, uint16 scheme) private {
         SystemRegistration memory registration = systemRegistration("sumcheck/v1");
         registration.verifier = _blob;
         registration.verifierCodehash = _blob.codehash;
-        registration.inputScheme = CommitmentScheme.EZKL_POSEIDON;
-        bytes32 key = registerModel(OWNER, "hiding");
+        registration.inputScheme = scheme;
+        bytes32 key = registerModel(OWNER, name);
         vm.prank(OWNER);
         registry.addSystem(key, registration);
         Statement memory statement = _statement();
-        statement.model = keccak256("hiding");
+        statement.model = keccak256(bytes(name));
         vm.expectRevert(abi.encodeWithSelector(SumcheckAdapter.StatementDiffers.selector, "input.scheme"));
         _adapter.verify(key, statement, ROOT, _body());
     }

@@ -69,7 +69,7 @@ contract ReceiptVerifier is IProofVerifier, ERC165 {
         returns (bool)
     {
         return keccak256(bytes(signed.statement.system)) == keccak256("tee/v1")
-            && signed.statement.program == program && signed.statement.input.scheme == CommitmentScheme.PUBLIC
+            && signed.statement.program == program && CommitmentScheme.isPublic(signed.statement.input.scheme)
             && signed.statement.input.value == input
             && signed.statement.output.scheme == CommitmentScheme.PUBLIC
             && signed.statement.output.value == output;

@@ -8,7 +8,8 @@ import {TensorSchema} from "../types/Tensor.sol";
 /// @param program digest of the program.
 /// @param statementRoot leaf of the statement's digest, which names order and provider.
 /// @param traceRoot root over all tensors of the run.
-/// @param input public commitment to the inputs.
+/// @param input value of a public commitment to the inputs. Which scheme it has is not said: none has another's
+/// values.
 /// @param output public commitment to the outputs.
 struct TracedClaim {
     bytes32 key;
@@ -46,8 +47,9 @@ interface IReferee {
     /// @return schema its element type and shape.
     /// @return count how many inputs, or outputs, the program has.
     /// @return tensors how many leaves of a trace are no padding.
+    /// @return rowMajor whether traces hold it in row-major order, in which inputs are committed to by their roots.
     function schemaOf(bytes32 key, bytes calldata place, bool output, uint256 number)
         external
         pure
-        returns (TensorSchema memory schema, uint256 count, uint32 tensors);
+        returns (TensorSchema memory schema, uint256 count, uint32 tensors, bool rowMajor);
 }

@@ -52,8 +52,8 @@ abstract contract ClaimBook is IClaims, Ledger, ClaimTerms {
         }
         if (msg.sender != order.provider) revert NotProvider(orderId, msg.sender);
         if (!isLearned[order.modelKey]) revert ModelNotLearned(order.modelKey);
-        // A refutation opens the inputs themselves.
-        if (order.inputScheme != CommitmentScheme.PUBLIC) revert InputSchemeNotPublic(order.inputScheme);
+        // A refutation opens the inputs themselves, or their roots.
+        if (!CommitmentScheme.isPublic(order.inputScheme)) revert InputSchemeNotPublic(order.inputScheme);
         _checkOutput(order.modelKey, delivered.outputValue, output);
 
         TracedClaim memory traced = _traced(orderId, leg, delivered.outputValue, traceRoot);

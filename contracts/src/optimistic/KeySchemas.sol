@@ -4,7 +4,8 @@ pragma solidity ^0.8.28;
 import {IClaims} from "../interfaces/IClaims.sol";
 import {IModelRegistry, SystemClaim} from "../interfaces/IModelRegistry.sol";
 import {IReferee} from "../interfaces/IReferee.sol";
-import {TensorSchema} from "../types/Tensor.sol";
+import {CommitmentScheme} from "../types/Commitment.sol";
+import {TensorLib, TensorSchema} from "../types/Tensor.sol";
 
 /// @title Whether a model's registered inputs and outputs are those of its registered key
 /// @notice Digests of inputs and outputs are made with what the registry has, refutations with what stands under
@@ -13,6 +14,8 @@ import {TensorSchema} from "../types/Tensor.sol";
 contract KeySchemas {
     bytes4 private constant SELECTOR = bytes4(keccak256("optimistic/v1"));
     uint256 private constant MAXIMUM_TENSORS = 1 << 20;
+    /// @dev Bytes of the largest input that a refutation shows whole; nodes pass on transactions of 128 KiB.
+    uint256 private constant MAXIMUM_SHOWN = (1 << 17) - (1 << 12);
 
     IModelRegistry public immutable registry;
     IReferee public immutable referee;
@@ -34,8 +37,9 @@ contract KeySchemas {
     {
         SystemClaim memory system = registry.claimOf(modelKey, SELECTOR);
         key = system.key;
-        tensors = _compare(system, inputs, registry.modelTermsOf(modelKey).inputs, false);
-        _compare(system, outputs, system.outputs, true);
+        uint16 scheme = registry.systemTermsOf(modelKey, SELECTOR).inputScheme;
+        tensors = _compare(system, inputs, registry.modelTermsOf(modelKey).inputs, false, scheme);
+        _compare(system, outputs, system.outputs, true, scheme);
         if (tensors > MAXIMUM_TENSORS) revert IClaims.TreeTooLarge(tensors, MAXIMUM_TENSORS);
     }
 
@@ -43,7 +47,8 @@ contract KeySchemas {
         SystemClaim memory system,
         bytes[] calldata places,
         TensorSchema[] memory registered,
-        bool output
+        bool output,
+        uint16 scheme
     ) private view returns (uint32 tensors) {
         if (places.length != registered.length) {
             revert IClaims.CountDiffers(registered.length, places.length);
@@ -53,11 +58,27 @@ contract KeySchemas {
             bytes memory place = bytes.concat(system.program, places[i]);
             TensorSchema memory schema;
             uint256 count;
-            (schema, count, tensors) = referee.schemaOf(system.key, place, output, i);
+            bool rowMajor;
+            (schema, count, tensors, rowMajor) = referee.schemaOf(system.key, place, output, i);
             if (count != registered.length) revert IClaims.CountDiffers(count, registered.length);
             if (keccak256(abi.encode(schema)) != keccak256(abi.encode(registered[i]))) {
                 revert IClaims.SchemaDiffers(output, i);
             }
+            if (!output) _requireRefutable(i, registered[i], scheme, rowMajor);
+        }
+    }
+
+    /// @dev That a trace has another input than the order must fit into a transaction: all of the input, or its
+    /// root, which is the order's only where the trace holds the input as orders commit to it.
+    function _requireRefutable(uint256 number, TensorSchema memory schema, uint16 scheme, bool rowMajor)
+        private
+        pure
+    {
+        if (scheme == CommitmentScheme.PUBLIC_TREE) {
+            if (!rowMajor) revert IClaims.InputNotRowMajor(number);
+        } else {
+            uint256 size = TensorLib.elements(schema) * TensorLib.width(schema.elementType);
+            if (size > MAXIMUM_SHOWN) revert IClaims.InputTooLarge(size, MAXIMUM_SHOWN);
         }
     }
 }

@@ -26,12 +26,14 @@ contract Referee is IReferee {
     uint256 private constant OPERATION = 0;
     uint256 private constant INPUT = 1;
     uint256 private constant OUTPUT = 2;
+    uint256 private constant INPUT_BY_ROOT = 3;
 
     error KindUnknown(uint256 kind);
     error NotOfThisKind(uint256 kind, uint256 tensor);
     error TraceDiffers(bytes32 expected, bytes32 found);
     error BlobDiffers(uint256 blob, bytes32 expected, bytes32 found);
     error OutputOutside(uint256 output, uint256 outputs);
+    error NotRowMajor(uint256 tensor);
 
     /// @inheritdoc IReferee
     function refutes(TracedClaim calldata claim, bytes calldata refutation) external pure returns (bool) {
@@ -40,9 +42,10 @@ contract Referee is IReferee {
         Place memory place = Places.read(cursor, claim.key, claim.program);
         uint256 element = cursor.unsigned(4);
         bool input = place.descriptor.opcode == Opcode.INPUT;
-        if (kind > OUTPUT) revert KindUnknown(kind);
-        if (kind != OUTPUT && input != (kind == INPUT)) revert NotOfThisKind(kind, place.tensor);
+        if (kind > INPUT_BY_ROOT) revert KindUnknown(kind);
+        if (kind != OUTPUT && input != (kind != OPERATION)) revert NotOfThisKind(kind, place.tensor);
         if (kind == OPERATION) return _operation(cursor, claim, place, element);
+        if (kind == INPUT_BY_ROOT) return _inputByRoot(cursor, claim, place, element);
         int256 committed = _alone(cursor, claim, place, element);
         if (kind == INPUT) return _input(cursor, claim, place, element, committed);
         return _output(cursor, claim, place, element, committed);
@@ -67,11 +70,12 @@ contract Referee is IReferee {
     function schemaOf(bytes32 key, bytes calldata place, bool output, uint256 number)
         external
         pure
-        returns (TensorSchema memory schema, uint256 count, uint32 tensors)
+        returns (TensorSchema memory schema, uint256 count, uint32 tensors, bool rowMajor)
     {
         Place memory found = _place(key, place);
         Shape shape = found.descriptor.result;
         uint256 width = shape.width();
+        rowMajor = shape.isRowMajor();
         tensors = uint32(found.tensors);
         if (output) {
             _requireOutput(found, number);
@@ -150,10 +154,18 @@ contract Referee is IReferee {
         Shape shape = place.descriptor.result;
         Opening memory opening;
         opening.read(cursor, shape);
+        _requireRoot(cursor, claim, place, opening.root);
+        return opening.element(shape.place(shape.unravel(element)));
+    }
+
+    /// @dev The trace has this root for the tensor.
+    function _requireRoot(Cursor memory cursor, TracedClaim calldata claim, Place memory place, bytes32 root)
+        private
+        pure
+    {
         Opened memory opened = Traces.room(1);
-        opened.add(claim.statementRoot, place.tensor, opening.root);
+        opened.add(claim.statementRoot, place.tensor, root);
         _requireTrace(cursor, claim, place, opened);
-        return _element(shape, opening, element);
     }
 
     function _requireTrace(
@@ -181,6 +193,32 @@ contract Referee is IReferee {
         cursor.finish();
         (int256 low, int256 high) = place.descriptor.range();
         return committed != value || value < low || value > high;
+    }
+
+    /// @dev The tensor is another one than the input; or an element that is shown is outside the range. No data of
+    /// the input are needed: where the roots agree, the trace's are the input's.
+    function _inputByRoot(
+        Cursor memory cursor,
+        TracedClaim calldata claim,
+        Place memory place,
+        uint256 element
+    ) private pure returns (bool) {
+        (uint256 tensor, Shape shape) = (place.tensor, place.descriptor.result);
+        if (tensor >= place.inputs) revert NotOfThisKind(INPUT_BY_ROOT, tensor);
+        // Whoever orders commits to inputs in this order, and knows no other.
+        if (!shape.isRowMajor()) revert NotRowMajor(tensor);
+        uint256 spot = shape.place(shape.unravel(element));
+        Opening memory opening;
+        opening.read(cursor, shape);
+        bool given = opening.given();
+        bytes32 found = given ? opening.root : bytes32(cursor.unsigned(32));
+        _requireRoot(cursor, claim, place, found);
+        bytes32 stated = PublicTensors.root(cursor, shape, tensor, place.inputs, claim.input);
+        cursor.finish();
+        if (found != stated || !given) return found != stated;
+        int256 committed = opening.element(spot);
+        (int256 low, int256 high) = place.descriptor.range();
+        return committed < low || committed > high;
     }
 
     /// @dev The committed element is not the output's.
@@ -219,10 +257,5 @@ contract Referee is IReferee {
         unchecked {
             while (low < -int256(1 << (8 * width - 1)) || high >= int256(1 << (8 * width - 1))) width *= 2;
         }
-    }
-
-    /// @dev An element of an opened tensor at a row-major place.
-    function _element(Shape shape, Opening memory opening, uint256 element) private pure returns (int256) {
-        return opening.element(shape.place(shape.unravel(element)));
     }
 }

@@ -81,7 +81,7 @@ contract ContradictionsTest is AttestationWorld {
     function test_onlyTheSameQuestionWithAnotherAnswerContradicts() public {
         SignedAnswer memory answer = signedAnswer(KEY, openAndDeliver(teeTerms()));
         _noContradiction(answer, provenOtherwise(answer, answer.statement.output.value), "output");
-        for (uint256 i; i < 5; ++i) {
+        for (uint256 i; i < 6; ++i) {
             ProvenAnswer memory proven = provenOtherwise(answer, RIGHT);
             Statement memory statement = proven.statement;
             string memory field = "input";
@@ -89,6 +89,7 @@ contract ContradictionsTest is AttestationWorld {
             else if (i == 1) (statement.program, field) = (keccak256("other"), "program");
             else if (i == 2) statement.input.value = keccak256("other");
             else if (i == 3) statement.input.scheme = CommitmentScheme.SALTED;
+            else if (i == 4) statement.input.scheme = CommitmentScheme.PUBLIC_TREE;
             else (statement.output.scheme, field) = (CommitmentScheme.SALTED, "output");
             _noContradiction(answer, provenStatement(statement), field);
         }

@@ -36,6 +36,13 @@ contract ReceiptVerifierTest is AttestationWorld {
         assertTrue(!_verify(INPUT, OUTPUT, abi.encode(keccak256("other"), Tier.Registrar), answer), "program");
     }
 
+    function test_aStatementOfAnInputByItsRootIs() public view {
+        Statement memory statement = _answer(KEY).statement;
+        statement.input.scheme = CommitmentScheme.PUBLIC_TREE;
+        SignedAnswer memory answer = signedStatement(KEY, statement);
+        assertTrue(_verify(INPUT, OUTPUT, _metadata(Tier.Registrar), answer), "refused");
+    }
+
     function test_aStatementOfAnotherSystemOrSchemeIsNot() public view {
         for (uint256 i; i < 3; ++i) {
             Statement memory statement = _answer(KEY).statement;

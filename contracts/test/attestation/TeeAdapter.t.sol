@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {TeeAdapter, TeeTerms} from "../../src/adapters/TeeAdapter.sol";
 import {Enrolment, IAttestationKeys, Service, Tier} from "../../src/interfaces/IAttestationKeys.sol";
 import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
-import {SystemRegistration} from "../../src/interfaces/IModelRegistry.sol";
+import {IModelRegistry, SystemBinding, SystemRegistration} from "../../src/interfaces/IModelRegistry.sol";
 import {QuoteVerdict} from "../../src/interfaces/IQuoteCheck.sol";
 import {CommitmentScheme} from "../../src/types/Commitment.sol";
 import {BatchItem, LegState} from "../../src/types/Order.sol";
@@ -107,6 +107,25 @@ contract TeeAdapterTest is AttestationWorld {
             vm.expectRevert(reason);
             tee.verifyBatch(modelKey, claims_, root, body);
         }
+    }
+
+    /// @dev The statement's scheme is the registered one.
+    function test_anInputByItsRootIsAnsweredFor() public {
+        (Statement memory statement, bytes32 root) = _statement();
+        SystemBinding memory binding = registry.bindingOf(modelKey, TEE);
+        binding.inputScheme = CommitmentScheme.PUBLIC_TREE;
+        bytes memory asked = abi.encodeCall(IModelRegistry.bindingOf, (modelKey, TEE));
+        vm.mockCall(address(registry), asked, abi.encode(binding));
+        bytes memory body = sealBody(KEY, root, uint64(block.timestamp));
+        bytes memory differs = abi.encodeWithSelector(TeeAdapter.StatementDiffers.selector, "input.scheme");
+        vm.expectRevert(differs);
+        tee.verify(modelKey, statement, root, body);
+        statement.input.scheme = CommitmentScheme.PUBLIC_TREE;
+        assertTrue(tee.verify(modelKey, statement, root, body), "accepted");
+        binding.inputScheme = statement.input.scheme = CommitmentScheme.EZKL_POSEIDON;
+        vm.mockCall(address(registry), asked, abi.encode(binding));
+        vm.expectRevert(differs);
+        tee.verify(modelKey, statement, root, body);
     }
 
     function test_aBatchHasClaimsAndTheirPartsAreEmpty() public {
@@ -271,6 +290,13 @@ contract TeeAdapterTest is AttestationWorld {
         keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         assertService(KEY, model, Service.Provable);
         assertTrue(tee.verify(model, statement, root, body), "accepted");
+        // No contract can be shown an input that is committed to by its root, so that no proof would cost.
+        SystemBinding memory binding = registry.bindingOf(model, TEE);
+        binding.inputScheme = statement.input.scheme = CommitmentScheme.PUBLIC_TREE;
+        bytes memory asked = abi.encodeCall(IModelRegistry.bindingOf, (model, TEE));
+        vm.mockCall(address(registry), asked, abi.encode(binding));
+        vm.expectRevert(abi.encodeWithSelector(TeeAdapter.StatementDiffers.selector, "input.scheme"));
+        tee.verify(model, statement, root, body);
     }
 
     function _register(bytes32 model) private {

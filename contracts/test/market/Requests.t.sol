@@ -188,6 +188,27 @@ contract RequestsTest is MarketWorld {
         open(order);
     }
 
+    function test_anInputThatIsCommittedToByItsRootComesByUri() public {
+        SystemRegistration memory system = systemRegistration("ezkl/v1");
+        system.inputScheme = CommitmentScheme.PUBLIC_TREE;
+        OrderRequest memory order = terms();
+        vm.prank(RIVAL);
+        order.modelKey =
+            registry.registerModel(ModelRegistration(keccak256("t"), ROYALTY, 0, EzklFixture.inputs(), ""));
+        vm.prank(RIVAL);
+        registry.addSystem(order.modelKey, system);
+        // The digest of the same data is another commitment.
+        _refused(order, abi.encodeWithSelector(IAvowMarket.InputSchemeDiffers.selector, 4, 1));
+        order.input.scheme = CommitmentScheme.PUBLIC_TREE;
+        _refused(order, abi.encodeWithSelector(IAvowMarket.InputMustBeByUri.selector, 4));
+        order.inputData = "";
+        order.inputUri = "https://example.org/input";
+        bytes32 id = open(order);
+        assertEq(market.orderOf(id).inputScheme, 4, "scheme");
+        order.modelKey = modelKey;
+        _refused(order, abi.encodeWithSelector(IAvowMarket.InputSchemeDiffers.selector, 1, 4));
+    }
+
     function test_anOutputTooLargeForACallbackIsRefused() public {
         SystemRegistration memory system = systemRegistration("ezkl/v1");
         system.outputs[0].elementType = ElementType.Int8;

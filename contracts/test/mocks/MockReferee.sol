@@ -94,8 +94,9 @@ contract MockReferee is IReferee {
     function schemaOf(bytes32 key, bytes calldata place, bool output, uint256 number)
         external
         pure
-        returns (TensorSchema memory schema, uint256 count, uint32 tensors)
+        returns (TensorSchema memory schema, uint256 count, uint32 tensors, bool rowMajor)
     {
+        rowMajor = true;
         (uint32 tensor, uint32[] memory lengths) = _place(key, place);
         tensors = uint32(lengths.length);
         if (number != 0 || tensor != (output ? tensors - 1 : 0)) revert OtherTensor();

@@ -75,24 +75,14 @@ contract ClaimBookTest is DisputeWorld {
         claimWith(id, 0);
     }
 
+    function test_anInputThatIsCommittedToByItsRootIsClaimed() public {
+        bytes32 id = _deliveredByUri(CommitmentScheme.PUBLIC_TREE);
+        bytes32 claimId = claimWith(id, ROOT);
+        assertTrue(claims.claimOf(claimId).state == ClaimState.Standing, "claimed");
+    }
+
     function test_anInputThatIsHiddenCannotBeClaimed() public {
-        vm.prank(OWNER);
-        bytes32 key = registry.registerModel(
-            ModelRegistration(keccak256("salted"), ROYALTY, 0, EzklFixture.inputs(), "ipfs://model")
-        );
-        SystemRegistration memory registration = systemRegistration("optimistic/v1");
-        registration.inputScheme = CommitmentScheme.SALTED;
-        (registration.program, registration.key) = (ToyProgram.PROGRAM, toyKey);
-        vm.prank(OWNER);
-        registry.addSystem(key, registration);
-        (bytes[] memory inputs, bytes[] memory outputs) = publicPlaces();
-        claims.learn(key, inputs, outputs);
-        OrderRequest memory order = optimisticTerms();
-        order.modelKey = key;
-        order.input = Commitment(CommitmentScheme.SALTED, keccak256("hidden"));
-        order.inputData = "";
-        order.inputUri = "https://example.org/input";
-        bytes32 id = openAndDeliver(order);
+        bytes32 id = _deliveredByUri(CommitmentScheme.SALTED);
         vm.expectRevert(
             abi.encodeWithSelector(IClaims.InputSchemeNotPublic.selector, CommitmentScheme.SALTED)
         );
@@ -287,5 +277,26 @@ contract ClaimBookTest is DisputeWorld {
     function _refused(bytes32 claimId) private pure returns (bytes memory) {
         bytes memory reason = abi.encodeWithSelector(OptimisticAdapter.NotFinal.selector, claimId);
         return abi.encodeWithSelector(IAvowMarket.ProofRefused.selector, reason);
+    }
+
+    /// @dev A delivered order of a model whose inputs are committed to by this scheme.
+    function _deliveredByUri(uint16 scheme) private returns (bytes32) {
+        vm.prank(OWNER);
+        bytes32 key = registry.registerModel(
+            ModelRegistration(keccak256("by uri"), ROYALTY, 0, EzklFixture.inputs(), "ipfs://model")
+        );
+        SystemRegistration memory registration = systemRegistration("optimistic/v1");
+        registration.inputScheme = scheme;
+        (registration.program, registration.key) = (ToyProgram.PROGRAM, toyKey);
+        vm.prank(OWNER);
+        registry.addSystem(key, registration);
+        (bytes[] memory inputs, bytes[] memory outputs) = publicPlaces();
+        claims.learn(key, inputs, outputs);
+        OrderRequest memory order = optimisticTerms();
+        order.modelKey = key;
+        order.input = Commitment(scheme, keccak256("an input"));
+        order.inputData = "";
+        order.inputUri = "https://example.org/input";
+        return openAndDeliver(order);
     }
 }

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IClaims} from "../../src/interfaces/IClaims.sol";
 import {IModelRegistry, ModelRegistration, SystemRegistration} from "../../src/interfaces/IModelRegistry.sol";
 import {IReferee} from "../../src/interfaces/IReferee.sol";
+import {CommitmentScheme} from "../../src/types/Commitment.sol";
 import {ElementType, TensorSchema} from "../../src/types/Tensor.sol";
 import {DisputeWorld} from "../base/DisputeWorld.sol";
 import {EzklFixture} from "../base/EzklFixture.sol";
@@ -93,11 +94,50 @@ contract LearningTest is DisputeWorld {
         assertEq(claims.tensorsOf(toyKey), most, "tensors");
     }
 
+    /// @dev A root that orders commit to is compared with the trace's, which must be made in the same way.
+    function test_anInputThatIsComparedByItsRootIsHeldRowByRow() public {
+        _registerBy(
+            "rooted",
+            EzklFixture.inputs(),
+            EzklFixture.outputs(),
+            ToyProgram.PROGRAM,
+            CommitmentScheme.PUBLIC_TREE
+        );
+        _pretend(EzklFixture.inputs()[0], 21, false);
+        _learnFails(abi.encodeWithSelector(IClaims.InputNotRowMajor.selector, 0));
+        _pretend(EzklFixture.inputs()[0], 21, true);
+        learn();
+        // What is shown whole may lie in any order.
+        _register("shown", EzklFixture.inputs(), EzklFixture.outputs(), ToyProgram.PROGRAM);
+        _pretend(EzklFixture.inputs()[0], 21, false);
+        learn();
+    }
+
+    /// @dev 124 KiB beside what stands around them fit a transaction of 128 KiB.
+    function test_anInputThatCannotBeShownMustBeCommittedToByItsRoot() public {
+        TensorSchema[] memory inputs = EzklFixture.inputs();
+        inputs[0].elementType = ElementType.Int16;
+        for (uint32 more; more < 2; ++more) {
+            inputs[0].shape[0] = 1;
+            inputs[0].shape[1] = 63_488 + more;
+            _pretend(inputs[0], 21, true);
+            _register(more == 0 ? "large" : "larger", inputs, EzklFixture.outputs(), ToyProgram.PROGRAM);
+            if (more == 0) learn();
+            else _learnFails(abi.encodeWithSelector(IClaims.InputTooLarge.selector, 126_978, 126_976));
+        }
+        _registerBy("rooted", inputs, EzklFixture.outputs(), ToyProgram.PROGRAM, CommitmentScheme.PUBLIC_TREE);
+        learn();
+    }
+
     /// @dev Lets the referee say of the key's input that it is one of so many tensors.
     function _pretendTensors(uint32 tensors) private {
+        _pretend(EzklFixture.inputs()[0], tensors, true);
+    }
+
+    function _pretend(TensorSchema memory schema, uint32 tensors, bool rowMajor) private {
         bytes memory place = ToyProgram.placeInProgram(lengths, 0);
         bytes memory asked = abi.encodeCall(IReferee.schemaOf, (toyKey, place, false, 0));
-        vm.mockCall(address(referee), asked, abi.encode(EzklFixture.inputs()[0], 1, tensors));
+        vm.mockCall(address(referee), asked, abi.encode(schema, 1, tensors, rowMajor));
     }
 
     /// @dev A type, a length, an axis less, an axis more.
@@ -127,8 +167,19 @@ contract LearningTest is DisputeWorld {
         TensorSchema[] memory outputs,
         bytes32 program
     ) private {
+        _registerBy(name, inputs, outputs, program, CommitmentScheme.PUBLIC);
+    }
+
+    function _registerBy(
+        string memory name,
+        TensorSchema[] memory inputs,
+        TensorSchema[] memory outputs,
+        bytes32 program,
+        uint16 scheme
+    ) private {
         SystemRegistration memory registration = systemRegistration("optimistic/v1");
         (registration.program, registration.key, registration.outputs) = (program, toyKey, outputs);
+        registration.inputScheme = scheme;
         vm.prank(OWNER);
         modelKey =
             registry.registerModel(ModelRegistration(keccak256(bytes(name)), ROYALTY, 0, inputs, "uri"));

@@ -129,8 +129,8 @@ contract RefereeTest is RefereeWorld {
 
     function test_kindsAreThoseOfTheTensor() public {
         Refutation memory made = _square(5);
-        made.kind = 3;
-        _expect(made, abi.encodeWithSelector(RefereeErrors.KindUnknown.selector, 3));
+        made.kind = 4;
+        _expect(made, abi.encodeWithSelector(RefereeErrors.KindUnknown.selector, 4));
         made.kind = INPUT;
         _expect(made, abi.encodeWithSelector(RefereeErrors.NotOfThisKind.selector, 1, 2));
         made = _input(5);
@@ -333,8 +333,9 @@ contract RefereeTest is RefereeWorld {
         ElementType kind,
         uint256 count
     ) private view {
-        (TensorSchema memory schema, uint256 found, uint32 all) =
+        (TensorSchema memory schema, uint256 found, uint32 all, bool rowMajor) =
             referee.schemaOf(key, _place(tensor), output, number);
+        assertTrue(rowMajor, "one axis");
         assertEq(uint256(schema.elementType), uint256(kind), "type");
         assertEq(schema.shape.length, 1, "rank");
         assertEq(schema.shape[0], COUNT, "length");

@@ -48,12 +48,13 @@ class Desk(Node):
 
     def schema(
         self, key: bytes, place: bytes, output: bool, number: int
-    ) -> tuple[tuple[int, tuple[int, ...]], int, int]:
-        """Type code and shape of an input or output, how many of them there are, and tensors."""
+    ) -> tuple[tuple[int, tuple[int, ...]], int, int, bool]:
+        """Type code and shape of an input or output, how many of them there are, tensors, and
+        whether traces hold it in row-major order."""
         types = ("bytes32", "bytes", "bool", "uint256")
         data = call_of("schemaOf", types, (key, place, output, number))
         answer = self.ask(self.referee, data)
-        return decode(["(uint8,uint32[])", "uint256", "uint32"], answer)
+        return decode(["(uint8,uint32[])", "uint256", "uint32", "bool"], answer)
 
     def verdict(self, claim: TracedClaim, refutation: bytes) -> str:
         """What the contract says: true, false or refused."""

@@ -8,6 +8,7 @@ import pytest
 
 from avow.models.program.reference import Reference
 from avow.prover.refutation import Place
+from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.operations import NAMES, Affine
 from avow.verifier.program.program import Output
@@ -18,6 +19,7 @@ from tests.contracts.optimistic.desk import Desk, readable
 from tests.programs.builder import Builder, random_program
 from tests.programs.every import every_operation
 from tests.programs.runs import CommittedRun, honest_run
+from tests.vectors.generate_optimistic import with_stated_input
 
 SEEDS = range(24)
 
@@ -79,6 +81,42 @@ def test_no_element_of_an_honest_run_is_refuted_and_every_other_one_is(
         place = Place(Kind.OUTPUT, output.tensor, 0, number)
         requires(desk, run, place, "false")
         requires(desk, run.flipped(output.tensor, 0), place, "true")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_inputs_are_compared_by_their_roots_where_they_lie_in_rows(desk: Desk, seed: int) -> None:
+    rng = Random(seed)
+    run = dataclasses.replace(honest_run(*random_program(seed), seed), scheme=Scheme.PUBLIC_TREE)
+    for tensor, spec in enumerate(run.program.inputs):
+        row_major = run.key.descriptors[tensor].result.row_major
+        for element in some(len(run.values[tensor]), rng):
+            by_root(desk, run, run, tensor, element, "false" if row_major else "refused")
+            lying = run.flipped(tensor, element)
+            by_root(desk, run, lying, tensor, element, "true" if row_major else "refused")
+            highest = 2 ** (8 * spec.element_type.width - 1) - 1
+            if spec.maximum < highest:
+                beyond = with_stated_input(
+                    run,
+                    tensor,
+                    (
+                        *run.values[tensor][:element],
+                        highest,
+                        *run.values[tensor][element + 1 :],
+                    ),
+                )
+                expected = "true" if row_major else "refused"
+                by_root(desk, beyond, beyond, tensor, element, expected)
+
+
+def by_root(
+    desk: Desk, stated: CommittedRun, run: CommittedRun, tensor: int, element: int, expected: str
+) -> None:
+    """Contract and readable verifier give this answer about a run that states other inputs."""
+    refuter = run.refuter()
+    claim = dataclasses.replace(run, inputs=stated.inputs).claim(refuter.root)
+    refutation = refuter.refute_by_root(tensor, element, stated.inputs)
+    assert readable(claim, refutation) == expected, (tensor, element)
+    assert desk.verdict(claim, refutation) == expected, (tensor, element)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -46,7 +46,9 @@ def test_inputs_and_outputs_are_what_digests_are_made_of(desk: Desk, made) -> No
         for number, (place, spec) in enumerate(zip(places, expected, strict=True)):
             found = desk.schema(key.digest, key.program + place, output, number)
             schema = (spec.element_type.code, tuple(spec.shape))
-            assert found == (schema, len(expected), len(key.descriptors))
+            tensor = key.outline.outputs[number] if output else number
+            rows = key.descriptors[tensor].result.row_major
+            assert found == (schema, len(expected), len(key.descriptors), rows)
 
 
 def test_a_place_of_another_tensor_is_refused(desk: Desk) -> None:
@@ -66,5 +68,5 @@ def test_a_place_of_another_tensor_is_refused(desk: Desk) -> None:
     for data in (bytes(32) + inputs[0], head + inputs[0] + b"\0", head + inputs[0][:-1]):
         with pytest.raises(Refused):
             desk.schema(key.digest, data, False, 0)
-    assert desk.schema(key.digest, head + outputs[1], False, 0) == ((4, (2, 3)), 4, 5)
+    assert desk.schema(key.digest, head + outputs[1], False, 0) == ((4, (2, 3)), 4, 5, True)
     assert desk.schema(key.digest, head + outputs[3], True, 0)[1] == len(program.outputs)

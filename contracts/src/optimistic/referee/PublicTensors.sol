@@ -10,6 +10,9 @@ import {Shape} from "./Shape.sol";
 library PublicTensors {
     using Cursors for Cursor;
 
+    bytes32 private constant ROOTED_TAG = keccak256("avow.tensor.tree.v1");
+    bytes32 private constant ROOTED_LIST_TAG = keccak256("avow.tensors.tree.v1");
+
     error CommitmentDiffers(bytes32 expected, bytes32 found);
 
     /// @notice Passes over the digests of the other tensors and the data of this one; returns its element at a
@@ -28,11 +31,29 @@ library PublicTensors {
         uint256 others = cursor.take(32 * (count - 1));
         uint256 size = shape.elements() * width;
         uint256 data = cursor.take(size);
-        bytes32 found = _digest(shape, width, data, size);
-        if (count != 1) found = _list(others, number, count, found);
+        bytes32 found = _digest(TensorLib.TENSOR_TAG, shape, width, data, size);
+        if (count != 1) found = _list(TensorLib.TENSORS_TAG, others, number, count, found);
         if (found != commitment) revert CommitmentDiffers(commitment, found);
         assembly ("memory-safe") {
             value := sar(sub(256, shl(3, width)), calldataload(add(data, mul(place, width))))
+        }
+    }
+
+    /// @notice Passes over the digests of the other inputs and the root of this one; returns the root. Refuses a
+    /// list that is not the one committed to. `verifier/trace/inputs.py`.
+    /// @param count how many inputs there are, `number` being this one's place.
+    function root(Cursor memory cursor, Shape shape, uint256 number, uint256 count, bytes32 commitment)
+        internal
+        pure
+        returns (bytes32 value)
+    {
+        uint256 others = cursor.take(32 * (count - 1));
+        uint256 data = cursor.take(32);
+        bytes32 own = _digest(ROOTED_TAG, shape, shape.width(), data, 32);
+        bytes32 found = _list(ROOTED_LIST_TAG, others, number, count, own);
+        if (found != commitment) revert CommitmentDiffers(commitment, found);
+        assembly ("memory-safe") {
+            value := calldataload(data)
         }
     }
 
@@ -41,13 +62,12 @@ library PublicTensors {
         return width == 8 ? 4 : width == 4 ? 3 : width;
     }
 
-    /// @dev keccak256(tag || u8 type || u8 rank || u32 dimensions || data).
-    function _digest(Shape shape, uint256 width, uint256 data, uint256 size)
+    /// @dev keccak256(tag || u8 type || u8 rank || u32 dimensions || data); the data may be a root.
+    function _digest(bytes32 tag, Shape shape, uint256 width, uint256 data, uint256 size)
         private
         pure
         returns (bytes32 digest)
     {
-        bytes32 tag = TensorLib.TENSOR_TAG;
         uint256 rank = shape.rank();
         uint256 code = codeOf(width);
         assembly ("memory-safe") {
@@ -67,12 +87,11 @@ library PublicTensors {
     }
 
     /// @dev keccak256(tag || u8 count || digests).
-    function _list(uint256 others, uint256 place, uint256 count, bytes32 own)
+    function _list(bytes32 tag, uint256 others, uint256 place, uint256 count, bytes32 own)
         private
         pure
         returns (bytes32 digest)
     {
-        bytes32 tag = TensorLib.TENSORS_TAG;
         assembly ("memory-safe") {
             let scratch := mload(0x40)
             mstore(scratch, tag)

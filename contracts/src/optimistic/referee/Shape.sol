@@ -94,6 +94,20 @@ library Shapes {
         }
     }
 
+    /// @notice Whether elements are stored in row-major order; axes of length 1 may stand anywhere.
+    function isRowMajor(Shape shape) internal pure returns (bool) {
+        uint256 step = 1;
+        unchecked {
+            for (uint256 axis = shape.rank(); axis != 0;) {
+                --axis;
+                uint256 length = shape.dimension(axis);
+                if (length != 1 && shape.stride(axis) != step) return false;
+                step *= length;
+            }
+        }
+        return true;
+    }
+
     /// @notice The index of a row-major place.
     function unravel(Shape shape, uint256 element) internal pure returns (uint256[8] memory index) {
         uint256 rest = element;
