@@ -5,6 +5,7 @@ from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.records import SystemRecord
 from avow.verifier.statement import OFF_CHAIN, ZERO_ADDRESS, Statement
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import commit_input
 
 
 def off_chain(
@@ -17,7 +18,7 @@ def off_chain(
         system=record.system,
         program=record.program,
         key=record.key,
-        input=commit_public(inputs),
+        input=commit_input(inputs),
         output=commit_public(outputs),
         order=ZERO_WORD,
         provider=ZERO_ADDRESS,

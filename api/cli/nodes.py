@@ -66,6 +66,12 @@ POLL = click.option(
     is_flag=True,
     help="Serve models compiled with a locally made SRS, as the workers must too.",
 )
+@click.option(
+    "--input-files",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Read inputs that orders name by file://, but only inside this folder (default: http(s)).",
+)
+@click.option("--fetch-seconds", type=click.FloatRange(1, 3_600), default=10.0, show_default=True)
 @click.option("--no-claims", is_flag=True, help="Decline legs that are claimed, not proven.")
 @click.option(
     "--defend-by",
@@ -86,6 +92,8 @@ def provider(
     bundle_url: str | None,
     first_proof_seconds: float,
     allow_unsafe_srs: bool,
+    input_files: Path | None,
+    fetch_seconds: float,
     no_claims: bool,
     defend_by: str,
     confirmations: int,
@@ -111,6 +119,8 @@ def provider(
         bundle_url,
         claim=not no_claims,
         defend_by_proof=defend_by == "proof",
+        fetch_seconds=fetch_seconds,
+        input_files=input_files,
     )
     run_node(config, open_provider(config, market, signer, options), poll, once)
 

@@ -36,6 +36,7 @@ from avow.verifier.statement import Domain, Statement
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import scheme_of
 
 LOG = logging.getLogger("avow.node")
 _SELECTOR = selector_of(TEE)
@@ -186,7 +187,8 @@ class AttestedAnswers:
         bundle, signed = parse_bundle(data), contradiction.signed_answer(data)
         if signed.statement != expected or commit_public(bundle.outputs) != output:
             raise Unkept("its bundle is about something else than what was delivered")
-        if bundle.inputs is None or commit_public(bundle.inputs) != order.input:
+        given = bundle.inputs
+        if given is None or scheme_of(order.input.value, given) is not order.input.scheme:
             raise Unkept("its bundle does not show the order's input")
         if [one.values for one in bundle.outputs] == [one.values for one in right]:
             # The same numbers under another type are no wrong answer.
@@ -196,7 +198,7 @@ class AttestedAnswers:
         # Who has no stake to lose must not fill this disk.
         contradiction.check_key(self._keys, order.model_key, signed, provable=False)
         kept_bytes = _convicting(bundle, right)
-        _keep(inputs, json.dumps([one.to_json() for one in bundle.inputs]).encode("ascii"))
+        _keep(inputs, json.dumps([one.to_json() for one in given]).encode("ascii"))
         _keep(file, kept_bytes)
         return Lie(index, order.model_key, signed, file, inputs)
 

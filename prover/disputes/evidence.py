@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from avow.prover.disputes.journal import Watched
 from avow.prover.disputes.onchain import tensors_of
 from avow.prover.errors import ProverError
 from avow.prover.nodes.fetch import BundleUnavailable, FetchRules, fetch
+from avow.prover.nodes.offers import input_bytes
 from avow.prover.nodes.worklist import Worklist
 from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.errors import VerificationError
 from avow.verifier.systems.optimistic.claim import parse_claim
-from avow.verifier.tensor import Tensor, TensorSpec, tensors_digest
+from avow.verifier.tensor import Tensor, TensorSpec
+from avow.verifier.trace.inputs import scheme_of
 
 
 class InputMissing(ProverError):
@@ -28,18 +32,21 @@ class Evidence:
     def inputs(self, claim: Watched, specs: tuple[TensorSpec, ...]) -> tuple[Tensor, ...]:
         """The inputs that the claim's digest is of; raises InputMissing."""
         seen = self._worklist.order(claim.order_id)
-        if seen is not None and seen.terms.input_data and not seen.terms.input_uri:
-            try:
-                found = tensors_of(specs, seen.terms.input_data)
-            except VerificationError:
-                found = ()
-            if found and tensors_digest(found) == claim.traced.input:
+        terms = None if seen is None else seen.terms
+        if terms is not None and terms.input_data and not terms.input_uri:
+            found = _tensors(specs, terms.input_data)
+            if found and scheme_of(claim.traced.input, found) is not None:
                 return found
         bundle = self._bundle(claim)
         if bundle is not None and bundle.inputs is not None:
-            if tensors_digest(bundle.inputs) == claim.traced.input:
+            if scheme_of(claim.traced.input, bundle.inputs) is not None:
                 return bundle.inputs
-        raise InputMissing("its inputs are neither in the order nor in what was delivered")
+        # Who delivers need not show the input; who ordered named its place.
+        if terms is not None and terms.input_uri:
+            found = _tensors(specs, self._ordered(terms.input_uri, specs))
+            if found and scheme_of(claim.traced.input, found) is not None:
+                return found
+        raise InputMissing("its inputs are neither where the order says nor in what was delivered")
 
     def shown(self, claim: Watched) -> tuple[bytes, ...] | None:
         """The tensors in the delivered bundle, None where there are none to be had."""
@@ -51,6 +58,12 @@ class Evidence:
         except VerificationError:
             return None
 
+    def _ordered(self, uri: str, specs: tuple[TensorSpec, ...]) -> bytes:
+        try:
+            return fetch(uri, replace(self._rules, max_bytes=input_bytes(specs)))
+        except BundleUnavailable:
+            return b""
+
     def _bundle(self, claim: Watched) -> Bundle | None:
         delivery = self._worklist.delivery(claim.order_id, claim.leg)
         if delivery is None:
@@ -59,3 +72,10 @@ class Evidence:
             return parse_bundle(fetch(delivery.bundle_uri, self._rules))
         except (BundleUnavailable, VerificationError):
             return None
+
+
+def _tensors(specs: tuple[TensorSpec, ...], data: bytes) -> tuple[Tensor, ...]:
+    try:
+        return tensors_of(specs, data)
+    except VerificationError:
+        return ()

@@ -29,6 +29,7 @@ from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Contract, Convolution, Dense
 from avow.verifier.program.program import Program
 from avow.verifier.tensor import Tensor, tensors_digest
+from avow.verifier.trace.inputs import scheme_of
 from avow.verifier.trace.layout import Layout
 from avow.verifier.trace.refutation import Kind
 
@@ -156,7 +157,7 @@ class Recheck:
         traced = stated.claim.traced
         if traced.key != self.tracer.key.digest or traced.program != self.tracer.key.program:
             raise Refused("the claim is of another program")
-        if traced.input != tensors_digest(stated.inputs):
+        if scheme_of(traced.input, stated.inputs) is None:
             raise Refused("the inputs are not those of the claim")
         if traced.output != tensors_digest(stated.claim.outputs):
             raise Refused("the outputs are not those of the claim")

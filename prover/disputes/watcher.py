@@ -32,7 +32,8 @@ from avow.verifier.chain.signer import Signer
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
 from avow.verifier.merkle import Path
-from avow.verifier.tensor import Tensor, tensors_digest
+from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import scheme_of
 
 # Looked at together; between two batches the moves of disputes have their turn.
 _BATCH = 16
@@ -221,7 +222,7 @@ class Watcher(Party):
                 continue
             if bundle.statement.program != claim.traced.program:
                 continue
-            if tensors_digest(bundle.inputs) != claim.traced.input:
+            if scheme_of(claim.traced.input, bundle.inputs) is None:
                 continue
             right = self._programs.of(claim.traced).recheck.answer(bundle.inputs)
             if right is not None and [one.values for one in bundle.outputs] != right:
@@ -332,7 +333,7 @@ class Watcher(Party):
     ) -> Stated:
         name = claim.traced.statement
         inputs = self._inputs.get(name)
-        if inputs is None or tensors_digest(inputs) != claim.traced.input:
+        if inputs is None or scheme_of(claim.traced.input, inputs) is None:
             inputs = self._evidence.inputs(claim, program.inputs)
         shown = self._evidence.shown(claim) if with_shown else None
         return Stated(standing.view, inputs, shown)

@@ -17,6 +17,7 @@ from avow.verifier.statement import OFF_CHAIN, Statement
 from avow.verifier.systems.tee.receipt import Receipt, receipt_digest
 from avow.verifier.systems.tee.registration import SYSTEM_ID
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import PUBLIC_SCHEMES, commit_as
 
 # Outputs that were just computed: an answer is published first and signed a moment later.
 _REMEMBERED = 4096
@@ -79,7 +80,11 @@ class Session:
         offer, outputs = self._offer(record), []
         for one in asked:
             found = self._run(one.inputs)
-            self._check(one.statement, offer, commit_public(one.inputs), commit_public(found))
+            scheme = one.statement.input.scheme
+            if scheme not in PUBLIC_SCHEMES:
+                raise EnclaveRefused("the enclave does not sign: the statement hides its input")
+            given = commit_as(scheme, one.inputs)
+            self._check(one.statement, offer, given, commit_public(found))
             outputs.append(found)
         root, _ = build([one.statement.digest() for one in asked])
         with self._lock:

@@ -17,7 +17,7 @@ from avow.verifier.limits import LIMITS
 
 
 class BundleUnavailable(ProverError):
-    """A bundle could not be fetched; a later attempt may succeed unless `final` is set."""
+    """What lies at an address could not be fetched; a later attempt may succeed unless `final`."""
 
     def __init__(self, message: str, final: bool = False) -> None:
         super().__init__(message)

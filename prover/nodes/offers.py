@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from avow.prover.catalogue import Compiled
 from avow.verifier.chain.orders import OrderTerms, selector_of
-from avow.verifier.commitment import Scheme, commit_public
 from avow.verifier.errors import VerificationError
 from avow.verifier.records import InputVisibility, ModelRecord
 from avow.verifier.srs import ceremony
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
-from avow.verifier.tensor import Tensor
+from avow.verifier.tensor import Tensor, TensorSpec
+from avow.verifier.trace.inputs import PUBLIC_SCHEMES, commit_as, input_scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,9 @@ class Plan:
     inputs: tuple[Tensor, ...]
 
 
+# The bytes at the address that an order names, at most so many; raises Declined.
+Fetched = Callable[[OrderTerms, int], bytes]
+
 # Why an artifact's answers could not be settled for a leg of that system, or None.
 Objection = Callable[[bytes, Compiled], str | None]
 
@@ -65,12 +68,13 @@ def offer(
     allow_unsafe_srs: bool = False,
     claims: bool = False,
     objection: Objection = lambda selector, compiled: None,
+    fetched: Fetched | None = None,
 ) -> Offer:
-    """Finds the artifacts for every leg and reads the inline input; raises Declined when a leg
-    cannot be served by any of the systems that it names.
+    """Finds the artifacts for every leg and reads the input; raises Declined when a leg cannot be
+    served by any of the systems that it names.
 
     `digest` is the model digest that the registry holds under the order's model key, `claims`
-    whether this provider makes claims.
+    whether this provider makes claims, `fetched` gets an input that is named by its address.
     """
     if digest is None:
         raise Declined("its model is not registered")
@@ -84,7 +88,7 @@ def offer(
         return compiled
 
     legs = tuple(_servable(leg.named, servable) for leg in terms.legs)
-    return Offer(legs, read_input(terms, legs[0][0].model))
+    return Offer(legs, read_input(terms, legs[0][0].model, fetched))
 
 
 def _servable(
@@ -104,7 +108,7 @@ def _servable(
 
 def _check_servable(compiled: Compiled, allow_unsafe_srs: bool, claims: bool) -> None:
     if compiled.record.input_visibility is not InputVisibility.PUBLIC:
-        raise Declined("its input is hidden, and this provider reads inputs inline only")
+        raise Declined("its input is hidden, and this provider reads public inputs only")
     if not allow_unsafe_srs and _srs_is_unsafe(compiled):
         # The workers would refuse the job, and the bond would be lost.
         raise Declined("its proof would rest on an unsafe SRS (--allow-unsafe-srs)")
@@ -113,26 +117,44 @@ def _check_servable(compiled: Compiled, allow_unsafe_srs: bool, claims: bool) ->
         raise Declined("its answer must be claimed on chain, which this provider does not do")
 
 
-def read_input(terms: OrderTerms, model: ModelRecord) -> tuple[Tensor, ...]:
-    """The inline input as tensors that fit the model and the order's commitment."""
-    if terms.input_uri or not terms.input_data:
+def input_bytes(specs: Sequence[TensorSpec]) -> int:
+    """How many bytes a model's inputs have, one after the other."""
+    return sum(math.prod(spec.shape) * spec.element_type.width for spec in specs)
+
+
+def read_input(
+    terms: OrderTerms, model: ModelRecord, fetched: Fetched | None = None
+) -> tuple[Tensor, ...]:
+    """The input as tensors that fit the model and the order's commitment.
+
+    At an address stand the same bytes as inline; without `fetched` only the latter are read.
+    """
+    if (terms.input_uri and fetched is None) or (not terms.input_uri and not terms.input_data):
         raise Declined("its input is not inline")
-    if terms.input.scheme is not Scheme.PUBLIC:
-        raise Declined("its inline input is not committed to by its public digest")
+    scheme, size = terms.input.scheme, input_bytes(model.inputs)
+    if scheme not in PUBLIC_SCHEMES:
+        raise Declined("its input is not committed to by a public digest")
+    if scheme is not input_scheme(model.inputs):
+        raise Declined(
+            f"it commits to its input by scheme {scheme:d}, answers for inputs of {size} bytes "
+            f"commit by scheme {input_scheme(model.inputs):d}"
+        )
+    data = terms.input_data
+    if terms.input_uri and fetched is not None:
+        data = fetched(terms, size)
+    if len(data) != size:
+        raise Declined(f"its input has {len(data)} bytes, the model takes {size}")
     tensors, at = [], 0
     try:
         for spec in model.inputs:
-            width = math.prod(spec.shape) * spec.element_type.width
-            data = terms.input_data[at : at + width]
-            tensor = Tensor.from_data(spec.element_type, spec.shape, data)
+            width = input_bytes([spec])
+            tensor = Tensor.from_data(spec.element_type, spec.shape, data[at : at + width])
             spec.check(tensor)
             tensors.append(tensor)
             at += width
     except VerificationError as error:
         raise Declined(f"its input is malformed: {error.message}") from error
-    if at != len(terms.input_data):
-        raise Declined(f"its input has {len(terms.input_data)} bytes, the model takes {at}")
-    if commit_public(tensors) != terms.input:
+    if commit_as(scheme, tensors) != terms.input:
         raise Declined("its input is not the one that it commits to")
     return tuple(tensors)
 

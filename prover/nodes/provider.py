@@ -17,6 +17,7 @@ from avow.prover.nodes.attested import OwnKeys
 from avow.prover.nodes.claiming import Claiming, JobRuns
 from avow.prover.nodes.claims import CLAIMED, check_claim, expected_statement
 from avow.prover.nodes.contracts import KeyContracts, of_artifact
+from avow.prover.nodes.inputs import OrderedInputs
 from avow.prover.nodes.leg_jobs import LegJobs
 from avow.prover.nodes.node import Node, View, Wall
 from avow.prover.nodes.offers import (
@@ -72,10 +73,12 @@ class Provider(Node):
         claims: Claims | None = None,
         defend_by_proof: bool = False,
         attested: OwnKeys | None = None,
+        inputs: OrderedInputs | None = None,
     ) -> None:
         """`claims` are those of the market's deployment; without them no leg is claimed.
 
         `attested` knows which keys can sign answers of tee/v1; without it, nobody is asked.
+        `inputs` gets those that orders name by an address; without it they are left alone.
         """
         super().__init__(market, signer, database, confirmations, wall)
         self._queue = queue
@@ -85,6 +88,7 @@ class Provider(Node):
         self._address = address
         self._allow_unsafe_srs = allow_unsafe_srs
         self._attested = attested
+        self._inputs = inputs
         self._contracts: dict[str, KeyContracts | None] = {}
         self._jobs = LegJobs(market, self.registry, database, queue, signer.address)
         self._claiming: Claiming | None = None
@@ -249,7 +253,13 @@ class Provider(Node):
             )
             return differs or self._contracts_differ(terms, selector, compiled)
 
-        return offer(terms, digest, self._catalogue(), self._allow_unsafe_srs, claims, objection)
+        fetched = None if self._inputs is None else self._inputs.fetched
+        found = offer(
+            terms, digest, self._catalogue(), self._allow_unsafe_srs, claims, objection, fetched
+        )
+        if self._inputs is not None and terms.input_uri:
+            self._inputs.keep(terms, b"".join(one.data() for one in found.inputs))
+        return found
 
     def _contracts_differ(
         self, terms: OrderTerms, selector: bytes, compiled: Compiled

@@ -20,6 +20,7 @@ from avow.prover.errors import ConfigurationError
 from avow.prover.nodes.attested import EvidenceTerms, OwnKeys
 from avow.prover.nodes.claims import CLAIMED
 from avow.prover.nodes.fetch import FetchRules
+from avow.prover.nodes.inputs import OrderedInputs
 from avow.prover.nodes.offers import Pricing
 from avow.prover.nodes.pace import Pace
 from avow.prover.nodes.provider import Address, Provider
@@ -46,7 +47,9 @@ class ProviderOptions:
 
     `bundle_url` is the public address of this installation's API; without it bundles are named
     by their file, which only a validator on the same machine can read. `claim` lets it take legs
-    that are claimed; `defend_by_proof` ends challenges by a proof where one can be made.
+    that are claimed; `defend_by_proof` ends challenges by a proof where one can be made. Inputs
+    that orders name by an address are fetched for `fetch_seconds` at most; `input_files` is the
+    one folder from which such files may be read.
     """
 
     least_price: int
@@ -56,6 +59,8 @@ class ProviderOptions:
     bundle_url: str | None
     claim: bool = True
     defend_by_proof: bool = False
+    fetch_seconds: float = 10.0
+    input_files: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,9 @@ def open_provider(
         claims=Claims(market.chain, market.deployment) if options.claim else None,
         defend_by_proof=options.defend_by_proof,
         attested=OwnKeys(market, signer.address, Archive(config.home)),
+        inputs=OrderedInputs(
+            FetchRules(seconds=options.fetch_seconds, file_folder=options.input_files)
+        ),
     )
 
 

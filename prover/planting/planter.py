@@ -37,6 +37,7 @@ from avow.verifier.merkle import Path, leaf
 from avow.verifier.statement import Statement
 from avow.verifier.systems.optimistic.claim import Claim, material_json
 from avow.verifier.tensor import Tensor, tensors_digest
+from avow.verifier.trace.inputs import commit_input
 from avow.verifier.trace.refutation import TracedClaim
 
 # Each holds every tensor of a run.
@@ -224,7 +225,7 @@ class Planter(Node):
         row = crop.rows[self._almanac.draw("row", epoch.to_bytes(32, "big"), len(crop.rows))]
         terms = OrderTerms(
             model_key=crop.model_key,
-            input=commit_public(row),
+            input=commit_input(row),
             input_data=b"".join(tensor.data() for tensor in row),
             input_uri="",
             legs=(LegTerms(CLAIMED, hours.lock_by + _LEG_SECONDS, 10_000),),
@@ -340,7 +341,7 @@ class Planter(Node):
         return False if committed_in >= view.head.number else None
 
     def _traced(self, seen: Seen, plant: _Plant) -> TracedClaim:
-        key, given = self._crop.loaded.key, tensors_digest(self._given(seen))
+        key, given = self._crop.loaded.key, seen.terms.input.value
         output = tensors_digest(plant.lie.outputs)
         return TracedClaim(key.digest, key.program, plant.claim_id, plant.run.root, given, output)
 
@@ -355,7 +356,7 @@ class Planter(Node):
 
     def _given(self, seen: Seen) -> tuple[Tensor, ...]:
         for row in self._crop.rows:
-            if commit_public(row) == seen.terms.input:
+            if commit_input(row) == seen.terms.input:
                 return row
         raise Refused("the rows of an order are gone: start with the same inputs")
 

@@ -15,6 +15,7 @@ from avow.prover.config import Config
 from avow.prover.database import open_database
 from avow.prover.disputes.tally import Tally
 from avow.prover.errors import ConfigurationError
+from avow.prover.nodes.offers import input_bytes
 from avow.prover.nodes.start import addresses
 from avow.prover.planting.hours import Almanac, secret_of
 from avow.prover.planting.planter import Accounts, Crop, Planter
@@ -28,6 +29,9 @@ from avow.verifier.chain.watch import Watch
 from avow.verifier.fields import to_hex
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID
 from avow.verifier.tensor import Tensor
+
+# Bytes of input in an order: OrderTerms.MAXIMUM_INPUT of the contracts.
+_LARGEST_INLINE = 24_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,12 @@ def open_planter(
             f"{to_hex(watch.planter())} is"
         )
     compiled = _compiled(config, market, options.model_key)
+    size = input_bytes(compiled.model.inputs)
+    if size > _LARGEST_INLINE:
+        raise ConfigurationError(
+            f"planter: an order of this model has {size} bytes of input at an address, and "
+            f"validators answer only for what stands in orders, at most {_LARGEST_INLINE} bytes"
+        )
     secret = secret_of(signer, market.chain.chain_id, watch.address)
     crop = Crop(
         model_key=options.model_key,

@@ -27,7 +27,7 @@ from avow.verifier.chain.orders import LegTerms, OrderTerms, selector_of
 from avow.verifier.chain.registration import Registered, Registry, Royalty
 from avow.verifier.chain.seals import seal
 from avow.verifier.chain.signer import Signer
-from avow.verifier.commitment import commit_public
+from avow.verifier.commitment import Scheme, commit_public
 from avow.verifier.keccak import ZERO_WORD, keccak256
 from avow.verifier.merkle import Path, leaf
 from avow.verifier.program.program import check, output_specs
@@ -35,6 +35,7 @@ from avow.verifier.program.semantics import evaluate
 from avow.verifier.statement import Statement
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID, Claim, material_json
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import commit_input
 from tests.circuits.sumcheck.small import HOME, inputs, silent, stored
 from tests.integration.town import BOND, OWNER, PRICE, PROVIDER, QUICK, REQUESTER, Town
 
@@ -173,16 +174,18 @@ class Court:
         self.spent.setdefault(party, Counter())[what] += receipt.gas_used
         return receipt
 
-    def order(self, row: int = 0) -> tuple[bytes, tuple[Tensor, ...]]:
-        """A locked order for a held-out row."""
+    def request(self, row: int = 0) -> tuple[bytes, tuple[Tensor, ...]]:
+        """An order for a held-out row that nobody has locked yet; a large one comes by its URI."""
         given, market = inputs(self.model, row), self.town.market()
         self.town.mine()
         now = self.town.chain.head().timestamp
+        committed = commit_input(given)
+        inline = committed.scheme is Scheme.PUBLIC
         terms = OrderTerms(
             model_key=self.registered.model_key,
-            input=commit_public(given),
-            input_data=b"".join(tensor.data() for tensor in given),
-            input_uri="",
+            input=committed,
+            input_data=b"".join(tensor.data() for tensor in given) if inline else b"",
+            input_uri="" if inline else self.published(given),
             legs=(LegTerms(SELECTOR, now + 1_200, 10_000),),
             price=PRICE,
             bond=BOND,
@@ -190,6 +193,18 @@ class Court:
         )
         order_id, receipt = market.request(REQUESTER, terms)
         self.pays("requester", "request", receipt)
+        return order_id, given
+
+    def published(self, given: Sequence[Tensor]) -> str:
+        """Where nodes on this machine find the inputs' bytes."""
+        path = self.town.config.bundles / f"{commit_input(given).value.hex()}.input"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(tensor.data() for tensor in given))
+        return path.absolute().as_uri()
+
+    def order(self, row: int = 0) -> tuple[bytes, tuple[Tensor, ...]]:
+        """A locked order for a held-out row."""
+        (order_id, given), market = self.request(row), self.town.market()
         order = market.order(order_id)
         assert order is not None
         self.pays("provider", "lock", market.lock(PROVIDER, order))

@@ -36,7 +36,12 @@ from avow.verifier.records import (
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import TensorSpec
+from avow.verifier.trace.inputs import input_scheme
 
+_UNPROVABLE = (
+    "its attested keys must be ones that a proof can contradict, and no contract can be shown "
+    "inputs of that size"
+)
 _VERIFIER_FILE_BYTES = 16 * 2**20
 # One signature is of any number of answers; more than these are settled in several transactions.
 _SIGNED_TOGETHER = (1, 2, 4, 8, 16, 32, 64)
@@ -164,6 +169,8 @@ class Registry:
             say(f"model {model.name} {model.version}: {to_hex(key)}  gas {receipt.gas_used}")
         known = self.system(key, selector)
         if compiled.tee is not None:
+            if compiled.tee.provable and _unprovable(model):
+                raise DeploymentRefused(_UNPROVABLE)
             self._set_terms(signer, key, compiled.tee, known is not None, say)
         if known is None:
             known = self._add_system(signer, compiled, key, selector, system_uri, say)
@@ -201,6 +208,8 @@ class Registry:
         never = never_settles(record, model)
         if never is not None:
             return never
+        if record.system == TEE and _unprovable(model) and self.tee_terms(model_key).provable:
+            return _UNPROVABLE
         keys = parse_batch_keys(record.system, bytes(system.proofLayout))
         verifier, uri = unchecksum(system.verifier), str(system.uri)
         placed = Placed(verifier, bytes(system.verifierCodehash))
@@ -378,6 +387,10 @@ def _plain_schemas(raw: Any) -> list[tuple[int, list[int]]]:
     return [(int(item.elementType), [int(size) for size in item.shape]) for item in raw]
 
 
+def _unprovable(model: ModelRecord) -> bool:
+    return input_scheme(model.inputs) is Scheme.PUBLIC_TREE
+
+
 def _version(model: ModelRecord, royalty: Royalty, uri: str) -> tuple[Any, ...]:
     receiver = checksum(royalty.receiver)
     return (model.digest(), receiver, royalty.bps, _schemas(model.inputs), uri)
@@ -394,7 +407,7 @@ def _system(
         record.key,
         checksum(verifier.address),
         verifier.code_hash,
-        int(Scheme.PUBLIC if public else Scheme.EZKL_POSEIDON),
+        int(input_scheme(model.inputs) if public else Scheme.EZKL_POSEIDON),
         _schemas(record.outputs),
         layout,
         uri,

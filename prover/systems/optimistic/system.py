@@ -19,10 +19,10 @@ from avow.models.errors import ModelError
 from avow.prover.catalogue import Compiled
 from avow.prover.errors import Refused, TryAgain
 from avow.prover.systems.system import Answer, Limits, OneAtATime, Proof, Tick
-from avow.verifier.commitment import commit_public
 from avow.verifier.errors import VerificationError
 from avow.verifier.systems.optimistic.claim import Claim, material_json
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import commit_input
 
 if TYPE_CHECKING:
     from avow.prover.trace import Run, Tracer
@@ -53,7 +53,7 @@ class OptimisticProver(OneAtATime):
     ) -> Answer:
         """The exact program's own output; the input is public, so that nothing is salted."""
         ready, run = self._run(compiled, inputs, limits, tick)
-        return Answer(run.outputs, commit_public(inputs), ready.tracer.provider)
+        return Answer(run.outputs, commit_input(inputs), ready.tracer.provider)
 
     def prove(
         self,

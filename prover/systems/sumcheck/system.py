@@ -19,13 +19,13 @@ from avow.prover.errors import Refused
 from avow.prover.systems.sumcheck.child import Workshop
 from avow.prover.systems.system import Answer, Limits, Proof, Tick
 from avow.verifier import canonical
-from avow.verifier.commitment import commit_public
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_base64, to_hex
 from avow.verifier.limits import LIMITS
 from avow.verifier.relation.views import bits
 from avow.verifier.systems.sumcheck.key import PROOF_FORMAT
 from avow.verifier.tensor import Tensor, parse_tensor
+from avow.verifier.trace.inputs import commit_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class SumcheckProver:
     ) -> Answer:
         """The exact program's own output; the input is public, so that nothing is salted."""
         reply = self._workshop.run(_request("answer", compiled, [inputs]), limits, tick)
-        return Answer(_outputs(reply)[0], commit_public(inputs), reply["provider"])
+        return Answer(_outputs(reply)[0], commit_input(inputs), reply["provider"])
 
     def prove(
         self,

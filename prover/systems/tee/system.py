@@ -8,9 +8,9 @@ from avow.prover.catalogue import Compiled
 from avow.prover.enclave.client import ask
 from avow.prover.errors import Refused
 from avow.prover.systems.system import Answer, Limits, Proof, Tick
-from avow.verifier.commitment import commit_public
 from avow.verifier.statement import Statement
 from avow.verifier.tensor import Tensor, parse_tensor
+from avow.verifier.trace.inputs import commit_input
 
 # Powers of two, as a market settles; more answers than this make the paths longer for all.
 _SIZES = tuple(2**doublings for doublings in range(11))
@@ -30,7 +30,7 @@ class TeeProver:
         }
         reply = ask(request, "running", limits, tick)
         outputs = tuple(map(parse_tensor, reply["outputs"]))
-        return Answer(outputs, commit_public(inputs), str(reply["provider"]))
+        return Answer(outputs, commit_input(inputs), str(reply["provider"]))
 
     def sign(
         self,

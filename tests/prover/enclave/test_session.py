@@ -14,7 +14,7 @@ from avow.prover.enclave.platform import Evidence, Measured
 from avow.prover.enclave.served import Served
 from avow.prover.enclave.session import Asked, Session
 from avow.prover.enclave.simulated.guest import SimulatedGuest, started
-from avow.verifier.commitment import commit_public
+from avow.verifier.commitment import Commitment, Scheme, commit_public, commit_salted
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import keccak256
 from avow.verifier.merkle import build
@@ -22,6 +22,7 @@ from avow.verifier.program.program import run
 from avow.verifier.statement import OFF_CHAIN, Domain, Statement
 from avow.verifier.systems.tee.registration import PROGRAM_EVENT
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import commit_tree
 from tests.prover.enclave.places import (
     DAY,
     NOW,
@@ -104,6 +105,24 @@ def test_a_statement_of_anything_else_is_not_signed(field: str) -> None:
     with pytest.raises(EnclaveRefused, match="does not sign"):
         lying = Asked(replace(honest, **changes), inputs)  # type: ignore[arg-type]
         session.sign(digest(), [Asked(honest, inputs), lying])
+
+
+def test_a_statement_is_signed_by_whichever_public_scheme_it_names_its_input() -> None:
+    _, stored, _ = compiled()
+    inputs, other = row(stored, 0), row(stored, 1)
+    session, honest = enclave().session(), statement(inputs)
+    rooted = replace(honest, input=commit_tree(inputs))
+    assert session.sign(digest(), [Asked(rooted, inputs)])
+    for wrong in (
+        commit_tree(other),
+        Commitment(Scheme.PUBLIC_TREE, honest.input.value),
+        Commitment(Scheme.PUBLIC, rooted.input.value),
+    ):
+        with pytest.raises(EnclaveRefused, match="of another input"):
+            session.sign(digest(), [Asked(replace(honest, input=wrong), inputs)])
+    hidden = replace(honest, input=commit_salted(inputs, bytes(32)))
+    with pytest.raises(EnclaveRefused, match="hides its input"):
+        session.sign(digest(), [Asked(hidden, inputs)])
 
 
 def test_an_input_that_the_program_does_not_take_is_refused() -> None:

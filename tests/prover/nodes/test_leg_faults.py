@@ -249,7 +249,7 @@ class Served(Provider):
         self.worklist = SimpleNamespace(remark=lambda *_: False)  # type: ignore[assignment]
         self._catalogue = lambda: self.served
         self._allow_unsafe_srs = True
-        self._attested = self._claiming = None
+        self._attested = self._claiming = self._inputs = None
         self._contracts = {}
         self.registry = SimpleNamespace(  # type: ignore[assignment]
             model_digest=lambda _: MODEL.digest(), differs=lambda *_: None, system=lambda *_: None

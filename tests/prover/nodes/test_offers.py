@@ -17,6 +17,7 @@ from avow.verifier.records import InputVisibility, ModelRecord, OutputShape, Srs
 from avow.verifier.srs import KNOWN_CEREMONIES
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec
+from avow.verifier.trace.inputs import commit_tree
 from tests.prover.tiny import MODEL, RECORD
 
 COMPILED = Compiled(Path("/nowhere"), Path("/nowhere/model.onnx"), MODEL, RECORD)
@@ -54,6 +55,63 @@ def test_a_good_order_is_planned() -> None:
     assert planned.inputs == (X,)
 
 
+LARGE = TensorSpec("x", ElementType.INT8, (1, 3, 224, 224), 0, -100, 100)
+PICTURE = Tensor(ElementType.INT8, LARGE.shape, tuple(at % 201 - 100 for at in range(150_528)))
+FLAT = commit_public([PICTURE])
+ROOTED = replace(MODEL, inputs=(LARGE,))
+
+
+def by_uri(**changes: Any) -> OrderTerms:
+    """Terms of an order about a picture, which are not inline."""
+    asked = terms(input=commit_tree([PICTURE]), input_data=b"", input_uri="https://example.org/x")
+    return replace(asked, **changes)
+
+
+def test_an_input_at_an_address_is_fetched_and_compared() -> None:
+    sizes = []
+
+    def fetched(order: OrderTerms, size: int) -> bytes:
+        sizes.append(size)
+        return PICTURE.data()
+
+    assert read_input(by_uri(), ROOTED, fetched) == (PICTURE,)
+    assert sizes == [150_528]
+    small = terms(input_data=b"", input_uri="https://example.org/x")
+    assert read_input(small, MODEL, lambda order, size: X.data()) == (X,)
+
+
+@pytest.mark.parametrize(
+    ("order", "data", "reason"),
+    [
+        (by_uri(), PICTURE.data()[:-1] + b"\0", "not the one that it commits to"),
+        (by_uri(), PICTURE.data()[:-1], "has 150527 bytes, the model takes 150528"),
+        (by_uri(), PICTURE.data()[:-1] + b"\x7f", "must lie in"),
+        (
+            by_uri(input=Commitment(Scheme.PUBLIC_TREE, PICTURE.digest())),
+            PICTURE.data(),
+            "commits to",
+        ),
+        (
+            by_uri(input=commit_public([PICTURE])),
+            PICTURE.data(),
+            "by scheme 1, answers .* by scheme 4",
+        ),
+        (by_uri(input=commit_salted([PICTURE], bytes(32))), PICTURE.data(), "public digest"),
+    ],
+)
+def test_another_input_than_the_one_committed_to_is_declined(
+    order: OrderTerms, data: bytes, reason: str
+) -> None:
+    with pytest.raises(Declined, match=reason) as caught:
+        read_input(order, ROOTED, lambda terms, size: data)
+    assert caught.value.final
+
+
+def test_a_small_input_by_its_root_is_declined() -> None:
+    """Workers would commit to it otherwise, and the bond would be lost."""
+    assert "by scheme 4, answers" in declined(terms(input=commit_tree([X])))
+
+
 def test_several_inputs_are_read_one_after_another() -> None:
     y = Tensor(ElementType.INT8, (2,), (-128, 127))
     spec = TensorSpec("y", ElementType.INT8, (2,), 0, -128, 127)
@@ -67,7 +125,7 @@ def test_several_inputs_are_read_one_after_another() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"input_data": X.data()[:-1]}, "malformed"),
+        ({"input_data": X.data()[:-1]}, "has 7 bytes, the model takes 8"),
         ({"input_data": X.data() + b"\0"}, "has 9 bytes, the model takes 8"),
         ({"input_data": b""}, "not inline"),
         ({"input_uri": "https://example.org"}, "not inline"),

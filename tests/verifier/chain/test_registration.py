@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from avow.verifier.chain.deployment import Placed
 from avow.verifier.chain.errors import RpcRefused
 from avow.verifier.chain.layouts import (
     MAXIMUM_INSTANCES,
@@ -15,6 +16,8 @@ from avow.verifier.chain.layouts import (
     never_settles,
     parse_batch_keys,
 )
+from avow.verifier.chain.registration import _system
+from avow.verifier.commitment import Scheme
 from avow.verifier.records import InputVisibility, OutputShape
 from tests.vectors.generate import model_record, system_record
 
@@ -88,6 +91,25 @@ def test_a_layout_with_bytes_too_few_or_too_many_is_refused(
 
 def test_a_proof_of_sumcheck_is_not_refused_for_its_number_of_values() -> None:
     assert never_settles(SUMCHECK, model_record()) is None
+
+
+def test_an_input_that_no_contract_can_be_shown_is_not_proven_to_one() -> None:
+    base = model_record()
+    for shape, fits in (((1, 63_488), True), ((1, 63_489), False)):
+        model = replace(base, inputs=(replace(base.inputs[0], shape=shape),))
+        record = replace(SUMCHECK, model=model.digest())
+        said = never_settles(record, model)
+        assert (said is None) is fits
+        assert said is None or "shown all of its inputs" in said
+        for system in ("optimistic/v1", "tee/v1"):
+            assert never_settles(replace(record, system=system), model) is None
+        # Every system of a model is registered with the same scheme, but for hidden inputs.
+        placed = Placed(bytes(20), bytes(32))
+        schemes = [
+            _system(replace(record, input_visibility=visibility), model, placed, b"", "")[6]
+            for visibility in (InputVisibility.PUBLIC, InputVisibility.HASHED)
+        ]
+        assert schemes == [Scheme.PUBLIC if fits else Scheme.PUBLIC_TREE, Scheme.EZKL_POSEIDON]
 
 
 def test_a_hidden_input_publishes_no_values() -> None:
