@@ -273,7 +273,7 @@ def _steps(node: "Node", poll: float, once: bool, between: Callable[[], None]) -
     from avow.prover.nodes.node import run
 
     if once:
-        while node.step():
+        while node.step() or node.join():
             pass
         return
     stop = threading.Event()

@@ -1,50 +1,116 @@
-"""Inputs that orders name by an address: fetched by whoever is to answer them."""
+"""Inputs that orders name by an address: fetched, compared and kept before anything is locked."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from avow.prover.disputes.recent import Recent
 from avow.prover.nodes.fetch import BundleUnavailable, FetchRules, fetch
-from avow.prover.nodes.offers import Declined
-from avow.prover.nodes.pauses import Pauses
+from avow.prover.nodes.fetches import Fetches, Run, in_thread
+from avow.prover.nodes.kept_inputs import KeptInputs
+from avow.prover.nodes.offers import Declined, input_bytes, read_input
+from avow.prover.nodes.worklist import Seen
 from avow.verifier.chain.orders import OrderTerms
+from avow.verifier.records import ModelRecord
+from avow.verifier.tensor import Tensor
 
-# Each may be as large as a tensor may be; an order is looked at several times in a row.
-_KEPT = 8
-_LONGEST_PAUSE = 60.0
+# Of the inputs that were read last, each of which may be as large as a tensor may be.
+_AT_HAND = 8
+# No host has this name, so that no other place can keep anybody from what is on disk.
+_DISK = "/"
 
 
 class OrderedInputs:
-    """What stands at the addresses of orders. It is not trusted: the commitment decides."""
+    """What stands at the addresses of orders. It is not trusted: the commitment decides.
 
-    def __init__(self, rules: FetchRules, clock: Callable[[], float] = time.monotonic) -> None:
+    Nothing here waits for a place or for a large input's digest: both are done beside.
+    """
+
+    def __init__(
+        self,
+        rules: FetchRules,
+        kept: KeptInputs,
+        clock: Callable[[], float] = time.monotonic,
+        run: Run = in_thread,
+    ) -> None:
+        """`rules` but for their size, which is the model's; `clock` and `run` as of `Fetches`."""
         self._rules = rules
-        self._kept: Recent[bytes] = Recent(_KEPT)
-        self._pauses = Pauses(clock, _LONGEST_PAUSE)
+        self._kept = kept
+        self._fetches = Fetches(clock, run)
+        # One at a time: as tensors, inputs take many times the memory of their bytes.
+        self._reading = threading.Lock()
+        self._at_hand: Recent[tuple[Tensor, ...]] = Recent(_AT_HAND)
+        self._looking = threading.Lock()
 
-    def fetched(self, terms: OrderTerms, size: int) -> bytes:
-        """The bytes that an order names, at most `size`; raises Declined.
+    def check(self, order_id: bytes) -> None:
+        """Raises Declined while an order's input is on its way, or its place was asked just now."""
+        refusal = self._fetches.refusal(order_id)
+        if refusal is not None:
+            raise refusal
+
+    def read(self, order_id: bytes, terms: OrderTerms, model: ModelRecord) -> tuple[Tensor, ...]:
+        """The input of an order, which is on disk by then; raises Declined until it is here.
 
         A place that does not answer is asked again, less and less often.
         """
-        name = terms.input.value
-        found = self._kept.get(name)
-        if found is not None:
-            return found
-        if self._pauses.waits(name):
-            raise Declined("its input could not be had from where it says", final=False)
-        try:
-            data = fetch(terms.input_uri, replace(self._rules, max_bytes=size))
-        except BundleUnavailable as error:
-            if not error.final:
-                self._pauses.postpone(name)
-            raise Declined("its input could not be had from where it says", error.final) from error
-        return data
+        if not terms.input_uri:
+            return read_input(terms, model, terms.input_data)
+        size, place = input_bytes(model.inputs), _DISK
+        if self._kept.holds(terms.input.value, size):
+            with self._looking:
+                found = self._at_hand.get(terms.input.value)
+            if found is not None:
+                return found
+        else:
+            self._kept.check_room(terms.input.value, size)
+            place = _place(terms.input_uri)
+        raise self._fetches.ask(order_id, place, lambda: self._have(terms, model, size))
 
-    def keep(self, terms: OrderTerms, data: bytes) -> None:
-        """What was found to be the input of these terms is not fetched again."""
-        self._pauses.clear(terms.input.value)
-        self._kept.put(terms.input.value, data)
+    def keep_only(self, active: Callable[[], Sequence[Seen]]) -> None:
+        """Forgets the inputs of orders that are not among these, which are asked for if need be."""
+        if self._fetches.is_empty() and self._kept.is_empty():
+            return
+        orders = [seen for seen in active() if seen.terms.input_uri]
+        self._fetches.keep_only({seen.order_id for seen in orders})
+        self._kept.keep_only({seen.terms.input.value for seen in orders})
+
+    def join(self) -> bool:
+        """Waits until no input is on its way any more; whether one was."""
+        return self._fetches.join()
+
+    def _have(self, terms: OrderTerms, model: ModelRecord, size: int) -> None:
+        """Beside: from disk, or else from its place and then on disk."""
+        data = self._kept.read(terms.input.value, size)
+        if data is not None:
+            try:
+                self._read(terms, model, data)
+            except Declined:
+                # The file is damaged.
+                data = None
+        if data is None:
+            try:
+                data = fetch(terms.input_uri, replace(self._rules, max_bytes=size))
+            except BundleUnavailable as error:
+                said = str(error).removeprefix("bundle: ")
+                raise Declined(f"its input could not be had: {said}", error.final) from error
+            self._read(terms, model, data, keep=True)
+
+    def _read(self, terms: OrderTerms, model: ModelRecord, data: bytes, keep: bool = False) -> None:
+        with self._reading:
+            tensors = read_input(terms, model, data)
+            if keep:
+                self._kept.write(terms.input.value, data)
+        with self._looking:
+            self._at_hand.put(terms.input.value, tensors)
+
+
+def _place(uri: str) -> str:
+    """Whom an address asks; empty for a file, and for what is no address."""
+    try:
+        return (urlsplit(uri).hostname or "").rstrip(".")
+    except ValueError:
+        return ""

@@ -116,6 +116,11 @@ class Node(ABC):
         """Called after each order: what cannot wait for all the others; whether anything moved."""
         return False
 
+    def join(self) -> bool:
+        """Waits until nothing goes on beside the steps; whether anything did, after which another
+        step may find something to do."""
+        return False
+
     def close(self) -> None:
         """Gives the database connections back."""
         self.database.close()

@@ -16,6 +16,9 @@ from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import Tensor, TensorSpec
 from avow.verifier.trace.inputs import PUBLIC_SCHEMES, commit_as, input_scheme
 
+LARGEST_INLINE = 24_576
+"""Bytes of input that an order may hold itself: OrderTerms.MAXIMUM_INPUT of the contracts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
@@ -40,22 +43,22 @@ class Declined(Exception):
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What an order could be served with: of each leg the artifacts of those systems that it
-    names, in the requester's order; and the input as tensors."""
+    names, in the requester's order."""
 
     legs: tuple[tuple[Compiled, ...], ...]
-    inputs: tuple[Tensor, ...]
+
+    @property
+    def model(self) -> ModelRecord:
+        """The model that the order is about."""
+        return self.legs[0][0].model
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How an order is served: the artifact that was chosen for each leg, and the input."""
+    """How an order is served: the artifact that was chosen for each leg."""
 
     legs: tuple[Compiled, ...]
-    inputs: tuple[Tensor, ...]
 
-
-# The bytes at the address that an order names, at most so many; raises Declined.
-Fetched = Callable[[OrderTerms, int], bytes]
 
 # Why an artifact's answers could not be settled for a leg of that system, or None.
 Objection = Callable[[bytes, Compiled], str | None]
@@ -68,13 +71,13 @@ def offer(
     allow_unsafe_srs: bool = False,
     claims: bool = False,
     objection: Objection = lambda selector, compiled: None,
-    fetched: Fetched | None = None,
+    fetches: bool = False,
 ) -> Offer:
-    """Finds the artifacts for every leg and reads the input; raises Declined when a leg cannot be
-    served by any of the systems that it names.
+    """Finds the artifacts for every leg; raises Declined when a leg cannot be served by any of the
+    systems that it names, or the input is not named as answers name it.
 
     `digest` is the model digest that the registry holds under the order's model key, `claims`
-    whether this provider makes claims, `fetched` gets an input that is named by its address.
+    whether this provider makes claims, `fetches` whether it gets inputs from an address.
     """
     if digest is None:
         raise Declined("its model is not registered")
@@ -87,8 +90,9 @@ def offer(
             raise Declined(f"it could not be settled: {found}")
         return compiled
 
-    legs = tuple(_servable(leg.named, servable) for leg in terms.legs)
-    return Offer(legs, read_input(terms, legs[0][0].model, fetched))
+    found = Offer(tuple(_servable(leg.named, servable) for leg in terms.legs))
+    _check_input(terms, found.model, fetches)
+    return found
 
 
 def _servable(
@@ -122,26 +126,26 @@ def input_bytes(specs: Sequence[TensorSpec]) -> int:
     return sum(math.prod(spec.shape) * spec.element_type.width for spec in specs)
 
 
-def read_input(
-    terms: OrderTerms, model: ModelRecord, fetched: Fetched | None = None
-) -> tuple[Tensor, ...]:
-    """The input as tensors that fit the model and the order's commitment.
-
-    At an address stand the same bytes as inline; without `fetched` only the latter are read.
-    """
-    if (terms.input_uri and fetched is None) or (not terms.input_uri and not terms.input_data):
+def _check_input(terms: OrderTerms, model: ModelRecord, fetches: bool) -> None:
+    """What can be said of an input before it is here; raises Declined."""
+    if (terms.input_uri and not fetches) or (not terms.input_uri and not terms.input_data):
         raise Declined("its input is not inline")
-    scheme, size = terms.input.scheme, input_bytes(model.inputs)
+    scheme = terms.input.scheme
     if scheme not in PUBLIC_SCHEMES:
         raise Declined("its input is not committed to by a public digest")
     if scheme is not input_scheme(model.inputs):
         raise Declined(
-            f"it commits to its input by scheme {scheme:d}, answers for inputs of {size} bytes "
-            f"commit by scheme {input_scheme(model.inputs):d}"
+            f"it commits to its input by scheme {scheme:d}, answers for inputs of "
+            f"{input_bytes(model.inputs)} bytes commit by scheme {input_scheme(model.inputs):d}"
         )
-    data = terms.input_data
-    if terms.input_uri and fetched is not None:
-        data = fetched(terms, size)
+
+
+def read_input(terms: OrderTerms, model: ModelRecord, data: bytes) -> tuple[Tensor, ...]:
+    """The input as tensors that fit the model and the order's commitment; raises Declined.
+
+    `data` are its bytes: what stands in the order, or at the address that it names.
+    """
+    size = input_bytes(model.inputs)
     if len(data) != size:
         raise Declined(f"its input has {len(data)} bytes, the model takes {size}")
     tensors, at = [], 0
@@ -154,15 +158,22 @@ def read_input(
             at += width
     except VerificationError as error:
         raise Declined(f"its input is malformed: {error.message}") from error
-    if commit_as(scheme, tensors) != terms.input:
+    if commit_as(terms.input.scheme, tensors) != terms.input:
         raise Declined("its input is not the one that it commits to")
     return tuple(tensors)
+
+
+def check_deadline(terms: OrderTerms, now: int, reason: str) -> None:
+    """Raises Declined for an order that cannot be locked any more; `reason` is why it waited."""
+    if now >= terms.lock_deadline:
+        waited = f", while {reason}" if reason else ""
+        raise Declined(f"the time to lock it has passed{waited}")
 
 
 def check_price(terms: OrderTerms, offered: Offer, pricing: Pricing) -> None:
     """Raises Declined for an order that pays less than the model's least price for each leg."""
     # Nobody gets several kinds of evidence at the price of one.
-    least = pricing.least(offered.legs[0][0].model.name) * len(offered.legs)
+    least = pricing.least(offered.model.name) * len(offered.legs)
     if terms.price < least:
         raise Declined(f"it pays {terms.price}, the least is {least}")
 
@@ -179,10 +190,8 @@ def choose(
     The leg that is due first is served first. `cost` is what one answer takes by an artifact,
     `needed` the seconds from now until answers by all of these are delivered, waiting included.
     No leg is claimed beside one that is attested, where something else is in time.
-    Raises Declined for an order that cannot be locked, or a leg that cannot be delivered, in time.
+    Raises Declined for a leg that cannot be delivered in time.
     """
-    if now >= terms.lock_deadline:
-        raise Declined("the time to lock it has passed")
     planned = _cheapest(terms, offered, cost, needed, now)
     systems = [item.record.system for item in planned.legs]
     if OPTIMISTIC not in systems or TEE not in systems:
@@ -229,7 +238,7 @@ def _cheapest(
                 final=False,
             )
         chosen[index] = min(in_time, key=cost)
-    return Plan(tuple(chosen[index] for index in range(len(terms.legs))), offered.inputs)
+    return Plan(tuple(chosen[index] for index in range(len(terms.legs))))
 
 
 def by_deadline(terms: OrderTerms) -> list[int]:

@@ -26,10 +26,12 @@ from avow.prover.nodes.offers import (
     Plan,
     Pricing,
     by_deadline,
+    check_deadline,
     check_price,
     choose,
     claims_last,
     offer,
+    read_input,
 )
 from avow.prover.nodes.pace import Pace
 from avow.prover.nodes.terms import same_terms
@@ -43,6 +45,7 @@ from avow.verifier.chain.signer import Signer
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import EVIDENCE_STATES, JobState, LegState
+from avow.verifier.records import ModelRecord
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import Tensor
 
@@ -104,7 +107,14 @@ class Provider(Node):
     def step(self) -> bool:
         """As every node's; then one's own claims are defended, whose clocks run."""
         defended = self.defender is not None and self.defender.step()
-        return super().step() or defended
+        moved = super().step() or defended
+        if self._inputs is not None:
+            self._inputs.keep_only(self.worklist.active)
+        return moved
+
+    def join(self) -> bool:
+        """Waits for the inputs that are being fetched."""
+        return self._inputs is not None and self._inputs.join()
 
     @property
     def party(self) -> Party | None:
@@ -160,7 +170,7 @@ class Provider(Node):
     def _consider(self, seen: Seen, view: View) -> bool:
         self._note_bonds()
         try:
-            planned = self._plan(seen, view)
+            planned, inputs = self._plan(seen, view)
         except Declined as refusal:
             if self._claiming is not None:
                 self._claiming.release(seen.order_id)
@@ -181,7 +191,7 @@ class Provider(Node):
         if locked is not None and locked.order.provider == self.signer.address:
             for index in by_deadline(seen.terms):
                 if locked.legs[index].state is LegState.LOCKED:
-                    self._submit(seen, index, planned.legs[index], planned.inputs)
+                    self._submit(seen, index, planned.legs[index], inputs)
         return True
 
     def _note_bonds(self) -> None:
@@ -195,8 +205,12 @@ class Provider(Node):
             self.meanwhile()
         self._bonds_noted = True
 
-    def _plan(self, seen: Seen, view: View) -> Plan:
+    def _plan(self, seen: Seen, view: View) -> tuple[Plan, tuple[Tensor, ...]]:
+        """How to serve an order, and its input, which is asked for when all else is decided."""
         terms = seen.terms
+        check_deadline(terms, view.now, seen.reason)
+        if self._inputs is not None:
+            self._inputs.check(seen.order_id)
         offered = self._keyed(terms, self._offer(terms), view)
         check_price(terms, offered, self._pricing)
         planned = self._choose(terms, offered, view)
@@ -212,7 +226,13 @@ class Provider(Node):
                 raise
             planned = self._choose(terms, fewer, view)
             self._check_claims(terms, view, planned)
-        return planned
+        return planned, self._input(seen, offered.model)
+
+    def _input(self, seen: Seen, model: ModelRecord) -> tuple[Tensor, ...]:
+        """What a crash does not take away any more; raises Declined until it is here."""
+        if self._inputs is None:
+            return read_input(seen.terms, model, seen.terms.input_data)
+        return self._inputs.read(seen.order_id, seen.terms, model)
 
     def _keyed(self, terms: OrderTerms, offered: Offer, view: View) -> Offer:
         """Without attested answers for which no key would stand: their bond would be lost."""
@@ -229,7 +249,7 @@ class Provider(Node):
                 # One may come yet.
                 raise Declined(f"it could not be settled: {missing}", final=False)
             legs.append(left)
-        return Offer(tuple(legs), offered.inputs)
+        return Offer(tuple(legs))
 
     def _choose(self, terms: OrderTerms, offered: Offer, view: View) -> Plan:
         return choose(terms, offered, self._cost, self._pace.needed, view.now)
@@ -253,13 +273,10 @@ class Provider(Node):
             )
             return differs or self._contracts_differ(terms, selector, compiled)
 
-        fetched = None if self._inputs is None else self._inputs.fetched
-        found = offer(
-            terms, digest, self._catalogue(), self._allow_unsafe_srs, claims, objection, fetched
+        fetches = self._inputs is not None
+        return offer(
+            terms, digest, self._catalogue(), self._allow_unsafe_srs, claims, objection, fetches
         )
-        if self._inputs is not None and terms.input_uri:
-            self._inputs.keep(terms, b"".join(one.data() for one in found.inputs))
-        return found
 
     def _contracts_differ(
         self, terms: OrderTerms, selector: bytes, compiled: Compiled
@@ -331,6 +348,7 @@ class Provider(Node):
         alone = replace(seen.terms, legs=(seen.terms.legs[index],))
         try:
             offered = self._keyed(alone, self._offer(alone), view)
+            inputs = self._input(seen, offered.model)
         except Declined as refusal:
             if self.worklist.remark(seen.order_id, str(refusal)):
                 self.say(seen.order_id, f"cannot be served: {refusal}")
@@ -341,7 +359,7 @@ class Provider(Node):
             selector = selector_of(compiled.record.system)
             if selector in tried or not self._can_claim(seen, view, index, selector):
                 continue
-            self._submit(seen, index, compiled, offered.inputs)
+            self._submit(seen, index, compiled, inputs)
             return True
         return False
 
@@ -482,4 +500,4 @@ def _without_claims(offered: Offer) -> Offer:
     for items in offered.legs:
         proven = tuple(item for item in items if selector_of(item.record.system) != CLAIMED)
         legs.append(proven or items)
-    return Offer(tuple(legs), offered.inputs)
+    return Offer(tuple(legs))

@@ -21,6 +21,7 @@ from avow.prover.nodes.attested import EvidenceTerms, OwnKeys
 from avow.prover.nodes.claims import CLAIMED
 from avow.prover.nodes.fetch import FetchRules
 from avow.prover.nodes.inputs import OrderedInputs
+from avow.prover.nodes.kept_inputs import KeptInputs
 from avow.prover.nodes.offers import Pricing
 from avow.prover.nodes.pace import Pace
 from avow.prover.nodes.provider import Address, Provider
@@ -39,6 +40,8 @@ from avow.verifier.chain.watch import Watch
 from avow.verifier.fields import to_hex
 
 _EVIDENCE_SECONDS = 10.0
+# Of inputs that orders name by an address, on disk.
+_INPUT_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def open_provider(
     database = open_database(config.database_url)
     catalogue = FolderCatalogue(config.artifacts, config.models)
     address = addresses(config, options.bundle_url)
+    account = f"{market.chain.chain_id}-{market.contract.address.hex()}-{signer.address.hex()}"
 
     return Provider(
         market=market,
@@ -103,7 +107,8 @@ def open_provider(
         defend_by_proof=options.defend_by_proof,
         attested=OwnKeys(market, signer.address, Archive(config.home)),
         inputs=OrderedInputs(
-            FetchRules(seconds=options.fetch_seconds, file_folder=options.input_files)
+            FetchRules(seconds=options.fetch_seconds, file_folder=options.input_files),
+            KeptInputs(config.home / "inputs" / account, _INPUT_BYTES),
         ),
     )
 

@@ -15,7 +15,7 @@ from avow.prover.config import Config
 from avow.prover.database import open_database
 from avow.prover.disputes.tally import Tally
 from avow.prover.errors import ConfigurationError
-from avow.prover.nodes.offers import input_bytes
+from avow.prover.nodes.offers import LARGEST_INLINE, input_bytes
 from avow.prover.nodes.start import addresses
 from avow.prover.planting.hours import Almanac, secret_of
 from avow.prover.planting.planter import Accounts, Crop, Planter
@@ -29,9 +29,6 @@ from avow.verifier.chain.watch import Watch
 from avow.verifier.fields import to_hex
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID
 from avow.verifier.tensor import Tensor
-
-# Bytes of input in an order: OrderTerms.MAXIMUM_INPUT of the contracts.
-_LARGEST_INLINE = 24_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +68,10 @@ def open_planter(
         )
     compiled = _compiled(config, market, options.model_key)
     size = input_bytes(compiled.model.inputs)
-    if size > _LARGEST_INLINE:
+    if size > LARGEST_INLINE:
         raise ConfigurationError(
             f"planter: an order of this model has {size} bytes of input at an address, and "
-            f"validators answer only for what stands in orders, at most {_LARGEST_INLINE} bytes"
+            f"validators answer only for what stands in orders, at most {LARGEST_INLINE} bytes"
         )
     secret = secret_of(signer, market.chain.chain_id, watch.address)
     crop = Crop(

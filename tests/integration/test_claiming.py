@@ -106,6 +106,7 @@ class Office:
         """Lets the provider serve what was ordered; its claim, of a certain order if any."""
         for _ in range(rounds):
             self.provider.step()
+            self.provider.join()
             self.work()
             found = [one for one in self.events(Claimed) if order_id in (None, one.order_id)]
             if found:

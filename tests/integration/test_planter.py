@@ -392,7 +392,7 @@ def test_what_could_plant_nothing_is_refused_in_one_line(
     with refusing(ConfigurationError, "three keys that differ"):
         open_planter(config, market, OWNER, Accounts(REQUESTER, OWNER), options)
     with monkeypatch.context() as patched:
-        patched.setattr(planting_start, "_LARGEST_INLINE", 127)
+        patched.setattr(planting_start, "LARGEST_INLINE", 127)
         with refusing(ConfigurationError, "128 bytes of input at an address", "at most 127 bytes"):
             open_planter(config, market, OWNER, accounts, options)
     with refusing(ConfigurationError, "no model 0x1111", "is registered"):

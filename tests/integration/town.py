@@ -23,6 +23,7 @@ from avow.prover.database import Database, open_database
 from avow.prover.holder import this_process
 from avow.prover.inference import infer
 from avow.prover.nodes.fetch import FetchRules
+from avow.prover.nodes.inputs import OrderedInputs
 from avow.prover.nodes.node import Node
 from avow.prover.nodes.offers import Pricing
 from avow.prover.nodes.pace import Pace
@@ -181,6 +182,7 @@ class Town:
         unmeasured: float = 10.0,
         address: Callable[[bytes], str] | None = None,
         market: Market | None = None,
+        inputs: OrderedInputs | None = None,
     ) -> Provider:
         """A provider that has just started."""
         database = self.database()
@@ -195,6 +197,7 @@ class Town:
             address=address or self.file_address,
             confirmations=confirmations,
             wall=self.wall,
+            inputs=inputs,
         )
         return node
 

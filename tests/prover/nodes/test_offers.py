@@ -1,5 +1,6 @@
 """Which orders are worth a bond: decided from the order alone, before any money moves."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,16 @@ from typing import Any
 import pytest
 
 from avow.prover.catalogue import Compiled
-from avow.prover.nodes.offers import Declined, Pricing, check_price, choose, offer, read_input
+from avow.prover.nodes.offers import (
+    LARGEST_INLINE,
+    Declined,
+    Pricing,
+    check_deadline,
+    check_price,
+    choose,
+    offer,
+    read_input,
+)
 from avow.prover.nodes.terms import read_terms, same_terms, terms_digest, terms_text
 from avow.verifier.chain.orders import CallbackState, Leg, LegTerms, Order, OrderTerms, selector_of
 from avow.verifier.commitment import Commitment, Scheme, commit_public, commit_salted
@@ -20,6 +30,7 @@ from avow.verifier.tensor import ElementType, Tensor, TensorSpec
 from avow.verifier.trace.inputs import commit_tree
 from tests.prover.tiny import MODEL, RECORD
 
+ORDER_TERMS = Path(__file__).resolve().parents[3] / "contracts/src/market/OrderTerms.sol"
 COMPILED = Compiled(Path("/nowhere"), Path("/nowhere/model.onnx"), MODEL, RECORD)
 X = Tensor(ElementType.INT16, (4,), (1, -2, 3, 320))
 CEREMONY = bytes.fromhex(next(iter(KNOWN_CEREMONIES))[2:])
@@ -41,10 +52,12 @@ def terms(**changes: Any) -> OrderTerms:
     return replace(good, **changes)
 
 
-def declined(order: OrderTerms, model: ModelRecord = MODEL) -> str:
-    """Why an order's input is not taken."""
+def declined(order: OrderTerms, model: ModelRecord = MODEL, data: bytes | None = None) -> str:
+    """Why an order's input is not taken, which is `data` or stands in the order."""
+    compiled = replace(COMPILED, model=model)
     with pytest.raises(Declined) as caught:
-        read_input(order, model)
+        offer(order, model.digest(), [compiled], fetches=data is not None)
+        read_input(order, model, order.input_data if data is None else data)
     assert caught.value.final
     return str(caught.value)
 
@@ -52,7 +65,8 @@ def declined(order: OrderTerms, model: ModelRecord = MODEL) -> str:
 def test_a_good_order_is_planned() -> None:
     planned = offer(terms(), MODEL.digest(), [COMPILED])
     assert planned.legs == ((COMPILED,),)
-    assert planned.inputs == (X,)
+    assert planned.model == MODEL
+    assert read_input(terms(), MODEL, X.data()) == (X,)
 
 
 LARGE = TensorSpec("x", ElementType.INT8, (1, 3, 224, 224), 0, -100, 100)
@@ -67,17 +81,13 @@ def by_uri(**changes: Any) -> OrderTerms:
     return replace(asked, **changes)
 
 
-def test_an_input_at_an_address_is_fetched_and_compared() -> None:
-    sizes = []
-
-    def fetched(order: OrderTerms, size: int) -> bytes:
-        sizes.append(size)
-        return PICTURE.data()
-
-    assert read_input(by_uri(), ROOTED, fetched) == (PICTURE,)
-    assert sizes == [150_528]
+def test_an_input_at_an_address_is_compared() -> None:
+    rooted = replace(COMPILED, model=ROOTED)
+    assert offer(by_uri(), ROOTED.digest(), [rooted], fetches=True).model == ROOTED
+    assert read_input(by_uri(), ROOTED, PICTURE.data()) == (PICTURE,)
     small = terms(input_data=b"", input_uri="https://example.org/x")
-    assert read_input(small, MODEL, lambda order, size: X.data()) == (X,)
+    assert offer(small, MODEL.digest(), [COMPILED], fetches=True).model == MODEL
+    assert read_input(small, MODEL, X.data()) == (X,)
 
 
 @pytest.mark.parametrize(
@@ -102,9 +112,7 @@ def test_an_input_at_an_address_is_fetched_and_compared() -> None:
 def test_another_input_than_the_one_committed_to_is_declined(
     order: OrderTerms, data: bytes, reason: str
 ) -> None:
-    with pytest.raises(Declined, match=reason) as caught:
-        read_input(order, ROOTED, lambda terms, size: data)
-    assert caught.value.final
+    assert re.search(reason, declined(order, ROOTED, data))
 
 
 def test_a_small_input_by_its_root_is_declined() -> None:
@@ -112,12 +120,16 @@ def test_a_small_input_by_its_root_is_declined() -> None:
     assert "by scheme 4, answers" in declined(terms(input=commit_tree([X])))
 
 
+def test_what_an_order_may_hold_is_what_the_contract_says() -> None:
+    assert f"MAXIMUM_INPUT = {LARGEST_INLINE:_};" in ORDER_TERMS.read_text()
+
+
 def test_several_inputs_are_read_one_after_another() -> None:
     y = Tensor(ElementType.INT8, (2,), (-128, 127))
     spec = TensorSpec("y", ElementType.INT8, (2,), 0, -128, 127)
     model = replace(MODEL, inputs=(*MODEL.inputs, spec))
     order = terms(input=commit_public([X, y]), input_data=X.data() + y.data())
-    assert read_input(order, model) == (X, y)
+    assert read_input(order, model, order.input_data) == (X, y)
     swapped = terms(input=commit_public([X, y]), input_data=y.data() + X.data())
     assert "malformed" in declined(swapped, model) or "commits to" in declined(swapped, model)
 
@@ -208,9 +220,12 @@ def test_each_leg_has_its_price() -> None:
 
 def test_time_must_suffice() -> None:
     in_time(terms(), 100.0, 999)
-    with pytest.raises(Declined, match="time to lock") as late:
-        in_time(terms(), 100.0, 1_000)
+    check_deadline(terms(), 999, "")
+    with pytest.raises(Declined, match=r"^the time to lock it has passed$") as late:
+        check_deadline(terms(), 1_000, "")
     assert late.value.final
+    with pytest.raises(Declined, match=r"has passed, while its input is not here yet$"):
+        check_deadline(terms(), 1_000, "its input is not here yet")
     with pytest.raises(Declined, match="leaves 1001 s, about 1002 s are needed") as slow:
         in_time(terms(), 1_001.5, 999)
     assert not slow.value.final

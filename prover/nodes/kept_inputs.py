@@ -1,0 +1,109 @@
+"""Inputs of orders on disk: what is locked must be answered, whatever becomes of its place."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from avow.prover.nodes.offers import Declined
+
+_SUFFIX = ".input"
+_DRAFT = ".draft-"
+
+
+class KeptInputs:
+    """A folder of one provider's own, a file for each commitment; at most `most` bytes in all.
+
+    Nothing makes room for anything else: a file goes when no order needs it any more.
+    """
+
+    def __init__(self, folder: Path, most: int) -> None:
+        self._folder = folder
+        self.most = most
+        self._writing = threading.Lock()
+        for draft in folder.glob(f"{_DRAFT}*"):
+            # A crash left it: one account has one provider.
+            with suppress(OSError):
+                draft.unlink()
+
+    def holds(self, commitment: bytes, size: int) -> bool:
+        """Whether so many bytes are kept under a commitment."""
+        try:
+            return self._path(commitment).stat().st_size == size
+        except OSError:
+            return False
+
+    def read(self, commitment: bytes, size: int) -> bytes | None:
+        """The bytes that were kept under a commitment, None without `size` of them; unchecked."""
+        try:
+            with self._path(commitment).open("rb") as stream:
+                data = stream.read(size + 1)
+        except OSError:
+            return None
+        return data if len(data) == size else None
+
+    def check_room(self, commitment: bytes, size: int) -> None:
+        """Raises Declined where there is no room for so many bytes under a commitment."""
+        if size > self.most:
+            raise Declined(f"its input has {size} bytes, at most {self.most} are kept here")
+        others = self._sizes()
+        others.pop(self._path(commitment).name, None)
+        if sum(others.values()) + size > self.most:
+            raise Declined(
+                f"no room for its input of {size} bytes: at most {self.most} are kept for all "
+                "orders together",
+                final=False,
+            )
+
+    def write(self, commitment: bytes, data: bytes) -> None:
+        """Keeps them, safe on disk; raises Declined where there is no room."""
+        path = self._path(commitment)
+        draft = self._folder / f"{_DRAFT}{path.name}"
+        with self._writing:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self.check_room(commitment, len(data))
+                with draft.open("wb") as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                draft.replace(path)
+                folder = os.open(self._folder, os.O_RDONLY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+            except OSError as error:
+                with suppress(OSError):
+                    draft.unlink()
+                raise Declined(
+                    f"its input cannot be kept: {error.strerror or type(error).__name__}",
+                    final=False,
+                ) from error
+
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._sizes()
+
+    def keep_only(self, commitments: Collection[bytes]) -> None:
+        """Removes the files of all others."""
+        needed = {self._path(one).name for one in commitments}
+        for name in set(self._sizes()).difference(needed):
+            # What cannot be removed now is looked at again.
+            with suppress(OSError):
+                (self._folder / name).unlink()
+
+    def _sizes(self) -> dict[str, int]:
+        """Every file but drafts, which are being written."""
+        sizes = {}
+        for path in self._folder.glob(f"[0-9a-f]*{_SUFFIX}"):
+            # It may have gone meanwhile.
+            with suppress(FileNotFoundError):
+                sizes[path.name] = path.stat().st_size
+        return sizes
+
+    def _path(self, commitment: bytes) -> Path:
+        return self._folder / f"{commitment.hex()}{_SUFFIX}"
