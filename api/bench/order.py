@@ -4,24 +4,28 @@ from dataclasses import dataclass
 
 from avow.api.local.people import People
 from avow.api.local.tokens import UNIT
+from avow.prover.nodes.offers import LARGEST_INLINE
 from avow.verifier.bundle import Bundle
 from avow.verifier.chain.contract import Contract
 from avow.verifier.chain.market import Market
 from avow.verifier.chain.orders import LegTerms, Order, OrderTerms, selector_of
 from avow.verifier.chain.seals import seal, statement_struct
 from avow.verifier.chain.transactions import PATIENT, send
-from avow.verifier.commitment import Commitment, commit_public
+from avow.verifier.commitment import Commitment
 from avow.verifier.errors import VerificationError
 from avow.verifier.fields import to_hex
 from avow.verifier.keccak import keccak256
 from avow.verifier.records import SystemRecord
 from avow.verifier.statement import Statement
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import commit_input
 
 _PRICE = UNIT
 _BOND = UNIT
 _LOCK_SECONDS = 3_600
 _DELIVERY_SECONDS = 7_200
+# Inputs and bundles pass by hand.
+_NOWHERE = "urn:avow:bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,14 @@ class Desk:
     def open(self, inputs: tuple[Tensor, ...]) -> Order:
         """An order for these public inputs, locked by the provider."""
         now = self.market.chain.head().timestamp
+        data = b"".join(tensor.data() for tensor in inputs)
+        inline = len(data) <= LARGEST_INLINE
         leg = LegTerms(selector_of(self.record.system), now + _DELIVERY_SECONDS, 10_000)
         terms = OrderTerms(
             model_key=self.model_key,
-            input=commit_public(inputs),
-            input_data=b"".join(tensor.data() for tensor in inputs),
-            input_uri="",
+            input=commit_input(inputs),
+            input_data=data if inline else b"",
+            input_uri="" if inline else _NOWHERE,
             legs=(leg,),
             price=_PRICE,
             bond=_BOND,
@@ -92,7 +98,7 @@ class Desk:
     def deliver(self, order: Order, output: Commitment, digest: bytes) -> None:
         """Publishes the answer of an order's only leg; nobody fetches its bundle."""
         provider, selector = self.people.provider, selector_of(self.record.system)
-        self.market.deliver(provider, order.order_id, 0, selector, output, digest, "urn:avow:bench")
+        self.market.deliver(provider, order.order_id, 0, selector, output, digest, _NOWHERE)
 
     def _checked(self, bundle: Bundle) -> int:
         """Gas of a transaction to the router; raises `VerificationError` where it refuses."""

@@ -55,6 +55,7 @@ from avow.verifier.statement import Domain, Statement
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import commit_input
 
 MODEL = "digits-mlp"
 PRICE, BOND = 100 * UNIT, 20 * UNIT
@@ -109,7 +110,7 @@ class Stage:
         now = self.now()
         terms = OrderTerms(
             model_key=self.model_key,
-            input=commit_public(given),
+            input=commit_input(given),
             input_data=b"".join(tensor.data() for tensor in given),
             input_uri="",
             legs=tuple(

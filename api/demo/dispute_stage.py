@@ -48,11 +48,11 @@ from avow.verifier.chain.market import Market, open_market
 from avow.verifier.chain.orders import LegTerms, Order, OrderTerms, selector_of
 from avow.verifier.chain.registration import Registry, Royalty
 from avow.verifier.chain.signer import Signer, development_signer
-from avow.verifier.commitment import commit_public
 from avow.verifier.lifecycle import JobState
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import commit_input
 
 MODEL = "digits-mlp"
 SELECTOR = selector_of(SYSTEM_ID)
@@ -101,7 +101,7 @@ class Stage:
         now = self.market.chain.head().timestamp
         terms = OrderTerms(
             model_key=self.model_key,
-            input=commit_public(given),
+            input=commit_input(given),
             input_data=b"".join(tensor.data() for tensor in given),
             input_uri="",
             legs=(LegTerms(SELECTOR, now + 1_200, 10_000),),

@@ -5,28 +5,48 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from avow.api.bench.order import Desk
+from avow.api.local.people import development_people
 from avow.prover.bench import open_bench
 from avow.prover.disputes.journal import Verdict
+from avow.prover.errors import ConfigurationError
 from avow.prover.nodes.claims import policy_for
 from avow.prover.nodes.start import ProviderOptions, ValidatorOptions, open_provider, open_validator
+from avow.prover.planting import start as planting_start
+from avow.prover.planting.planter import Accounts
+from avow.prover.planting.start import PlanterOptions, open_planter
 from avow.prover.refutation import Place
 from avow.verifier.bundle import parse_bundle
 from avow.verifier.chain.claim_events import ChunkRevealed, TensorRevealed
 from avow.verifier.chain.claim_records import ClaimState, commitment
+from avow.verifier.chain.deployment import Placed
 from avow.verifier.chain.errors import Reverted
-from avow.verifier.commitment import Scheme
+from avow.verifier.commitment import Scheme, commit_public
 from avow.verifier.lifecycle import LegState
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace.inputs import commit_input
 from avow.verifier.trace.refutation import Kind, refutes
 from avow.verifier.verdict import Assurance
 from avow.verifier.verify import verify
+from tests.circuits.sumcheck.small import HOME, inputs
 from tests.integration.court import SALT, Court, Values, honest_values, lying_values, made, opened
 from tests.integration.picture_model import MODEL, picture
 from tests.integration.test_claiming import Office, closed
-from tests.integration.town import PROVIDER, STRANGER, VALIDATOR, Town, refusing
+from tests.integration.test_watch import guarded
+from tests.integration.town import (
+    OWNER,
+    PROVIDER,
+    REQUESTER,
+    STRANGER,
+    UNIT,
+    VALIDATOR,
+    Town,
+    refusing,
+)
 from tests.integration.watching import Watch
 
 ELEMENT = 100_000
@@ -59,6 +79,45 @@ def office(court: Court) -> Iterator[Office]:
     )
     yield nodes
     closed(nodes)
+
+
+def test_an_order_by_hand_commits_to_its_input_as_answers_do(court: Court) -> None:
+    """`avow bench` serves its orders itself: no provider of this project is asked."""
+    town, given = court.town, inputs(MODEL, 0)
+    desk = Desk(
+        town.market(), development_people(), court.registered.model_key, made(MODEL).artifact.record
+    )
+    order = desk.open(given)
+    terms = town.market().order(order.order_id)
+    assert terms is not None and terms.input == commit_input(given)
+    assert terms.input.scheme is Scheme.PUBLIC_TREE
+    statement = desk.statement(order, commit_public(given))
+    assert statement.input == commit_input(given)
+
+
+def test_a_planter_refuses_pictures_before_it_plants_anything(
+    court: Court, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it could be exposed: `Watch` takes no plant whose input is not in the order."""
+    world, market = guarded(court), court.town.market()
+    (tmp_path / "models").symlink_to(HOME / "models")
+    (tmp_path / "artifacts").symlink_to(HOME / "claimed")
+    contracts = (*market.deployment.contracts, ("watch", Placed(world.watch.address, bytes(32))))
+    market.deployment = replace(market.deployment, contracts=contracts)
+    monkeypatch.setattr(planting_start, "Watch", lambda chain, deployment: world.watch)
+    rows = picture().held_out_path
+    assert rows is not None
+    options = PlanterOptions(court.registered.model_key, rows, 2_500, UNIT, UNIT, 0, None)
+    before = court.town.chain.head().number
+    with refusing(ConfigurationError, "has 150528 bytes of input", "at most 24576 bytes"):
+        open_planter(
+            replace(court.town.config, home=tmp_path),
+            market,
+            OWNER,
+            Accounts(REQUESTER, PROVIDER),
+            options,
+        )
+    assert court.town.chain.head().number == before
 
 
 def another_picture(given: Sequence[Tensor], model: str) -> Values:
