@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from struct import pack, unpack
 from typing import Self
 
 from avow.verifier.canonical import Json
@@ -51,6 +52,7 @@ _CODES = {
     ElementType.INT32: 3,
     ElementType.INT64: 4,
 }
+_PACKED = {1: "b", 2: "h", 4: "i", 8: "q"}  # what `struct` calls integers of so many bytes
 _TYPE_NAMES = tuple(kind.value for kind in ElementType)
 
 
@@ -95,7 +97,7 @@ class Tensor:
     def data(self) -> bytes:
         """Big-endian two's complement elements, row-major."""
         width = self.element_type.width
-        return b"".join(value.to_bytes(width, "big", signed=True) for value in self.values)
+        return pack(f">{len(self.values)}{_PACKED[width]}", *self.values)
 
     def digest(self) -> bytes:
         """keccak256(tag || type || rank || dimensions || data); see docs/formats.md."""
@@ -122,11 +124,7 @@ class Tensor:
                 f"tensor of {count} {element_type.value} needs {count * width} bytes, "
                 f"got {len(data)}",
             )
-        values = tuple(
-            int.from_bytes(data[at : at + width], "big", signed=True)
-            for at in range(0, len(data), width)
-        )
-        return cls(element_type, shape, values)
+        return cls(element_type, shape, unpack(f">{count}{_PACKED[width]}", data))
 
 
 def parse_shape(
