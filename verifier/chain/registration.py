@@ -161,6 +161,8 @@ class Registry:
         never = never_settles(record, model)
         if never is not None:
             raise ArtifactRefused(f"model {model.name}: {never}")
+        if compiled.tee is not None and compiled.tee.provable and _unprovable(model):
+            raise DeploymentRefused(f"model {model.name}: {_UNPROVABLE}")
         digest, selector = model.digest(), selector_of(record.system)
         key = self.model_key(signer.address, digest)
         if self.model_digest(key) is None:
@@ -169,8 +171,6 @@ class Registry:
             say(f"model {model.name} {model.version}: {to_hex(key)}  gas {receipt.gas_used}")
         known = self.system(key, selector)
         if compiled.tee is not None:
-            if compiled.tee.provable and _unprovable(model):
-                raise DeploymentRefused(_UNPROVABLE)
             self._set_terms(signer, key, compiled.tee, known is not None, say)
         if known is None:
             known = self._add_system(signer, compiled, key, selector, system_uri, say)

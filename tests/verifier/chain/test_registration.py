@@ -4,11 +4,14 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from avow.verifier.chain.attestation_records import TeeTerms, Tier
+from avow.verifier.chain.client import Chain
 from avow.verifier.chain.deployment import Placed
-from avow.verifier.chain.errors import RpcRefused
+from avow.verifier.chain.errors import DeploymentRefused, RpcRefused
 from avow.verifier.chain.layouts import (
     MAXIMUM_INSTANCES,
     BatchKey,
@@ -16,10 +19,13 @@ from avow.verifier.chain.layouts import (
     never_settles,
     parse_batch_keys,
 )
-from avow.verifier.chain.registration import _system
+from avow.verifier.chain.orders import NOBODY
+from avow.verifier.chain.registration import Compiled, Registry, Royalty, _system
+from avow.verifier.chain.signer import development_signer
 from avow.verifier.commitment import Scheme
 from avow.verifier.records import InputVisibility, OutputShape
 from tests.vectors.generate import model_record, system_record
+from tests.verifier.chain.test_deployment import deployment
 
 SEAL = Path(__file__).resolve().parents[3] / "contracts" / "src" / "adapters" / "EzklSeal.sol"
 
@@ -110,6 +116,38 @@ def test_an_input_that_no_contract_can_be_shown_is_not_proven_to_one() -> None:
             for visibility in (InputVisibility.PUBLIC, InputVisibility.HASHED)
         ]
         assert schemes == [Scheme.PUBLIC if fits else Scheme.PUBLIC_TREE, Scheme.EZKL_POSEIDON]
+
+
+class Asked(Exception):
+    """The chain was asked or told something."""
+
+
+class Unasked:
+    """A chain that notices whatever is asked of it."""
+
+    def __getattr__(self, name: str) -> None:
+        raise Asked(name)
+
+
+def test_what_no_proof_could_contradict_is_refused_before_anything_is_sent() -> None:
+    """Whoever is refused has paid for no transaction, and left no model behind."""
+    base, registry = model_record(), Registry(cast(Chain, Unasked()), deployment())
+    large = replace(base.inputs[0], shape=(1, 63_489))
+    terms = TeeTerms(Tier.SIMULATED, provable=True)
+    for inputs, tee, refused in (
+        ((large,), terms, DeploymentRefused),
+        ((base.inputs[0], large), terms, DeploymentRefused),
+        ((large,), replace(terms, provable=False), Asked),
+        (base.inputs, terms, Asked),
+    ):
+        model = replace(base, owner=NOBODY, inputs=inputs)
+        record = replace(SUMCHECK, system="tee/v1", model=model.digest())
+        with pytest.raises(refused) as said:
+            registry.register(
+                development_signer(0), Compiled(model, record, b"", tee=tee), Royalty()
+            )
+        if refused is DeploymentRefused:
+            assert "no contract can be shown inputs of that size" in str(said.value)
 
 
 def test_a_hidden_input_publishes_no_values() -> None:
