@@ -16,7 +16,7 @@ from avow.verifier.srs import ceremony
 from avow.verifier.systems.system import BatchSystem, Evidence, Findings, System
 from avow.verifier.systems.table import RETIRED, SYSTEMS
 from avow.verifier.tensor import Tensor, TensorSpec
-from avow.verifier.trace.inputs import PUBLIC_SCHEMES, commit_as
+from avow.verifier.trace.inputs import PUBLIC_SCHEMES, commit_as, input_scheme
 from avow.verifier.verdict import Assurance, Hides, ModelBinding, Step, Verdict
 
 T = TypeVar("T")
@@ -240,6 +240,11 @@ def _check_tensors(bundle: Bundle, system: System) -> str:
     hidden = bundle.system.input_visibility is not InputVisibility.PUBLIC
     if hidden and scheme in PUBLIC_SCHEMES:
         raise VerificationError("tensors", "an unsalted digest of a hidden input is refused")
+    rule = input_scheme(bundle.model.inputs)
+    if scheme in PUBLIC_SCHEMES and scheme is not rule and rule in system.input_schemes:
+        # Or an attested answer could be signed so that no proof of another one is of its input.
+        said = f"the model's inputs are committed to by scheme {rule:d}, not {scheme:d}"
+        raise VerificationError("tensors", said)
     if (scheme is Scheme.SALTED) != (bundle.salt is not None):
         raise VerificationError("tensors", "a salt belongs to a salted commitment and only there")
     if bundle.inputs is None:

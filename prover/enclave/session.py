@@ -17,7 +17,7 @@ from avow.verifier.statement import OFF_CHAIN, Statement
 from avow.verifier.systems.tee.receipt import Receipt, receipt_digest
 from avow.verifier.systems.tee.registration import SYSTEM_ID
 from avow.verifier.tensor import Tensor
-from avow.verifier.trace.inputs import PUBLIC_SCHEMES, commit_as
+from avow.verifier.trace.inputs import commit_input
 
 # Outputs that were just computed: an answer is published first and signed a moment later.
 _REMEMBERED = 4096
@@ -69,7 +69,7 @@ class Session:
     def answer(self, record: bytes, inputs: Sequence[Tensor]) -> Outputs:
         """The program's outputs for a model whose system record has this digest."""
         self._offer(record)
-        return self._run(inputs)
+        return self._run(inputs, commit_input(inputs))
 
     def sign(self, record: bytes, asked: Sequence[Asked]) -> Signed:
         """The receipt over the root of all statements, each of which must say what was computed.
@@ -79,11 +79,8 @@ class Session:
         """
         offer, outputs = self._offer(record), []
         for one in asked:
-            found = self._run(one.inputs)
-            scheme = one.statement.input.scheme
-            if scheme not in PUBLIC_SCHEMES:
-                raise EnclaveRefused("the enclave does not sign: the statement hides its input")
-            given = commit_as(scheme, one.inputs)
+            given = commit_input(one.inputs)
+            found = self._run(one.inputs, given)
             self._check(one.statement, offer, given, commit_public(found))
             outputs.append(found)
         root, _ = build([one.statement.digest() for one in asked])
@@ -103,8 +100,8 @@ class Session:
             raise EnclaveRefused(f"what was measured here, {measured}, is not in the record")
         return offer
 
-    def _run(self, inputs: Sequence[Tensor]) -> Outputs:
-        about = commit_public(inputs).value
+    def _run(self, inputs: Sequence[Tensor], given: Commitment) -> Outputs:
+        about = given.value
         with self._lock:
             found = self._known.get(about)
         if found is None:
@@ -133,6 +130,11 @@ class Session:
             (statement.model == record.model, "another model"),
             (statement.program == self._served.program, "another program"),
             (statement.key == record.key, "another record"),
+            # By another scheme no proof about the same input would contradict what was signed.
+            (
+                statement.input.scheme is asked.scheme,
+                f"an input by another scheme than {asked.scheme:d}",
+            ),
             (statement.input == asked, "another input"),
             (statement.output == answered, "an output that the program did not give"),
             (

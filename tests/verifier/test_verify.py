@@ -16,6 +16,7 @@ from avow.verifier.policy import Policy
 from avow.verifier.records import InputVisibility, OutputShape, SrsClaim
 from avow.verifier.statement import Domain
 from avow.verifier.tensor import ElementType, Tensor
+from avow.verifier.trace import layout
 from avow.verifier.trace.inputs import commit_tree
 from avow.verifier.verdict import Assurance, Hides, ModelBinding
 from avow.verifier.verify import verify
@@ -254,11 +255,8 @@ def _hidden_but_unsalted(bundle: Bundle) -> Bundle:
         _input_of_other_type,
         _no_input,
         _foreign_scheme,
-        _rooted_and_other_input,
-        _rooted_and_another_shape,
-        _digest_as_root,
+        _rooted,
         _root_as_digest,
-        _rooted_and_salted,
         _rooted_output,
         _hidden_but_rooted,
         _salt_without_need,
@@ -272,15 +270,51 @@ def test_a_liar_fails_at_tensors(lie: Lie) -> None:
     assert refused(lied, Policy()) == "tensors"
 
 
-def test_an_input_is_compared_with_the_root_that_the_statement_names() -> None:
+@pytest.fixture
+def nothing_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example's input, of six bytes, counts as too large to be shown."""
+    monkeypatch.setattr(layout, "LARGEST_SHOWN", 5)
+
+
+@pytest.mark.usefixtures("nothing_shown")
+def test_a_large_input_is_compared_with_the_root_that_the_statement_names() -> None:
     verdict = verify(examples.prove(_rooted(examples.bundle())).encode(), STRICT)
     assert verdict.outputs[0].values == (2, -4, 6)
 
 
-def test_a_system_that_cannot_bind_a_scheme_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("nothing_shown")
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda bundle: bundle,
+        _rooted_and_other_input,
+        _rooted_and_another_shape,
+        _digest_as_root,
+        _rooted_and_salted,
+        _hidden_but_rooted,
+    ],
+)
+def test_a_liar_about_a_large_input_fails_at_tensors(lie: Lie) -> None:
+    assert refused(examples.prove(lie(examples.bundle())), Policy()) == "tensors"
+
+
+def test_the_models_inputs_decide_how_they_are_committed_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever signs under the other public scheme says nothing that a proof could contradict."""
+    flat = examples.bundle()
+    for shown, wrong, line in (
+        (6, _rooted(flat), "committed to by scheme 1, not 4"),
+        (5, flat, "committed to by scheme 4, not 1"),
+    ):
+        monkeypatch.setattr(layout, "LARGEST_SHOWN", shown)
+        with pytest.raises(VerificationError, match=f"the model's inputs are {line}"):
+            verify(examples.prove(wrong).encode(), STRICT)
+    # A system that takes no roots keeps the digest.
     monkeypatch.setattr(examples.Doubling, "input_schemes", frozenset({Scheme.PUBLIC}))
+    assert verify(flat.encode(), STRICT).outputs[0].values == (2, -4, 6)
     with pytest.raises(VerificationError, match="doubling/v1 binds no input of scheme 4"):
-        verify(examples.prove(_rooted(examples.bundle())).encode(), STRICT)
+        verify(examples.prove(_rooted(flat)).encode(), STRICT)
 
 
 def test_a_salted_input_is_opened_by_its_salt() -> None:

@@ -74,7 +74,7 @@ class System(Protocol):
 
     @property
     def input_schemes(self) -> frozenset[Scheme]:
-        """Input commitments that this system can bind a proof to."""
+        """Input commitments that it can bind; with that of `input_scheme` no other public one."""
         ...
 
     def verify(self, evidence: Evidence) -> Findings:

@@ -22,6 +22,7 @@ from avow.verifier.program.program import run
 from avow.verifier.statement import OFF_CHAIN, Domain, Statement
 from avow.verifier.systems.tee.registration import PROGRAM_EVENT
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace import layout
 from avow.verifier.trace.inputs import commit_tree
 from tests.prover.enclave.places import (
     DAY,
@@ -107,22 +108,32 @@ def test_a_statement_of_anything_else_is_not_signed(field: str) -> None:
         session.sign(digest(), [Asked(honest, inputs), lying])
 
 
-def test_a_statement_is_signed_by_whichever_public_scheme_it_names_its_input() -> None:
+def test_the_programs_inputs_decide_by_which_scheme_a_statement_names_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By another one no proof about the same input would contradict what the key has signed."""
     _, stored, _ = compiled()
     inputs, other = row(stored, 0), row(stored, 1)
     session, honest = enclave().session(), statement(inputs)
-    rooted = replace(honest, input=commit_tree(inputs))
-    assert session.sign(digest(), [Asked(rooted, inputs)])
-    for wrong in (
-        commit_tree(other),
-        Commitment(Scheme.PUBLIC_TREE, honest.input.value),
-        Commitment(Scheme.PUBLIC, rooted.input.value),
-    ):
-        with pytest.raises(EnclaveRefused, match="of another input"):
-            session.sign(digest(), [Asked(replace(honest, input=wrong), inputs)])
-    hidden = replace(honest, input=commit_salted(inputs, bytes(32)))
-    with pytest.raises(EnclaveRefused, match="hides its input"):
-        session.sign(digest(), [Asked(hidden, inputs)])
+    flat, rooted = honest.input, commit_tree(inputs)
+
+    def signed(given: Commitment) -> bool:
+        return bool(session.sign(digest(), [Asked(replace(honest, input=given), inputs)]))
+
+    def refused(given: Commitment, why: str) -> None:
+        with pytest.raises(EnclaveRefused, match=why):
+            signed(given)
+
+    assert signed(flat)
+    refused(rooted, "by another scheme than 1")
+    refused(commit_salted(inputs, bytes(32)), "by another scheme than 1")
+    refused(Commitment(Scheme.PUBLIC, rooted.value), "of another input")
+    monkeypatch.setattr(layout, "LARGEST_SHOWN", len(inputs[0].data()) - 1)
+    assert signed(rooted)
+    refused(flat, "by another scheme than 4")
+    refused(commit_salted(inputs, bytes(32)), "by another scheme than 4")
+    refused(commit_tree(other), "of another input")
+    refused(Commitment(Scheme.PUBLIC_TREE, flat.value), "of another input")
 
 
 def test_an_input_that_the_program_does_not_take_is_refused() -> None:

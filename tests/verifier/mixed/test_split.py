@@ -34,6 +34,7 @@ from avow.verifier.systems.optimistic.settlement import Anchor
 from avow.verifier.systems.system import Evidence, Findings
 from avow.verifier.systems.tee.terms import Terms
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec
+from avow.verifier.trace import layout
 from avow.verifier.trace.inputs import commit_tree
 from avow.verifier.verdict import Assurance, Hides
 from tests.verifier.examples import Doubling, model_record, prove, system_record
@@ -371,17 +372,23 @@ def test_a_wider_integer_is_another_tensor() -> None:
     refused("split", "second part's input is not", lambda: judge(first(), foreign, about))
 
 
-def test_a_tensor_between_may_be_committed_to_by_its_root() -> None:
+def test_a_large_tensor_between_is_committed_to_by_its_root(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """As an input too large to be shown is; of an output it is no commitment."""
-    rest = second()
+    monkeypatch.setattr(layout, "LARGEST_SHOWN", 0)
+    begun, rest = first(), second()
+    assert begun.inputs is not None
+    statement = replace(begun.statement, input=commit_tree(begun.inputs))
+    begun = prove(replace(begun, statement=statement))
     assert rest.inputs is not None
     statement = replace(rest.statement, input=commit_tree(rest.inputs))
-    verdict = judge(first(), prove(replace(rest, statement=statement)))
+    verdict = judge(begun, prove(replace(rest, statement=statement)))
     assert verdict.second.statement == statement.digest()
     other = replace(rest.inputs[0], values=tuple(reversed(rest.inputs[0].values)))
     statement = replace(rest.statement, input=commit_tree([other]))
     lying = prove(replace(rest, statement=statement))
-    refused("tensors", "second part: the input is not the one", lambda: judge(first(), lying))
+    refused("tensors", "second part: the input is not the one", lambda: judge(begun, lying))
 
 
 def test_equal_tensors_under_another_commitment_are_refused() -> None:

@@ -29,6 +29,7 @@ from avow.verifier.systems.sumcheck.half import SumcheckSystem
 from avow.verifier.systems.sumcheck.key import PROOF_FORMAT, SYSTEM_ID
 from avow.verifier.systems.table import SYSTEMS
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace import layout
 from avow.verifier.trace.inputs import commit_as
 from avow.verifier.verdict import Assurance, Hides, Verdict
 from avow.verifier.verify import verify
@@ -130,14 +131,18 @@ def test_the_system_is_known() -> None:
     assert SYSTEMS[SYSTEM_ID].input_schemes == {Scheme.PUBLIC, Scheme.PUBLIC_TREE}
 
 
-def test_an_input_by_its_root_is_evaluated_as_any_other() -> None:
+def test_an_input_by_its_root_is_evaluated_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "LARGEST_SHOWN", 0)
     made = bundle(scheme=Scheme.PUBLIC_TREE)
     assert decide(made).assurance is Assurance.PROVEN
     assert made.inputs is not None
     other = tuple(replace(one, values=one.values[::-1]) for one in made.inputs)
     with pytest.raises(VerificationError, match="the input is not the one"):
         decide(replace(made, inputs=other))
-    # The proof is bound to the statement, scheme and all.
+    # The proof is bound to the statement, scheme and all; and the model decides the scheme.
+    monkeypatch.undo()
+    with pytest.raises(VerificationError, match="by scheme 1, not 4"):
+        decide(made)
     flat = replace(made.statement, input=commit_public(made.inputs))
     with pytest.raises(VerificationError) as refused:
         decide(replace(made, statement=flat))

@@ -21,8 +21,11 @@ from avow.verifier.keccak import keccak256
 from avow.verifier.policy import Policy, parse_policy
 from avow.verifier.statement import Domain
 from avow.verifier.systems.tee.registration import PROGRAM_EVENT, record_key
+from avow.verifier.trace import layout
+from avow.verifier.trace.inputs import commit_tree
 from avow.verifier.verdict import Assurance
 from avow.verifier.verify import verify, verify_together
+from tests.verifier import examples
 from tests.verifier.attestation.examples import AT, td_policy
 from tests.verifier.tee import enclave
 from tests.verifier.tee.enclave import (
@@ -69,6 +72,20 @@ def test_an_answer_has_the_scale_that_the_enclave_knew() -> None:
     system, statement = replace(system, key=key), replace(made.statement, key=key)
     lie = replace(made, system=system, statement=statement, signature=None)
     _refused(lie, "receipt")
+
+
+def test_a_key_that_signs_under_the_other_scheme_is_believed_by_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No proof and no claim would be of the same input: nothing could ever cost the key."""
+    honest = enclave.statement
+    given = commit_tree(examples.bundle().inputs or ())
+    monkeypatch.setattr(enclave, "statement", lambda *said: replace(honest(*said), input=given))
+    signed = Enclave().bundle()
+    _refused(signed, "tensors")
+    # All else about it is right: of a model with large inputs it is the answer.
+    monkeypatch.setattr(layout, "LARGEST_SHOWN", 5)
+    assert verify(signed.encode(), policy()).assurance is Assurance.SIMULATED
 
 
 def _refused(lie: Bundle, step: str) -> None:
