@@ -36,7 +36,7 @@ from avow.verifier.statement import Domain, Statement
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import Tensor
-from avow.verifier.trace.inputs import scheme_of
+from avow.verifier.trace.inputs import commit_as
 
 LOG = logging.getLogger("avow.node")
 _SELECTOR = selector_of(TEE)
@@ -188,7 +188,7 @@ class AttestedAnswers:
         if signed.statement != expected or commit_public(bundle.outputs) != output:
             raise Unkept("its bundle is about something else than what was delivered")
         given = bundle.inputs
-        if given is None or scheme_of(order.input.value, given) is not order.input.scheme:
+        if given is None or commit_as(order.input.scheme, given) != order.input:
             raise Unkept("its bundle does not show the order's input")
         if [one.values for one in bundle.outputs] == [one.values for one in right]:
             # The same numbers under another type are no wrong answer.

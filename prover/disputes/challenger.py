@@ -30,7 +30,7 @@ from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
 from avow.verifier.program.program import Program
 from avow.verifier.tensor import Tensor
-from avow.verifier.trace.inputs import input_root, scheme_of
+from avow.verifier.trace.inputs import input_root, input_scheme
 from avow.verifier.trace.key import ProgramKey
 from avow.verifier.trace.layout import CHUNK, Layout
 from avow.verifier.trace.refutation import Kind, TracedClaim, refutes
@@ -122,7 +122,8 @@ class Attack:
         self._salt = salt
         self._published = published
         self._one_shot: tuple[TracedClaim, bytes | None] | None = None
-        self._known: tuple[bytes, Scheme] | None = None
+        self._scheme = input_scheme(own.program.inputs)
+        self._by_root: tuple[tuple[TracedClaim, int, bytes], bytes | None] | None = None
 
     def refutation(self, claim: ClaimView, challenge: Challenge | None = None) -> bytes | None:
         """What overturns the claim in one transaction, if that can be made from what is known:
@@ -137,7 +138,7 @@ class Attack:
         if challenge.turn is Turn.PICK:
             return self._refute_root(claim, replay(challenge))
         if challenge.turn is Turn.REFUTATION:
-            return self._refute_shown(claim, replay(challenge))
+            return self._refute_shown(replay(challenge))
         return None
 
     def one_shot(self, claim: ClaimView) -> OneShot | None:
@@ -208,21 +209,18 @@ class Attack:
         """The refutation of an input whose root was shown, if that alone shows it to be wrong."""
         own, tensor = self._own, seen.tensor
         given = seen.in_tensor and tensor < len(own.program.inputs)
-        if not given or self._scheme(claim) is not Scheme.PUBLIC_TREE:
+        if not given or self._scheme is not Scheme.PUBLIC_TREE:
             return None
         theirs = own.run.with_root(tensor, seen.nodes, seen.trace)
-        if theirs.trees[tensor].root == input_root(own.inputs[tensor]):
-            return None
-        return theirs.refute_by_root(tensor, 0, own.inputs)
+        found = theirs.trees[tensor].root
+        about = (claim.traced, tensor, found)
+        # Asked for at every look, and made by hashing whole inputs.
+        if self._by_root is None or self._by_root[0] != about:
+            same = found == input_root(own.inputs[tensor])
+            self._by_root = (about, None if same else theirs.refute_by_root(tensor, 0, own.inputs))
+        return self._by_root[1]
 
-    def _scheme(self, claim: ClaimView) -> Scheme:
-        """How the claim's inputs, which are one's own, are committed to."""
-        if self._known is None or self._known[0] != claim.traced.input:
-            found = scheme_of(claim.traced.input, self._own.inputs)
-            self._known = (claim.traced.input, found or Scheme.PUBLIC)
-        return self._known[1]
-
-    def _refute_shown(self, claim: ClaimView, seen: Seen) -> bytes:
+    def _refute_shown(self, seen: Seen) -> bytes:
         """The refutation of an element of the chunk that was shown."""
         own, tensor, chunk = self._own.run, seen.tensor, seen.position
         start = chunk * CHUNK
@@ -233,7 +231,7 @@ class Attack:
             raise StateTorn("the chunk that was shown is one's own")
         given = tensor < len(self._own.program.inputs)
         place = Place(Kind.INPUT if given else Kind.OPERATION, tensor, wrong)
-        return theirs.refute(place, self._own.inputs, self._scheme(claim))
+        return theirs.refute(place, self._own.inputs, self._scheme)
 
     def _place(self, tensor: int) -> bytes:
         return self._own.key.program + self._own.run.place(tensor)
@@ -250,7 +248,7 @@ class Attack:
         if place is None:
             return None
         stated = claim.outputs if place.kind is Kind.OUTPUT else own.inputs
-        data = shown.refute(place, stated, self._scheme(claim))
+        data = shown.refute(place, stated, self._scheme)
         try:
             return data if refutes(claim.traced, data) else None
         except VerificationError:

@@ -14,7 +14,7 @@ from avow.verifier.bundle import Bundle, parse_bundle
 from avow.verifier.errors import VerificationError
 from avow.verifier.systems.optimistic.claim import parse_claim
 from avow.verifier.tensor import Tensor, TensorSpec
-from avow.verifier.trace.inputs import scheme_of
+from avow.verifier.trace.inputs import commit_as, input_scheme
 
 
 class InputMissing(ProverError):
@@ -31,20 +31,25 @@ class Evidence:
 
     def inputs(self, claim: Watched, specs: tuple[TensorSpec, ...]) -> tuple[Tensor, ...]:
         """The inputs that the claim's digest is of; raises InputMissing."""
+        scheme = input_scheme(specs)
+
+        def fit(found: tuple[Tensor, ...]) -> bool:
+            return bool(found) and commit_as(scheme, found).value == claim.traced.input
+
         seen = self._worklist.order(claim.order_id)
         terms = None if seen is None else seen.terms
         if terms is not None and terms.input_data and not terms.input_uri:
             found = _tensors(specs, terms.input_data)
-            if found and scheme_of(claim.traced.input, found) is not None:
+            if fit(found):
                 return found
         bundle = self._bundle(claim)
         if bundle is not None and bundle.inputs is not None:
-            if scheme_of(claim.traced.input, bundle.inputs) is not None:
+            if fit(bundle.inputs):
                 return bundle.inputs
         # Who delivers need not show the input; who ordered named its place.
         if terms is not None and terms.input_uri:
             found = _tensors(specs, self._ordered(terms.input_uri, specs))
-            if found and scheme_of(claim.traced.input, found) is not None:
+            if fit(found):
                 return found
         raise InputMissing("its inputs are neither where the order says nor in what was delivered")
 

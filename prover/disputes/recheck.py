@@ -21,6 +21,7 @@ from avow.models.program.intervals import check
 from avow.models.program.reference import evaluate
 from avow.prover.disputes.challenger import OwnRun
 from avow.prover.disputes.products import ERROR_BITS, ProductCheck, worth_it
+from avow.prover.disputes.recent import Recent
 from avow.prover.disputes.state import ClaimView
 from avow.prover.errors import Refused
 from avow.prover.refutation import Place, Refuter, wrong_input, wrong_output
@@ -29,12 +30,15 @@ from avow.verifier.program.blob import Blob
 from avow.verifier.program.operations import Contract, Convolution, Dense
 from avow.verifier.program.program import Program
 from avow.verifier.tensor import Tensor, tensors_digest
-from avow.verifier.trace.inputs import scheme_of
+from avow.verifier.trace.inputs import commit_as, input_scheme
 from avow.verifier.trace.layout import Layout
 from avow.verifier.trace.refutation import Kind
 
 if TYPE_CHECKING:
     from avow.models.program.fast import FastExecutor
+
+# Inputs of claims that are looked at together.
+_COMPARED = 16
 
 
 class Basis(Enum):
@@ -93,6 +97,7 @@ class Recheck:
         self._shapes = program.shapes()
         # Drawn when first needed, kept for the next claims.
         self._checks: dict[int, ProductCheck | None] = {}
+        self._compared: Recent[tuple[Tensor, ...]] = Recent(_COMPARED)
 
     @property
     def by_columns(self) -> bool:
@@ -157,10 +162,17 @@ class Recheck:
         traced = stated.claim.traced
         if traced.key != self.tracer.key.digest or traced.program != self.tracer.key.program:
             raise Refused("the claim is of another program")
-        if scheme_of(traced.input, stated.inputs) is None:
-            raise Refused("the inputs are not those of the claim")
+        self._compare_inputs(traced.input, stated.inputs)
         if traced.output != tensors_digest(stated.claim.outputs):
             raise Refused("the outputs are not those of the claim")
+
+    def _compare_inputs(self, committed: bytes, inputs: tuple[Tensor, ...]) -> None:
+        # The same tensors are looked at several times, and hashing large ones takes long.
+        if self._compared.get(committed) is inputs:
+            return
+        if commit_as(input_scheme(self._program.inputs), inputs).value != committed:
+            raise Refused("the inputs are not those of the claim")
+        self._compared.put(committed, inputs)
 
     def _at_sight(self, stated: Stated) -> Finding | None:
         """What the tensors shown say; and inputs with which no run begins, which need none."""

@@ -33,7 +33,7 @@ from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
 from avow.verifier.merkle import Path
 from avow.verifier.tensor import Tensor
-from avow.verifier.trace.inputs import scheme_of
+from avow.verifier.trace.inputs import commit_as, input_scheme
 
 # Looked at together; between two batches the moves of disputes have their turn.
 _BATCH = 16
@@ -131,7 +131,7 @@ class Watcher(Party):
         self._assigned: dict[tuple[bytes, int], bool] = {}
         self._attacks: Recent[Attack] = Recent(_ATTACKS)
         self._shots: Recent[OneShot] = Recent(_SHOTS)
-        # Whoever shows them once need not do so again.
+        # By commitment: whoever shows them once need not do so again.
         self._inputs: Recent[tuple[Tensor, ...]] = Recent(_INPUTS)
         self._judging = False
         self._aims_until = 0.0
@@ -222,9 +222,11 @@ class Watcher(Party):
                 continue
             if bundle.statement.program != claim.traced.program:
                 continue
-            if scheme_of(claim.traced.input, bundle.inputs) is None:
+            program = self._programs.of(claim.traced)
+            given = commit_as(input_scheme(program.inputs), bundle.inputs)
+            if given.value != claim.traced.input:
                 continue
-            right = self._programs.of(claim.traced).recheck.answer(bundle.inputs)
+            right = program.recheck.answer(bundle.inputs)
             if right is not None and [one.values for one in bundle.outputs] != right:
                 return True
         return False
@@ -281,7 +283,7 @@ class Watcher(Party):
                 # The claim's own clock runs; there is another look at its end.
                 self.say(case.claim, f"attested answers beside it were not compared: {error}")
             if verdict is Verdict.WRONG:
-                self._inputs.put(case.claim.traced.statement, case.stated.inputs)
+                self._inputs.put(case.claim.traced.input, case.stated.inputs)
             self._decide(case.claim, verdict, f"{reason}, {each:.1f} ms in {len(cases)}")
         return True
 
@@ -331,9 +333,8 @@ class Watcher(Party):
     def _stated(
         self, claim: Watched, program: Vouched, standing: Standing, with_shown: bool
     ) -> Stated:
-        name = claim.traced.statement
-        inputs = self._inputs.get(name)
-        if inputs is None or scheme_of(claim.traced.input, inputs) is None:
+        inputs = self._inputs.get(claim.traced.input)
+        if inputs is None:
             inputs = self._evidence.inputs(claim, program.inputs)
         shown = self._evidence.shown(claim) if with_shown else None
         return Stated(standing.view, inputs, shown)
@@ -458,8 +459,8 @@ class Watcher(Party):
         found = self._attacks.get(name)
         if found is None:
             stated = self._stated(claim, program, standing, with_shown)
-            self._inputs.put(name, stated.inputs)
             program.recheck.belongs(stated)
+            self._inputs.put(claim.traced.input, stated.inputs)
             own = program.recheck.own_run(stated)
             salt = keccak256(self._secret + name)
             published = program.recheck.published(stated)

@@ -63,12 +63,3 @@ def commit_as(scheme: Scheme, tensors: Sequence[Tensor]) -> Commitment:
             "tensors", f"a commitment of scheme {int(scheme)} is not made of the tensors alone"
         )
     return commit_tree(tensors) if scheme is Scheme.PUBLIC_TREE else commit_public(tensors)
-
-
-def scheme_of(value: bytes, tensors: Sequence[Tensor]) -> Scheme | None:
-    """The public scheme by which a value commits to these tensors; None if it does not."""
-    first = input_scheme(tensors)
-    for scheme in (first, *(PUBLIC_SCHEMES - {first})):
-        if commit_as(scheme, tensors).value == value:
-            return scheme
-    return None

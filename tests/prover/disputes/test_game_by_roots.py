@@ -10,11 +10,18 @@ from avow.prover.refutation import Place
 from avow.verifier.chain.claim_records import ClaimState
 from avow.verifier.commitment import Scheme
 from avow.verifier.errors import VerificationError
+from avow.verifier.trace import layout
 from avow.verifier.trace.refutation import Kind, refutes
 from tests.programs.runs import CommittedRun
 from tests.prover.disputes.games import CHALLENGER, Game, claimed, own_run
 from tests.prover.disputes.simulated import CLAIM_BOND
 from tests.vectors.generate_optimistic import two_inputs, with_stated_input
+
+
+@pytest.fixture(autouse=True)
+def nothing_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program's inputs, of 600 bytes each, count as too large to be shown."""
+    monkeypatch.setattr(layout, "LARGEST_SHOWN", 599)
 
 
 @pytest.fixture(scope="module")

@@ -173,6 +173,8 @@ def test_an_input_out_of_its_range_is_wrong(honest: CommittedRun, recheck: Reche
 def test_values_of_another_claim_are_refused(honest: CommittedRun, recheck: Recheck) -> None:
     about = stated(honest)
     other = honest_run(honest.program, honest.blobs, 9)
+    # What was compared for a commitment stands for no other tensors.
+    assert recheck.look([about])[0].course is None
     with pytest.raises(Refused, match="inputs are not those of the claim"):
         recheck.look([dataclasses.replace(about, inputs=other.inputs)])
     view = dataclasses.replace(about.claim, outputs=other.outputs)
