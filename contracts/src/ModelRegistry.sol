@@ -61,7 +61,7 @@ contract ModelRegistry is IModelRegistry {
         onlyModelOwner(modelKey)
         returns (bytes4 selector)
     {
-        _checkRegistration(registration);
+        _checkRegistration(modelKey, registration);
         selector = selectorOf(registration.system);
         SystemVersion storage version = _systems[modelKey][selector];
         if (version.verifier != address(0)) revert SystemAlreadyAdded(modelKey, selector);
@@ -193,7 +193,7 @@ contract ModelRegistry is IModelRegistry {
         if (version.verifier == address(0)) revert SystemUnknown(modelKey, selector);
     }
 
-    function _checkRegistration(SystemRegistration calldata registration) private view {
+    function _checkRegistration(bytes32 modelKey, SystemRegistration calldata registration) private view {
         if (bytes(registration.system).length == 0) revert SystemIdEmpty();
         _checkText(bytes(registration.system).length);
         _checkText(bytes(registration.uri).length);
@@ -211,6 +211,10 @@ contract ModelRegistry is IModelRegistry {
         uint16 scheme = registration.inputScheme;
         if (scheme < CommitmentScheme.PUBLIC || scheme > CommitmentScheme.PUBLIC_TREE) {
             revert InputSchemeUnknown(scheme);
+        }
+        if (CommitmentScheme.isPublic(scheme)) {
+            uint16 expected = CommitmentScheme.ofInputs(_models[modelKey].inputs);
+            if (scheme != expected) revert InputSchemeDiffers(expected, scheme);
         }
         TensorLib.byteLength(registration.outputs);
     }

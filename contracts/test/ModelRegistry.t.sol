@@ -13,6 +13,7 @@ import {
     SystemTerms,
     SystemVersion
 } from "../src/interfaces/IModelRegistry.sol";
+import {CommitmentScheme} from "../src/types/Commitment.sol";
 import {ElementType, TensorLib, TensorSchema} from "../src/types/Tensor.sol";
 import {EzklFixture} from "./base/EzklFixture.sol";
 import {MarketWorld} from "./base/MarketWorld.sol";
@@ -218,6 +219,8 @@ contract ModelRegistryTest is MarketWorld {
         _refused(bad, abi.encodeWithSelector(IModelRegistry.InputSchemeUnknown.selector, uint16(0)));
         bad.inputScheme = 5;
         _refused(bad, abi.encodeWithSelector(IModelRegistry.InputSchemeUnknown.selector, uint16(5)));
+        bad.inputScheme = CommitmentScheme.PUBLIC_TREE;
+        _refused(bad, abi.encodeWithSelector(IModelRegistry.InputSchemeDiffers.selector, 1, 4));
         bad = systemRegistration("new/v1");
         bad.outputs[0].shape[0] = 0;
         _refused(bad, abi.encodeWithSelector(TensorLib.DimensionZero.selector, 0));
@@ -226,6 +229,42 @@ contract ModelRegistryTest is MarketWorld {
         _refused(bad, abi.encodeWithSelector(IModelRegistry.TextTooLong.selector, 513, 512));
         bad = systemRegistration(string(new bytes(513)));
         _refused(bad, abi.encodeWithSelector(IModelRegistry.TextTooLong.selector, 513, 512));
+    }
+
+    /// @dev Whatever the system: an answer under another public scheme is one that nothing contradicts.
+    function test_theModelsInputsDecideHowTheyAreCommittedTo() public {
+        TensorSchema[] memory inputs = EzklFixture.largeInputs();
+        // 124 KiB beside what stands around them fit a transaction of 128 KiB.
+        inputs[0].shape[1] -= 1;
+        _takes("shown", inputs, CommitmentScheme.PUBLIC, CommitmentScheme.PUBLIC_TREE);
+        inputs[0].shape[1] += 1;
+        _takes("large", inputs, CommitmentScheme.PUBLIC_TREE, CommitmentScheme.PUBLIC);
+        TensorSchema[] memory two = new TensorSchema[](2);
+        (two[0], two[1]) = (EzklFixture.inputs()[0], inputs[0]);
+        _takes("one of two", two, CommitmentScheme.PUBLIC_TREE, CommitmentScheme.PUBLIC);
+        inputs[0].shape[1] -= 1;
+        two[0] = inputs[0];
+        _takes("together", two, CommitmentScheme.PUBLIC, CommitmentScheme.PUBLIC_TREE);
+    }
+
+    function _takes(string memory name, TensorSchema[] memory inputs, uint16 right, uint16 wrong) private {
+        vm.startPrank(OWNER);
+        bytes32 key =
+            registry.registerModel(ModelRegistration(keccak256(bytes(name)), ROYALTY, 0, inputs, ""));
+        string[4] memory systems = ["ezkl/v1", "sumcheck/v1", "optimistic/v1", "tee/v1"];
+        for (uint256 i; i < systems.length; ++i) {
+            SystemRegistration memory system = systemRegistration(systems[i]);
+            system.inputScheme = wrong;
+            vm.expectRevert(abi.encodeWithSelector(IModelRegistry.InputSchemeDiffers.selector, right, wrong));
+            registry.addSystem(key, system);
+            system.inputScheme = right;
+            bytes4 selector = registry.addSystem(key, system);
+            assertEq(registry.bindingOf(key, selector).inputScheme, right, "scheme");
+        }
+        SystemRegistration memory hiding = systemRegistration("hiding/v1");
+        hiding.inputScheme = CommitmentScheme.EZKL_POSEIDON;
+        registry.addSystem(key, hiding);
+        vm.stopPrank();
     }
 
     function test_selectorsAreTheFirstFourBytesOfTheIdsHash() public view {

@@ -3,10 +3,12 @@ pragma solidity ^0.8.28;
 
 import {SumcheckAdapter, SumcheckBatchKey} from "../src/adapters/SumcheckAdapter.sol";
 import {SumcheckSeal} from "../src/adapters/SumcheckSeal.sol";
-import {IModelRegistry, SystemRegistration} from "../src/interfaces/IModelRegistry.sol";
+import {IModelRegistry, ModelRegistration, SystemRegistration} from "../src/interfaces/IModelRegistry.sol";
 import {ISumcheckVerifier} from "../src/interfaces/ISumcheckVerifier.sol";
 import {Commitment, CommitmentScheme} from "../src/types/Commitment.sol";
 import {BatchClaim, Statement} from "../src/types/Statement.sol";
+import {TensorSchema} from "../src/types/Tensor.sol";
+import {EzklFixture} from "./base/EzklFixture.sol";
 import {MarketWorld} from "./base/MarketWorld.sol";
 
 /// @notice Establishes what it was told to, when it is asked about the right data, root and byte strings.
@@ -262,18 +264,20 @@ contract SumcheckAdapterTest is MarketWorld {
 
     /// @dev Nor one that commits to its input by a root: a contract is shown the input itself.
     function test_aRegistrationThatHidesItsInputIsOfNoUse() public {
-        _ofNoUse("hiding", CommitmentScheme.EZKL_POSEIDON);
-        _ofNoUse("rooted", CommitmentScheme.PUBLIC_TREE);
+        _ofNoUse("hiding", EzklFixture.inputs(), CommitmentScheme.EZKL_POSEIDON);
+        _ofNoUse("rooted", EzklFixture.largeInputs(), CommitmentScheme.PUBLIC_TREE);
     }
 
-    function _ofNoUse(string memory name, uint16 scheme) private {
+    function _ofNoUse(string memory name, TensorSchema[] memory inputs, uint16 scheme) private {
         SystemRegistration memory registration = systemRegistration("sumcheck/v1");
         registration.verifier = _blob;
         registration.verifierCodehash = _blob.codehash;
         registration.inputScheme = scheme;
-        bytes32 key = registerModel(OWNER, name);
-        vm.prank(OWNER);
+        vm.startPrank(OWNER);
+        bytes32 key =
+            registry.registerModel(ModelRegistration(keccak256(bytes(name)), ROYALTY, 0, inputs, ""));
         registry.addSystem(key, registration);
+        vm.stopPrank();
         Statement memory statement = _statement();
         statement.model = keccak256(bytes(name));
         vm.expectRevert(abi.encodeWithSelector(SumcheckAdapter.StatementDiffers.selector, "input.scheme"));

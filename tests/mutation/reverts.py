@@ -32,8 +32,8 @@ _ATTESTATION = (
 )
 # What is mutated, and the tests that must notice.
 SUITES = {
-    "src/optimistic/Referee.sol": "test/optimistic/Referee*.t.sol",
-    "src/optimistic/referee/": "test/optimistic/Referee*.t.sol",
+    "src/optimistic/Referee.sol": "test/optimistic/{Referee*,InputRoots}.t.sol",
+    "src/optimistic/referee/": "test/optimistic/{Referee*,InputRoots}.t.sol",
     "src/optimistic/watch/": "test/watch/*.t.sol",
     "src/optimistic/Watch.sol": "test/watch/*.t.sol",
     "src/optimistic/": "test/{optimistic,attack}/*.t.sol",

@@ -74,7 +74,7 @@ contract TeeAdapter is IProofAdapter, IBatchProofAdapter, IRefutableAdapter {
     {
         SystemBinding memory binding = registry.bindingOf(modelKey, SELECTOR);
         _checkRecords(binding, statement);
-        _checkSignature(modelKey, binding, root, body);
+        _checkSignature(modelKey, binding.program, root, body);
         return true;
     }
 
@@ -90,7 +90,7 @@ contract TeeAdapter is IProofAdapter, IBatchProofAdapter, IRefutableAdapter {
             if (claims[i].part.length != 0) revert PartNotEmpty(i);
             _checkRecords(binding, claims[i].statement);
         }
-        _checkSignature(modelKey, binding, root, body);
+        _checkSignature(modelKey, binding.program, root, body);
         return true;
     }
 
@@ -119,22 +119,19 @@ contract TeeAdapter is IProofAdapter, IBatchProofAdapter, IRefutableAdapter {
         emit TermsSet(modelKey, terms.minimum, terms.provable);
     }
 
-    function _checkSignature(
-        bytes32 modelKey,
-        SystemBinding memory binding,
-        bytes32 root,
-        bytes calldata body
-    ) private view {
+    function _checkSignature(bytes32 modelKey, bytes32 program, bytes32 root, bytes calldata body)
+        private
+        view
+    {
         if (body.length != BODY) revert BodyLengthDiffers(BODY, body.length);
         Standing memory found = keys.standing(modelKey, root, uint64(bytes8(body[:8])), body[8:]);
-        if (found.program != binding.program) revert StatementDiffers("program");
+        if (found.program != program) revert StatementDiffers("program");
         TeeTerms memory terms = termsOf(modelKey);
         if (found.tier < terms.minimum) revert TierTooLow(found.tier, terms.minimum);
         if (found.service == Service.None) revert ModelNotServed(found.key, modelKey);
-        if (!terms.provable) return;
-        if (found.service != Service.Provable) revert ModelNotProvable(found.key, modelKey);
-        // No contract proves an answer for an input that it cannot be shown.
-        if (binding.inputScheme != CommitmentScheme.PUBLIC) revert StatementDiffers("input.scheme");
+        if (terms.provable && found.service != Service.Provable) {
+            revert ModelNotProvable(found.key, modelKey);
+        }
     }
 
     function _checkRecords(SystemBinding memory binding, Statement calldata statement) private view {

@@ -11,7 +11,8 @@ import {StatementLib} from "../types/Statement.sol";
 import {StatementTree} from "../types/StatementTree.sol";
 
 /// @title Receipts of attested workers for contracts that know no market
-/// @notice Input and output are public tensor digests. The metadata are abi.encode(bytes32 program, uint8 tier):
+/// @notice Input and output are public tensor digests (scheme 1): an answer about inputs that are committed to by their
+/// roots is one that no proof contradicts. The metadata are abi.encode(bytes32 program, uint8 tier):
 /// the program that must have run, and the least tier of the key, never below that of this deployment. A proof is
 /// abi.encode(SignedAnswer). It says which order, provider and nonce a receipt names, and whether it was shown
 /// before, to nobody: a caller that pays for it looks at the statement itself.
@@ -69,7 +70,7 @@ contract ReceiptVerifier is IProofVerifier, ERC165 {
         returns (bool)
     {
         return keccak256(bytes(signed.statement.system)) == keccak256("tee/v1")
-            && signed.statement.program == program && CommitmentScheme.isPublic(signed.statement.input.scheme)
+            && signed.statement.program == program && signed.statement.input.scheme == CommitmentScheme.PUBLIC
             && signed.statement.input.value == input
             && signed.statement.output.scheme == CommitmentScheme.PUBLIC
             && signed.statement.output.value == output;

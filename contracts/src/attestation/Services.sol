@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {AttestedKey, IAttestationKeys, Service, Tier} from "../interfaces/IAttestationKeys.sol";
 import {IAvowMarket} from "../interfaces/IAvowMarket.sol";
 import {IModelRegistry, SystemBinding} from "../interfaces/IModelRegistry.sol";
+import {CommitmentScheme} from "../types/Commitment.sol";
 
 /// @title For which registered models a key answers
 /// @notice Anybody can register data that prove anything under the digest of another's program. A key's stake is
@@ -57,10 +58,11 @@ abstract contract Services is IAttestationKeys {
         revert MeasurementNotListed(measurement);
     }
 
-    /// @dev Whether proofs of the same program, with outputs of the same schemas, can be had under this model.
+    /// @dev Whether proofs of the same program, with outputs of the same schemas, can be had under this model: of
+    /// inputs that a contract is shown, or none of them contradicts.
     function _isProvable(bytes32 modelKey, bytes32 program) private view returns (bool) {
         try registry.bindingOf(modelKey, PROOF_SELECTOR) returns (SystemBinding memory proof) {
-            if (proof.program != program) return false;
+            if (proof.program != program || proof.inputScheme != CommitmentScheme.PUBLIC) return false;
         } catch (bytes memory reason) {
             // Anything else, as too little gas, says nothing of the model.
             if (bytes4(reason) != IModelRegistry.SystemUnknown.selector) {

@@ -167,8 +167,6 @@ interface IClaims is ILedger {
     error SchemaDiffers(bool output, uint256 number);
     /// @notice Orders commit to the input with this number by a root, and traces do not hold it in that order.
     error InputNotRowMajor(uint256 number);
-    /// @notice Orders commit to an input by a digest of all of it, and no transaction can show that much.
-    error InputTooLarge(uint256 size, uint256 maximum);
     error TreeTooLarge(uint256 size, uint256 maximum);
     error AlreadyChallenged(bytes32 claimId, address challenger);
     error NotTheTurn(bytes32 claimId, address challenger, Turn turn);

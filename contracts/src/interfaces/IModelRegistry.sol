@@ -144,6 +144,8 @@ interface IModelRegistry {
     error VerifierWithoutCode(address verifier);
     error VerifierCodeDiffers(address verifier, bytes32 expected, bytes32 found);
     error InputSchemeUnknown(uint16 scheme);
+    /// @notice The model's inputs decide how they are committed to where they are public.
+    error InputSchemeDiffers(uint16 expected, uint16 found);
 
     /// @notice Registers a version under the caller's address.
     function registerModel(ModelRegistration calldata registration) external returns (bytes32 modelKey);

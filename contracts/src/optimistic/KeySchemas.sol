@@ -5,7 +5,7 @@ import {IClaims} from "../interfaces/IClaims.sol";
 import {IModelRegistry, SystemClaim} from "../interfaces/IModelRegistry.sol";
 import {IReferee} from "../interfaces/IReferee.sol";
 import {CommitmentScheme} from "../types/Commitment.sol";
-import {TensorLib, TensorSchema} from "../types/Tensor.sol";
+import {TensorSchema} from "../types/Tensor.sol";
 
 /// @title Whether a model's registered inputs and outputs are those of its registered key
 /// @notice Digests of inputs and outputs are made with what the registry has, refutations with what stands under
@@ -14,8 +14,6 @@ import {TensorLib, TensorSchema} from "../types/Tensor.sol";
 contract KeySchemas {
     bytes4 private constant SELECTOR = bytes4(keccak256("optimistic/v1"));
     uint256 private constant MAXIMUM_TENSORS = 1 << 20;
-    /// @dev Bytes of the largest input that a refutation shows whole; nodes pass on transactions of 128 KiB.
-    uint256 private constant MAXIMUM_SHOWN = (1 << 17) - (1 << 12);
 
     IModelRegistry public immutable registry;
     IReferee public immutable referee;
@@ -37,9 +35,10 @@ contract KeySchemas {
     {
         SystemClaim memory system = registry.claimOf(modelKey, SELECTOR);
         key = system.key;
-        uint16 scheme = registry.systemTermsOf(modelKey, SELECTOR).inputScheme;
-        tensors = _compare(system, inputs, registry.modelTermsOf(modelKey).inputs, false, scheme);
-        _compare(system, outputs, system.outputs, true, scheme);
+        // A root that orders commit to is compared with the trace's, which must be made in the same way.
+        bool rooted = registry.systemTermsOf(modelKey, SELECTOR).inputScheme == CommitmentScheme.PUBLIC_TREE;
+        tensors = _compare(system, inputs, registry.modelTermsOf(modelKey).inputs, false, rooted);
+        _compare(system, outputs, system.outputs, true, false);
         if (tensors > MAXIMUM_TENSORS) revert IClaims.TreeTooLarge(tensors, MAXIMUM_TENSORS);
     }
 
@@ -48,7 +47,7 @@ contract KeySchemas {
         bytes[] calldata places,
         TensorSchema[] memory registered,
         bool output,
-        uint16 scheme
+        bool rooted
     ) private view returns (uint32 tensors) {
         if (places.length != registered.length) {
             revert IClaims.CountDiffers(registered.length, places.length);
@@ -64,21 +63,7 @@ contract KeySchemas {
             if (keccak256(abi.encode(schema)) != keccak256(abi.encode(registered[i]))) {
                 revert IClaims.SchemaDiffers(output, i);
             }
-            if (!output) _requireRefutable(i, registered[i], scheme, rowMajor);
-        }
-    }
-
-    /// @dev That a trace has another input than the order must fit into a transaction: all of the input, or its
-    /// root, which is the order's only where the trace holds the input as orders commit to it.
-    function _requireRefutable(uint256 number, TensorSchema memory schema, uint16 scheme, bool rowMajor)
-        private
-        pure
-    {
-        if (scheme == CommitmentScheme.PUBLIC_TREE) {
-            if (!rowMajor) revert IClaims.InputNotRowMajor(number);
-        } else {
-            uint256 size = TensorLib.elements(schema) * TensorLib.width(schema.elementType);
-            if (size > MAXIMUM_SHOWN) revert IClaims.InputTooLarge(size, MAXIMUM_SHOWN);
+            if (rooted && !rowMajor) revert IClaims.InputNotRowMajor(i);
         }
     }
 }

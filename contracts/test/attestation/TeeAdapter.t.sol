@@ -4,13 +4,14 @@ pragma solidity ^0.8.28;
 import {TeeAdapter, TeeTerms} from "../../src/adapters/TeeAdapter.sol";
 import {Enrolment, IAttestationKeys, Service, Tier} from "../../src/interfaces/IAttestationKeys.sol";
 import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
-import {IModelRegistry, SystemBinding, SystemRegistration} from "../../src/interfaces/IModelRegistry.sol";
+import {SystemRegistration} from "../../src/interfaces/IModelRegistry.sol";
 import {QuoteVerdict} from "../../src/interfaces/IQuoteCheck.sol";
 import {CommitmentScheme} from "../../src/types/Commitment.sol";
 import {BatchItem, LegState} from "../../src/types/Order.sol";
 import {BatchClaim, Statement} from "../../src/types/Statement.sol";
 import {StatementTree} from "../../src/types/StatementTree.sol";
 import {AttestationWorld} from "../base/AttestationWorld.sol";
+import {EzklFixture} from "../base/EzklFixture.sol";
 import {Packing} from "../base/BatchWorld.sol";
 import {ToyProgram} from "../mocks/MockReferee.sol";
 
@@ -109,23 +110,25 @@ contract TeeAdapterTest is AttestationWorld {
         }
     }
 
-    /// @dev The statement's scheme is the registered one.
-    function test_anInputByItsRootIsAnsweredFor() public {
+    /// @dev Of a model with small inputs it would be an answer that no proof and no claim contradicts.
+    function test_anInputByItsRootIsAnsweredForWhereTheModelsInputsAreLarge() public {
+        bytes32 large = bareModelOf("large", EzklFixture.largeInputs());
+        _serve(large, CommitmentScheme.PUBLIC_TREE);
         (Statement memory statement, bytes32 root) = _statement();
-        SystemBinding memory binding = registry.bindingOf(modelKey, TEE);
-        binding.inputScheme = CommitmentScheme.PUBLIC_TREE;
-        bytes memory asked = abi.encodeCall(IModelRegistry.bindingOf, (modelKey, TEE));
-        vm.mockCall(address(registry), asked, abi.encode(binding));
         bytes memory body = sealBody(KEY, root, uint64(block.timestamp));
-        bytes memory differs = abi.encodeWithSelector(TeeAdapter.StatementDiffers.selector, "input.scheme");
-        vm.expectRevert(differs);
-        tee.verify(modelKey, statement, root, body);
         statement.input.scheme = CommitmentScheme.PUBLIC_TREE;
-        assertTrue(tee.verify(modelKey, statement, root, body), "accepted");
-        binding.inputScheme = statement.input.scheme = CommitmentScheme.EZKL_POSEIDON;
-        vm.mockCall(address(registry), asked, abi.encode(binding));
-        vm.expectRevert(differs);
-        tee.verify(modelKey, statement, root, body);
+        _schemeDiffers(modelKey, statement, root, body);
+        statement.model = registry.modelOf(large).digest;
+        assertTrue(tee.verify(large, statement, root, body), "accepted");
+        statement.input.scheme = CommitmentScheme.PUBLIC;
+        _schemeDiffers(large, statement, root, body);
+        bytes32 hiding = bareModel("hiding");
+        _serve(hiding, CommitmentScheme.EZKL_POSEIDON);
+        statement.model = registry.modelOf(hiding).digest;
+        for (uint16 scheme = CommitmentScheme.PUBLIC; scheme <= CommitmentScheme.PUBLIC_TREE; ++scheme) {
+            statement.input.scheme = scheme;
+            _schemeDiffers(hiding, statement, root, body);
+        }
     }
 
     function test_aBatchHasClaimsAndTheirPartsAreEmpty() public {
@@ -290,13 +293,51 @@ contract TeeAdapterTest is AttestationWorld {
         keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
         assertService(KEY, model, Service.Provable);
         assertTrue(tee.verify(model, statement, root, body), "accepted");
-        // No contract can be shown an input that is committed to by its root, so that no proof would cost.
-        SystemBinding memory binding = registry.bindingOf(model, TEE);
-        binding.inputScheme = statement.input.scheme = CommitmentScheme.PUBLIC_TREE;
-        bytes memory asked = abi.encodeCall(IModelRegistry.bindingOf, (model, TEE));
-        vm.mockCall(address(registry), asked, abi.encode(binding));
-        vm.expectRevert(abi.encodeWithSelector(TeeAdapter.StatementDiffers.selector, "input.scheme"));
+    }
+
+    /// @dev No contract can be shown an input that is committed to by its root, nor one that is hidden.
+    function test_whatNoContractProvesCostsNobody() public {
+        bytes32[2] memory models =
+            [bareModelOf("large", EzklFixture.largeInputs()), bareModel("hidden proof")];
+        uint16[2] memory signed = [CommitmentScheme.PUBLIC_TREE, CommitmentScheme.PUBLIC];
+        uint16[2] memory proven = [CommitmentScheme.PUBLIC_TREE, CommitmentScheme.EZKL_POSEIDON];
+        for (uint256 i; i < models.length; ++i) {
+            vm.prank(OWNER);
+            tee.setTerms(models[i], Tier.Registrar, true);
+            SystemRegistration memory registration = systemRegistration("sumcheck/v1");
+            (registration.program, registration.inputScheme) = (ToyProgram.PROGRAM, proven[i]);
+            vm.prank(OWNER);
+            registry.addSystem(models[i], registration);
+            _serve(models[i], signed[i]);
+            assertService(KEY, models[i], Service.Served);
+            (Statement memory statement, bytes32 root) = _statement();
+            statement.model = registry.modelOf(models[i]).digest;
+            statement.input.scheme = signed[i];
+            bytes memory body = sealBody(KEY, root, uint64(block.timestamp));
+            vm.expectRevert(abi.encodeWithSelector(TeeAdapter.ModelNotProvable.selector, enclave, models[i]));
+            tee.verify(models[i], statement, root, body);
+        }
+    }
+
+    function _serve(bytes32 model, uint16 scheme) private {
+        SystemRegistration memory registration = teeRegistration();
+        registration.inputScheme = scheme;
+        vm.prank(OWNER);
+        registry.addSystem(model, registration);
+        vm.prank(PROVIDER);
+        keys.serve(enclave, model, ToyProgram.OUTPUTS, measurements());
+    }
+
+    function _schemeDiffers(bytes32 model, Statement memory statement, bytes32 root, bytes memory body)
+        private
+    {
+        bytes memory differs = abi.encodeWithSelector(TeeAdapter.StatementDiffers.selector, "input.scheme");
+        vm.expectRevert(differs);
         tee.verify(model, statement, root, body);
+        BatchClaim[] memory claims_ = new BatchClaim[](1);
+        claims_[0].statement = statement;
+        vm.expectRevert(differs);
+        tee.verifyBatch(model, claims_, root, body);
     }
 
     function _register(bytes32 model) private {

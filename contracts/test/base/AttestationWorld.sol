@@ -17,6 +17,7 @@ import {Commitment, CommitmentScheme} from "../../src/types/Commitment.sol";
 import {OrderRequest} from "../../src/types/Order.sol";
 import {Statement, StatementLib} from "../../src/types/Statement.sol";
 import {StatementPath, StatementTree} from "../../src/types/StatementTree.sol";
+import {TensorSchema} from "../../src/types/Tensor.sol";
 import {MockBatchProof} from "../mocks/MockBatchAdapter.sol";
 import {MockQuoteCheck, MockZkQuoteCheck} from "../mocks/MockQuoteCheck.sol";
 import {ToyProgram} from "../mocks/MockReferee.sol";
@@ -102,11 +103,13 @@ abstract contract AttestationWorld is DisputeWorld, AttestationDeployment {
     }
 
     /// @dev A further model of the same program, without any system.
-    function bareModel(string memory name) internal returns (bytes32 key) {
+    function bareModel(string memory name) internal returns (bytes32) {
+        return bareModelOf(name, EzklFixture.inputs());
+    }
+
+    function bareModelOf(string memory name, TensorSchema[] memory inputs) internal returns (bytes32 key) {
         vm.prank(OWNER);
-        key = registry.registerModel(
-            ModelRegistration(keccak256(bytes(name)), ROYALTY, 500, EzklFixture.inputs(), "")
-        );
+        key = registry.registerModel(ModelRegistration(keccak256(bytes(name)), ROYALTY, 500, inputs, ""));
     }
 
     function challengeFor(address operator) internal returns (bytes32) {

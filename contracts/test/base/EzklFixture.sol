@@ -15,6 +15,11 @@ library EzklFixture {
         return _schemas(ElementType.Int8, 4);
     }
 
+    /// @notice One input of two bytes more than a transaction can show.
+    function largeInputs() internal pure returns (TensorSchema[] memory schemas) {
+        return _schemas(ElementType.Int16, 63_489);
+    }
+
     function outputs() internal pure returns (TensorSchema[] memory schemas) {
         return _schemas(ElementType.Int16, 3);
     }

@@ -193,8 +193,9 @@ contract RequestsTest is MarketWorld {
         system.inputScheme = CommitmentScheme.PUBLIC_TREE;
         OrderRequest memory order = terms();
         vm.prank(RIVAL);
-        order.modelKey =
-            registry.registerModel(ModelRegistration(keccak256("t"), ROYALTY, 0, EzklFixture.inputs(), ""));
+        order.modelKey = registry.registerModel(
+            ModelRegistration(keccak256("t"), ROYALTY, 0, EzklFixture.largeInputs(), "")
+        );
         vm.prank(RIVAL);
         registry.addSystem(order.modelKey, system);
         // The digest of the same data is another commitment.

@@ -6,8 +6,10 @@ import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
 import {Claim, ClaimState, IClaims, ModelClaimTerms, Turn} from "../../src/interfaces/IClaims.sol";
 import {ModelRegistration, SystemRegistration} from "../../src/interfaces/IModelRegistry.sol";
 import {IProofRouter} from "../../src/interfaces/IProofRouter.sol";
+import {IReferee} from "../../src/interfaces/IReferee.sol";
 import {Commitment, CommitmentScheme} from "../../src/types/Commitment.sol";
 import {LegState, OrderRequest} from "../../src/types/Order.sol";
+import {TensorSchema} from "../../src/types/Tensor.sol";
 import {DisputeWorld} from "../base/DisputeWorld.sol";
 import {EzklFixture} from "../base/EzklFixture.sol";
 import {ToyProgram} from "../mocks/MockReferee.sol";
@@ -282,15 +284,20 @@ contract ClaimBookTest is DisputeWorld {
     /// @dev A delivered order of a model whose inputs are committed to by this scheme.
     function _deliveredByUri(uint16 scheme) private returns (bytes32) {
         vm.prank(OWNER);
-        bytes32 key = registry.registerModel(
-            ModelRegistration(keccak256("by uri"), ROYALTY, 0, EzklFixture.inputs(), "ipfs://model")
-        );
+        bool large = scheme == CommitmentScheme.PUBLIC_TREE;
+        TensorSchema[] memory given = large ? EzklFixture.largeInputs() : EzklFixture.inputs();
+        bytes32 key =
+            registry.registerModel(ModelRegistration(keccak256("by uri"), ROYALTY, 0, given, "ipfs://model"));
         SystemRegistration memory registration = systemRegistration("optimistic/v1");
         registration.inputScheme = scheme;
         (registration.program, registration.key) = (ToyProgram.PROGRAM, toyKey);
         vm.prank(OWNER);
         registry.addSystem(key, registration);
         (bytes[] memory inputs, bytes[] memory outputs) = publicPlaces();
+        bytes memory asked = abi.encodeCall(
+            IReferee.schemaOf, (toyKey, bytes.concat(ToyProgram.PROGRAM, inputs[0]), false, 0)
+        );
+        vm.mockCall(address(referee), asked, abi.encode(given[0], 1, 21, true));
         claims.learn(key, inputs, outputs);
         OrderRequest memory order = optimisticTerms();
         order.modelKey = key;

@@ -96,36 +96,15 @@ contract LearningTest is DisputeWorld {
 
     /// @dev A root that orders commit to is compared with the trace's, which must be made in the same way.
     function test_anInputThatIsComparedByItsRootIsHeldRowByRow() public {
-        _registerBy(
-            "rooted",
-            EzklFixture.inputs(),
-            EzklFixture.outputs(),
-            ToyProgram.PROGRAM,
-            CommitmentScheme.PUBLIC_TREE
-        );
-        _pretend(EzklFixture.inputs()[0], 21, false);
+        TensorSchema[] memory large = EzklFixture.largeInputs();
+        _registerBy("rooted", large, EzklFixture.outputs(), ToyProgram.PROGRAM, CommitmentScheme.PUBLIC_TREE);
+        _pretend(large[0], 21, false);
         _learnFails(abi.encodeWithSelector(IClaims.InputNotRowMajor.selector, 0));
-        _pretend(EzklFixture.inputs()[0], 21, true);
+        _pretend(large[0], 21, true);
         learn();
         // What is shown whole may lie in any order.
         _register("shown", EzklFixture.inputs(), EzklFixture.outputs(), ToyProgram.PROGRAM);
         _pretend(EzklFixture.inputs()[0], 21, false);
-        learn();
-    }
-
-    /// @dev 124 KiB beside what stands around them fit a transaction of 128 KiB.
-    function test_anInputThatCannotBeShownMustBeCommittedToByItsRoot() public {
-        TensorSchema[] memory inputs = EzklFixture.inputs();
-        inputs[0].elementType = ElementType.Int16;
-        for (uint32 more; more < 2; ++more) {
-            inputs[0].shape[0] = 1;
-            inputs[0].shape[1] = 63_488 + more;
-            _pretend(inputs[0], 21, true);
-            _register(more == 0 ? "large" : "larger", inputs, EzklFixture.outputs(), ToyProgram.PROGRAM);
-            if (more == 0) learn();
-            else _learnFails(abi.encodeWithSelector(IClaims.InputTooLarge.selector, 126_978, 126_976));
-        }
-        _registerBy("rooted", inputs, EzklFixture.outputs(), ToyProgram.PROGRAM, CommitmentScheme.PUBLIC_TREE);
         learn();
     }
 
