@@ -69,9 +69,20 @@ abstract contract AvowConsumer is IAvowCallback {
         internal
         returns (bytes32 orderId)
     {
-        LegRequest[] memory legs = new LegRequest[](1);
-        legs[0] = LegRequest(selector, uint64(block.timestamp) + terms.deliverySeconds, 10_000);
-        return _askLegs(modelKey, legs, input, terms);
+        return _askLegs(modelKey, _oneLeg(selector, terms), input, terms);
+    }
+
+    /// @dev The same on an input that lies at an address: its bytes there are what `input` commits to, by the scheme
+    /// that the model is registered with. Whoever chooses the commitment chooses the question, for nothing here can
+    /// look at what it stands for; where there is nothing to be had, nobody answers and the price comes back.
+    function _askByUri(
+        bytes32 modelKey,
+        bytes4 selector,
+        Commitment memory input,
+        string memory uri,
+        AskTerms memory terms
+    ) internal returns (bytes32 orderId) {
+        return _askLegsByUri(modelKey, _oneLeg(selector, terms), input, uri, terms);
     }
 
     /// @dev The same by several legs of evidence, each with its own deadline; `terms.deliverySeconds` does not
@@ -81,11 +92,38 @@ abstract contract AvowConsumer is IAvowCallback {
         returns (bytes32 orderId)
     {
         bytes32 digest = TensorLib.digest(market.registry().modelTermsOf(modelKey).inputs, input);
+        return _order(modelKey, legs, Commitment(CommitmentScheme.PUBLIC, digest), input, "", terms);
+    }
+
+    /// @dev The same on an input that lies at an address, as `_askByUri` has it.
+    function _askLegsByUri(
+        bytes32 modelKey,
+        LegRequest[] memory legs,
+        Commitment memory input,
+        string memory uri,
+        AskTerms memory terms
+    ) internal returns (bytes32 orderId) {
+        return _order(modelKey, legs, input, "", uri, terms);
+    }
+
+    /// @dev Takes refunds and compensations out of the market into this contract.
+    function _withdrawCredit() internal returns (uint256 amount) {
+        if (market.creditOf(address(this)) != 0) amount = market.withdraw();
+    }
+
+    function _order(
+        bytes32 modelKey,
+        LegRequest[] memory legs,
+        Commitment memory input,
+        bytes memory inputData,
+        string memory inputUri,
+        AskTerms memory terms
+    ) private returns (bytes32 orderId) {
         OrderRequest memory order = OrderRequest({
             modelKey: modelKey,
-            input: Commitment(CommitmentScheme.PUBLIC, digest),
-            inputData: input,
-            inputUri: "",
+            input: input,
+            inputData: inputData,
+            inputUri: inputUri,
             legs: legs,
             price: terms.price,
             bond: terms.bond,
@@ -98,8 +136,8 @@ abstract contract AvowConsumer is IAvowCallback {
         _awaited[orderId] = (1 << legs.length) - 1;
     }
 
-    /// @dev Takes refunds and compensations out of the market into this contract.
-    function _withdrawCredit() internal returns (uint256 amount) {
-        if (market.creditOf(address(this)) != 0) amount = market.withdraw();
+    function _oneLeg(bytes4 selector, AskTerms memory terms) private view returns (LegRequest[] memory legs) {
+        legs = new LegRequest[](1);
+        legs[0] = LegRequest(selector, uint64(block.timestamp) + terms.deliverySeconds, 10_000);
     }
 }

@@ -6,13 +6,49 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {AskTerms, AvowConsumer} from "../../src/consumer/AvowConsumer.sol";
 import {DigitReader} from "../../src/examples/DigitReader.sol";
 import {RiskAwareLendingPool} from "../../src/examples/RiskAwareLendingPool.sol";
+import {IAvowMarket} from "../../src/interfaces/IAvowMarket.sol";
+import {ModelRegistration, SystemRegistration} from "../../src/interfaces/IModelRegistry.sol";
 import {PaymentToken} from "../../src/PaymentToken.sol";
-import {LegState} from "../../src/types/Order.sol";
+import {Commitment, CommitmentScheme} from "../../src/types/Commitment.sol";
+import {LegRequest, LegState, Order} from "../../src/types/Order.sol";
 import {EzklFixture} from "../base/EzklFixture.sol";
 import {MarketWorld} from "../base/MarketWorld.sol";
 
+/// @notice Asks about inputs that lie at an address.
+contract UriAsker is AvowConsumer {
+    bytes public answer;
+
+    constructor(IAvowMarket market_) AvowConsumer(market_) {}
+
+    function ask(
+        bytes32 modelKey,
+        bytes4 selector,
+        Commitment calldata input,
+        string calldata uri,
+        AskTerms calldata terms
+    ) external returns (bytes32) {
+        return _askByUri(modelKey, selector, input, uri, terms);
+    }
+
+    function askLegs(
+        bytes32 modelKey,
+        LegRequest[] calldata legs,
+        Commitment calldata input,
+        string calldata uri,
+        AskTerms calldata terms
+    ) external returns (bytes32) {
+        return _askLegsByUri(modelKey, legs, input, uri, terms);
+    }
+
+    function _onResult(bytes32, bytes calldata output) internal override {
+        answer = output;
+    }
+}
+
 /// @notice The examples, from the question to the answer.
 contract ConsumersTest is MarketWorld {
+    string private constant URI = "https://example.org/input";
+
     DigitReader private _reader;
 
     function setUp() public {
@@ -84,6 +120,65 @@ contract ConsumersTest is MarketWorld {
         assertEq(token.allowance(address(_reader), address(market)), 0, "no allowance stays");
     }
 
+    function test_anInputAtAnAddressIsAskedAboutAndAnswered() public {
+        UriAsker asker = _asker();
+        Commitment memory given = Commitment(CommitmentScheme.PUBLIC, EzklFixture.inputDigest(input));
+        bytes32 id = asker.ask(modelKey, EZKL, given, URI, _askTerms());
+        Order memory order = market.orderOf(id);
+        assertTrue(order.inputByUri, "by uri");
+        assertEq(order.inputScheme, given.scheme, "scheme");
+        assertEq(order.inputValue, given.value, "value");
+        assertEq(order.requester, address(asker), "requester");
+        assertEq(token.allowance(address(asker), address(market)), 0, "no allowance stays");
+        lock(id);
+        deliver(id, 0);
+        settle(id, 0);
+        assertEq(keccak256(asker.answer()), keccak256(outputBytes()), "answer");
+        assertTrue(!asker.isAwaited(id), "answered");
+    }
+
+    function test_legsAreAskedForAboutAnInputAtAnAddress() public {
+        UriAsker asker = _asker();
+        LegRequest[] memory legs = new LegRequest[](2);
+        legs[0] = LegRequest(EZKL, uint64(START + 1 days), 4_000);
+        legs[1] = LegRequest(bytes4(keccak256("ezkl/test-twin")), uint64(START + 2 days), 6_000);
+        Commitment memory given = Commitment(CommitmentScheme.PUBLIC, EzklFixture.inputDigest(input));
+        bytes32 id = asker.askLegs(modelKey, legs, given, URI, _askTerms());
+        assertEq(market.orderOf(id).legCount, 2, "legs");
+        vm.expectRevert(abi.encodeWithSelector(AvowConsumer.OrderNotAwaited.selector, id));
+        vm.prank(address(market));
+        asker.onAvowResult(id, 2, outputBytes());
+        vm.startPrank(address(market));
+        asker.onAvowResult(id, 1, outputBytes());
+        assertTrue(asker.isAwaited(id), "one is to come");
+        asker.onAvowResult(id, 0, outputBytes());
+        assertTrue(!asker.isAwaited(id), "both came");
+        vm.stopPrank();
+    }
+
+    /// @dev The market takes a commitment of the scheme that the model is registered with, and no other.
+    function test_anInputTooLargeToBeShownIsAskedAboutByItsRoot() public {
+        UriAsker asker = _asker();
+        SystemRegistration memory system = systemRegistration("ezkl/v1");
+        system.inputScheme = CommitmentScheme.PUBLIC_TREE;
+        vm.startPrank(OWNER);
+        bytes32 large = registry.registerModel(
+            ModelRegistration(keccak256("large"), ROYALTY, 0, EzklFixture.largeInputs(), "")
+        );
+        registry.addSystem(large, system);
+        vm.stopPrank();
+        Commitment memory given = Commitment(CommitmentScheme.PUBLIC, keccak256("root"));
+        vm.expectRevert(abi.encodeWithSelector(IAvowMarket.InputSchemeDiffers.selector, 4, 1));
+        asker.ask(large, EZKL, given, URI, _askTerms());
+        given.scheme = CommitmentScheme.PUBLIC_TREE;
+        vm.expectRevert(IAvowMarket.InputNeedsOneSource.selector);
+        asker.ask(large, EZKL, given, "", _askTerms());
+        bytes32 id = asker.ask(large, EZKL, given, URI, _askTerms());
+        assertEq(market.orderOf(id).inputScheme, 4, "scheme");
+        vm.expectRevert(abi.encodeWithSelector(IAvowMarket.InputSchemeDiffers.selector, 1, 4));
+        asker.ask(modelKey, EZKL, given, URI, _askTerms());
+    }
+
     function test_aProvenAnswerMovesTheFactorOneStepWithinItsBounds() public {
         RiskAwareLendingPool pool = _pool();
         uint256 factor = pool.factorBps();
@@ -146,6 +241,11 @@ contract ConsumersTest is MarketWorld {
 
     function deployPool(address asset, address collateral) external {
         newLendingPool(market, modelKey, EZKL, asset, collateral, OWNER);
+    }
+
+    function _asker() private returns (UriAsker asker) {
+        asker = new UriAsker(market);
+        assertTrue(token.transfer(address(asker), 2 * uint256(PRICE)), "transfer");
     }
 
     function _pool() private returns (RiskAwareLendingPool pool) {
