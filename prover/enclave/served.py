@@ -46,6 +46,7 @@ class Served:
         self._offers: dict[bytes, Offer] = {}
         found = self._loaded()
         first = found[0]
+        self._inputs: tuple[TensorSpec, ...] = first.program.inputs
         self._outputs: tuple[TensorSpec, ...] = first.record.outputs
         self._executor: FastExecutor = placed(first.program, first.blobs, device)
 
@@ -65,7 +66,11 @@ class Served:
         return self._offers[digest]
 
     def answer(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """The program's outputs."""
+        """The program's outputs; raises `VerificationError` for an input that it does not take."""
+        # The executor knows numbers only: of another type they would be another input to whoever
+        # commits to it, perhaps by another scheme.
+        for spec, one in zip(self._inputs, inputs, strict=False):
+            spec.check(one)
         arrays = [np.array(one.values, np.int64).reshape(1, *one.shape) for one in inputs]
         return tuple(
             Tensor(spec.element_type, spec.shape, tuple(map(int, array.reshape(-1))))

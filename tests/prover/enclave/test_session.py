@@ -21,9 +21,9 @@ from avow.verifier.merkle import build
 from avow.verifier.program.program import run
 from avow.verifier.statement import OFF_CHAIN, Domain, Statement
 from avow.verifier.systems.tee.registration import PROGRAM_EVENT
-from avow.verifier.tensor import Tensor
+from avow.verifier.tensor import ElementType, Tensor
 from avow.verifier.trace import layout
-from avow.verifier.trace.inputs import commit_tree
+from avow.verifier.trace.inputs import commit_input, commit_tree
 from tests.prover.enclave.places import (
     DAY,
     NOW,
@@ -142,6 +142,28 @@ def test_an_input_that_the_program_does_not_take_is_refused() -> None:
     with pytest.raises(EnclaveRefused, match="takes no such input"):
         far = replace(tensor, values=(2**15 - 1, *tensor.values[1:]))
         enclave().session().answer(digest(), [far])
+
+
+def test_the_same_numbers_of_another_type_are_no_input_of_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a wider or narrower type they are another input, and may be one of the other scheme."""
+    _, stored, _ = compiled()
+    (right,) = row(stored)
+    assert right.element_type is ElementType.INT16
+    session, honest = enclave().session(), statement((right,))
+    scheme = honest.input.scheme
+    for kind, largest in ((ElementType.INT32, len(right.data())), (ElementType.INT64, 2**17)):
+        relabelled = (replace(right, element_type=kind),)
+        monkeypatch.setattr(layout, "LARGEST_SHOWN", largest)
+        assert commit_input((right,)).scheme is scheme
+        asked = Asked(replace(honest, input=commit_input(relabelled)), relabelled)
+        assert (asked.statement.input.scheme is scheme) is (largest == 2**17)
+        with pytest.raises(EnclaveRefused, match="must be int16"):
+            session.sign(digest(), [asked])
+        with pytest.raises(EnclaveRefused, match="must be int16"):
+            session.answer(digest(), relabelled)
+    assert session.sign(digest(), [Asked(honest, (right,))])
 
 
 def test_a_program_that_is_not_the_pinned_one_is_not_served() -> None:
