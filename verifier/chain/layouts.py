@@ -9,7 +9,6 @@ from eth_abi.exceptions import DecodingError
 
 from avow.verifier.chain.client import checksum, unchecksum
 from avow.verifier.chain.errors import RpcRefused
-from avow.verifier.commitment import Scheme
 from avow.verifier.records import ModelRecord, SystemRecord
 from avow.verifier.systems.ezkl.layout import Kind, Layout, instance_layout
 from avow.verifier.systems.ezkl.material import parse_details
@@ -17,7 +16,7 @@ from avow.verifier.systems.ezkl.settings import SYSTEM_ID as EZKL
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
-from avow.verifier.trace.inputs import input_scheme
+from avow.verifier.trace.layout import LARGEST_SHOWN
 
 # EzklSeal.MAXIMUM_INSTANCES of the contracts.
 MAXIMUM_INSTANCES = 4_096
@@ -79,7 +78,7 @@ def parse_batch_keys(system: str, layout: bytes) -> tuple[BatchKey, ...]:
 
 def never_settles(record: SystemRecord, model: ModelRecord) -> str | None:
     """Why no proof of this system could ever be settled, so that a bond would be lost; or None."""
-    if record.system == SUMCHECK and input_scheme(model.inputs) is Scheme.PUBLIC_TREE:
+    if record.system == SUMCHECK and not can_be_shown(model):
         return "a contract would have to be shown all of its inputs, which fit no transaction"
     if record.system != EZKL:
         return None
@@ -90,6 +89,12 @@ def never_settles(record: SystemRecord, model: ModelRecord) -> str | None:
         f"its proofs publish {count} values, the market's adapter reads at most "
         f"{MAXIMUM_INSTANCES} (compile with --input private)"
     )
+
+
+def can_be_shown(model: ModelRecord) -> bool:
+    """Whether one transaction can hold all of a model's inputs, as a proof to a contract needs."""
+    sizes = (prod(spec.shape) * spec.element_type.width for spec in model.inputs)
+    return sum(sizes) <= LARGEST_SHOWN
 
 
 def _encode_keys(keys: Sequence[BatchKey]) -> bytes:

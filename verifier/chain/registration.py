@@ -15,6 +15,7 @@ from avow.verifier.chain.deployment import Deployment, Placed
 from avow.verifier.chain.errors import ArtifactRefused, DeploymentRefused, Reverted
 from avow.verifier.chain.layouts import (
     BatchKey,
+    can_be_shown,
     encode_layout,
     never_settles,
     parse_batch_keys,
@@ -161,7 +162,7 @@ class Registry:
         never = never_settles(record, model)
         if never is not None:
             raise ArtifactRefused(f"model {model.name}: {never}")
-        if compiled.tee is not None and compiled.tee.provable and _unprovable(model):
+        if compiled.tee is not None and compiled.tee.provable and not can_be_shown(model):
             raise DeploymentRefused(f"model {model.name}: {_UNPROVABLE}")
         digest, selector = model.digest(), selector_of(record.system)
         key = self.model_key(signer.address, digest)
@@ -208,8 +209,9 @@ class Registry:
         never = never_settles(record, model)
         if never is not None:
             return never
-        if record.system == TEE and _unprovable(model) and self.tee_terms(model_key).provable:
-            return _UNPROVABLE
+        if record.system == TEE and not can_be_shown(model):
+            if self.tee_terms(model_key).provable:
+                return _UNPROVABLE
         keys = parse_batch_keys(record.system, bytes(system.proofLayout))
         verifier, uri = unchecksum(system.verifier), str(system.uri)
         placed = Placed(verifier, bytes(system.verifierCodehash))
@@ -385,10 +387,6 @@ def _schemas(specs: tuple[TensorSpec, ...]) -> list[tuple[int, list[int]]]:
 
 def _plain_schemas(raw: Any) -> list[tuple[int, list[int]]]:
     return [(int(item.elementType), [int(size) for size in item.shape]) for item in raw]
-
-
-def _unprovable(model: ModelRecord) -> bool:
-    return input_scheme(model.inputs) is Scheme.PUBLIC_TREE
 
 
 def _version(model: ModelRecord, royalty: Royalty, uri: str) -> tuple[Any, ...]:

@@ -118,6 +118,21 @@ def test_an_input_that_no_contract_can_be_shown_is_not_proven_to_one() -> None:
         assert schemes == [Scheme.PUBLIC if fits else Scheme.PUBLIC_TREE, Scheme.EZKL_POSEIDON]
 
 
+def test_inputs_of_which_each_could_be_shown_must_be_shown_together_to_prove_something() -> None:
+    base = model_record()
+    for last, fits in ((1, True), (2, False)):
+        inputs = tuple(replace(base.inputs[0], shape=(1, n)) for n in (31_744, 31_743, last))
+        model = replace(base, inputs=inputs)
+        said = never_settles(replace(SUMCHECK, model=model.digest()), model)
+        assert (said is None) is fits
+        assert said is None or "shown all of its inputs" in said
+        # A refutation shows one of them.
+        placed = Placed(bytes(20), bytes(32))
+        record = replace(SUMCHECK, system="optimistic/v1", model=model.digest())
+        assert never_settles(record, model) is None
+        assert _system(record, model, placed, b"", "")[6] == Scheme.PUBLIC
+
+
 class Asked(Exception):
     """The chain was asked or told something."""
 
@@ -133,10 +148,13 @@ def test_what_no_proof_could_contradict_is_refused_before_anything_is_sent() -> 
     """Whoever is refused has paid for no transaction, and left no model behind."""
     base, registry = model_record(), Registry(cast(Chain, Unasked()), deployment())
     large = replace(base.inputs[0], shape=(1, 63_489))
+    half = replace(base.inputs[0], shape=(1, 31_745))
     terms = TeeTerms(Tier.SIMULATED, provable=True)
     for inputs, tee, refused in (
         ((large,), terms, DeploymentRefused),
         ((base.inputs[0], large), terms, DeploymentRefused),
+        ((half, half), terms, DeploymentRefused),
+        ((half, half), replace(terms, provable=False), Asked),
         ((large,), replace(terms, provable=False), Asked),
         (base.inputs, terms, Asked),
     ):
