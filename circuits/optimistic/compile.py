@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Report = Callable[[str, str], None]
 WINDOW_SECONDS = 3600
+# Of program, constants, tensors and inputs: as base64 they leave a bundle over a MiB for the rest.
+SHOWN_BYTES = 47 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,10 @@ def compile_model(
 
 def draft(program: Program, blobs: list[Blob]) -> Draft:
     """The key and the heaviest element; raises `CircuitError` for what cannot be claimed."""
-    size = len(program.encode()) + sum(len(blob.data) for blob in blobs)
-    if size > MATERIAL_BYTES:
+    material = len(program.encode()) + sum(len(blob.data) for blob in blobs)
+    if material > MATERIAL_BYTES:
         raise CircuitError(
-            f"program and constants have {size:,} bytes, a bundle of {SYSTEM_ID} holds "
+            f"program and constants have {material:,} bytes, a bundle of {SYSTEM_ID} holds "
             f"{MATERIAL_BYTES:,}"
         )
     try:
@@ -98,10 +100,18 @@ def draft(program: Program, blobs: list[Blob]) -> Draft:
         key = program_key(program, blobs)
     except VerificationError as error:
         raise CircuitError(f"runs of this program cannot be claimed: {error.message}") from error
-    size = sum(descriptor.result.size for descriptor in key.descriptors)
+    sizes = [descriptor.result.size for descriptor in key.descriptors]
+    size = sum(sizes)
     if size > TENSOR_BYTES:
         raise CircuitError(
             f"the tensors of a run have {size:,} bytes, a bundle of {SYSTEM_ID} holds "
             f"{TENSOR_BYTES:,}"
+        )
+    # Inputs stand beside the tensors, too, and large ones could leave no room for the rest.
+    shown = material + size + sum(sizes[: len(program.inputs)])
+    if shown > SHOWN_BYTES:
+        raise CircuitError(
+            f"program, constants, the tensors of a run and its inputs have {shown:,} bytes, a "
+            f"bundle of {SYSTEM_ID} holds {SHOWN_BYTES:,}"
         )
     return Draft(key, heaviest_element(key))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from avow.prover.catalogue import Compiled
 from avow.verifier.chain.orders import OrderTerms, selector_of
 from avow.verifier.errors import VerificationError
+from avow.verifier.limits import LIMITS
 from avow.verifier.records import InputVisibility, ModelRecord
 from avow.verifier.srs import ceremony
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
@@ -18,6 +19,9 @@ from avow.verifier.trace.inputs import PUBLIC_SCHEMES, commit_as, input_scheme
 
 LARGEST_INLINE = 24_576
 """Bytes of input that an order may hold itself: OrderTerms.MAXIMUM_INPUT of the contracts."""
+
+LARGEST_DELIVERED = LIMITS.bundle_bytes // 2
+"""Bytes of input that a bundle shows, as base64, with room for what else stands in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +134,17 @@ def _check_input(terms: OrderTerms, model: ModelRecord, fetches: bool) -> None:
     """What can be said of an input before it is here; raises Declined."""
     if (terms.input_uri and not fetches) or (not terms.input_uri and not terms.input_data):
         raise Declined("its input is not inline")
+    size = input_bytes(model.inputs)
+    if size > LARGEST_DELIVERED:
+        # Nobody reads a larger bundle: it could not be delivered, and the bond would be lost.
+        raise Declined(f"its input has {size} bytes, answers show at most {LARGEST_DELIVERED}")
     scheme = terms.input.scheme
     if scheme not in PUBLIC_SCHEMES:
         raise Declined("its input is not committed to by a public digest")
     if scheme is not input_scheme(model.inputs):
         raise Declined(
-            f"it commits to its input by scheme {scheme:d}, answers for inputs of "
-            f"{input_bytes(model.inputs)} bytes commit by scheme {input_scheme(model.inputs):d}"
+            f"it commits to its input by scheme {scheme:d}, answers for inputs of {size} bytes "
+            f"commit by scheme {input_scheme(model.inputs):d}"
         )
 
 

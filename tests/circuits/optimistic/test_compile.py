@@ -15,12 +15,15 @@ from avow.circuits.errors import CircuitError
 from avow.circuits.optimistic import compile as compiling
 from avow.circuits.optimistic import heaviest
 from avow.circuits.optimistic.artifact import load
-from avow.circuits.optimistic.compile import Made, Options, compile_model, draft
+from avow.circuits.optimistic.compile import SHOWN_BYTES, Made, Options, compile_model, draft
 from avow.circuits.optimistic.recheck import recheck
 from avow.models.catalogue import add_zoo_model
 from avow.models.load import Model, parse_model
 from avow.models.store import ModelStore, StoredModel
+from avow.verifier.limits import LIMITS
 from avow.verifier.records import SystemRecord
+from avow.verifier.systems.optimistic.claim import MATERIAL_BYTES, TENSOR_BYTES
+from avow.verifier.trace.layout import LARGEST_SHOWN
 from tests.programs.claims import every_case
 
 
@@ -93,6 +96,28 @@ def test_what_fits_no_bundle_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(compiling, "MATERIAL_BYTES", 10)
     with pytest.raises(CircuitError, match=r"program and constants have .* bytes"):
         draft(run.program, list(run.blobs))
+
+
+def test_inputs_that_leave_a_bundle_no_room_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who locks an order for such a run could not deliver it: a bundle shows inputs and tensors."""
+    run = every_case().run
+    tensors = sum(one.result.size for one in run.key.descriptors)
+    inputs = sum(len(one.data()) for one in run.inputs)
+    material = len(run.program.encode()) + sum(len(blob.data) for blob in run.blobs)
+    monkeypatch.setattr(compiling, "SHOWN_BYTES", material + tensors + inputs)
+    assert draft(run.program, list(run.blobs)).key.digest == run.key.digest
+    monkeypatch.setattr(compiling, "SHOWN_BYTES", material + tensors + inputs - 1)
+    with pytest.raises(CircuitError, match=r"the tensors of a run and its inputs have"):
+        draft(run.program, list(run.blobs))
+
+
+def test_what_may_be_shown_fits_a_bundle() -> None:
+    """As base64, beside two records, a statement and outputs; and with inputs that are small, what
+    was compiled before still does."""
+    assert LIMITS.bundle_bytes - 4 * SHOWN_BYTES // 3 > 4 * LIMITS.record_bytes
+    assert MATERIAL_BYTES + TENSOR_BYTES + LIMITS.tensors * LARGEST_SHOWN < SHOWN_BYTES
 
 
 def differing(

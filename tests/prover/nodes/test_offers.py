@@ -9,12 +9,14 @@ import pytest
 
 from avow.prover.catalogue import Compiled
 from avow.prover.nodes.offers import (
+    LARGEST_DELIVERED,
     LARGEST_INLINE,
     Declined,
     Pricing,
     check_deadline,
     check_price,
     choose,
+    input_bytes,
     offer,
     read_input,
 )
@@ -23,6 +25,7 @@ from avow.verifier.chain.orders import CallbackState, Leg, LegTerms, Order, Orde
 from avow.verifier.commitment import Commitment, Scheme, commit_public, commit_salted
 from avow.verifier.keccak import keccak256
 from avow.verifier.lifecycle import LegState
+from avow.verifier.limits import LIMITS
 from avow.verifier.records import InputVisibility, ModelRecord, OutputShape, SrsClaim
 from avow.verifier.srs import KNOWN_CEREMONIES
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
@@ -122,6 +125,23 @@ def test_a_small_input_by_its_root_is_declined() -> None:
 
 def test_what_an_order_may_hold_is_what_the_contract_says() -> None:
     assert f"MAXIMUM_INPUT = {LARGEST_INLINE:_};" in ORDER_TERMS.read_text()
+
+
+def test_an_input_that_no_bundle_could_show_is_not_locked_for() -> None:
+    """It would be fetched, answered and refused by everybody, and the bond lost."""
+    half = TensorSpec("x", ElementType.INT64, (LARGEST_DELIVERED // 16,), 0, -5, 5)
+    for inputs, fits in (((half, half), True), ((half, half, replace(half, shape=(1,))), False)):
+        model = replace(MODEL, inputs=inputs)
+        assert (input_bytes(inputs) <= LARGEST_DELIVERED) is fits
+        catalogue = [replace(COMPILED, model=model)]
+        if fits:
+            assert offer(by_uri(), model.digest(), catalogue, fetches=True).model == model
+            continue
+        with pytest.raises(Declined, match="answers show at most") as refusal:
+            offer(by_uri(), model.digest(), catalogue, fetches=True)
+        assert refusal.value.final
+    # As text a third more, beside which a proof has room.
+    assert 4 * LARGEST_DELIVERED // 3 < LIMITS.bundle_bytes * 7 // 10
 
 
 def test_several_inputs_are_read_one_after_another() -> None:
