@@ -62,7 +62,7 @@ class OrderedInputs:
         size, place = input_bytes(model.inputs), _DISK
         if self._kept.holds(terms.input.value, size):
             with self._looking:
-                found = self._at_hand.get(terms.input.value)
+                found = self._at_hand.get(_name(terms, model))
             if found is not None:
                 return found
         else:
@@ -105,7 +105,13 @@ class OrderedInputs:
             if keep:
                 self._kept.write(terms.input.value, data)
         with self._looking:
-            self._at_hand.put(terms.input.value, tensors)
+            self._at_hand.put(_name(terms, model), tensors)
+
+
+def _name(terms: OrderTerms, model: ModelRecord) -> bytes:
+    """Of what was compared with both. An order may state any commitment: the same input can be out
+    of another model's range, or of no shape that it takes."""
+    return model.digest() + bytes([terms.input.scheme]) + terms.input.value
 
 
 def _place(uri: str) -> str:

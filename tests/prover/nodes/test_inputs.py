@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,6 +91,33 @@ def test_an_input_is_on_disk_before_it_is_given_out(desk: Desk, tmp_path: Path) 
     # What is at hand and not on disk would be lost by a crash.
     (desk.folder / FILE).unlink()
     assert not desk.declined(order).final
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"shape": (1, 224, 224, 3)}, {"maximum": 99}],
+    ids=["another shape", "a narrower range"],
+)
+def test_what_is_at_hand_for_one_model_is_no_input_of_another(
+    desk: Desk, place: Place, changes: dict[str, Any]
+) -> None:
+    """Whoever orders writes any commitment, that of another model's input too: what would be locked
+    on it could not be answered, and the bond would be lost."""
+    place.gives["/x"] = PICTURE.data()
+    order = by_uri(input_uri=place.url("/x"))
+    desk.declined(order)
+    desk.work()
+    assert desk.inputs.read(FIRST, order, ROOTED) == (PICTURE,)
+    other = replace(ROOTED, inputs=(replace(ROOTED.inputs[0], **changes),))
+    with pytest.raises(Declined):
+        desk.inputs.read(SECOND, order, other)
+    desk.work()
+    with pytest.raises(Declined) as caught:
+        desk.inputs.check(SECOND)
+    assert caught.value.final
+    # The first order's is what it was.
+    assert desk.inputs.read(FIRST, order, ROOTED) == (PICTURE,)
+    assert (desk.folder / FILE).read_bytes() == PICTURE.data()
 
 
 def test_what_was_kept_is_read_after_a_restart_without_its_place(
