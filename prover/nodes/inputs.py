@@ -45,6 +45,8 @@ class OrderedInputs:
         self._reading = threading.Lock()
         self._at_hand: Recent[tuple[Tensor, ...]] = Recent(_AT_HAND)
         self._looking = threading.Lock()
+        # Orders whose input is not what lies on disk under their commitment.
+        self._misfits: set[bytes] = set()
 
     def check(self, order_id: bytes) -> None:
         """Raises Declined while an order's input is on its way, or its place was asked just now."""
@@ -59,16 +61,19 @@ class OrderedInputs:
         """
         if not terms.input_uri:
             return read_input(terms, model, terms.input_data)
-        size, place = input_bytes(model.inputs), _DISK
+        size, fits = input_bytes(model.inputs), False
         if self._kept.holds(terms.input.value, size):
             with self._looking:
                 found = self._at_hand.get(_name(terms, model))
+                fits = order_id not in self._misfits
             if found is not None:
                 return found
         else:
             self._kept.check_room(terms.input.value, size)
-            place = _place(terms.input_uri)
-        raise self._fetches.ask(order_id, place, lambda: self._have(terms, model, size))
+        if fits:
+            raise self._fetches.ask(order_id, _DISK, lambda: self._load(order_id, terms, model))
+        place = _place(terms.input_uri)
+        raise self._fetches.ask(order_id, place, lambda: self._fetch(order_id, terms, model))
 
     def keep_only(self, active: Callable[[], Sequence[Seen]]) -> None:
         """Forgets the inputs of orders that are not among these, which are asked for if need be."""
@@ -77,27 +82,38 @@ class OrderedInputs:
         orders = [seen for seen in active() if seen.terms.input_uri]
         self._fetches.keep_only({seen.order_id for seen in orders})
         self._kept.keep_only({seen.terms.input.value for seen in orders})
+        with self._looking:
+            self._misfits.intersection_update({seen.order_id for seen in orders})
 
     def join(self) -> bool:
         """Waits until no input is on its way any more; whether one was."""
         return self._fetches.join()
 
-    def _have(self, terms: OrderTerms, model: ModelRecord, size: int) -> None:
-        """Beside: from disk, or else from its place and then on disk."""
-        data = self._kept.read(terms.input.value, size)
-        if data is not None:
-            try:
-                self._read(terms, model, data)
-            except Declined:
-                # The file is damaged.
-                data = None
-        if data is None:
-            try:
-                data = fetch(terms.input_uri, replace(self._rules, max_bytes=size))
-            except BundleUnavailable as error:
-                said = str(error).removeprefix("bundle: ")
-                raise Declined(f"its input could not be had: {said}", error.final) from error
-            self._read(terms, model, data, keep=True)
+    def _load(self, order_id: bytes, terms: OrderTerms, model: ModelRecord) -> None:
+        """Beside: from disk. Without it the place is asked next, which may be slow: not here, where
+        it would keep others from what they have on disk."""
+        data = self._kept.read(terms.input.value, input_bytes(model.inputs))
+        try:
+            if data is None:
+                raise Declined("it is gone")
+            self._read(terms, model, data)
+        except Declined as refusal:
+            # The file is damaged, or the order's commitment is that of an input of another model.
+            with self._looking:
+                self._misfits.add(order_id)
+            raise Declined(f"what is kept is not its input: {refusal}", final=False) from refusal
+
+    def _fetch(self, order_id: bytes, terms: OrderTerms, model: ModelRecord) -> None:
+        """Beside: from its place, and then on disk."""
+        try:
+            size = input_bytes(model.inputs)
+            data = fetch(terms.input_uri, replace(self._rules, max_bytes=size))
+        except BundleUnavailable as error:
+            said = str(error).removeprefix("bundle: ")
+            raise Declined(f"its input could not be had: {said}", error.final) from error
+        self._read(terms, model, data, keep=True)
+        with self._looking:
+            self._misfits.discard(order_id)
 
     def _read(self, terms: OrderTerms, model: ModelRecord, data: bytes, keep: bool = False) -> None:
         with self._reading:

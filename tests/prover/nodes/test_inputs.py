@@ -109,15 +109,53 @@ def test_what_is_at_hand_for_one_model_is_no_input_of_another(
     desk.work()
     assert desk.inputs.read(FIRST, order, ROOTED) == (PICTURE,)
     other = replace(ROOTED, inputs=(replace(ROOTED.inputs[0], **changes),))
-    with pytest.raises(Declined):
-        desk.inputs.read(SECOND, order, other)
-    desk.work()
-    with pytest.raises(Declined) as caught:
-        desk.inputs.check(SECOND)
-    assert caught.value.final
+    for final in (False, True):
+        with pytest.raises(Declined):
+            desk.inputs.read(SECOND, order, other)
+        desk.work()
+        with pytest.raises(Declined) as caught:
+            desk.inputs.check(SECOND)
+        assert caught.value.final is final
+        desk.now += 1.0
     # The first order's is what it was.
     assert desk.inputs.read(FIRST, order, ROOTED) == (PICTURE,)
     assert (desk.folder / FILE).read_bytes() == PICTURE.data()
+
+
+def test_places_of_commitments_that_are_kept_for_others_keep_nobody_from_the_disk(
+    tmp_path: Path, place: Place
+) -> None:
+    """Whoever orders states any commitment, and names a place that drips: not while it holds a turn
+    at the disk, from which inputs of locked orders are read after a restart."""
+    place.gives["/x"] = PICTURE.data()
+    order = by_uri(input_uri=place.url("/x"))
+    before = Desk(tmp_path, FetchRules())
+    before.declined(order)
+    before.work()
+    desk = Desk(tmp_path, FetchRules(seconds=0.2))
+    other = replace(ROOTED, inputs=(replace(ROOTED.inputs[0], maximum=99),))
+
+    def ask_for_others() -> None:
+        for number in range(6):
+            dripping = by_uri(input_uri=place.url(f"/drip-{number}"))
+            with pytest.raises(Declined):
+                desk.inputs.read(bytes([number]) * 32, dripping, other)
+
+    # Of one place four at a time, of the disk too.
+    ask_for_others()
+    while desk.begun:
+        assert len(desk.begun) <= 4
+        desk.work()
+    desk.now += 1.0
+    ask_for_others()
+    begun = len(desk.begun)
+    assert begun == 4 and not any(path.startswith("/drip") for path in place.asked)
+    # These four go on for as long as their place likes.
+    desk.declined(order)
+    (load,) = desk.begun[begun:]
+    load()
+    assert desk.inputs.read(FIRST, order, ROOTED) == (PICTURE,)
+    assert place.asked["/x"] == 1
 
 
 def test_what_was_kept_is_read_after_a_restart_without_its_place(
@@ -146,6 +184,8 @@ def test_a_damaged_file_is_not_believed_but_fetched_anew(
     damaged[5] ^= 1
     (desk.folder / FILE).write_bytes(damaged)
     again = Desk(tmp_path, FetchRules())
+    assert "not its input" in str(again.refused(order)) and place.asked["/x"] == 1
+    again.now += 1.0
     again.declined(order)
     again.work()
     assert place.asked["/x"] == 2
