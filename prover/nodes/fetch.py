@@ -46,6 +46,10 @@ def fetch(uri: str, rules: FetchRules) -> bytes:
         raise BundleUnavailable(f"bundle: {_shown(uri)} is no address", final=True) from error
     if parts.scheme == "file" and not host and rules.file_folder is not None:
         return _read(Path(unquote(parts.path)), rules.file_folder, rules.max_bytes)
+    if parts.scheme == "file" and not host:
+        raise BundleUnavailable(
+            f"bundle: {_shown(uri)} is a file, and no folder to read files in was named", final=True
+        )
     if parts.scheme not in ("http", "https") or not host:
         raise BundleUnavailable(
             f"bundle: expected an http(s) address, got {_shown(uri)}", final=True

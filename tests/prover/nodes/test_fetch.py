@@ -228,7 +228,8 @@ def test_files_are_read_inside_the_allowed_folder_only(tmp_path: Path) -> None:
     rules = FetchRules(max_bytes=1_000, seconds=60.0, file_folder=folder)
     assert fetch((folder / "good").as_uri(), rules) == b"bundle"
 
-    assert refused((folder / "good").as_uri(), RULES).final, "without a folder no file is read"
+    without = refused((folder / "good").as_uri(), RULES)
+    assert without.final and "no folder to read files in was named" in str(without)
     for name, said in (
         (secret.as_uri(), "outside the allowed folder"),
         ((folder / "link").as_uri(), "outside the allowed folder"),
