@@ -68,8 +68,10 @@ def compile_sumcheck(
         f"  predicted    {1000 * cost.total:.0f} ms for a proof of {cost.proof_bytes:,} bytes, "
         f"{cost.memory_bytes // 10**6} MB, {cost.verify_seconds:.1f} s to verify in plain Python"
     )
-    if plan.lookups == COMMITTED:
+    if record.evm_codehash is not None:
         click.echo(f"  on chain     {plan.gas.total:,} gas for a contract that checks it")
+    elif plan.lookups == COMMITTED:
+        click.echo("  on chain     no contract can check it; avow plan says why")
 
 
 def _first_proof(made: "Made", stored: "StoredModel", report: Callable[[str, str], None]) -> None:
@@ -113,7 +115,7 @@ def _cost(made: "Made") -> dict[str, object]:
         "lookups": plan.lookups,
         "predicted": {
             "proof_bytes": plan.cost.proof_bytes,
-            "gas": plan.gas.total if plan.lookups == COMMITTED else None,
+            "gas": None if made.artifact.record.evm_codehash is None else plan.gas.total,
             "memory_bytes": plan.cost.memory_bytes,
             "verify_seconds": round(plan.cost.verify_seconds, 3),
             "seconds": {stage: round(value, 6) for stage, value in plan.cost.seconds.items()},

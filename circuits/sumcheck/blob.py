@@ -21,6 +21,7 @@ from avow.verifier.srs import srs_digest, tau_g2_octets
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
 from avow.verifier.systems.sumcheck.key import COMMITTED, Key
 from avow.verifier.tensor import TensorSpec
+from avow.verifier.trace.layout import committed_by_roots
 
 VERSION = 1
 # Stand for lambda and alpha among the constants: the contract writes the challenges there.
@@ -33,6 +34,11 @@ MOST_BYTES = 24_576
 
 def blob(key: Key, batch: int = 1) -> bytes:
     """The runtime code for a key's proofs of so many runs; `CircuitError` where it cannot be."""
+    if committed_by_roots(key.program.inputs):
+        # Whatever else stands in the way, no other key of this model would do either.
+        raise CircuitError(
+            "a contract would have to be shown all of its inputs, which fit no transaction"
+        )
     if key.lookups != COMMITTED:
         raise CircuitError("no contract checks layered lookups: compile with --lookups committed")
     relation = key.relation(batch)

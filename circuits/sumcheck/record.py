@@ -57,7 +57,7 @@ def contract_hash(key: Key) -> bytes | None:
     try:
         return keccak256(blob(key))
     except CircuitError:
-        # Too large for a contract, or of an argument that no contract checks.
+        # Too large for a contract, as its inputs may be, or of an argument that none checks.
         return None
 
 

@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from avow.prover.nodes.contracts import to_register
+from avow.verifier.chain.errors import ArtifactRefused
 from avow.verifier.policy import Policy
 from avow.verifier.verify import verify
 from tests.api.test_compile_commands import Avow, Said, refused
 from tests.api.test_compile_commands import avow as avow
-from tests.circuits.sumcheck.small import bundle, compiled, inputs
+from tests.circuits.sumcheck.small import HOME, bundle, compiled, inputs
 from tests.circuits.test_srs import HERMEZ
+from tests.integration.picture_model import picture
 
 pytestmark = pytest.mark.usefixtures("avow_home")
 
@@ -77,6 +81,19 @@ def test_sumcheck_is_what_a_model_is_compiled_for(avow_home: Path, avow: Avow) -
     refused(avow("model", "check", "digits-mlp", digest), "key.json was altered")
     good(avow("compile", "digits-mlp", "--unsafe-srs"))
     good(avow("model", "check", "digits-mlp", digest))
+
+
+def test_no_contract_is_said_to_check_what_reads_a_picture(avow_home: Path, avow: Avow) -> None:
+    """Its input could be shown to none, also of the lookups that contracts check."""
+    (avow_home / "models").mkdir(parents=True)
+    name = picture().digest.hex()
+    shutil.copytree(HOME / "models" / name, avow_home / "models" / name)
+    gas = ("compile", "picture", "--unsafe-srs", "--bits", "8", "--optimize", "gas", "--batch", "1")
+    assert "\n  on chain     no contract can check it; avow plan says why\n" in good(avow(*gas))
+    made = json.loads(good(avow(*gas, "--json")))
+    assert made["predicted"]["gas"] is None and "evm_codehash" not in made["record"]
+    with pytest.raises(ArtifactRefused, match="would have to be shown all of its inputs"):
+        to_register(avow_home / "artifacts" / made["digest"][2:], (), 10_000_000)
 
 
 def test_a_ceremony_s_string_is_taken_as_it_is(avow: Avow, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from avow.models.store import ModelStore, StoredModel
 from avow.verifier.records import InputVisibility
 from tests.circuits.sumcheck.small import HOME
 from tests.conftest import ROOT
+from tests.integration.picture_model import picture
 
 MARK, ELSEWHERE = 0.30, 1.0
 # Of a few milliseconds this much is the clock's and the file system's.
@@ -174,3 +175,14 @@ def test_a_key_whose_blob_fits_no_contract_has_no_gas() -> None:
     found = predicted("transformer-4", Target.TIME, Machine())
     assert found.gas is None and found.proof_bytes is not None
     assert found.off_chain is not None and "layered" in found.off_chain
+
+
+def test_what_reads_a_picture_has_no_gas_whatever_its_lookups() -> None:
+    compiled = compile_stored(picture(), 8)
+    reading = draft_key(compiled.program, compiled.blobs)
+    shown = "a contract would have to be shown all of its inputs, which fit no transaction"
+    (found,) = forecast(reading, Target.GAS, (1,), Machine())
+    assert found.gas is None and found.missing == f"no contract can check its proofs: {shown}"
+    (found,) = forecast(reading, Target.TIME, (1,), Machine())
+    assert found.gas is None and found.proof_bytes is not None
+    assert found.off_chain == shown
