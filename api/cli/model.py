@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from avow.api.cli.model_check import check
+from avow.api.cli.model_input import write_input
 from avow.api.cli.model_sign import sign
 from avow.api.cli.model_split import split
 from avow.api.cli.program import compile_program, plot_program, print_program, program_json
@@ -214,6 +215,7 @@ def _fidelity_text(fidelity: Fidelity) -> str:
 model.add_command(check)
 model.add_command(sign)
 model.add_command(compile_program)
+model.add_command(write_input)
 model.add_command(split)
 
 
