@@ -1,4 +1,4 @@
-"""Connections that end at a time, whatever the other side does until then."""
+"""Connections that end at a time, and after so many bytes, whatever the other side does."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ class Deadline:
 
 
 class Until(httpcore.NetworkBackend):
-    """Plain connections of which every wait ends at the deadline.
+    """Plain connections of which every wait ends at the deadline, and of `most` bytes to read.
 
     The timeouts that HTTP libraries take are of single waits, and bound nothing: a place that sends
     a byte of its status line now and then is waited for as long as it likes. Looking a name up is
-    bounded by the machine's resolver only.
+    bounded by the machine's resolver only. And interim answers without end, which no such library
+    counts, would take all of the processor until then.
     """
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, most: int) -> None:
         self._deadline = deadline
+        self._most = most
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -56,19 +58,24 @@ class Until(httpcore.NetworkBackend):
             except httpcore.ConnectError as error:
                 failed = error
             else:
-                return _Stream(stream, self._deadline)
+                return _Stream(stream, self._deadline, self._most)
         raise failed
 
 
 class _Stream(httpcore.NetworkStream):
     """A stream whose timeouts are what is left of the time."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline, most: int) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._left = most
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left())
+        data = self._stream.read(max_bytes, self._deadline.left())
+        self._left -= len(data)
+        if self._left < 0:
+            raise httpcore.ReadError("far more was sent than what it is about")
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._deadline.left())
@@ -84,7 +91,7 @@ class _Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         # Python bounds a handshake as a whole.
         stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
-        return _Stream(stream, self._deadline)
+        return _Stream(stream, self._deadline, self._left)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

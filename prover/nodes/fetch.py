@@ -15,6 +15,9 @@ from avow.prover.errors import ProverError
 from avow.prover.nodes.deadline import Deadline, Until
 from avow.verifier.limits import LIMITS
 
+# Bytes of headers and, beside as much again as what is fetched, of the marks around its chunks.
+_AROUND = 2**17
+
 
 class BundleUnavailable(ProverError):
     """What lies at an address could not be fetched; a later attempt may succeed unless `final`."""
@@ -81,8 +84,9 @@ def _download(url: httpx.URL, rules: FetchRules) -> bytes:
         scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
     )
     headers = [(b"Host", url.netloc), (b"Accept-Encoding", b"identity")]
+    until = Until(Deadline(rules.seconds), 2 * rules.max_bytes + _AROUND)
     with (
-        httpcore.ConnectionPool(network_backend=Until(Deadline(rules.seconds))) as pool,
+        httpcore.ConnectionPool(network_backend=until) as pool,
         pool.stream("GET", target, headers=headers) as response,
     ):
         if response.status != httpx.codes.OK:
@@ -109,8 +113,10 @@ def _read(path: Path, folder: Path, max_bytes: int) -> bytes:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise BundleUnavailable("bundle: expected a plain file", final=True)
             data = stream.read(max_bytes + 1)
-    except OSError as error:
-        raise BundleUnavailable(f"bundle: the file cannot be read: {error.strerror}") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        # ValueError: a path with a zero byte; RuntimeError: links that lead to each other.
+        said = (isinstance(error, OSError) and error.strerror) or "its path leads nowhere"
+        raise BundleUnavailable(f"bundle: the file cannot be read: {said}") from error
     if len(data) > max_bytes:
         raise BundleUnavailable(f"bundle: the file has more than {max_bytes} bytes", final=True)
     return data

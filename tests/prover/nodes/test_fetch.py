@@ -29,7 +29,9 @@ class Server(BaseHTTPRequestHandler):
             case "/large":
                 self._answer(200, b"x" * 1_001)
             case "/endless":
-                self._endless()
+                self._endless(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 10_000)
+            case "/interim":
+                self._endless(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
             case "/slow":
                 self._slow(b"HTTP/1.1 200 OK\r\n\r\n")
             case "/header":
@@ -56,12 +58,10 @@ class Server(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _endless(self) -> None:
-        self.send_response(200)
-        self.end_headers()
+    def _endless(self, again: bytes) -> None:
         try:
             while True:
-                self.wfile.write(b"x" * 10_000)
+                self.wfile.write(again)
         except OSError:
             return
 
@@ -123,6 +123,7 @@ def test_a_bundle_is_fetched(address: str) -> None:
     [
         ("/large", "more than 1000 bytes", True),
         ("/endless", "more than 1000 bytes", True),
+        ("/interim", "far more was sent", False),
         ("/moved", "expected status 200, got 302", False),
         ("/none", "expected status 200, got 404", False),
         ("/cut", "", False),
@@ -224,6 +225,7 @@ def test_files_are_read_inside_the_allowed_folder_only(tmp_path: Path) -> None:
     (folder / "large").write_bytes(b"x" * 1_001)
     (folder / "link").symlink_to(secret)
     (folder / "deeper").mkdir()
+    (folder / "loop").symlink_to("loop")
     os.mkfifo(folder / "pipe")
     rules = FetchRules(max_bytes=1_000, seconds=60.0, file_folder=folder)
     assert fetch((folder / "good").as_uri(), rules) == b"bundle"
@@ -239,6 +241,9 @@ def test_files_are_read_inside_the_allowed_folder_only(tmp_path: Path) -> None:
         ((folder / "large").as_uri(), "more than 1000 bytes"),
         ((folder / "deeper").as_uri(), ""),
         ("file://elsewhere/etc/passwd", ""),
+        # Neither may end the node: anybody can deliver or order such an address.
+        (f"{folder.as_uri()}/%00", "leads nowhere"),
+        ((folder / "loop").as_uri(), "cannot be read"),
     ):
         assert said in str(refused(name, rules))
     missing = refused((folder / "none").as_uri(), rules)
