@@ -15,7 +15,7 @@ _DRAFT = ".draft-"
 
 
 class KeptInputs:
-    """A folder of one provider's own, a file for each commitment; at most `most` bytes in all.
+    """A folder of one provider's own, a file for each name; at most `most` bytes in all.
 
     Nothing makes room for anything else: a file goes when no order needs it any more.
     """
@@ -29,28 +29,31 @@ class KeptInputs:
             with suppress(OSError):
                 draft.unlink()
 
-    def holds(self, commitment: bytes, size: int) -> bool:
-        """Whether so many bytes are kept under a commitment."""
+    def holds(self, name: bytes, size: int) -> bool:
+        """Whether so many bytes are kept under a name."""
         try:
-            return self._path(commitment).stat().st_size == size
+            return self._path(name).stat().st_size == size
         except OSError:
             return False
 
-    def read(self, commitment: bytes, size: int) -> bytes | None:
-        """The bytes that were kept under a commitment, None without `size` of them; unchecked."""
+    def read(self, name: bytes, size: int) -> bytes | None:
+        """The bytes that were kept under a name, None without `size` of them; unchecked."""
+        if not self.holds(name, size):
+            # Nor is a named pipe opened, which would be waited for.
+            return None
         try:
-            with self._path(commitment).open("rb") as stream:
+            with self._path(name).open("rb") as stream:
                 data = stream.read(size + 1)
         except OSError:
             return None
         return data if len(data) == size else None
 
-    def check_room(self, commitment: bytes, size: int) -> None:
-        """Raises Declined where there is no room for so many bytes under a commitment."""
+    def check_room(self, name: bytes, size: int) -> None:
+        """Raises Declined where there is no room for so many bytes under a name."""
         if size > self.most:
             raise Declined(f"its input has {size} bytes, at most {self.most} are kept here")
         others = self._sizes()
-        others.pop(self._path(commitment).name, None)
+        others.pop(self._path(name).name, None)
         if sum(others.values()) + size > self.most:
             raise Declined(
                 f"no room for its input of {size} bytes: at most {self.most} are kept for all "
@@ -58,14 +61,14 @@ class KeptInputs:
                 final=False,
             )
 
-    def write(self, commitment: bytes, data: bytes) -> None:
+    def write(self, name: bytes, data: bytes) -> None:
         """Keeps them, safe on disk; raises Declined where there is no room."""
-        path = self._path(commitment)
+        path = self._path(name)
         draft = self._folder / f"{_DRAFT}{path.name}"
         with self._writing:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self.check_room(commitment, len(data))
+                self.check_room(name, len(data))
                 with draft.open("wb") as stream:
                     stream.write(data)
                     stream.flush()
@@ -88,22 +91,28 @@ class KeptInputs:
         """Whether nothing is kept."""
         return not self._sizes()
 
-    def keep_only(self, commitments: Collection[bytes]) -> None:
+    def keep_only(self, names: Collection[bytes]) -> None:
         """Removes the files of all others."""
-        needed = {self._path(one).name for one in commitments}
-        for name in set(self._sizes()).difference(needed):
+        needed = {self._path(one).name for one in names}
+        for file in set(self._sizes()).difference(needed):
             # What cannot be removed now is looked at again.
             with suppress(OSError):
-                (self._folder / name).unlink()
+                (self._folder / file).unlink()
+
+    def remove(self, name: bytes) -> None:
+        """What was kept under a name is not wanted any more."""
+        with suppress(OSError):
+            self._path(name).unlink()
 
     def _sizes(self) -> dict[str, int]:
         """Every file but drafts, which are being written."""
         sizes = {}
-        for path in self._folder.glob(f"[0-9a-f]*{_SUFFIX}"):
-            # It may have gone meanwhile.
-            with suppress(FileNotFoundError):
-                sizes[path.name] = path.stat().st_size
+        # It may have gone meanwhile; and what cannot be looked at stops no order of another input.
+        with suppress(OSError):
+            for path in self._folder.glob(f"[0-9a-f]*{_SUFFIX}"):
+                with suppress(OSError):
+                    sizes[path.name] = path.lstat().st_size
         return sizes
 
-    def _path(self, commitment: bytes) -> Path:
-        return self._folder / f"{commitment.hex()}{_SUFFIX}"
+    def _path(self, name: bytes) -> Path:
+        return self._folder / f"{name.hex()}{_SUFFIX}"

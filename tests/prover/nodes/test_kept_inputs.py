@@ -1,5 +1,6 @@
 """Inputs on disk: whole or not at all, bounded, and gone when no order needs them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,26 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(Declined, match=r"^its input cannot be kept: File exists$") as refused:
         KeptInputs(tmp_path / "file", 10).write(A, b"1")
     assert not refused.value.final
+
+
+def test_what_cannot_be_looked_at_stops_nothing(tmp_path: Path) -> None:
+    """Links that lead to each other, and named pipes under the name of an input."""
+    for name in (A, B):
+        (tmp_path / f"{name.hex()}.input").symlink_to(f"{name.hex()}.input")
+    os.mkfifo(tmp_path / f"{C.hex()}.input")
+    kept = KeptInputs(tmp_path, 1_000)
+    assert kept.read(C, 7) is None and kept.read(A, 7) is None
+    for name in (A, C):
+        kept.check_room(name, 7)
+        kept.write(name, b"picture")
+        assert kept.read(name, 7) == b"picture"
+    kept.keep_only([A])
+    assert [one.name for one in tmp_path.iterdir()] == [f"{A.hex()}.input"]
+
+
+def test_what_is_not_wanted_any_more_is_removed(tmp_path: Path) -> None:
+    kept = KeptInputs(tmp_path, 100)
+    kept.write(A, b"picture")
+    kept.remove(A)
+    kept.remove(A)
+    assert kept.is_empty() and kept.read(A, 7) is None
