@@ -18,7 +18,7 @@ _WAITING = 256
 _LONGEST_PAUSE = 300.0
 
 Run = Callable[[Callable[[], None]], None]
-_PENDING = "its input is not here yet"
+PENDING = "its input is not here yet"
 
 
 def in_thread(work: Callable[[], None]) -> None:
@@ -54,6 +54,7 @@ class Fetches:
         self._tasks: dict[bytes, _Task] = {}
         self._waiting: list[_Task] = []
         self._running: Counter[str] = Counter()
+        self._news = False
         self._changed = threading.Condition()
 
     def refusal(self, name: bytes) -> Declined | None:
@@ -96,11 +97,15 @@ class Fetches:
                     self._forget(name)
 
     def join(self) -> bool:
-        """Waits until nothing goes on any more; whether anything did."""
+        """Waits until nothing goes on any more; whether anything was done, or failed for the first
+        time or for good, since it was asked last.
+
+        What fails again and again is no news, or who looks until there is none would never end.
+        """
         with self._changed:
-            goes_on = bool(self._running)
             self._changed.wait_for(lambda: not self._running)
-        return goes_on
+            news, self._news = self._news, False
+        return news
 
     def _is_busy(self, task: _Task) -> bool:
         return task.running or task in self._waiting or self._pauses.waits(task.name)
@@ -142,12 +147,14 @@ class Fetches:
         self._running[task.place] -= 1
         # Empty when nothing runs.
         self._running += Counter()
+        self._news |= refusal is None or refusal.final or not task.failures
         if refusal is None:
             self._forget(task.name)
             return
         task.failures += 1
         if task.refusal is None or refusal.final:
-            task.refusal = refusal
+            # Not the one that was raised: its traceback holds all that was read until then.
+            task.refusal = Declined(str(refusal), refusal.final)
         self._pauses.postpone(task.name)
 
     def _forget(self, name: bytes) -> None:
@@ -157,6 +164,6 @@ class Fetches:
 
 def _said(task: _Task) -> Declined:
     if task.refusal is None:
-        return Declined(_PENDING, final=False)
+        return Declined(PENDING, final=False)
     # One that is raised again and again would grow by each traceback.
     return Declined(str(task.refusal), task.refusal.final)

@@ -117,8 +117,8 @@ class Node(ABC):
         return False
 
     def join(self) -> bool:
-        """Waits until nothing goes on beside the steps; whether anything did, after which another
-        step may find something to do."""
+        """Waits until nothing goes on beside the steps; whether another step may find something new
+        to do after that."""
         return False
 
     def close(self) -> None:

@@ -113,7 +113,7 @@ class Provider(Node):
         return moved
 
     def join(self) -> bool:
-        """Waits for the inputs that are being fetched."""
+        """Waits for the inputs that are on their way; whether there is any news of them."""
         return self._inputs is not None and self._inputs.join()
 
     @property

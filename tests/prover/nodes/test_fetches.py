@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -178,6 +180,45 @@ def test_threads_end_before_join_returns() -> None:
     done: list[int] = []
     for number in range(40):
         found.ask(bytes([number]), f"{number % 3}", lambda number=number: done.append(number))  # type: ignore[misc]
-    assert found.join() or len(done) == 40
+    assert found.join()
     assert sorted(done) == list(range(40))
     assert not found.join()
+
+
+def test_what_fails_again_and_again_is_no_news(beside: Beside) -> None:
+    """Or who looks until there is none would never end: a round may last longer than a pause."""
+    news = []
+    for final in (False, False, False, True):
+        beside.ask("one", fault=failing("no answer", final))
+        beside.end()
+        beside.now += 1_000
+        news.append(beside.fetches.join())
+    assert news == [True, False, False, True]
+    assert not beside.fetches.join()
+
+
+def test_what_was_done_before_anybody_waited_is_news(beside: Beside) -> None:
+    beside.ask("one")
+    beside.end()
+    assert beside.fetches.join()
+    assert not beside.fetches.join()
+
+
+def test_of_what_failed_only_the_words_are_kept(beside: Beside) -> None:
+    """Not what was read until then, which may be as large as an input."""
+
+    class Read:
+        pass
+
+    kept: list[weakref.ref[Read]] = []
+
+    def work() -> None:
+        read = Read()
+        kept.append(weakref.ref(read))
+        raise failing("not complete")
+
+    beside.fetches.ask(b"one", "a", work)
+    beside.end()
+    gc.collect()
+    assert kept[0]() is None
+    assert str(beside.fetches.refusal(b"one")) == "not complete"
