@@ -171,11 +171,16 @@ def read_input(terms: OrderTerms, model: ModelRecord, data: bytes) -> tuple[Tens
     return tuple(tensors)
 
 
-def check_deadline(terms: OrderTerms, now: int, reason: str) -> None:
-    """Raises Declined for an order that cannot be locked any more; `reason` is why it waited."""
-    if now >= terms.lock_deadline:
+def check_deadline(terms: OrderTerms, now: int, head: int, reason: str) -> None:
+    """Raises Declined for an order that need not be locked any more; `reason` is why it waited.
+
+    Not for good before a block, at `head`, says so: what was sent to lock it may yet be mined.
+    """
+    if head >= terms.lock_deadline:
         waited = f", while {reason}" if reason else ""
         raise Declined(f"the time to lock it has passed{waited}")
+    if now >= terms.lock_deadline:
+        raise Declined(reason or "the time to lock it is over, says the clock here", final=False)
 
 
 def check_price(terms: OrderTerms, offered: Offer, pricing: Pricing) -> None:

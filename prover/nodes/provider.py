@@ -208,7 +208,7 @@ class Provider(Node):
     def _plan(self, seen: Seen, view: View) -> tuple[Plan, tuple[Tensor, ...]]:
         """How to serve an order, and its input, which is asked for when all else is decided."""
         terms = seen.terms
-        check_deadline(terms, view.now, seen.reason)
+        check_deadline(terms, view.now, view.head.timestamp, seen.reason)
         if self._inputs is not None:
             self._inputs.check(seen.order_id)
         offered = self._keyed(terms, self._offer(terms), view)

@@ -240,15 +240,27 @@ def test_each_leg_has_its_price() -> None:
 
 def test_time_must_suffice() -> None:
     in_time(terms(), 100.0, 999)
-    check_deadline(terms(), 999, "")
+    check_deadline(terms(), 999, 999, "")
     with pytest.raises(Declined, match=r"^the time to lock it has passed$") as late:
-        check_deadline(terms(), 1_000, "")
+        check_deadline(terms(), 1_000, 1_000, "")
     assert late.value.final
     with pytest.raises(Declined, match=r"has passed, while its input is not here yet$"):
-        check_deadline(terms(), 1_000, "its input is not here yet")
+        check_deadline(terms(), 1_000, 1_000, "its input is not here yet")
     with pytest.raises(Declined, match="leaves 1001 s, about 1002 s are needed") as slow:
         in_time(terms(), 1_001.5, 999)
     assert not slow.value.final
+
+
+@pytest.mark.parametrize("reason", ["", "its input is not here yet"])
+def test_an_order_is_given_up_by_the_chains_time(reason: str) -> None:
+    """A transaction that locks it may be mined in a block that is older than the clock says: its
+    bond would be lost if the order had been given up."""
+    with pytest.raises(Declined, match=reason or "says the clock here") as late:
+        check_deadline(terms(), 1_010, 999, reason)
+    assert not late.value.final
+    with pytest.raises(Declined) as over:
+        check_deadline(terms(), 1_010, 1_000, reason)
+    assert over.value.final
 
 
 def compiled_for(system: str) -> Compiled:
