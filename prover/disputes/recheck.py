@@ -21,7 +21,7 @@ from avow.models.program.intervals import check
 from avow.models.program.reference import evaluate
 from avow.prover.disputes.challenger import OwnRun
 from avow.prover.disputes.products import ERROR_BITS, ProductCheck, worth_it
-from avow.prover.disputes.recent import Recent
+from avow.prover.disputes.recent import Recent, elements
 from avow.prover.disputes.state import ClaimView
 from avow.prover.errors import Refused
 from avow.prover.refutation import Place, Refuter, wrong_input, wrong_output
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 # Inputs of claims that are looked at together.
 _COMPARED = 16
+_COMPARED_ELEMENTS = 1 << 22
 
 
 class Basis(Enum):
@@ -97,7 +98,7 @@ class Recheck:
         self._shapes = program.shapes()
         # Drawn when first needed, kept for the next claims.
         self._checks: dict[int, ProductCheck | None] = {}
-        self._compared: Recent[tuple[Tensor, ...]] = Recent(_COMPARED)
+        self._compared: Recent[tuple[Tensor, ...]] = Recent(_COMPARED, _COMPARED_ELEMENTS, elements)
 
     @property
     def by_columns(self) -> bool:

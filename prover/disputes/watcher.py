@@ -18,7 +18,7 @@ from avow.prover.disputes.onchain import challenge_of
 from avow.prover.disputes.party import FAILURES, FATAL, Party, Standing
 from avow.prover.disputes.plan import Planned
 from avow.prover.disputes.programs import NotVouched, Programs, Vouched
-from avow.prover.disputes.recent import Recent
+from avow.prover.disputes.recent import Recent, elements
 from avow.prover.disputes.recheck import Basis, Finding, Stated
 from avow.prover.nodes.claims import CLAIMED
 from avow.verifier.bundle import Bundle
@@ -50,6 +50,7 @@ _ASSIGNED = 2**16
 # Each is the data of one transaction.
 _SHOTS = 256
 _INPUTS = 64
+_INPUT_ELEMENTS = 1 << 24
 _JUDGED = (Verdict.AGREES, Verdict.WRONG)
 _SALT = keccak256(b"avow.refutation.salt.v1")
 
@@ -132,7 +133,7 @@ class Watcher(Party):
         self._attacks: Recent[Attack] = Recent(_ATTACKS)
         self._shots: Recent[OneShot] = Recent(_SHOTS)
         # By commitment: whoever shows them once need not do so again.
-        self._inputs: Recent[tuple[Tensor, ...]] = Recent(_INPUTS)
+        self._inputs: Recent[tuple[Tensor, ...]] = Recent(_INPUTS, _INPUT_ELEMENTS, elements)
         self._judging = False
         self._aims_until = 0.0
         # Known to whoever has the key alone, and the same after a restart.
