@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from avow.circuits.errors import CircuitError
 from avow.circuits.optimistic.reading import NOTHING, Reading, Shown, opening, readings, siblings_of
+from avow.circuits.transactions import MOST_OCTETS
 from avow.verifier.program.operations import Concat, name_of
 from avow.verifier.trace.descriptor import Given
 from avow.verifier.trace.key import ProgramKey
@@ -12,8 +13,6 @@ from avow.verifier.trace.layout import LARGEST_SHOWN
 
 # A transaction of this much fits into a block of every chain that counts.
 MOST_GAS = 12_000_000
-# Nodes pass on transactions of 128 KiB: all but what is around the calldata.
-MOST_OCTETS = 2**17 - 2**9
 _WHOLE = "input or output"
 _ROOT = "input, by its root"
 _TRANSACTION = 21_000

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from math import prod
 
 from avow.circuits.errors import CircuitError
+from avow.circuits.sumcheck.cost import survey
+from avow.circuits.sumcheck.gas import Tensors, calldata_bytes
 from avow.circuits.sumcheck.identities import lookup
 from avow.circuits.sumcheck.identities import product as identity_product
 from avow.circuits.sumcheck.links import axes, coefficient, eq_pairs, public
 from avow.circuits.sumcheck.steps import ONE, Tape, numbers, sum_code
+from avow.circuits.transactions import MOST_OCTETS
 from avow.verifier.argument.proof import HALF, R
 from avow.verifier.program.program import output_specs
 from avow.verifier.relation.relation import Axis, Expression, Kind, Read
@@ -21,7 +24,7 @@ from avow.verifier.srs import srs_digest, tau_g2_octets
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
 from avow.verifier.systems.sumcheck.key import COMMITTED, Key
 from avow.verifier.tensor import TensorSpec
-from avow.verifier.trace.layout import committed_by_roots
+from avow.verifier.trace.layout import can_be_shown
 
 VERSION = 1
 # Stand for lambda and alpha among the constants: the contract writes the challenges there.
@@ -34,7 +37,7 @@ MOST_BYTES = 24_576
 
 def blob(key: Key, batch: int = 1) -> bytes:
     """The runtime code for a key's proofs of so many runs; `CircuitError` where it cannot be."""
-    if committed_by_roots(key.program.inputs):
+    if not can_be_shown(key.program.inputs):
         # Whatever else stands in the way, no other key of this model would do either.
         raise CircuitError(
             "a contract would have to be shown all of its inputs, which fit no transaction"
@@ -43,6 +46,7 @@ def blob(key: Key, batch: int = 1) -> bytes:
         raise CircuitError("no contract checks layered lookups: compile with --lookups committed")
     relation = key.relation(batch)
     places = frame(relation, key.logrows)
+    _check_sent(key, places)
     constants = [1, *CHALLENGES]
     while True:
         draft = _Draft(key, places, constants)
@@ -53,6 +57,19 @@ def blob(key: Key, batch: int = 1) -> bytes:
     if len(code) > MOST_BYTES:
         raise CircuitError(f"the key's blob has {len(code)} bytes, a contract at most {MOST_BYTES}")
     return code
+
+
+def _check_sent(key: Key, places: Frame) -> None:
+    """`CircuitError` for proofs that fit no transaction together with one sample's tensors."""
+    tensors = Tensors.of((*key.program.inputs, *output_specs(key.program, key.bounds())))
+    found = survey(places.relation, key.width)
+    # Samples of a batch may be settled by several transactions, each with the whole proof.
+    octets = calldata_bytes(found, places.stack, tensors)
+    if octets > MOST_OCTETS:
+        raise CircuitError(
+            f"a contract would have to be sent {octets:,} bytes, tensors and proof, a transaction "
+            f"carries {MOST_OCTETS:,}"
+        )
 
 
 def creation_code(runtime: bytes) -> bytes:

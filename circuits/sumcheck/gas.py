@@ -90,6 +90,16 @@ def counts(found: Survey, placed: Stack, tensors: Tensors, answers: int = 1) -> 
     }
 
 
+def calldata_bytes(found: Survey, placed: Stack, tensors: Tensors, answers: int = 1) -> int:
+    """Bytes of what one transaction with one proof of so many answers sends."""
+    return _sent(found, placed, answers) + answers * (tensors.octets + 32 * _ENVELOPE_WORDS)
+
+
+def _sent(found: Survey, placed: Stack, answers: int) -> int:
+    """Bytes of the proof, and in a batch of each answer's opening."""
+    return proof_bytes(found, placed) + (answers * _OPENING_BYTES if answers > 1 else 0)
+
+
 def predict_gas(found: Survey, logrows: int, tensors: Tensors, answers: int = 1) -> Gas:
     """Gas of one transaction with one proof of so many answers, rows of 2^logrows entries.
 
@@ -101,12 +111,10 @@ def predict_gas(found: Survey, logrows: int, tensors: Tensors, answers: int = 1)
         name: round(sum(unit * times[count] for count, unit in units.items()))
         for name, units in UNITS.items()
     }
-    sent = proof_bytes(found, placed)
-    if answers > 1:
-        sent += answers * _OPENING_BYTES
+    sent = _sent(found, placed, answers)
     return Gas(
         parts=parts,
-        calldata_bytes=sent + answers * (tensors.octets + 32 * _ENVELOPE_WORDS),
+        calldata_bytes=calldata_bytes(found, placed, tensors, answers),
         # One byte in 256 of a proof is zero.
         tokens=round(sent * (_NONZERO - (_NONZERO - 1) / 256))
         + answers * (tensors.tokens + 32 * _ENVELOPE_WORDS + (_NONZERO - 1) * _ENVELOPE_NONZERO),

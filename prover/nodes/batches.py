@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from avow.circuits.transactions import MOST_OCTETS
 from avow.verifier.bundle import Bundle
 from avow.verifier.chain.market import BatchReceipt, Market
 from avow.verifier.chain.orders import BatchItem, Order
@@ -86,7 +87,7 @@ class Batches:
             whole = len(group.items) >= group.size
             if whole or now >= min(group.newest + PATIENCE_SECONDS, group.deadline):
                 del self._groups[key]
-                for items in _portions(list(group.items.values())):
+                for items in _portions(list(group.items.values()), len(key[2])):
                     yield Gathered(*key[:3], items)
 
     def separate(self, gathered: Gathered) -> None:
@@ -94,14 +95,31 @@ class Batches:
         self._apart |= {(item.order_id, item.leg) for item in gathered.items}
 
 
-def _portions(items: list[BatchItem]) -> Iterator[tuple[BatchItem, ...]]:
-    """As many at once as one transaction has room for, and at least one."""
+def _portions(items: list[BatchItem], seal: int) -> Iterator[tuple[BatchItem, ...]]:
+    """As many at once as one transaction has room for beside a seal of so many bytes, and at least
+    one."""
     portion: list[BatchItem] = []
     for item in items:
         gas = sum(one.callback_gas for one in portion) + item.callback_gas
-        if portion and (gas > CALLBACK_GAS or len(portion) == MOST_ITEMS):
+        octets = calldata_bytes([*portion, item], seal)
+        full = len(portion) == MOST_ITEMS or octets > MOST_OCTETS
+        if portion and (gas > CALLBACK_GAS or full):
             yield tuple(portion)
             portion = []
         portion.append(item)
     if portion:
         yield tuple(portion)
+
+
+def calldata_bytes(items: Sequence[BatchItem], seal: int) -> int:
+    """What a transaction sends that settles these by a seal of so many bytes."""
+    # Model key, root, the places of items and seal, and how long these are.
+    words = 6 + _words(seal)
+    for item in items:
+        # Its place, order, leg, output, path and part, the last three with places and lengths.
+        words += 11 + _words(len(item.output)) + len(item.path.siblings) + _words(len(item.part))
+    return 4 + 32 * words
+
+
+def _words(octets: int) -> int:
+    return (octets + 31) // 32

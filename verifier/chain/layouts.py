@@ -16,7 +16,7 @@ from avow.verifier.systems.ezkl.settings import SYSTEM_ID as EZKL
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
-from avow.verifier.trace.layout import LARGEST_SHOWN
+from avow.verifier.trace.layout import can_be_shown
 
 # EzklSeal.MAXIMUM_INSTANCES of the contracts.
 MAXIMUM_INSTANCES = 4_096
@@ -78,7 +78,7 @@ def parse_batch_keys(system: str, layout: bytes) -> tuple[BatchKey, ...]:
 
 def never_settles(record: SystemRecord, model: ModelRecord) -> str | None:
     """Why no proof of this system could ever be settled, so that a bond would be lost; or None."""
-    if record.system == SUMCHECK and not can_be_shown(model):
+    if record.system == SUMCHECK and not can_be_shown(model.inputs):
         return "a contract would have to be shown all of its inputs, which fit no transaction"
     if record.system != EZKL:
         return None
@@ -89,12 +89,6 @@ def never_settles(record: SystemRecord, model: ModelRecord) -> str | None:
         f"its proofs publish {count} values, the market's adapter reads at most "
         f"{MAXIMUM_INSTANCES} (compile with --input private)"
     )
-
-
-def can_be_shown(model: ModelRecord) -> bool:
-    """Whether one transaction can hold all of a model's inputs, as a proof to a contract needs."""
-    sizes = (prod(spec.shape) * spec.element_type.width for spec in model.inputs)
-    return sum(sizes) <= LARGEST_SHOWN
 
 
 def _encode_keys(keys: Sequence[BatchKey]) -> bytes:

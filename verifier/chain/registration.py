@@ -15,7 +15,6 @@ from avow.verifier.chain.deployment import Deployment, Placed
 from avow.verifier.chain.errors import ArtifactRefused, DeploymentRefused, Reverted
 from avow.verifier.chain.layouts import (
     BatchKey,
-    can_be_shown,
     encode_layout,
     never_settles,
     parse_batch_keys,
@@ -38,6 +37,7 @@ from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
 from avow.verifier.tensor import TensorSpec
 from avow.verifier.trace.inputs import input_scheme
+from avow.verifier.trace.layout import can_be_shown
 
 _UNPROVABLE = (
     "its attested keys must be ones that a proof can contradict, and no contract can be shown "
@@ -162,7 +162,7 @@ class Registry:
         never = never_settles(record, model)
         if never is not None:
             raise ArtifactRefused(f"model {model.name}: {never}")
-        if compiled.tee is not None and compiled.tee.provable and not can_be_shown(model):
+        if compiled.tee is not None and compiled.tee.provable and not can_be_shown(model.inputs):
             raise DeploymentRefused(f"model {model.name}: {_UNPROVABLE}")
         digest, selector = model.digest(), selector_of(record.system)
         key = self.model_key(signer.address, digest)
@@ -209,7 +209,7 @@ class Registry:
         never = never_settles(record, model)
         if never is not None:
             return never
-        if record.system == TEE and not can_be_shown(model):
+        if record.system == TEE and not can_be_shown(model.inputs):
             if self.tee_terms(model_key).provable:
                 return _UNPROVABLE
         keys = parse_batch_keys(record.system, bytes(system.proofLayout))

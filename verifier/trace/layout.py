@@ -122,8 +122,16 @@ def blob_layout(operation: Operation, field: str, blob: BlobRef) -> Layout:
 def committed_by_roots(inputs: Iterable[Tensor | TensorSpec]) -> bool:
     """Whether inputs of these types and shapes are committed to by their roots: one is too large
     to be shown."""
-    sizes = (math.prod(one.shape) * one.element_type.width for one in inputs)
-    return any(size > LARGEST_SHOWN for size in sizes)
+    return any(size > LARGEST_SHOWN for size in _sizes(inputs))
+
+
+def can_be_shown(inputs: Iterable[Tensor | TensorSpec]) -> bool:
+    """Whether one transaction can hold all of these, as a proof to a contract needs."""
+    return sum(_sizes(inputs)) <= LARGEST_SHOWN
+
+
+def _sizes(tensors: Iterable[Tensor | TensorSpec]) -> list[int]:
+    return [math.prod(one.shape) * one.element_type.width for one in tensors]
 
 
 def tensor_layouts(program: Program, intervals: Sequence[Interval]) -> list[Layout]:

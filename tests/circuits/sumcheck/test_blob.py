@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from avow.circuits.errors import CircuitError
 from avow.circuits.sumcheck.blob import blob
 from avow.verifier.argument.proof import R, combine
 from avow.verifier.program import operations as op
@@ -18,6 +19,7 @@ from avow.verifier.systems.sumcheck.frame import frame
 from avow.verifier.systems.sumcheck.key import Key
 from avow.verifier.systems.sumcheck.values import Values, Work
 from avow.verifier.tensor import ElementType, Tensor, TensorSpec
+from avow.verifier.trace.layout import LARGEST_SHOWN, can_be_shown, committed_by_roots
 from tests.circuits.sumcheck.reading import Blob, Challenges
 from tests.programs.builder import Builder
 from tests.soundness.programs import every_operation
@@ -108,3 +110,20 @@ def far_apart(step: int, length: int) -> Case:
 @pytest.mark.parametrize("step", [2**15 - 1, 2**15, 40_000, -40_000])
 def test_cells_farther_apart_than_a_step_says(step: int) -> None:
     agree(far_apart(step, 40_001).key, 1, Random(step))
+
+
+def test_what_fits_no_transaction_has_no_contract() -> None:
+    """The inputs alone would fit; with the proof they do not."""
+    key = far_apart(1, LARGEST_SHOWN).key
+    assert can_be_shown(key.program.inputs)
+    with pytest.raises(CircuitError, match=r"sent 13\d,\d{3} bytes, .* carries 130,560"):
+        blob(key)
+
+
+def test_inputs_that_are_too_large_together_have_no_contract() -> None:
+    case = far_apart(1, 40_001)
+    inputs = tuple(replace(case.key.program.inputs[0], name=f"x{k}") for k in range(4))
+    assert not committed_by_roots(inputs) and can_be_shown(inputs[:3])
+    key = replace(case.key, program=replace(case.key.program, inputs=inputs))
+    with pytest.raises(CircuitError, match="would have to be shown all of its inputs"):
+        blob(key)

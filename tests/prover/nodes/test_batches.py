@@ -6,8 +6,18 @@ from dataclasses import replace
 import pytest
 from eth_abi.abi import decode
 
-from avow.prover.nodes.batches import CALLBACK_GAS, MOST_ITEMS, PATIENCE_SECONDS, Batches, Gathered
+from avow.circuits.transactions import MOST_OCTETS
+from avow.prover.nodes.batches import (
+    CALLBACK_GAS,
+    MOST_ITEMS,
+    PATIENCE_SECONDS,
+    Batches,
+    Gathered,
+    _portions,
+    calldata_bytes,
+)
 from avow.verifier.bundle import Bundle
+from avow.verifier.chain.abi import interface
 from avow.verifier.chain.errors import ChainError
 from avow.verifier.chain.orders import NOBODY, Order, selector_of
 from avow.verifier.chain.seals import batch_of, batch_seal, seal
@@ -128,6 +138,25 @@ def test_a_transaction_takes_what_it_has_room_for(
     found = numbers(filled(bundles(count), gas).due(0.0))
     assert [len(one) for one in found] == portions
     assert sorted(number for one in found for number in one) == list(range(count))
+
+
+def test_nodes_pass_on_what_a_batch_sends() -> None:
+    """Sixty-four answers about pictures of 28 x 28 pixels are more than 128 KiB."""
+    settle = interface("Market").function("settleBatch")
+    plain = filled(bundles(MOST_ITEMS))
+    (small,) = plain.due(0.0)
+    large = [replace(item, output=bytes(1_001), part=bytes(2_000)) for item in small.items]
+    sent = settle.encode([bytes(32), bytes(32), [item.encode() for item in large], bytes(5_000)])
+    assert calldata_bytes(large, 5_000) == len(sent) > MOST_OCTETS
+
+    portions = list(_portions(large, 5_000))
+    assert [item for one in portions for item in one] == large
+    assert len(portions) == 2
+    for one in portions:
+        assert calldata_bytes(one, 5_000) <= MOST_OCTETS
+    assert calldata_bytes([*portions[0], portions[1][0]], 5_000) > MOST_OCTETS
+    # What fits nowhere is tried alone, and what the chain says of it is told.
+    assert [len(one) for one in _portions([replace(large[0], part=bytes(2**17))], 0)] == [1]
 
 
 def test_the_seal_of_a_batch_is_in_two_parts() -> None:
