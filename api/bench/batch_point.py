@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -12,13 +13,12 @@ from avow.api.errors import BenchError
 from avow.models.schema import quantise_row
 from avow.models.store import StoredModel
 from avow.prover.catalogue import Compiled
+from avow.prover.nodes.batches import Batches, calldata_bytes
 from avow.prover.systems.sumcheck.system import Made, SumcheckProver, key_json, proof_json
 from avow.prover.systems.system import Limits, Proof
 from avow.verifier import merkle
 from avow.verifier.bundle import Bundle
-from avow.verifier.chain.market import Market
-from avow.verifier.chain.orders import BatchItem, Order
-from avow.verifier.chain.seals import batch_seal
+from avow.verifier.chain.orders import Order
 from avow.verifier.commitment import commit_public
 from avow.verifier.errors import VerificationError
 from avow.verifier.keccak import keccak256
@@ -56,7 +56,7 @@ def measure_batch(station: Station, size: int, proofs: int, say: Say) -> dict[st
 
     Times are in seconds: `prove_s` is the median of a proof, `verify_s` the check of one bundle
     by itself, `check_s` that of all bundles of a proof together, as a worker does it. `gas` is
-    that of the one transaction which settles all of them, None without a chain.
+    that of the transactions which settle all of them, None without a chain.
     """
     say(f"batch {size}: answer")
     asked = [_ask(station, row) for row in range(size)]
@@ -102,6 +102,7 @@ def measure_batch(station: Station, size: int, proofs: int, say: Say) -> dict[st
         "bundle_bytes": max(map(len, encoded)),
         "gas": None,
         "calldata_bytes": None,
+        "transactions": None,
     }
     if station.desk is not None:
         say(f"batch {size}: settle")
@@ -140,34 +141,20 @@ def _bundle(station: Station, one: _Asked, path: merkle.Path, proof: Proof) -> B
 
 
 def _settle(desk: Desk, asked: Sequence[_Asked], bundles: Sequence[Bundle]) -> dict[str, int]:
+    """By as many transactions as a validator sends."""
     orders = [one.order for one in asked if one.order is not None]
     if len(orders) == 1:
         settled = desk.settle(orders[0], bundles[0])
-        return {"gas": settled.gas, "calldata_bytes": settled.calldata_bytes}
+        return {"gas": settled.gas, "calldata_bytes": settled.calldata_bytes, "transactions": 1}
+    batches = Batches()
     for order, bundle in zip(orders, bundles, strict=True):
         desk.deliver(order, bundle.statement.output, keccak256(bundle.encode()))
-    return _settle_batch(desk.market, desk, orders, bundles)
-
-
-def _settle_batch(
-    market: Market, desk: Desk, orders: Sequence[Order], bundles: Sequence[Bundle]
-) -> dict[str, int]:
-    seals = [batch_seal(bundle) for bundle in bundles]
-    items = [
-        BatchItem(
-            order_id=order.order_id,
-            leg=0,
-            output=b"".join(tensor.data() for tensor in bundle.outputs),
-            path=bundle.path,
-            part=made.part,
-            callback_gas=order.callback_gas,
-        )
-        for order, bundle, made in zip(orders, bundles, seals, strict=True)
-    ]
-    root = bundles[0].path.root(bundles[0].statement.digest())
-    encoded = [item.encode() for item in items]
-    sent = market.contract.call("settleBatch", desk.model_key, root, encoded, seals[0].shared)
-    done = market.settle_batch(desk.people.validator, desk.model_key, root, items, seals[0].shared)
-    if done.skipped:
-        raise BenchError(f"the market left out {len(done.skipped)} of {len(items)} orders")
-    return {"gas": done.receipt.gas_used, "calldata_bytes": len(sent.data)}
+        batches.add(order, 0, bundle, now=0.0, deadline=inf)
+    gas, sent = 0, []
+    for gathered in batches.due(inf):
+        done = gathered.settle(desk.market, desk.people.validator)
+        if done.skipped:
+            raise BenchError(f"the market left out {len(done.skipped)} of {len(orders)} orders")
+        gas += done.receipt.gas_used
+        sent.append(calldata_bytes(gathered.items, len(gathered.seal)))
+    return {"gas": gas, "calldata_bytes": sum(sent), "transactions": len(sent)}

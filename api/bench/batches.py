@@ -133,16 +133,17 @@ def _settled(
 
 TITLES = (
     "batch", "prove s", "answers/s", "checked answers/s", "peak MB", "proof B", "bundle B",
-    "verify s", "gas", "gas per answer", "calldata per answer B",
+    "verify s", "transactions", "gas", "gas per answer", "calldata per answer B",
 )  # fmt: skip
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
     """One row as texts under `TITLES`."""
     size = row["batch"]
-    settled = ("", "", "")
+    settled = ("", "", "", "")
     if row["gas"] is not None:
         settled = (
+            str(row["transactions"]),
             f"{row['gas']:,}",
             f"{gas_per_answer(row):,.0f}",
             f"{row['calldata_bytes'] / size:,.0f}",
@@ -171,7 +172,7 @@ def checked_rate(row: dict[str, Any]) -> float:
 
 
 def gas_per_answer(row: dict[str, Any]) -> float:
-    """The settling transaction's gas, shared by its answers."""
+    """The gas of settling a proof's answers, shared by them."""
     return float(row["gas"] / row["batch"])
 
 
@@ -246,10 +247,11 @@ def _gas_text(settled: Sequence[dict[str, Any]]) -> list[str]:
     first, last = settled[0], settled[-1]
     lines = [
         "",
-        "`gas` is that of the one transaction on a development chain that settles all orders of a "
-        "proof: the proof's",
+        "`gas` is that of the transactions on a development chain that settle all orders of a "
+        "proof: in each the proof's",
         "check, and for each order its inputs and output in calldata, its statement and its "
-        "payments.",
+        "payments. More than",
+        "one is sent where one would have more than the 128 KiB that nodes pass on.",
     ]
     if first["batch"] < last["batch"]:
         lines.append(

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from avow.circuits.errors import CircuitError
 from avow.circuits.optimistic.reading import NOTHING, Reading, Shown, opening, readings, siblings_of
-from avow.circuits.transactions import MOST_OCTETS
 from avow.verifier.program.operations import Concat, name_of
 from avow.verifier.trace.descriptor import Given
 from avow.verifier.trace.key import ProgramKey
-from avow.verifier.trace.layout import LARGEST_SHOWN
+from avow.verifier.trace.layout import LARGEST_SHOWN, MOST_OCTETS
 
 # A transaction of this much fits into a block of every chain that counts.
 MOST_GAS = 12_000_000

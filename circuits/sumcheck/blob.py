@@ -15,7 +15,6 @@ from avow.circuits.sumcheck.identities import lookup
 from avow.circuits.sumcheck.identities import product as identity_product
 from avow.circuits.sumcheck.links import axes, coefficient, eq_pairs, public
 from avow.circuits.sumcheck.steps import ONE, Tape, numbers, sum_code
-from avow.circuits.transactions import MOST_OCTETS
 from avow.verifier.argument.proof import HALF, R
 from avow.verifier.program.program import output_specs
 from avow.verifier.relation.relation import Axis, Expression, Kind, Read
@@ -24,7 +23,7 @@ from avow.verifier.srs import srs_digest, tau_g2_octets
 from avow.verifier.systems.sumcheck.frame import Frame, Positions, Spot, frame
 from avow.verifier.systems.sumcheck.key import COMMITTED, Key
 from avow.verifier.tensor import TensorSpec
-from avow.verifier.trace.layout import can_be_shown
+from avow.verifier.trace.layout import MOST_OCTETS, can_be_shown
 
 VERSION = 1
 # Stand for lambda and alpha among the constants: the contract writes the challenges there.

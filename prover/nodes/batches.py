@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from avow.circuits.transactions import MOST_OCTETS
 from avow.verifier.bundle import Bundle
 from avow.verifier.chain.market import BatchReceipt, Market
 from avow.verifier.chain.orders import BatchItem, Order
 from avow.verifier.chain.seals import batch_of, batch_seal
 from avow.verifier.chain.signer import Signer
+from avow.verifier.trace.layout import MOST_OCTETS
 
 # The others of a batch are delivered within seconds of one another.
 PATIENCE_SECONDS = 5.0

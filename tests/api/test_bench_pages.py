@@ -134,7 +134,7 @@ def test_batches_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     text = batches.page(found)
     assert "| 4 |" in text and "gas per answer" in text
     for row in found["rows"]:
-        row |= {"gas": 700_000, "calldata_bytes": 9_000}
+        row |= {"gas": 700_000, "calldata_bytes": 9_000, "transactions": 1}
     batches.draw(found, tmp_path / "batches.svg")
     assert (tmp_path / "batches.svg").read_text(encoding="utf-8").startswith("<?xml")
     assert "One of 4 orders costs 175,000 gas, alone 700,000." in batches.page(found)

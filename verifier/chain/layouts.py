@@ -16,10 +16,12 @@ from avow.verifier.systems.ezkl.settings import SYSTEM_ID as EZKL
 from avow.verifier.systems.optimistic.claim import SYSTEM_ID as OPTIMISTIC
 from avow.verifier.systems.sumcheck.key import SYSTEM_ID as SUMCHECK
 from avow.verifier.systems.tee.registration import SYSTEM_ID as TEE
-from avow.verifier.trace.layout import can_be_shown
+from avow.verifier.trace.layout import MOST_OCTETS, can_be_shown
 
 # EzklSeal.MAXIMUM_INSTANCES of the contracts.
 MAXIMUM_INSTANCES = 4_096
+# Order, leg, path, lengths and places beside the bytes of a seal and of outputs.
+_AROUND = 2_048
 # The contracts' EzklSegmentKind: 1 binding, 2 input, 3 output, 4 constant, 5 derived.
 _SEGMENT_KINDS = {
     Kind.BINDING: 1,
@@ -83,12 +85,19 @@ def never_settles(record: SystemRecord, model: ModelRecord) -> str | None:
     if record.system != EZKL:
         return None
     count = sum(segment.count for segment in _ezkl(record, model))
-    if count <= MAXIMUM_INSTANCES:
-        return None
-    return (
-        f"its proofs publish {count} values, the market's adapter reads at most "
-        f"{MAXIMUM_INSTANCES} (compile with --input private)"
-    )
+    if count > MAXIMUM_INSTANCES:
+        return (
+            f"its proofs publish {count} values, the market's adapter reads at most "
+            f"{MAXIMUM_INSTANCES} (compile with --input private)"
+        )
+    outputs = sum(prod(spec.shape) * spec.element_type.width for spec in record.outputs)
+    octets = 32 * count + parse_details(record).proof_bytes + outputs + _AROUND
+    if octets > MOST_OCTETS:
+        return (
+            f"its proofs and the {count} values that they publish have {octets:,} bytes, a "
+            f"transaction carries {MOST_OCTETS:,} (compile with --input private)"
+        )
+    return None
 
 
 def _encode_keys(keys: Sequence[BatchKey]) -> bytes:

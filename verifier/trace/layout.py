@@ -18,8 +18,9 @@ from avow.verifier.tensor import ElementType, Tensor, TensorSpec
 from avow.verifier.trace.octets import Octets, malformed
 
 CHUNK = 256
-# Bytes of the largest input that a refutation shows whole: with what stands around it, it fits a
-# transaction of 128 KiB, the most that nodes pass on.
+# Nodes pass on transactions of 128 KiB: all but what is around the calldata.
+MOST_OCTETS = 2**17 - 2**9
+# Bytes of the largest input that a refutation shows whole, with what stands around it.
 LARGEST_SHOWN = 2**17 - 2**12
 _WIDTHS = (1, 2, 4, 8)
 

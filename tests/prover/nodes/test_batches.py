@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from eth_abi.abi import decode
 
-from avow.circuits.transactions import MOST_OCTETS
 from avow.prover.nodes.batches import (
     CALLBACK_GAS,
     MOST_ITEMS,
@@ -24,6 +23,7 @@ from avow.verifier.chain.seals import batch_of, batch_seal, seal
 from avow.verifier.commitment import commit_public
 from avow.verifier.fields import to_base64, to_hex
 from avow.verifier.merkle import build
+from avow.verifier.trace.layout import MOST_OCTETS
 from tests.verifier import examples
 
 SYSTEM = "sumcheck/v1"

@@ -24,10 +24,14 @@ from avow.verifier.chain.registration import Compiled, Registry, Royalty, _syste
 from avow.verifier.chain.signer import development_signer
 from avow.verifier.commitment import Scheme
 from avow.verifier.records import InputVisibility, OutputShape
+from avow.verifier.systems.ezkl.material import Details
+from avow.verifier.trace.layout import MOST_OCTETS
 from tests.vectors.generate import model_record, system_record
 from tests.verifier.chain.test_deployment import deployment
 
 SEAL = Path(__file__).resolve().parents[3] / "contracts" / "src" / "adapters" / "EzklSeal.sol"
+
+DETAILS = Details(bytes(32), bytes(32), proof_bytes=3_000, logrows=12, layout=b"")
 
 
 def with_values(inputs: int, outputs: int, visibility: InputVisibility) -> str | None:
@@ -40,7 +44,11 @@ def with_values(inputs: int, outputs: int, visibility: InputVisibility) -> str |
     )
     spec = replace(system_record().outputs[0], shape=(1, outputs))
     record = replace(
-        system_record(), model=model.digest(), outputs=(spec,), input_visibility=visibility
+        system_record(),
+        model=model.digest(),
+        outputs=(spec,),
+        input_visibility=visibility,
+        details=DETAILS.to_pairs(),
     )
     return never_settles(record, model)
 
@@ -50,13 +58,18 @@ def test_the_limit_is_the_contracts() -> None:
     assert int(found) == MAXIMUM_INSTANCES
 
 
-@pytest.mark.parametrize(("inputs", "fits"), [(4_070, True), (4_071, False)])
-def test_a_proof_with_too_many_values_is_refused(inputs: int, fits: bool) -> None:
+def test_a_proof_with_too_many_values_is_refused() -> None:
     # Sixteen limbs of binding and ten outputs are published beside the input.
-    said = with_values(inputs, 10, InputVisibility.PUBLIC)
-    assert (said is None) is fits
-    if said is not None:
-        assert "publish 4097 values" in said
+    said = with_values(4_071, 10, InputVisibility.PUBLIC)
+    assert said is not None and "publish 4097 values" in said
+
+
+def test_a_proof_that_fits_no_transaction_with_its_values_is_refused() -> None:
+    outputs = 10 * system_record().outputs[0].element_type.width
+    most = (MOST_OCTETS - 2_048 - DETAILS.proof_bytes - outputs) // 32 - 26
+    assert most < 4_070 and with_values(most, 10, InputVisibility.PUBLIC) is None
+    said = with_values(most + 1, 10, InputVisibility.PUBLIC)
+    assert said is not None and "a transaction carries 130,560" in said
 
 
 KEYS = (BatchKey(4, b"\x01" * 20, b"\x02" * 32), BatchKey(16, b"\x03" * 20, b"\x04" * 32))
