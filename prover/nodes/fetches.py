@@ -125,7 +125,12 @@ class Fetches:
 
     def _start(self, begun: list[_Task]) -> None:
         for task in begun:
-            self._run(lambda task=task: self._carry_out(task))  # type: ignore[misc]
+            try:
+                self._run(lambda task=task: self._carry_out(task))  # type: ignore[misc]
+            except RuntimeError:
+                # The machine has no thread left. The node goes on, and this is asked for again.
+                with self._changed:
+                    self._end(task, Declined("nothing more can be read beside", final=False))
 
     def _carry_out(self, task: _Task) -> None:
         refusal: Declined | None = Declined("its input could not be read", final=False)

@@ -222,3 +222,23 @@ def test_of_what_failed_only_the_words_are_kept(beside: Beside) -> None:
     gc.collect()
     assert kept[0]() is None
     assert str(beside.fetches.refusal(b"one")) == "not complete"
+
+
+def test_a_machine_without_threads_keeps_no_place_taken() -> None:
+    def full(work: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    beside = Beside()
+    beside.fetches = Fetches(lambda: beside.now, lambda work: start(work))
+    start = full
+    for number in range(2 * fetches._AT_ONCE):
+        beside.ask(f"{number}", place=f"{number}")
+    found = beside.fetches.refusal(b"0")
+    assert found is not None and not found.final and "nothing more can be read" in str(found)
+    start = beside.begun.append
+    beside.now += 1.0
+    for number in range(fetches._AT_ONCE):
+        beside.ask(f"{number}", place=f"{number}")
+    assert len(beside.begun) == fetches._AT_ONCE
+    beside.end()
+    assert beside.worked == [f"{number}" for number in range(fetches._AT_ONCE)]
