@@ -52,6 +52,15 @@ def write_whole(path: Path, data: bytes) -> None:
         raise ModelError(f"cannot write {path}: {reason(error)}") from error
 
 
+def keep_names(folder: Path) -> None:
+    """Make the names of a folder's files as safe as the files; raises OSError."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def reason(error: Exception) -> str:
     """What the operating system said, without its number and path."""
     if isinstance(error, OSError) and error.strerror:

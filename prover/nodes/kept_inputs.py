@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from avow.models.errors import ModelError
+from avow.models.files import keep_names, write_whole
 from avow.prover.nodes.offers import Declined
 
 _SUFFIX = ".input"
-_DRAFT = ".draft-"
+_DRAFTS = ".*.draft"
 
 
 class KeptInputs:
@@ -24,7 +25,7 @@ class KeptInputs:
         self._folder = folder
         self.most = most
         self._writing = threading.Lock()
-        for draft in folder.glob(f"{_DRAFT}*"):
+        for draft in folder.glob(_DRAFTS):
             # A crash left it: one account has one provider.
             with suppress(OSError):
                 draft.unlink()
@@ -63,29 +64,13 @@ class KeptInputs:
 
     def write(self, name: bytes, data: bytes) -> None:
         """Keeps them, safe on disk; raises Declined where there is no room."""
-        path = self._path(name)
-        draft = self._folder / f"{_DRAFT}{path.name}"
         with self._writing:
+            self.check_room(name, len(data))
             try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self.check_room(name, len(data))
-                with draft.open("wb") as stream:
-                    stream.write(data)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                draft.replace(path)
-                folder = os.open(self._folder, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
-            except OSError as error:
-                with suppress(OSError):
-                    draft.unlink()
-                raise Declined(
-                    f"its input cannot be kept: {error.strerror or type(error).__name__}",
-                    final=False,
-                ) from error
+                write_whole(self._path(name), data)
+                keep_names(self._folder)
+            except (ModelError, OSError) as error:
+                raise Declined(f"its input cannot be kept: {error}", final=False) from error
 
     def is_empty(self) -> bool:
         """Whether nothing is kept."""

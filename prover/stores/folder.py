@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from avow.models.files import keep_names
 from avow.prover.errors import NotReady
 from avow.prover.stores.drafts import Drafts, refused
 from avow.prover.stores.store import SUFFIX, CheckedObjects, StoredAlready, StoredFile
@@ -35,11 +36,7 @@ class FolderStore:
                 if there != wanted:
                     raise StoredAlready(there) from None
             draft.unlink()
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            keep_names(self._folder)
         except OSError as error:
             raise refused(error) from error
         return wanted

@@ -32,7 +32,7 @@ def test_what_has_another_size_is_not_there(tmp_path: Path, found: bytes) -> Non
 
 
 def test_what_a_crash_left_half_written_is_removed_and_never_read(tmp_path: Path) -> None:
-    (tmp_path / f".draft-{A.hex()}.input").write_bytes(b"pict")
+    (tmp_path / ".0123456789abcdef.draft").write_bytes(b"pict")
     kept = KeptInputs(tmp_path, 7)
     assert list(tmp_path.iterdir()) == [] and kept.read(A, 4) is None
     kept.write(A, b"picture")
@@ -70,14 +70,16 @@ def test_what_is_being_written_is_not_swept_away(
             swept.append(True)
             kept.keep_only([])
 
-    monkeypatch.setattr("avow.prover.nodes.kept_inputs.os.fsync", sweeping)
+    monkeypatch.setattr("avow.models.files.os.fsync", sweeping)
     kept.write(A, b"12345")
     assert swept and kept.read(A, 5) == b"12345"
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(Declined, match=r"^its input cannot be kept: File exists$") as refused:
+    with pytest.raises(
+        Declined, match=r"^its input cannot be kept: cannot write \S+: File exists$"
+    ) as refused:
         KeptInputs(tmp_path / "file", 10).write(A, b"1")
     assert not refused.value.final
 
