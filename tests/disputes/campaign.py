@@ -53,8 +53,9 @@ def campaign(
     flipped, seed = time.monotonic(), first
     while time.monotonic() - flipped < seconds:
         try:
-            ways[liar(seed)] += 1
-            counts["liars overturned"] += 1
+            for by_roots in (False, True):
+                ways[liar(seed, by_roots)] += 1
+                counts["liars overturned"] += 1
             griefers(seed)
             counts["honest providers upheld"] += 1
             for at in range(8):

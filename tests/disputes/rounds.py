@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from copy import deepcopy
 from random import Random
+from unittest.mock import patch
 
 import numpy as np
 
@@ -13,10 +14,12 @@ from avow.models.program.reference import Reference
 from avow.prover.disputes import moves
 from avow.prover.refutation import Place, Refuter
 from avow.prover.trace import Tracer
+from avow.verifier.commitment import Scheme
 from avow.verifier.keccak import ZERO_WORD
 from avow.verifier.merkle import leaf
 from avow.verifier.program.program import check, output_specs
 from avow.verifier.tensor import Tensor
+from avow.verifier.trace import layout
 from avow.verifier.trace.commitment import trace_tree
 from avow.verifier.trace.key import program_key
 from avow.verifier.trace.layout import CHUNK
@@ -78,10 +81,21 @@ def flip(run: CommittedRun, tensor: int, element: int, bit: int, desk: Desk | No
                 raise Hole(f"{told}: the contract does not see it")
 
 
-def liar(seed: int) -> str:
-    """A provider that lies in some way against an honest challenger; the way."""
+def liar(seed: int, by_roots: bool = False) -> str:
+    """A provider that lies in some way against an honest challenger; the way.
+
+    `by_roots`: about inputs that count as too large to be shown.
+    """
+    if not by_roots:
+        return _lie(seed, Scheme.PUBLIC)
+    with patch.object(layout, "LARGEST_SHOWN", 0):
+        return _lie(seed, Scheme.PUBLIC_TREE)
+
+
+def _lie(seed: int, scheme: Scheme) -> str:
     rng = Random(seed)
     honest = honest_run(*random_program(seed, rng.randint(2, 10)), seed)
+    honest = dataclasses.replace(honest, scheme=scheme)
     way = rng.choice(WAYS)
     wrong = test_game.liar(honest, seed)
     run = wrong.refuter()
@@ -97,7 +111,7 @@ def liar(seed: int) -> str:
     if way == "tensors are published":
         game.published = lambda: run
     game.play()
-    _require_overturned(game, f"seed {seed}, {way}")
+    _require_overturned(game, f"seed {seed}, {scheme.name.lower()}, {way}")
     return way
 
 

@@ -26,8 +26,9 @@ def test_one_flipped_element_of_every_tensor_falls_both_ways(run: CommittedRun, 
         flip(run, tensor, rng.randrange(len(values)), rng.randrange(64), desk)
 
 
-def test_liars_of_every_sort_are_overturned() -> None:
-    ways = Counter(liar(seed) for seed in range(60))
+@pytest.mark.parametrize("by_roots", [False, True])
+def test_liars_of_every_sort_are_overturned(by_roots: bool) -> None:
+    ways = Counter(liar(seed, by_roots) for seed in range(60))
     assert set(ways) == set(WAYS)
 
 
