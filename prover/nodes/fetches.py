@@ -144,14 +144,14 @@ class Fetches:
             with self._changed:
                 self._end(task, refusal)
                 begun = self._begin()
-                self._changed.notify_all()
             self._start(begun)
 
     def _end(self, task: _Task, refusal: Declined | None) -> None:
         task.running = False
         self._running[task.place] -= 1
-        # Empty when nothing runs.
+        # Empty when nothing runs, which `join` waits for.
         self._running += Counter()
+        self._changed.notify_all()
         self._news |= refusal is None or refusal.final or not task.failures
         if refusal is None:
             self._forget(task.name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import threading
+import time
 import weakref
 from collections.abc import Callable
 
@@ -222,6 +224,33 @@ def test_of_what_failed_only_the_words_are_kept(beside: Beside) -> None:
     gc.collect()
     assert kept[0]() is None
     assert str(beside.fetches.refusal(b"one")) == "not complete"
+
+
+def test_who_waits_for_the_last_is_told_though_it_could_not_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The last of all is begun when another ends, and there is no thread for it."""
+    monkeypatch.setattr(fetches, "_AT_ONCE", 1)
+    beside = Beside()
+    beside.ask("one")
+
+    def until_it_waits() -> None:
+        while not beside.fetches._changed._waiters:  # type: ignore[attr-defined]
+            time.sleep(0.001)
+
+    def full(work: Callable[[], None]) -> None:
+        # Whoever was told of the first has looked, and waits again.
+        until_it_waits()
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(beside.fetches, "_run", full)
+    beside.ask("two")
+    waiting = threading.Thread(target=beside.fetches.join, daemon=True)
+    waiting.start()
+    until_it_waits()
+    beside.end()
+    waiting.join(60.0)
+    assert not waiting.is_alive()
 
 
 def test_a_machine_without_threads_keeps_no_place_taken() -> None:
