@@ -3,6 +3,7 @@
 import io
 import warnings
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -14,6 +15,7 @@ from avow.models.errors import ModelError
 from avow.models.files import read_bounded
 from avow.models.limits import LIMITS
 from avow.models.load import Port
+from avow.verifier.tensor import TensorSpec
 
 LABELS = "labels"
 _GREATEST_FLOAT32 = float(np.finfo(np.float32).max)
@@ -40,6 +42,14 @@ class Rows:
 def load_rows(path: Path, ports: tuple[Port, ...]) -> Rows:
     """Read an npz file for these model inputs; raises `ModelError`."""
     return parse_rows(read_bounded(path, LIMITS.data_file_bytes, "data"), ports, path.name)
+
+
+def load_row(path: Path, specs: Sequence[TensorSpec], row: int) -> Rows:
+    """As `load_rows`, of a file that has a row of this number, counted from 0."""
+    rows = load_rows(path, tuple(Port(spec.name, spec.shape) for spec in specs))
+    if row >= len(rows):
+        raise ModelError(f"--row: {path} has {len(rows)} rows, from 0; got {row}")
+    return rows
 
 
 def parse_rows(data: bytes, ports: tuple[Port, ...], what: str) -> Rows:

@@ -169,13 +169,10 @@ def open_installation() -> "tuple[Queue, Any]":
 
 
 def _row(source: Path, row: int, specs: Any) -> "tuple[Numbers, ...]":
-    from avow.models.data import load_rows
-    from avow.models.load import Port
+    from avow.models.data import load_row
     from avow.prover.request import Numbers
 
-    rows = load_rows(source, tuple(Port(spec.name, spec.shape) for spec in specs))
-    if row >= len(rows):
-        raise ApiError(f"--row: {source} has {len(rows)} rows, from 0; got {row}")
+    rows = load_row(source, specs, row)
     return tuple(
         Numbers(spec.shape, tuple(array[row].reshape(-1).tolist()), True)
         for spec, array in zip(specs, rows.inputs, strict=True)

@@ -7,9 +7,7 @@ import click
 
 from avow.api.local.output import write_output
 from avow.models.catalogue import resolve
-from avow.models.data import load_rows
-from avow.models.errors import ModelError
-from avow.models.load import Port
+from avow.models.data import load_row
 from avow.models.schema import quantise_row
 from avow.models.store import ModelStore
 from avow.prover.config import from_environment
@@ -42,10 +40,7 @@ def write_input(model: str, source: Path, row: int, target: Path, as_json: bool)
     inputs also names the scheme and the value that are printed.
     """
     stored = resolve(ModelStore.at(from_environment().home), model)
-    specs = stored.record.inputs
-    rows = load_rows(source, tuple(Port(spec.name, spec.shape) for spec in specs))
-    if row >= len(rows):
-        raise ModelError(f"--row: {source} has {len(rows)} rows, from 0; got {row}")
+    rows = load_row(source, stored.record.inputs, row)
     tensors = quantise_row(stored.record, rows, row)
     committed = commit_input(tensors)
     data = b"".join(tensor.data() for tensor in tensors)

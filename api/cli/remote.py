@@ -408,15 +408,12 @@ def _inputs(source: Path, row: int, model: str, offers: "tuple[Offer, ...]") -> 
         return [item["reals"] if isinstance(item, dict) and "reals" in item else item
                 for item in value]  # fmt: skip
 
-    from avow.models.data import load_rows
-    from avow.models.load import Port
+    from avow.models.data import load_row
 
     specs = next((one.model_record.inputs for one in offers if one.is_called(model)), None)
     if specs is None:
         raise ApiError(f"model: the provider does not offer {model[:80]!r}")
-    rows = load_rows(source, tuple(Port(spec.name, spec.shape) for spec in specs))
-    if row >= len(rows):
-        raise ApiError(f"--row: {source} has {len(rows)} rows, from 0; got {row}")
+    rows = load_row(source, specs, row)
     return [array[row] for array in rows.inputs]
 
 

@@ -158,9 +158,7 @@ def run(
     Writes first.avow.json and second.avow.json, checked together before. Both parts must be
     compiled on this machine. Exit status 2 when an input is refused.
     """
-    from avow.models.data import load_rows
-    from avow.models.errors import ModelError
-    from avow.models.load import Port
+    from avow.models.data import load_row
     from avow.models.schema import quantise_row
     from avow.prover import memory
     from avow.prover.config import from_environment
@@ -171,9 +169,7 @@ def run(
         raise click.UsageError(f"--nonce: expected 1 to 2^256 - 1, got {nonce}")
     pair = find_pair(read_record(record), from_environment())
     model = pair.first.model
-    rows = load_rows(source, tuple(Port(spec.name, spec.shape) for spec in model.inputs))
-    if row >= len(rows):
-        raise ModelError(f"--row: {source} has {len(rows)} rows, from 0; got {row}")
+    rows = load_row(source, model.inputs, row)
     # Before the proof, which would be lost where this cannot be.
     paths = output / "first.avow.json", output / "second.avow.json"
     output.mkdir(parents=True, exist_ok=True)
